@@ -1,0 +1,182 @@
+//! The snapshot: all that serving may know, immutable, behind one atomic pointer.
+
+use crate::area::{AreaId, AreaTable, Found, ScopeIndex};
+use crate::catalog::{Catalog, Endpoint};
+use crate::ids::{EndpointId, ServiceId};
+use crate::map::{AnswerSet, CoverageMap};
+use crate::split::{ClientKey, SPLIT_PREFIX_V4, SPLIT_PREFIX_V6, pick};
+use crate::units::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A SHA-256 digest; shown in hex.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{self}")
+    }
+}
+
+/// Orders maps: by epoch (who leads), then by version. Clocks play no part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MapVersion {
+    /// Rises each time a control plane takes the lead.
+    pub epoch: u64,
+    /// Rises with every published map, over all epochs.
+    pub version: u64,
+}
+
+impl fmt::Display for MapVersion {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{}", self.epoch, self.version)
+    }
+}
+
+/// What a published map is made of; the record of [`crate::record`] carries it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Body {
+    /// What the map refers to.
+    pub catalog: Catalog,
+    /// The map.
+    pub map: CoverageMap,
+}
+
+/// Why a body cannot be served.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyFault {
+    /// The map or the catalog is not in normal form.
+    #[error("malformed map: {0}")]
+    Malformed(String),
+    /// The map covers another number of areas than the area table.
+    #[error("the map covers {map} areas but the area table has {table}: publish with the same table")]
+    Areas {
+        /// Areas in the map.
+        map: u32,
+        /// Areas in the table.
+        table: usize,
+    },
+    /// The map covers another number of services than the catalog.
+    #[error("the map covers {map} services but the catalog lists {catalog}")]
+    Services {
+        /// Services in the map.
+        map: usize,
+        /// Services in the catalog.
+        catalog: usize,
+    },
+}
+
+/// One immutable view of the world. Everything that a reply needs comes from one of these.
+pub struct Snapshot {
+    /// Order among snapshots.
+    pub version: MapVersion,
+    /// Digest of the record that this was read from.
+    pub digest: Digest,
+    /// When it was published; for age alarms only.
+    pub created_at: Timestamp,
+    /// Client prefix -> area; shared by consecutive snapshots.
+    pub table: Arc<AreaTable>,
+    /// Services, endpoints, zones.
+    pub catalog: Catalog,
+    /// (service, area) -> answers.
+    pub map: CoverageMap,
+    /// Scope index of each service's coverage class.
+    scopes: Vec<Arc<ScopeIndex>>,
+}
+
+/// What the map says for one client of one service.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// The client's area.
+    pub area: AreaId,
+    /// Everyone who could have been picked.
+    pub answers: &'a AnswerSet,
+    /// Who was picked.
+    pub endpoint: EndpointId,
+    /// Shortest honest scope: no address that shares this many bits would get another answer.
+    pub scope: u8,
+}
+
+impl Snapshot {
+    /// Checks a body and builds the indices that serving needs.
+    ///
+    /// # Errors
+    /// [`BodyFault`] when the body would leave a name without an answer or does not fit the table.
+    pub fn new(
+        version: MapVersion,
+        digest: Digest,
+        created_at: Timestamp,
+        table: Arc<AreaTable>,
+        body: Body,
+    ) -> Result<Self, BodyFault> {
+        let Body { catalog, map } = body;
+        let fault = catalog.fault().or_else(|| map.fault(catalog.endpoints.len()));
+        if let Some(fault) = fault {
+            return Err(BodyFault::Malformed(fault));
+        }
+        if map.areas() as usize != table.areas().len() {
+            return Err(BodyFault::Areas { map: map.areas(), table: table.areas().len() });
+        }
+        if map.services() != catalog.services.len() {
+            return Err(BodyFault::Services {
+                map: map.services(),
+                catalog: catalog.services.len(),
+            });
+        }
+        let scopes = scopes_by_class(&table, &map);
+        Ok(Self { version, digest, created_at, table, catalog, map, scopes })
+    }
+
+    /// Decides for a client. `addr` is the client's address or the network address of its prefix; bits beyond the
+    /// prefix are zero. Pure; no allocation.
+    #[must_use]
+    pub fn decide(&self, service: ServiceId, addr: IpAddr) -> Decision<'_> {
+        let addr = addr.to_canonical();
+        let Found { area, leaf } = self.table.lookup(addr);
+        let answers = self.map.get(service, area);
+        let mut scope = self.scopes[service.index()].scope(&self.table, leaf, addr);
+        if answers.is_split() {
+            // The client's own prefix took part in the choice, so the scope is at least that long.
+            scope = scope.max(if addr.is_ipv4() { SPLIT_PREFIX_V4 } else { SPLIT_PREFIX_V6 });
+        }
+        let picked = pick(&answers.shares, service, ClientKey::of(addr));
+        // A set without shares is refused by `new`, so there is always a first one to fall back to.
+        let endpoint = picked.unwrap_or_else(|| answers.shares[0].0);
+        Decision { area, answers, endpoint, scope }
+    }
+
+    /// The endpoint behind an id.
+    #[must_use]
+    pub fn endpoint(&self, id: EndpointId) -> &Endpoint {
+        &self.catalog.endpoints[id.index()]
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Snapshot {} {}", self.version, self.digest)
+    }
+}
+
+/// One scope index per service; services that answer alike everywhere share theirs.
+fn scopes_by_class(table: &AreaTable, map: &CoverageMap) -> Vec<Arc<ScopeIndex>> {
+    let mut classes: BTreeMap<Vec<u32>, Arc<ScopeIndex>> = BTreeMap::new();
+    (0..map.services())
+        .map(|service| {
+            let row = map.row(ServiceId::from_index(service));
+            let class: Vec<u32> = row.iter().map(|id| id.0).collect();
+            let build = |class: &Vec<u32>| Arc::new(ScopeIndex::build(table, class));
+            Arc::clone(classes.entry(class).or_insert_with_key(build))
+        })
+        .collect()
+}

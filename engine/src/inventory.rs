@@ -1,0 +1,214 @@
+//! The inventory: what exists and what it may carry. Validated by whoever builds it; immutable here.
+//!
+//! ```text
+//! site --< link (towards one ISP, billed by a meter)
+//!   `---< group --< node          endpoint = one group on one link: the addresses an answer names
+//! ```
+
+use coverage::catalog::{Service as ServedService, Zone};
+use coverage::observation::Directory;
+use coverage::{EndpointId, GroupId, LinkId, NodeId, ServiceId, SiteId};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+/// A machine room.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// Name, such as `gz1`.
+    pub name: String,
+    /// Region whose sites stand in for one another, such as `south`.
+    pub region: String,
+    /// ISO 3166 country code, lower-case.
+    pub country: String,
+    /// Province code or name as in area names; empty outside China.
+    pub province: String,
+    /// Degrees north.
+    pub latitude: f64,
+    /// Degrees east.
+    pub longitude: f64,
+}
+
+/// An egress port of a site towards one ISP.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// Name, `site/isp` by habit, such as `gz1/ct`.
+    pub name: String,
+    /// Its site.
+    pub site: SiteId,
+    /// ISP as in area names; `bgp` reaches all ISPs alike.
+    pub isp: String,
+    /// Hard limit, Mbps.
+    pub capacity_mbps: f64,
+    /// Soft limit, Mbps: traffic above it counts as overload.
+    pub watermark_mbps: f64,
+    /// Index of its meter in [`Inventory::meters`].
+    pub meter: usize,
+}
+
+/// The five billing models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BillingModel {
+    /// 95th percentile of the month's 5-minute samples.
+    Month95,
+    /// Mean over the month of each day's peak.
+    DailyPeakMean,
+    /// Mean over the month of each day's 95th percentile.
+    Daily95Mean,
+    /// A flat fee for the port.
+    Flat,
+    /// By volume.
+    PerGb,
+}
+
+/// A billing contract over one or more links.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Meter {
+    /// Name.
+    pub name: String,
+    /// How it is billed.
+    pub model: BillingModel,
+    /// CNY per Mbps and month, for the models billed by bandwidth; 0 otherwise.
+    pub price_cny_per_mbps_month: f64,
+    /// CNY per gigabyte, for [`BillingModel::PerGb`]; 0 otherwise.
+    pub price_cny_per_gb: f64,
+    /// Bandwidth that is paid for in any case, Mbps.
+    pub commit_mbps: f64,
+}
+
+/// How a group is named in answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front {
+    /// One balancer: answers name its VIPs.
+    Vip,
+    /// No balancer: answers name the serving nodes one by one.
+    Nodes,
+}
+
+/// A service cluster in a site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Name, such as `gz1-a`.
+    pub name: String,
+    /// Its site.
+    pub site: SiteId,
+    /// How answers name it.
+    pub front: Front,
+    /// Services it may serve, ascending.
+    pub services: Vec<ServiceId>,
+    /// Its nodes, contiguous in [`Inventory::nodes`].
+    pub nodes: Vec<NodeId>,
+}
+
+/// One edge host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Name, such as `gz1-a-1`.
+    pub name: String,
+    /// Its group.
+    pub group: GroupId,
+    /// What it can serve, Mbps.
+    pub capacity_mbps: f64,
+}
+
+/// The presence of one group on one link: what an answer names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    /// The group.
+    pub group: GroupId,
+    /// The link.
+    pub link: LinkId,
+    /// VIPs in IPv4; empty for [`Front::Nodes`].
+    pub ipv4: Vec<Ipv4Addr>,
+    /// VIPs in IPv6; empty for [`Front::Nodes`].
+    pub ipv6: Vec<Ipv6Addr>,
+    /// The nodes of the group as reached over this link, in the order of [`Group::nodes`].
+    pub nodes: Vec<NodePort>,
+}
+
+/// A node's own presence on a link.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodePort {
+    /// Address in IPv4.
+    pub ipv4: Ipv4Addr,
+    /// Address in IPv6, if it has one.
+    pub ipv6: Option<Ipv6Addr>,
+    /// Authority (host, optional port) for a `Location`.
+    pub authority: String,
+}
+
+/// What a service needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Names, TTL and answer size, as serving knows them.
+    pub served: ServedService,
+    /// Quality, in equivalent milliseconds, above which an answer counts as below the floor.
+    pub floor_ms: f64,
+    /// Demand assumed where none was ever observed, Mbps over all areas, spread by address counts.
+    pub initial_mbps: f64,
+}
+
+/// Everything that exists. Ids are indices into these tables.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Inventory {
+    /// Sites.
+    pub sites: Vec<Site>,
+    /// Links.
+    pub links: Vec<Link>,
+    /// Meters.
+    pub meters: Vec<Meter>,
+    /// Groups.
+    pub groups: Vec<Group>,
+    /// Nodes.
+    pub nodes: Vec<Node>,
+    /// Endpoints, ordered by (group, link).
+    pub endpoints: Vec<Endpoint>,
+    /// Services.
+    pub services: Vec<Service>,
+    /// DNS zones served.
+    pub zones: Vec<Zone>,
+}
+
+impl Inventory {
+    /// Names -> ids for the collectors.
+    #[must_use]
+    pub fn directory(&self) -> Directory {
+        Directory {
+            sites: self.sites.iter().enumerate().map(|(i, x)| (x.name.clone(), SiteId::from_index(i))).collect(),
+            links: self
+                .links
+                .iter()
+                .enumerate()
+                .map(|(i, link)| (link.name.clone(), (LinkId::from_index(i), link.site)))
+                .collect(),
+            groups: self.groups.iter().enumerate().map(|(i, x)| (x.name.clone(), GroupId::from_index(i))).collect(),
+            nodes: self.nodes.iter().enumerate().map(|(i, x)| (x.name.clone(), NodeId::from_index(i))).collect(),
+            services: self
+                .services
+                .iter()
+                .enumerate()
+                .map(|(i, x)| (x.served.name.clone(), ServiceId::from_index(i)))
+                .collect(),
+        }
+    }
+
+    /// Endpoints of a site that may serve `service`, with their ids.
+    pub fn endpoints_for(&self, link: LinkId, service: ServiceId) -> impl Iterator<Item = (EndpointId, &Endpoint)> {
+        self.endpoints.iter().enumerate().filter_map(move |(index, endpoint)| {
+            let serves = endpoint.link == link && self.groups[endpoint.group.index()].services.contains(&service);
+            serves.then(|| (EndpointId::from_index(index), endpoint))
+        })
+    }
+
+    /// What all nodes of a group can serve together, Mbps.
+    #[must_use]
+    pub fn group_capacity_mbps(&self, group: GroupId) -> f64 {
+        self.groups[group.index()].nodes.iter().map(|node| self.nodes[node.index()].capacity_mbps).sum()
+    }
+
+    /// Longest TTL of any service.
+    #[must_use]
+    pub fn ttl_max(&self) -> Duration {
+        let ttl_s = self.services.iter().map(|service| service.served.ttl_s).max().unwrap_or(0);
+        Duration::from_secs(u64::from(ttl_s))
+    }
+}

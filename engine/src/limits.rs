@@ -1,0 +1,38 @@
+//! What drains, refills and failures leave of the inventory: the only way in which they reach the plan.
+
+use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Upper bounds on top of the inventory. What is not named is unlimited; 0 takes a part out of candidates.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// Most traffic on a link, Mbps.
+    pub links_mbps: BTreeMap<LinkId, f64>,
+    /// Most traffic in a site, Mbps.
+    pub sites_mbps: BTreeMap<SiteId, f64>,
+    /// Most traffic in a group, Mbps.
+    pub groups_mbps: BTreeMap<GroupId, f64>,
+    /// Most traffic of a service in a group, Mbps.
+    pub services_mbps: BTreeMap<(GroupId, ServiceId), f64>,
+    /// Nodes that take no new clients.
+    pub nodes_out: BTreeSet<NodeId>,
+}
+
+impl Limits {
+    /// Tightens these bounds by others: the smaller bound wins.
+    pub fn tighten(&mut self, other: &Self) {
+        tighten(&mut self.links_mbps, &other.links_mbps);
+        tighten(&mut self.sites_mbps, &other.sites_mbps);
+        tighten(&mut self.groups_mbps, &other.groups_mbps);
+        tighten(&mut self.services_mbps, &other.services_mbps);
+        self.nodes_out.extend(&other.nodes_out);
+    }
+}
+
+/// Keeps the smaller bound of each key.
+fn tighten<K: Ord + Copy>(bounds: &mut BTreeMap<K, f64>, others: &BTreeMap<K, f64>) {
+    for (&key, &bound) in others {
+        let kept = bounds.entry(key).or_insert(bound);
+        *kept = kept.min(bound);
+    }
+}
