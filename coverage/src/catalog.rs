@@ -115,7 +115,10 @@ impl Catalog {
     /// A service by its name.
     #[must_use]
     pub fn service(&self, name: &str) -> Option<(ServiceId, &Service)> {
-        let index = self.services.iter().position(|service| service.name == name)?;
+        let index = self
+            .services
+            .iter()
+            .position(|service| service.name == name)?;
         Some((ServiceId::from_index(index), &self.services[index]))
     }
 
@@ -133,10 +136,15 @@ impl Catalog {
     pub fn fault(&self) -> Option<String> {
         for (index, endpoint) in self.endpoints.iter().enumerate() {
             if endpoint.group.index() >= self.groups.len() {
-                return Some(format!("endpoint {index} names a group that does not exist"));
+                return Some(format!(
+                    "endpoint {index} names a group that does not exist"
+                ));
             }
             if endpoint.ipv4.is_empty() {
-                return Some(format!("endpoint {index} on {} has no IPv4 address", endpoint.link));
+                return Some(format!(
+                    "endpoint {index} on {} has no IPv4 address",
+                    endpoint.link
+                ));
             }
         }
         for service in &self.services {

@@ -75,21 +75,34 @@ impl CoverageMap {
     /// How many services the map covers.
     #[must_use]
     pub fn services(&self) -> usize {
-        self.entries.len().checked_div(self.areas as usize).unwrap_or(0)
+        self.entries
+            .len()
+            .checked_div(self.areas as usize)
+            .unwrap_or(0)
     }
 
     /// The first way in which this map is not in normal form for `endpoints` endpoints, in words; `None` when it is.
     #[must_use]
     pub fn fault(&self, endpoints: usize) -> Option<String> {
         if self.areas == 0 || !self.entries.len().is_multiple_of(self.areas as usize) {
-            return Some(format!("{} entries do not divide by {} areas", self.entries.len(), self.areas));
+            return Some(format!(
+                "{} entries do not divide by {} areas",
+                self.entries.len(),
+                self.areas
+            ));
         }
         let bad = |id: &EndpointId| id.index() >= endpoints;
         for (index, set) in self.answer_sets.iter().enumerate() {
-            let total: u32 = set.shares.iter().map(|&(_, weight)| u32::from(weight)).sum();
+            let total: u32 = set
+                .shares
+                .iter()
+                .map(|&(_, weight)| u32::from(weight))
+                .sum();
             let fault = if set.shares.is_empty() {
                 "is empty"
-            } else if total != u32::from(WEIGHT_TOTAL) || set.shares.iter().any(|&(_, weight)| weight == 0) {
+            } else if total != u32::from(WEIGHT_TOTAL)
+                || set.shares.iter().any(|&(_, weight)| weight == 0)
+            {
                 "has weights that are zero or do not sum to 64"
             } else if set.shares.len() > SHARES_MAX || set.runners_up.len() > RUNNERS_UP_MAX {
                 "is too long"
@@ -104,7 +117,9 @@ impl CoverageMap {
         }
         let sets = self.answer_sets.len();
         let dangling = self.entries.iter().position(|id| id.index() >= sets)?;
-        Some(format!("entry {dangling} names an answer set that does not exist"))
+        Some(format!(
+            "entry {dangling} names an answer set that does not exist"
+        ))
     }
 }
 
@@ -118,7 +133,9 @@ pub struct CoverageMapBuilder {
 
 /// Why a map could not be finished: some (service, area) has no answer.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("service {service} has no answer in area {area}: give every service at least one usable endpoint")]
+#[error(
+    "service {service} has no answer in area {area}: give every service at least one usable endpoint"
+)]
 pub struct Uncovered {
     /// Index of the service.
     pub service: u32,
@@ -130,7 +147,11 @@ impl CoverageMapBuilder {
     /// An empty map of `services` x `areas`.
     #[must_use]
     pub fn new(services: usize, areas: u32) -> Self {
-        Self { areas, interned: BTreeMap::new(), entries: vec![None; services * areas as usize] }
+        Self {
+            areas,
+            interned: BTreeMap::new(),
+            entries: vec![None; services * areas as usize],
+        }
     }
 
     /// Sets the answers of one (service, area).
@@ -152,13 +173,24 @@ impl CoverageMapBuilder {
             .enumerate()
             .map(|(index, entry)| {
                 let index = u32::try_from(index).unwrap_or(u32::MAX);
-                entry.ok_or(Uncovered { service: index / areas, area: index % areas })
+                entry.ok_or(Uncovered {
+                    service: index / areas,
+                    area: index % areas,
+                })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let mut answer_sets: Vec<_> = self.interned.into_iter().map(|(set, id)| (id, set)).collect();
+        let mut answer_sets: Vec<_> = self
+            .interned
+            .into_iter()
+            .map(|(set, id)| (id, set))
+            .collect();
         answer_sets.sort_unstable_by_key(|(id, _)| *id);
         let answer_sets = answer_sets.into_iter().map(|(_, set)| set).collect();
-        Ok(CoverageMap { areas, answer_sets, entries })
+        Ok(CoverageMap {
+            areas,
+            answer_sets,
+            entries,
+        })
     }
 }
 
@@ -167,7 +199,10 @@ mod tests {
     use super::*;
 
     fn alone(endpoint: u32) -> AnswerSet {
-        AnswerSet { shares: vec![(EndpointId(endpoint), 64)], runners_up: vec![] }
+        AnswerSet {
+            shares: vec![(EndpointId(endpoint), 64)],
+            runners_up: vec![],
+        }
     }
 
     #[test]
@@ -181,7 +216,10 @@ mod tests {
         assert_eq!(map.get(ServiceId(1), AreaId(0)), &alone(6));
         assert_eq!(map.row(ServiceId(0))[0], map.row(ServiceId(0))[1]);
         assert_eq!(map.fault(7), None);
-        assert!(map.fault(6).is_some_and(|fault| fault.contains("does not exist")));
+        assert!(
+            map.fault(6)
+                .is_some_and(|fault| fault.contains("does not exist"))
+        );
     }
 
     #[test]
@@ -189,14 +227,27 @@ mod tests {
         let mut builder = CoverageMapBuilder::new(1, 3);
         builder.set(ServiceId(0), AreaId(0), alone(0));
         builder.set(ServiceId(0), AreaId(2), alone(0));
-        assert_eq!(builder.finish(), Err(Uncovered { service: 0, area: 1 }));
+        assert_eq!(
+            builder.finish(),
+            Err(Uncovered {
+                service: 0,
+                area: 1
+            })
+        );
     }
 
     #[test]
     fn empty_and_unbalanced_sets_are_faults() {
         for (shares, word) in [(vec![], "empty"), (vec![(EndpointId(0), 63)], "64")] {
             let mut builder = CoverageMapBuilder::new(1, 1);
-            builder.set(ServiceId(0), AreaId(0), AnswerSet { shares, runners_up: vec![] });
+            builder.set(
+                ServiceId(0),
+                AreaId(0),
+                AnswerSet {
+                    shares,
+                    runners_up: vec![],
+                },
+            );
             let fault = builder.finish().unwrap().fault(1).unwrap();
             assert!(fault.contains(word), "{fault}");
         }

@@ -117,7 +117,8 @@ pub fn seal(mut header: Header, body: &Body, key: &SigningKey) -> Result<Vec<u8>
     let header = postcard::to_stdvec(&header)?;
     let signature = key.sign(&digest(&header, &body).0);
     let header_bytes = u32::try_from(header.len()).unwrap_or(u32::MAX);
-    let mut record = Vec::with_capacity(MAGIC.len() + 4 + header.len() + body.len() + SIGNATURE_BYTES);
+    let mut record =
+        Vec::with_capacity(MAGIC.len() + 4 + header.len() + body.len() + SIGNATURE_BYTES);
     record.extend_from_slice(MAGIC);
     record.extend_from_slice(&header_bytes.to_le_bytes());
     record.extend_from_slice(&header);
@@ -134,24 +135,40 @@ pub fn open<'a>(record: &'a [u8], keys: &[VerifyingKey]) -> Result<Opened<'a>, R
     if record.len() > RECORD_MAX_BYTES {
         return Err(Refusal::Oversized(record.len()));
     }
-    let rest = record.strip_prefix(MAGIC).ok_or(Refusal::Truncated("no magic"))?;
-    let (header_bytes, rest) = rest.split_first_chunk::<4>().ok_or(Refusal::Truncated("no header length"))?;
+    let rest = record
+        .strip_prefix(MAGIC)
+        .ok_or(Refusal::Truncated("no magic"))?;
+    let (header_bytes, rest) = rest
+        .split_first_chunk::<4>()
+        .ok_or(Refusal::Truncated("no header length"))?;
     let header_bytes = u32::from_le_bytes(*header_bytes) as usize;
     if header_bytes > HEADER_MAX_BYTES {
         return Err(Refusal::Truncated("header length out of bounds"));
     }
-    let (header, rest) = rest.split_at_checked(header_bytes).ok_or(Refusal::Truncated("header"))?;
-    let (body, signature) = rest.split_last_chunk::<SIGNATURE_BYTES>().ok_or(Refusal::Truncated("signature"))?;
+    let (header, rest) = rest
+        .split_at_checked(header_bytes)
+        .ok_or(Refusal::Truncated("header"))?;
+    let (body, signature) = rest
+        .split_last_chunk::<SIGNATURE_BYTES>()
+        .ok_or(Refusal::Truncated("signature"))?;
     let digest = digest(header, body);
     let signature = Signature::from_bytes(signature);
-    if !keys.iter().any(|key| key.verify_strict(&digest.0, &signature).is_ok()) {
+    if !keys
+        .iter()
+        .any(|key| key.verify_strict(&digest.0, &signature).is_ok())
+    {
         return Err(Refusal::Signature);
     }
-    let header: Header = postcard::from_bytes(header).map_err(|fault| Refusal::Decode(fault.to_string()))?;
+    let header: Header =
+        postcard::from_bytes(header).map_err(|fault| Refusal::Decode(fault.to_string()))?;
     if header.body_bytes != body.len() as u64 {
         return Err(Refusal::Truncated("body"));
     }
-    Ok(Opened { header, digest, body })
+    Ok(Opened {
+        header,
+        digest,
+        body,
+    })
 }
 
 impl Opened<'_> {
@@ -160,21 +177,42 @@ impl Opened<'_> {
     ///
     /// # Errors
     /// [`Refusal`]; whoever called keeps what it has.
-    pub fn accept(self, serving: Option<&Snapshot>, table: &Arc<AreaTable>) -> Result<Snapshot, Refusal> {
-        let Header { version, created_at, table_digest, .. } = self.header;
+    pub fn accept(
+        self,
+        serving: Option<&Snapshot>,
+        table: &Arc<AreaTable>,
+    ) -> Result<Snapshot, Refusal> {
+        let Header {
+            version,
+            created_at,
+            table_digest,
+            ..
+        } = self.header;
         if let Some(serving) = serving
             && version <= serving.version
         {
-            return Err(Refusal::Older { offered: version, serving: serving.version });
+            return Err(Refusal::Older {
+                offered: version,
+                serving: serving.version,
+            });
         }
         if table_digest.0 != table.digest() {
-            return Err(Refusal::Table { wanted: table_digest });
+            return Err(Refusal::Table {
+                wanted: table_digest,
+            });
         }
-        let body: Body = postcard::from_bytes(self.body).map_err(|fault| Refusal::Decode(fault.to_string()))?;
+        let body: Body =
+            postcard::from_bytes(self.body).map_err(|fault| Refusal::Decode(fault.to_string()))?;
         if let Some(lost) = serving.and_then(|serving| lost_service(serving, &body)) {
             return Err(Refusal::ServiceLost(lost));
         }
-        Ok(Snapshot::new(version, self.digest, created_at, Arc::clone(table), body)?)
+        Ok(Snapshot::new(
+            version,
+            self.digest,
+            created_at,
+            Arc::clone(table),
+            body,
+        )?)
     }
 }
 
@@ -189,5 +227,11 @@ fn lost_service(serving: &Snapshot, body: &Body) -> Option<String> {
 
 /// SHA-256 over header and body.
 fn digest(header: &[u8], body: &[u8]) -> Digest {
-    Digest(Sha256::new().chain_update(header).chain_update(body).finalize().into())
+    Digest(
+        Sha256::new()
+            .chain_update(header)
+            .chain_update(body)
+            .finalize()
+            .into(),
+    )
 }

@@ -59,7 +59,9 @@ pub enum BodyFault {
     #[error("malformed map: {0}")]
     Malformed(String),
     /// The map covers another number of areas than the area table.
-    #[error("the map covers {map} areas but the area table has {table}: publish with the same table")]
+    #[error(
+        "the map covers {map} areas but the area table has {table}: publish with the same table"
+    )]
     Areas {
         /// Areas in the map.
         map: u32,
@@ -120,12 +122,17 @@ impl Snapshot {
         body: Body,
     ) -> Result<Self, BodyFault> {
         let Body { catalog, map } = body;
-        let fault = catalog.fault().or_else(|| map.fault(catalog.endpoints.len()));
+        let fault = catalog
+            .fault()
+            .or_else(|| map.fault(catalog.endpoints.len()));
         if let Some(fault) = fault {
             return Err(BodyFault::Malformed(fault));
         }
         if map.areas() as usize != table.areas().len() {
-            return Err(BodyFault::Areas { map: map.areas(), table: table.areas().len() });
+            return Err(BodyFault::Areas {
+                map: map.areas(),
+                table: table.areas().len(),
+            });
         }
         if map.services() != catalog.services.len() {
             return Err(BodyFault::Services {
@@ -134,7 +141,15 @@ impl Snapshot {
             });
         }
         let scopes = scopes_by_class(&table, &map);
-        Ok(Self { version, digest, created_at, table, catalog, map, scopes })
+        Ok(Self {
+            version,
+            digest,
+            created_at,
+            table,
+            catalog,
+            map,
+            scopes,
+        })
     }
 
     /// Decides for a client. `addr` is the client's address or the network address of its prefix; bits beyond the
@@ -147,12 +162,21 @@ impl Snapshot {
         let mut scope = self.scopes[service.index()].scope(&self.table, leaf, addr);
         if answers.is_split() {
             // The client's own prefix took part in the choice, so the scope is at least that long.
-            scope = scope.max(if addr.is_ipv4() { SPLIT_PREFIX_V4 } else { SPLIT_PREFIX_V6 });
+            scope = scope.max(if addr.is_ipv4() {
+                SPLIT_PREFIX_V4
+            } else {
+                SPLIT_PREFIX_V6
+            });
         }
         let picked = pick(&answers.shares, service, ClientKey::of(addr));
         // A set without shares is refused by `new`, so there is always a first one to fall back to.
         let endpoint = picked.unwrap_or_else(|| answers.shares[0].0);
-        Decision { area, answers, endpoint, scope }
+        Decision {
+            area,
+            answers,
+            endpoint,
+            scope,
+        }
     }
 
     /// The endpoint behind an id.

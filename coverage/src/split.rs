@@ -38,7 +38,11 @@ fn upper_48(addr: Ipv6Addr) -> u64 {
 /// Picks one of `shares` (endpoint, weight out of 64) for a client of a service; `None` when there are no shares.
 /// Cost: O(number of shares); no allocation.
 #[must_use]
-pub fn pick(shares: &[(EndpointId, u8)], service: ServiceId, client: ClientKey) -> Option<EndpointId> {
+pub fn pick(
+    shares: &[(EndpointId, u8)],
+    service: ServiceId,
+    client: ClientKey,
+) -> Option<EndpointId> {
     if let [(only, _)] = shares {
         return Some(*only);
     }
@@ -80,7 +84,11 @@ mod tests {
         for client in 0..clients {
             let key = ClientKey::of(IpAddr::from((client << 8).to_be_bytes()));
             let picked = pick(shares, ServiceId(3), key).expect("shares are not empty");
-            counts.iter_mut().find(|(id, _)| *id == picked).expect("picked from shares").1 += 1;
+            counts
+                .iter_mut()
+                .find(|(id, _)| *id == picked)
+                .expect("picked from shares")
+                .1 += 1;
         }
         counts
     }
@@ -90,7 +98,10 @@ mod tests {
         let shares = [(EndpointId(7), 40), (EndpointId(9), 16), (EndpointId(2), 8)];
         for ((_, weight), (_, seen)) in shares.iter().zip(counts(&shares, 64_000)) {
             let expected = u32::from(*weight) * 1000;
-            assert!(seen.abs_diff(expected) < 600, "weight {weight}: {seen} of {expected}");
+            assert!(
+                seen.abs_diff(expected) < 600,
+                "weight {weight}: {seen} of {expected}"
+            );
         }
     }
 
@@ -101,14 +112,20 @@ mod tests {
         let (mut to_first, mut to_second) = (0, 0);
         for client in 0..64_000_u32 {
             let key = ClientKey::of(IpAddr::from((client << 8).to_be_bytes()));
-            match (pick(&before, ServiceId(0), key), pick(&after, ServiceId(0), key)) {
+            match (
+                pick(&before, ServiceId(0), key),
+                pick(&after, ServiceId(0), key),
+            ) {
                 (Some(EndpointId(1)), Some(EndpointId(0))) => to_first += 1,
                 (Some(EndpointId(0)), Some(EndpointId(1))) => to_second += 1,
                 _ => {}
             }
         }
         assert_eq!(to_second, 0, "nobody leaves the endpoint that gained");
-        assert!((7_400..8_600).contains(&to_first), "an eighth moves: {to_first}");
+        assert!(
+            (7_400..8_600).contains(&to_first),
+            "an eighth moves: {to_first}"
+        );
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::time::Duration;
 pub const WEIGHT_TOTAL: u16 = 64;
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z. Passed in, never read from a clock here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 
