@@ -70,17 +70,28 @@ impl<'a> Judge<'a> {
             reserve = sized.into_iter().map(|(_, site)| site).collect();
             reserve.truncate(rules.reserve_sites_max);
         }
-        Self { world, rules, now, baselines: BTreeMap::new(), reserve }
+        Self {
+            world,
+            rules,
+            now,
+            baselines: BTreeMap::new(),
+            reserve,
+        }
     }
 
     /// What is to become of a request for `part` while `active` are out.
     pub(super) fn judge(&mut self, part: Part, force: bool, active: &Active) -> Verdict {
         let inventory = self.world.inventory;
-        let alone = Active { parts: BTreeSet::from([part]), targets: Vec::new() };
+        let alone = Active {
+            parts: BTreeSet::from([part]),
+            targets: Vec::new(),
+        };
         let mut together = active.clone();
         together.parts.insert(part);
-        let (reach_alone, reach) =
-            (Extent::of(&alone.parts, inventory), Extent::of(&together.parts, inventory));
+        let (reach_alone, reach) = (
+            Extent::of(&alone.parts, inventory),
+            Extent::of(&together.parts, inventory),
+        );
         if let Some(service) = reach_alone.service_lost(inventory) {
             return Verdict::Refuse(Refusal::words(format!(
                 "nothing else serves {service}: add capacity for it first"
@@ -98,7 +109,9 @@ impl<'a> Judge<'a> {
             };
         }
         if let Some(words) = reach_alone.overdrawn(&Extent::default(), inventory, self.rules) {
-            return Verdict::Refuse(Refusal::words(format!("the budget never allows it: {words}")));
+            return Verdict::Refuse(Refusal::words(format!(
+                "the budget never allows it: {words}"
+            )));
         }
         let before = Extent::of(&active.parts, inventory);
         let shortfall = match reach.overdrawn(&before, inventory, self.rules) {
@@ -117,16 +130,33 @@ impl<'a> Judge<'a> {
 
     /// Proves points 3 and 4 for `out` at 0.
     pub(super) fn prove(&mut self, out: &Active, headroom: f64) -> Result<Proof, Refusal> {
-        let World { inventory, facts, demand_mbps, .. } = *self.world;
+        let World {
+            inventory,
+            facts,
+            demand_mbps,
+            ..
+        } = *self.world;
         let limits = limits_at_zero(&out.parts, inventory);
+        let reach = Extent::of(&out.parts, inventory);
+        // A site that is out has nothing left to lose.
+        let others: Vec<SiteId> = self
+            .reserve
+            .iter()
+            .copied()
+            .filter(|site| !reach.sites().contains(site))
+            .collect();
+        // All questions without drains come first: whoever answers may keep one prepared network at a time.
         let baseline_unserved_mbps = self.baseline(None, headroom);
+        for &site in &others {
+            self.baseline(Some(site), 1.0);
+        }
         let now = facts.feasibility(&limits, None, headroom);
         if !self.no_worse(now.unserved_mbps, baseline_unserved_mbps) {
             let extra_mbps = now.unserved_mbps - baseline_unserved_mbps;
             let what = format!("demand x {headroom} could not be carried without it");
             return Err(Refusal::capacity(&what, extra_mbps, now.bottleneck));
         }
-        let (worst_site, sites_checked) = self.worst_site(&limits, out)?;
+        let worst_site = self.worst_site(&limits, &others)?;
         let remaining_mbps = remaining_mbps(inventory, &limits, None);
         Ok(Proof {
             at: self.now,
@@ -137,27 +167,28 @@ impl<'a> Judge<'a> {
             unserved_mbps: now.unserved_mbps,
             baseline_unserved_mbps,
             worst_site,
-            sites_checked,
+            sites_checked: others.len(),
             together_with: out.targets.clone(),
         })
     }
 
-    /// The worst other site to lose under `limits`, and how many were tried.
+    /// The worst of `others` to lose under `limits`; `None` when there are none.
     ///
     /// # Errors
     /// A [`Refusal`] that names it, when its loss would be worse than without drains.
     fn worst_site(
         &mut self,
         limits: &Limits,
-        out: &Active,
-    ) -> Result<(Option<WorstSite>, usize), Refusal> {
-        let World { inventory, facts, demand_mbps, .. } = *self.world;
-        let reach = Extent::of(&out.parts, inventory);
-        // A site that is out has nothing left to lose.
-        let others: Vec<SiteId> =
-            self.reserve.iter().copied().filter(|site| !reach.sites().contains(site)).collect();
+        others: &[SiteId],
+    ) -> Result<Option<WorstSite>, Refusal> {
+        let World {
+            inventory,
+            facts,
+            demand_mbps,
+            ..
+        } = *self.world;
         let mut worst: Option<(WorstSite, Option<Bottleneck>)> = None;
-        for &site in &others {
+        for &site in others {
             let baseline_unserved_mbps = self.baseline(Some(site), 1.0);
             let lost = facts.feasibility(limits, Some(site), 1.0);
             let candidate = WorstSite {
@@ -166,13 +197,18 @@ impl<'a> Judge<'a> {
                 baseline_unserved_mbps,
                 spare_mbps: remaining_mbps(inventory, limits, Some(site)) - demand_mbps,
             };
-            if worst.as_ref().is_none_or(|(kept, _)| candidate.is_worse_than(kept)) {
+            if worst
+                .as_ref()
+                .is_none_or(|(kept, _)| candidate.is_worse_than(kept))
+            {
                 worst = Some((candidate, lost.bottleneck));
             }
         }
-        let Some((worst, bottleneck)) = worst else { return Ok((None, 0)) };
+        let Some((worst, bottleneck)) = worst else {
+            return Ok(None);
+        };
         if self.no_worse(worst.unserved_mbps, worst.baseline_unserved_mbps) {
-            return Ok((Some(worst), others.len()));
+            return Ok(Some(worst));
         }
         let what = format!("the reserve for losing site {} would be gone", worst.site);
         Err(Refusal::capacity(&what, worst.extra_mbps(), bottleneck))
@@ -184,7 +220,11 @@ impl<'a> Judge<'a> {
         *self
             .baselines
             .entry((lost, factor.to_bits()))
-            .or_insert_with(|| facts.feasibility(&Limits::default(), lost, factor).unserved_mbps)
+            .or_insert_with(|| {
+                facts
+                    .feasibility(&Limits::default(), lost, factor)
+                    .unserved_mbps
+            })
     }
 
     /// Whether `unserved` is at most `baseline`, but for rounding. False when either is not a number.
@@ -204,8 +244,7 @@ impl WorstSite {
     fn is_worse_than(&self, other: &Self) -> bool {
         let order = self
             .extra_mbps()
-            .abs()
-            .total_cmp(&other.extra_mbps().abs())
+            .total_cmp(&other.extra_mbps())
             .then(self.unserved_mbps.total_cmp(&other.unserved_mbps))
             .then(other.spare_mbps.total_cmp(&self.spare_mbps));
         order.is_gt()
@@ -215,7 +254,10 @@ impl WorstSite {
 impl Refusal {
     /// A refusal that has nothing to do with capacity.
     pub(super) const fn words(text: String) -> Self {
-        Self { text, bottleneck: None }
+        Self {
+            text,
+            bottleneck: None,
+        }
     }
 
     /// A refusal for want of capacity: `extra_mbps` more unserved than without drains.

@@ -48,8 +48,11 @@ impl Bounds {
 
     /// The bounds, with each group bounded by what its nodes have left.
     pub(super) fn finish(mut self, inventory: &Inventory) -> Limits {
-        let touched: BTreeSet<GroupId> =
-            self.node_shares.keys().map(|node| inventory.nodes[node.index()].group).collect();
+        let touched: BTreeSet<GroupId> = self
+            .node_shares
+            .keys()
+            .map(|node| inventory.nodes[node.index()].group)
+            .collect();
         for group in touched {
             let nodes = &inventory.groups[group.index()].nodes;
             let left_mbps = nodes
@@ -82,13 +85,21 @@ pub(super) fn remaining_mbps(inventory: &Inventory, limits: &Limits, lost: Optio
     }
     for (index, group) in inventory.groups.iter().enumerate() {
         let id = GroupId::from_index(index);
-        let bound = limits.groups_mbps.get(&id).copied().unwrap_or(f64::INFINITY);
+        let bound = limits
+            .groups_mbps
+            .get(&id)
+            .copied()
+            .unwrap_or(f64::INFINITY);
         serving[group.site.index()] += inventory.group_capacity_mbps(id).min(bound);
     }
     let of_site = |index: usize| {
         let id = SiteId::from_index(index);
         let bound = limits.sites_mbps.get(&id).copied().unwrap_or(f64::INFINITY);
-        if lost == Some(id) { 0.0 } else { egress[index].min(serving[index]).min(bound) }
+        if lost == Some(id) {
+            0.0
+        } else {
+            egress[index].min(serving[index]).min(bound)
+        }
     };
     (0..sites).map(of_site).sum()
 }
@@ -121,7 +132,10 @@ pub(super) enum Budget {
 impl Extent {
     /// The closure of `parts`.
     pub(super) fn of(parts: &BTreeSet<Part>, inventory: &Inventory) -> Self {
-        let mut extent = Self { targets: parts.len(), ..Self::default() };
+        let mut extent = Self {
+            targets: parts.len(),
+            ..Self::default()
+        };
         for &part in parts {
             match part {
                 Part::Node(node) => _ = extent.nodes.insert(node),
@@ -140,10 +154,13 @@ impl Extent {
     fn close_groups(&mut self, inventory: &Inventory) {
         for (index, group) in inventory.groups.iter().enumerate() {
             let id = GroupId::from_index(index);
-            let no_node = !group.nodes.is_empty()
-                && group.nodes.iter().all(|node| self.nodes.contains(node));
+            let no_node =
+                !group.nodes.is_empty() && group.nodes.iter().all(|node| self.nodes.contains(node));
             let no_service = !group.services.is_empty()
-                && group.services.iter().all(|&service| self.services.contains(&(id, service)));
+                && group
+                    .services
+                    .iter()
+                    .all(|&service| self.services.contains(&(id, service)));
             if no_node || no_service {
                 self.groups.insert(id);
             }
@@ -210,7 +227,10 @@ impl Extent {
             let max = budget.allowed(inventory, rules);
             let grew = count > had.get(&budget).copied().unwrap_or(0);
             (grew && count > max).then(|| {
-                format!("{} would be {count} of at most {max}", budget.words(inventory))
+                format!(
+                    "{} would be {count} of at most {max}",
+                    budget.words(inventory)
+                )
             })
         })
     }
@@ -256,7 +276,10 @@ impl Budget {
     fn words(&self, inventory: &Inventory) -> String {
         match self {
             Self::NodesOf(group) => {
-                format!("nodes out in group {}", inventory.groups[group.index()].name)
+                format!(
+                    "nodes out in group {}",
+                    inventory.groups[group.index()].name
+                )
             }
             Self::GroupsOf(site) => {
                 format!("groups out in site {}", inventory.sites[site.index()].name)

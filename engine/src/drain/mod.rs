@@ -115,13 +115,13 @@ pub enum ChangeError {
 }
 
 /// All drains: those in force, those that wait, and the latest that ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Drains {
     rules: Rules,
     /// By number, ascending.
     drains: Vec<Drain>,
-    /// Number of the next drain.
-    next: u64,
+    /// Number of the newest drain there ever was.
+    last: u64,
     /// When queue and proofs were last re-evaluated; `None` makes the next step do it.
     rechecked_at: Option<Timestamp>,
     /// Ids that were forgotten and not yet reported.
@@ -132,7 +132,13 @@ impl Drains {
     /// No drains yet.
     #[must_use]
     pub const fn new(rules: Rules) -> Self {
-        Self { rules, drains: Vec::new(), next: 1, rechecked_at: None, forgotten: Vec::new() }
+        Self {
+            rules,
+            drains: Vec::new(),
+            last: 0,
+            rechecked_at: None,
+            forgotten: Vec::new(),
+        }
     }
 
     /// Goes on from stored drains, in any order; of several with one id the last counts.
@@ -145,8 +151,7 @@ impl Drains {
             drains.drains.push(drain);
         }
         drains.drains.sort_by_key(|drain| number(&drain.id));
-        let last = drains.drains.last().map_or(0, |drain| number(&drain.id));
-        drains.next = last.saturating_add(1);
+        drains.last = drains.drains.last().map_or(0, |drain| number(&drain.id));
         drains
     }
 
@@ -198,19 +203,31 @@ impl Drains {
             self.repeat(index, &request, part, world, now);
             return Ok(&self.drains[index]);
         }
-        let open = self.drains.iter().filter(|drain| !drain.state.is_final()).count();
+        let open = self
+            .drains
+            .iter()
+            .filter(|drain| !drain.state.is_final())
+            .count();
         if open >= self.rules.open_max {
             return Err(RequestError::TooMany(open));
         }
-        let ramp = if matches!(part, Part::Node(_)) { Duration::ZERO } else { ramp };
+        let ramp = if matches!(part, Part::Node(_)) {
+            Duration::ZERO
+        } else {
+            ramp
+        };
         let verdict = self.verdict(self.drains.len(), part, request.force, world, now);
-        let waiting = self.drains.iter().filter(|drain| drain.state == State::Queued).count();
+        let waiting = self
+            .drains
+            .iter()
+            .filter(|drain| drain.state == State::Queued)
+            .count();
         if matches!(verdict, Verdict::Wait(_)) && waiting >= self.rules.queue_max {
             return Err(RequestError::QueueFull(waiting));
         }
         self.forget();
-        let mut drain = Drain::requested(format!("d{}", self.next), request, ramp, now);
-        self.next = self.next.saturating_add(1);
+        self.last = self.last.saturating_add(1);
+        let mut drain = Drain::requested(format!("d{}", self.last), request, ramp, now);
         let why = format!("{} asked: {}", drain.requester, drain.reason);
         drain.enter(State::Requested, why, now, &self.rules);
         drain.follow(verdict, part, world, now, &self.rules);
@@ -233,10 +250,17 @@ impl Drains {
         let drain = &mut self.drains[index];
         // A lease that is over is over, whether or not a step has seen it yet.
         if !drain.state.is_leased() || drain.expires_at <= now {
-            return Err(ChangeError::Ended { id: id.to_owned(), state: drain.state });
+            return Err(ChangeError::Ended {
+                id: id.to_owned(),
+                state: drain.state,
+            });
         }
         (drain.lease, drain.expires_at) = (lease, now.after(lease));
-        drain.note(format!("renewed for {} s", lease.as_secs()), now, &self.rules);
+        drain.note(
+            format!("renewed for {} s", lease.as_secs()),
+            now,
+            &self.rules,
+        );
         Ok(drain)
     }
 
@@ -259,7 +283,9 @@ impl Drains {
     pub fn limits(&self, now: Timestamp, inventory: &Inventory) -> Limits {
         let mut bounds = Bounds::default();
         for drain in self.drains.iter().filter(|drain| drain.state.is_active()) {
-            let Ok(part) = drain.target.resolve(inventory) else { continue };
+            let Ok(part) = drain.target.resolve(inventory) else {
+                continue;
+            };
             let share = drain.share_at(now, &self.rules);
             let out = drain.state != State::Refilling;
             let bound = match part {
@@ -294,7 +320,12 @@ impl Drains {
         let texts = [
             ("requester", &request.requester, 1, NAME_BYTES_MAX),
             ("reason", &request.reason, 1, REASON_BYTES_MAX),
-            ("idempotency key", &request.idempotency_key, 0, NAME_BYTES_MAX),
+            (
+                "idempotency key",
+                &request.idempotency_key,
+                0,
+                NAME_BYTES_MAX,
+            ),
         ];
         for (field, text, min, max) in texts {
             if !(min..=max).contains(&text.len()) {
@@ -395,7 +426,11 @@ impl Drains {
 
     /// Drops the oldest ended drains beyond the bound.
     fn forget(&mut self) {
-        let ended = self.drains.iter().filter(|drain| drain.state.is_final()).count();
+        let ended = self
+            .drains
+            .iter()
+            .filter(|drain| drain.state.is_final())
+            .count();
         // The newest ended one stays in any case: ids are numbered on from what is stored.
         let mut surplus = ended.saturating_sub(self.rules.ended_max.max(1));
         let forgotten = &mut self.forgotten;
@@ -412,5 +447,7 @@ impl Drains {
 
 /// The number in an id such as `d17`; 0 for ids that we did not make.
 fn number(id: &str) -> u64 {
-    id.strip_prefix('d').and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    id.strip_prefix('d')
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(0)
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const LEASE_MAX: Duration = Duration::from_hours(72);
 
 /// Bounds on drains. The defaults suit a CDN of tens to hundreds of sites with 1-minute telemetry.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rules {
     /// Longest lease, at most [`LEASE_MAX`].
     pub lease_max: Duration,
@@ -103,7 +103,8 @@ impl Rules {
     /// Traffic under which a target counts as drained whose traffic was `base_mbps`, in Mbps.
     #[must_use]
     pub fn drained_below(&self, base_mbps: f64) -> f64 {
-        self.drained_below_mbps.max(self.drained_below_share * base_mbps)
+        self.drained_below_mbps
+            .max(self.drained_below_share * base_mbps)
     }
 }
 
@@ -139,7 +140,9 @@ impl Rules {
         let max = self.lease_max.min(LEASE_MAX);
         match lease {
             lease if lease.as_millis() == 0 => Err(LeaseError::Empty),
-            lease if lease > max => Err(LeaseError::TooLong { max_s: max.as_secs() }),
+            lease if lease > max => Err(LeaseError::TooLong {
+                max_s: max.as_secs(),
+            }),
             _ => Ok(()),
         }
     }
@@ -152,19 +155,33 @@ mod tests {
     #[test]
     fn a_third_of_the_nodes_but_never_none() {
         let rules = Rules::default();
-        let allowed: Vec<usize> =
-            [1, 2, 3, 6, 10].iter().map(|&nodes| rules.nodes_out_max(nodes)).collect();
+        let allowed: Vec<usize> = [1, 2, 3, 6, 10]
+            .iter()
+            .map(|&nodes| rules.nodes_out_max(nodes))
+            .collect();
         assert_eq!(allowed, [1, 1, 1, 2, 3]);
-        let none = Rules { nodes_per_group_share: 0.0, ..rules };
+        let none = Rules {
+            nodes_per_group_share: 0.0,
+            ..rules
+        };
         assert_eq!(none.nodes_out_max(10), 0);
     }
 
     #[test]
     fn leases_are_bounded() {
-        let rules = Rules { lease_max: Duration::from_hours(500), ..Rules::default() };
+        let rules = Rules {
+            lease_max: Duration::from_hours(500),
+            ..Rules::default()
+        };
         assert_eq!(rules.check_lease(LEASE_MAX), Ok(()));
         let over = LEASE_MAX + Duration::from_millis(1);
-        assert_eq!(rules.check_lease(over), Err(LeaseError::TooLong { max_s: 259_200 }));
-        assert_eq!(rules.check_lease(Duration::from_micros(10)), Err(LeaseError::Empty));
+        assert_eq!(
+            rules.check_lease(over),
+            Err(LeaseError::TooLong { max_s: 259_200 })
+        );
+        assert_eq!(
+            rules.check_lease(Duration::from_micros(10)),
+            Err(LeaseError::Empty)
+        );
     }
 }

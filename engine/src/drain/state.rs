@@ -241,7 +241,11 @@ impl Drain {
     /// Writes a line into the history, which never runs backwards, even when the clock does.
     pub(super) fn note(&mut self, why: String, now: Timestamp, rules: &Rules) {
         let at = self.history.last().map_or(now, |event| event.at.max(now));
-        self.history.push(Event { at, state: self.state, why });
+        self.history.push(Event {
+            at,
+            state: self.state,
+            why,
+        });
         while self.history.len() > rules.history_max.max(2) {
             // The first line says who asked; it stays.
             self.history.remove(1);
@@ -252,7 +256,11 @@ impl Drain {
 /// Share of `ramp` that has passed since `since`, 0..=1; an empty ramp is over at once.
 fn progress(since: Option<Timestamp>, now: Timestamp, ramp: Duration) -> f64 {
     let Some(since) = since else { return 0.0 };
-    if ramp.is_zero() { 1.0 } else { (now.since(since).as_secs_f64() / ramp.as_secs_f64()).min(1.0) }
+    if ramp.is_zero() {
+        1.0
+    } else {
+        (now.since(since).as_secs_f64() / ramp.as_secs_f64()).min(1.0)
+    }
 }
 
 /// Stores a duration as whole milliseconds.
@@ -282,7 +290,8 @@ mod optional_milliseconds {
         span: &Option<Duration>,
         out: S,
     ) -> Result<S::Ok, S::Error> {
-        span.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)).serialize(out)
+        span.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+            .serialize(out)
     }
 
     /// Reads milliseconds or null.

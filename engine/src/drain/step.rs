@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use coverage::Timestamp;
+use coverage::{MapVersion, Timestamp};
 
 use super::admission::{Judge, Verdict};
 use super::rules::Rules;
-use super::state::{Drain, EndedBy, State, Warning};
+use super::state::{Drain, EndedBy, Event, State, Warning};
 use super::target::{Part, Target};
 use super::world::{Reading, World};
 use super::{Drains, Request};
@@ -20,7 +20,7 @@ pub struct Changed {
     pub target: Target,
     /// State before.
     pub from: State,
-    /// State now; the same when only a warning came or went.
+    /// State now; the same when only a warning or the evidence changed.
     pub to: State,
     /// The latest line of its history.
     pub why: String,
@@ -29,9 +29,11 @@ pub struct Changed {
 impl Drains {
     /// Goes on to `now`: ends leases, moves ramps, measures, starts what waited, warns, and forgets. O(drains) besides
     /// proofs, which are made at most every [`Rules::recheck_every`] or after a drain has moved.
+    ///
+    /// Returns what is to be stored: drains whose state, history or evidence changed. Progress along a ramp follows
+    /// from what is stored.
     pub fn step(&mut self, world: &World<'_>, now: Timestamp) -> Vec<Changed> {
-        let before: Vec<(State, Option<Timestamp>, usize)> =
-            self.drains.iter().map(marks).collect();
+        let before: Vec<Marks> = self.drains.iter().map(Marks::of).collect();
         let mut moved = false;
         for drain in &mut self.drains {
             let from = drain.state;
@@ -45,11 +47,15 @@ impl Drains {
             self.recheck(world, now);
             self.rechecked_at = Some(now);
         }
-        let changed = self.drains.iter().zip(&before).filter(|(drain, old)| marks(drain) != **old);
+        let changed = self
+            .drains
+            .iter()
+            .zip(&before)
+            .filter(|(drain, old)| Marks::of(drain) != **old);
         let changed = changed.map(|(drain, old)| Changed {
             id: drain.id.clone(),
             target: drain.target.clone(),
-            from: old.0,
+            from: old.state,
             to: drain.state,
             why: drain.history.last().map_or_else(String::new, |event| event.why.clone()),
         });
@@ -60,7 +66,7 @@ impl Drains {
 
     /// Starts what can start, in the order of the queue, and checks whether the active drains still leave enough.
     fn recheck(&mut self, world: &World<'_>, now: Timestamp) {
-        let rules = self.rules.clone();
+        let rules = self.rules;
         let mut judge = Judge::new(world, &rules, now);
         let queued = (0..self.drains.len()).filter(|&i| self.drains[i].state == State::Queued);
         let queued: Vec<usize> = queued.take(rules.queue_proofs_max).collect();
@@ -93,9 +99,25 @@ impl Drains {
     }
 }
 
-/// What makes a drain worth storing again: its state, its latest event and the warnings.
-fn marks(drain: &Drain) -> (State, Option<Timestamp>, usize) {
-    (drain.state, drain.history.last().map(|event| event.at), drain.warnings.len())
+/// What makes a drain worth storing again.
+#[derive(PartialEq)]
+struct Marks {
+    state: State,
+    last_event: Option<Event>,
+    zero_published_at: Option<(Timestamp, MapVersion)>,
+    edges_confirmed_at: Option<Timestamp>,
+}
+
+impl Marks {
+    /// The marks of a drain as it stands.
+    fn of(drain: &Drain) -> Self {
+        Self {
+            state: drain.state,
+            last_event: drain.history.last().cloned(),
+            zero_published_at: drain.zero_published_at,
+            edges_confirmed_at: drain.edges_confirmed_at,
+        }
+    }
 }
 
 impl Drain {
@@ -173,12 +195,19 @@ impl Drain {
     fn start(&mut self, part: Part, world: &World<'_>, now: Timestamp) {
         // `max` also turns what is not a number into 0.
         let planned_mbps = world.facts.planned_mbps(part).max(0.0);
-        let observed_mbps = world.facts.observed(part).map_or(0.0, |seen| seen.mbps.max(0.0));
-        self.base_mbps = if planned_mbps > 0.0 { planned_mbps } else { observed_mbps };
+        let observed_mbps = world
+            .facts
+            .observed(part)
+            .map_or(0.0, |seen| seen.mbps.max(0.0));
+        self.base_mbps = if planned_mbps > 0.0 {
+            planned_mbps
+        } else {
+            observed_mbps
+        };
         self.shifting_since = Some(now);
         if self.ramp.is_zero() {
+            // The next step notes since when: only a step is followed by a plan that knows of it.
             self.planned_share = 0.0;
-            self.share_zero_at = Some(now);
         }
     }
 
@@ -198,7 +227,12 @@ impl Drain {
         let queued = self.state == State::Queued;
         self.enter(State::Refilling, why.to_owned(), now, rules);
         if queued {
-            self.enter(State::Serving, "nothing had been taken away".to_owned(), now, rules);
+            self.enter(
+                State::Serving,
+                "nothing had been taken away".to_owned(),
+                now,
+                rules,
+            );
         }
     }
 
@@ -215,7 +249,12 @@ impl Drain {
                 }
             }
             State::Refilling if self.planned_share >= 1.0 => {
-                self.enter(State::Serving, "all capacity is back".to_owned(), now, rules);
+                self.enter(
+                    State::Serving,
+                    "all capacity is back".to_owned(),
+                    now,
+                    rules,
+                );
             }
             _ => {}
         }
@@ -242,11 +281,16 @@ impl Drain {
             self.warn(Warning::TrafficBack, back.as_deref(), now, rules);
             return;
         }
-        let (Some(ends), Some(seen)) = (tail_ends, reading) else { return };
+        let (Some(ends), Some(seen)) = (tail_ends, reading) else {
+            return;
+        };
         let taken_at = Timestamp(now.0.saturating_sub(Timestamp(0).after(seen.age).0));
         // A sample from before the tail ended says nothing about the caches that had yet to forget.
         if taken_at >= ends && seen.mbps <= below_mbps {
-            let why = format!("{:.1} Mbps observed, at most {below_mbps:.1} allowed", seen.mbps);
+            let why = format!(
+                "{:.1} Mbps observed, at most {below_mbps:.1} allowed",
+                seen.mbps
+            );
             self.enter(State::Drained, why, now, rules);
         }
     }
@@ -257,16 +301,17 @@ impl Drain {
             return None;
         }
         let zero_at = *self.share_zero_at.get_or_insert(now);
-        let without = world.published.filter(|map| {
-            map.holds_as_of >= zero_at && world.facts.planned_mbps(part) <= 0.0
-        });
+        let without = world
+            .published
+            .filter(|map| map.holds_as_of >= zero_at && world.facts.planned_mbps(part) <= 0.0);
         let Some(map) = without else {
             // Not yet, or a rollback to an older map: the tail starts anew.
             (self.zero_published_at, self.edges_confirmed_at) = (None, None);
             return None;
         };
-        let (since, version) =
-            *self.zero_published_at.get_or_insert((map.at.max(zero_at), map.version));
+        let (since, version) = *self
+            .zero_published_at
+            .get_or_insert((map.at.max(zero_at), map.version));
         match world.edges_confirmed {
             None => Some(since.after(world.edge_lag_max).after(world.ttl_max)),
             Some(confirmed) if confirmed >= version => {

@@ -38,10 +38,14 @@ pub enum Target {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// No known kind stands before the colon.
-    #[error("{0:?} is no target: write node:NAME, group:NAME, site:NAME, link:NAME or service:NAME@GROUP")]
+    #[error(
+        "{0:?} is no target: write node:NAME, group:NAME, site:NAME, link:NAME or service:NAME@GROUP"
+    )]
     Kind(String),
     /// The name is empty, too long, or has characters that would break logs and tables.
-    #[error("the name in {0:?} must have 1 to {NAME_BYTES_MAX} bytes, without spaces or control characters")]
+    #[error(
+        "the name in {0:?} must have 1 to {NAME_BYTES_MAX} bytes, without spaces or control characters"
+    )]
     Name(String),
     /// A service without its group.
     #[error("{0:?} does not say where: write service:NAME@GROUP")]
@@ -106,7 +110,10 @@ impl Target {
             }
             Self::Service { service, group } => {
                 let id = find_group(inventory, group)?;
-                let names = inventory.services.iter().map(|entry| entry.served.name.as_str());
+                let names = inventory
+                    .services
+                    .iter()
+                    .map(|entry| entry.served.name.as_str());
                 let served = ServiceId::from_index(find(names, "service", service)?);
                 if inventory.groups[id.index()].services.contains(&served) {
                     Ok(Part::Service(id, served))
@@ -150,8 +157,13 @@ fn find<'a>(
     kind: &'static str,
     name: &str,
 ) -> Result<usize, ResolveError> {
-    let unknown = || ResolveError::Unknown { kind, name: name.to_owned() };
-    names.position(|candidate| candidate == name).ok_or_else(unknown)
+    let unknown = || ResolveError::Unknown {
+        kind,
+        name: name.to_owned(),
+    };
+    names
+        .position(|candidate| candidate == name)
+        .ok_or_else(unknown)
 }
 
 /// The group of that name.
@@ -176,12 +188,14 @@ impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        let (kind, name) =
-            text.split_once(':').ok_or_else(|| TargetError::Kind(shortened(text)))?;
+        let (kind, name) = text
+            .split_once(':')
+            .ok_or_else(|| TargetError::Kind(shortened(text)))?;
         let checked = |name: &str| {
             let bad = |c: char| c.is_whitespace() || c.is_control();
             let good = (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.contains(bad);
-            good.then(|| name.to_owned()).ok_or_else(|| TargetError::Name(shortened(text)))
+            good.then(|| name.to_owned())
+                .ok_or_else(|| TargetError::Name(shortened(text)))
         };
         match kind {
             "node" => Ok(Self::Node(checked(name)?)),
@@ -189,9 +203,13 @@ impl FromStr for Target {
             "site" => Ok(Self::Site(checked(name)?)),
             "link" => Ok(Self::Link(checked(name)?)),
             "service" => {
-                let (service, group) =
-                    name.split_once('@').ok_or_else(|| TargetError::Where(shortened(text)))?;
-                Ok(Self::Service { service: checked(service)?, group: checked(group)? })
+                let (service, group) = name
+                    .split_once('@')
+                    .ok_or_else(|| TargetError::Where(shortened(text)))?;
+                Ok(Self::Service {
+                    service: checked(service)?,
+                    group: checked(group)?,
+                })
             }
             _ => Err(TargetError::Kind(shortened(text))),
         }
@@ -223,7 +241,13 @@ mod tests {
 
     #[test]
     fn text_and_json_round_trip() {
-        let texts = ["node:gz1-a-1", "group:gz1-a", "site:gz1", "link:gz1/ct", "service:live@gz1-a"];
+        let texts = [
+            "node:gz1-a-1",
+            "group:gz1-a",
+            "site:gz1",
+            "link:gz1/ct",
+            "service:live@gz1-a",
+        ];
         for text in texts {
             let target: Target = text.parse().unwrap();
             assert_eq!(target.to_string(), text);
@@ -236,11 +260,26 @@ mod tests {
     #[test]
     fn faults_say_what_to_write() {
         assert!(matches!("gz1".parse::<Target>(), Err(TargetError::Kind(_))));
-        assert!(matches!("rack:gz1".parse::<Target>(), Err(TargetError::Kind(_))));
-        assert!(matches!("site:".parse::<Target>(), Err(TargetError::Name(_))));
-        assert!(matches!("site:a b".parse::<Target>(), Err(TargetError::Name(_))));
-        assert!(matches!("service:live".parse::<Target>(), Err(TargetError::Where(_))));
-        assert!(matches!("service:@gz1-a".parse::<Target>(), Err(TargetError::Name(_))));
+        assert!(matches!(
+            "rack:gz1".parse::<Target>(),
+            Err(TargetError::Kind(_))
+        ));
+        assert!(matches!(
+            "site:".parse::<Target>(),
+            Err(TargetError::Name(_))
+        ));
+        assert!(matches!(
+            "site:a b".parse::<Target>(),
+            Err(TargetError::Name(_))
+        ));
+        assert!(matches!(
+            "service:live".parse::<Target>(),
+            Err(TargetError::Where(_))
+        ));
+        assert!(matches!(
+            "service:@gz1-a".parse::<Target>(),
+            Err(TargetError::Name(_))
+        ));
         let long = format!("node:{}", "x".repeat(NAME_BYTES_MAX + 1));
         assert!(matches!(long.parse::<Target>(), Err(TargetError::Name(_))));
     }
