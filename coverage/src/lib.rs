@@ -23,5 +23,5 @@ mod units;
 
 pub use area::{AreaId, AreaTable};
 pub use ids::{AnswerSetId, EndpointId, GroupId, LinkId, NodeId, ServiceId, SiteId};
-pub use snapshot::{Body, BodyFault, Decision, Digest, MapVersion, Snapshot};
+pub use snapshot::{BadVersion, Body, BodyFault, Decision, Digest, MapVersion, Snapshot};
 pub use units::{Timestamp, WEIGHT_TOTAL};

@@ -172,6 +172,14 @@ pub fn open<'a>(record: &'a [u8], keys: &[VerifyingKey]) -> Result<Opened<'a>, R
 }
 
 impl Opened<'_> {
+    /// Decodes the body, without asking whether it could be served.
+    ///
+    /// # Errors
+    /// [`Refusal::Decode`].
+    pub fn body(&self) -> Result<Body, Refusal> {
+        postcard::from_bytes(self.body).map_err(|fault| Refusal::Decode(fault.to_string()))
+    }
+
     /// Takes the record in after a snapshot that is being served (`None` at start): refuses what is older, made for
     /// another table, loses a service, or would leave a name without an answer.
     ///

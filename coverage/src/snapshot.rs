@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// A SHA-256 digest; shown in hex.
@@ -40,6 +41,21 @@ pub struct MapVersion {
 impl fmt::Display for MapVersion {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}.{}", self.epoch, self.version)
+    }
+}
+
+/// Text that is no map version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a map version is written EPOCH.VERSION, such as 3.1207")]
+pub struct BadVersion;
+
+impl FromStr for MapVersion {
+    type Err = BadVersion;
+
+    fn from_str(text: &str) -> Result<Self, BadVersion> {
+        let (epoch, version) = text.split_once('.').ok_or(BadVersion)?;
+        let number = |text: &str| text.parse().map_err(|_| BadVersion);
+        Ok(Self { epoch: number(epoch)?, version: number(version)? })
     }
 }
 

@@ -173,15 +173,30 @@ impl Inventory {
     #[must_use]
     pub fn directory(&self) -> Directory {
         Directory {
-            sites: self.sites.iter().enumerate().map(|(i, x)| (x.name.clone(), SiteId::from_index(i))).collect(),
+            sites: self
+                .sites
+                .iter()
+                .enumerate()
+                .map(|(i, x)| (x.name.clone(), SiteId::from_index(i)))
+                .collect(),
             links: self
                 .links
                 .iter()
                 .enumerate()
                 .map(|(i, link)| (link.name.clone(), (LinkId::from_index(i), link.site)))
                 .collect(),
-            groups: self.groups.iter().enumerate().map(|(i, x)| (x.name.clone(), GroupId::from_index(i))).collect(),
-            nodes: self.nodes.iter().enumerate().map(|(i, x)| (x.name.clone(), NodeId::from_index(i))).collect(),
+            groups: self
+                .groups
+                .iter()
+                .enumerate()
+                .map(|(i, x)| (x.name.clone(), GroupId::from_index(i)))
+                .collect(),
+            nodes: self
+                .nodes
+                .iter()
+                .enumerate()
+                .map(|(i, x)| (x.name.clone(), NodeId::from_index(i)))
+                .collect(),
             services: self
                 .services
                 .iter()
@@ -192,23 +207,42 @@ impl Inventory {
     }
 
     /// Endpoints of a site that may serve `service`, with their ids.
-    pub fn endpoints_for(&self, link: LinkId, service: ServiceId) -> impl Iterator<Item = (EndpointId, &Endpoint)> {
-        self.endpoints.iter().enumerate().filter_map(move |(index, endpoint)| {
-            let serves = endpoint.link == link && self.groups[endpoint.group.index()].services.contains(&service);
-            serves.then(|| (EndpointId::from_index(index), endpoint))
-        })
+    pub fn endpoints_for(
+        &self,
+        link: LinkId,
+        service: ServiceId,
+    ) -> impl Iterator<Item = (EndpointId, &Endpoint)> {
+        self.endpoints
+            .iter()
+            .enumerate()
+            .filter_map(move |(index, endpoint)| {
+                let serves = endpoint.link == link
+                    && self.groups[endpoint.group.index()]
+                        .services
+                        .contains(&service);
+                serves.then(|| (EndpointId::from_index(index), endpoint))
+            })
     }
 
     /// What all nodes of a group can serve together, Mbps.
     #[must_use]
     pub fn group_capacity_mbps(&self, group: GroupId) -> f64 {
-        self.groups[group.index()].nodes.iter().map(|node| self.nodes[node.index()].capacity_mbps).sum()
+        self.groups[group.index()]
+            .nodes
+            .iter()
+            .map(|node| self.nodes[node.index()].capacity_mbps)
+            .sum()
     }
 
     /// Longest TTL of any service.
     #[must_use]
     pub fn ttl_max(&self) -> Duration {
-        let ttl_s = self.services.iter().map(|service| service.served.ttl_s).max().unwrap_or(0);
+        let ttl_s = self
+            .services
+            .iter()
+            .map(|service| service.served.ttl_s)
+            .max()
+            .unwrap_or(0);
         Duration::from_secs(u64::from(ttl_s))
     }
 }

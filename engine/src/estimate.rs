@@ -1,0 +1,407 @@
+//! Estimates: raw observations smoothed, each with an age. What was never seen has a prior; what was seen and fell silent
+//! keeps its value and its age, because no data is not good news.
+
+use crate::inventory::{Inventory, Link, Site};
+use coverage::area::Area;
+use coverage::observation::{Observation, Sample};
+use coverage::{AreaTable, GroupId, LinkId, NodeId, ServiceId, Timestamp};
+use std::time::Duration;
+
+/// Packets lost beyond this share cost quality; below it, loss is noise.
+const LOSS_FREE_SHARE: f64 = 0.001;
+/// Equivalent milliseconds that one per cent of loss costs: about one more round trip on a national path.
+const LOSS_MS_PER_PERCENT: f64 = 20.0;
+/// Healthy reports in a row that bring a node back; one unhealthy report is not believed either.
+const FLAPS_UP_MIN: u8 = 3;
+/// Unhealthy reports in a row that take a node out.
+const FLAPS_DOWN_MIN: u8 = 2;
+
+/// How fast estimates follow and when they grow stale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EstimateOptions {
+    /// Time constant of path quality.
+    pub quality_tau: Duration,
+    /// Time constant of demand and traffic.
+    pub traffic_tau: Duration,
+    /// Age beyond which an estimate counts as stale.
+    pub stale_after: Duration,
+}
+
+/// A smoothed value and when it was last fed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Smoothed value, in the unit of what it estimates.
+    pub value: f64,
+    /// Time of the newest sample in it.
+    pub at: Timestamp,
+}
+
+impl Estimate {
+    /// Folds a sample in: an exponential average over irregular times, weight `1 - exp(-dt / tau)`.
+    fn feed(slot: &mut Option<Self>, value: f64, at: Timestamp, tau: Duration) {
+        match slot {
+            Some(estimate) if at < estimate.at => {} // Late: something newer is already in.
+            Some(estimate) => {
+                let dt = at.since(estimate.at).as_secs_f64();
+                let weight = 1.0 - (-dt / tau.as_secs_f64().max(1e-3)).exp();
+                // Several samples with one time stamp still count a little.
+                estimate.value += weight.max(0.05) * (value - estimate.value);
+                estimate.at = at;
+            }
+            None => *slot = Some(Self { value, at }),
+        }
+    }
+}
+
+/// Health of a node after damping.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NodeHealth {
+    /// Damped verdict; nodes start out up.
+    pub up: bool,
+    /// Load as a share of capacity.
+    pub load: f64,
+    /// When it last spoke; `None` if never.
+    pub at: Option<Timestamp>,
+    /// Reports in a row against the verdict.
+    against: u8,
+}
+
+impl NodeHealth {
+    fn feed(&mut self, healthy: bool, load: f64, at: Timestamp) {
+        if self.at.is_some_and(|last| at < last) {
+            return;
+        }
+        self.at = Some(at);
+        self.load = load;
+        self.against = if healthy == self.up {
+            0
+        } else {
+            self.against.saturating_add(1)
+        };
+        let needed = if self.up {
+            FLAPS_DOWN_MIN
+        } else {
+            FLAPS_UP_MIN
+        };
+        if self.against >= needed {
+            self.up = healthy;
+            self.against = 0;
+        }
+    }
+}
+
+/// How much of what was once seen has fallen silent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Freshness {
+    /// Estimates that were ever fed.
+    pub known: usize,
+    /// Of these, how many are older than the bound.
+    pub stale: usize,
+}
+
+impl Freshness {
+    /// Stale share of the known, 0..=1; 0 when nothing is known yet.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    pub fn stale_share(self) -> f64 {
+        if self.known == 0 {
+            0.0
+        } else {
+            self.stale as f64 / self.known as f64
+        }
+    }
+}
+
+/// All estimates of one control plane.
+#[derive(Debug)]
+pub struct Estimates {
+    options: EstimateOptions,
+    areas: usize,
+    links: usize,
+    services: usize,
+    /// [area][link], row-major, equivalent ms.
+    quality_ms: Vec<Option<Estimate>>,
+    /// [area][service], row-major, Mbps.
+    demand_mbps: Vec<Option<Estimate>>,
+    /// [group][service], row-major, Mbps.
+    group_mbps: Vec<Option<Estimate>>,
+    /// [link], Mbps.
+    link_mbps: Vec<Option<Estimate>>,
+    /// [node], Mbps.
+    node_mbps: Vec<Option<Estimate>>,
+    /// [node].
+    nodes: Vec<NodeHealth>,
+    /// First and last link of each site, exclusive end; links of a site need not be contiguous, so all are listed.
+    site_links: Vec<Vec<LinkId>>,
+}
+
+impl Estimates {
+    /// Nothing known yet, for an inventory and an area table.
+    #[must_use]
+    pub fn new(inventory: &Inventory, areas: usize, options: EstimateOptions) -> Self {
+        let (links, services) = (inventory.links.len(), inventory.services.len());
+        let mut site_links = vec![Vec::new(); inventory.sites.len()];
+        for (index, link) in inventory.links.iter().enumerate() {
+            site_links[link.site.index()].push(LinkId::from_index(index));
+        }
+        Self {
+            options,
+            areas,
+            links,
+            services,
+            quality_ms: vec![None; areas * links],
+            demand_mbps: vec![None; areas * services],
+            group_mbps: vec![None; inventory.groups.len() * services],
+            link_mbps: vec![None; links],
+            node_mbps: vec![None; inventory.nodes.len()],
+            nodes: vec![
+                NodeHealth {
+                    up: true,
+                    load: 0.0,
+                    at: None,
+                    against: 0
+                };
+                inventory.nodes.len()
+            ],
+            site_links,
+        }
+    }
+
+    /// Folds one observation in. Ids come from the same inventory.
+    pub fn apply(&mut self, observation: &Observation) {
+        let at = observation.at;
+        let EstimateOptions {
+            quality_tau,
+            traffic_tau,
+            ..
+        } = self.options;
+        match observation.sample {
+            Sample::Quality {
+                area,
+                site,
+                link,
+                rtt_ms,
+                loss,
+            } => {
+                let value = equivalent_ms(rtt_ms, loss);
+                let row = area.0 as usize * self.links;
+                let all = &self.site_links[site.index()];
+                let fed: &[LinkId] = link.as_ref().map_or(all.as_slice(), std::slice::from_ref);
+                for link in fed {
+                    Estimate::feed(
+                        &mut self.quality_ms[row + link.index()],
+                        value,
+                        at,
+                        quality_tau,
+                    );
+                }
+            }
+            Sample::Node {
+                node,
+                healthy,
+                load,
+                mbps,
+            } => {
+                self.nodes[node.index()].feed(healthy, load, at);
+                Estimate::feed(&mut self.node_mbps[node.index()], mbps, at, traffic_tau);
+            }
+            Sample::Group {
+                group,
+                service,
+                mbps,
+            } => {
+                let cell = group.index() * self.services + service.index();
+                Estimate::feed(&mut self.group_mbps[cell], mbps, at, traffic_tau);
+            }
+            Sample::Link { link, mbps } => {
+                Estimate::feed(&mut self.link_mbps[link.index()], mbps, at, traffic_tau);
+            }
+            Sample::Demand {
+                area,
+                service,
+                mbps,
+            } => {
+                let cell = area.0 as usize * self.services + service.index();
+                Estimate::feed(&mut self.demand_mbps[cell], mbps, at, traffic_tau);
+            }
+        }
+    }
+
+    /// Measured quality from an area through a link, if it was ever measured.
+    #[must_use]
+    pub fn quality(&self, area: coverage::AreaId, link: LinkId) -> Option<Estimate> {
+        self.quality_ms[area.0 as usize * self.links + link.index()]
+    }
+
+    /// Demand of (area, service), if it was ever reported, in Mbps.
+    #[must_use]
+    pub fn demand(&self, area: coverage::AreaId, service: ServiceId) -> Option<Estimate> {
+        self.demand_mbps[area.0 as usize * self.services + service.index()]
+    }
+
+    /// Traffic of a service in a group, if it was ever reported, in Mbps.
+    #[must_use]
+    pub fn group(&self, group: GroupId, service: ServiceId) -> Option<Estimate> {
+        self.group_mbps[group.index() * self.services + service.index()]
+    }
+
+    /// Traffic through a link, if it was ever reported, in Mbps.
+    #[must_use]
+    pub fn link(&self, link: LinkId) -> Option<Estimate> {
+        self.link_mbps[link.index()]
+    }
+
+    /// Traffic of a node, if it was ever reported, in Mbps.
+    #[must_use]
+    pub fn node(&self, node: NodeId) -> Option<Estimate> {
+        self.node_mbps[node.index()]
+    }
+
+    /// Health of a node.
+    #[must_use]
+    pub fn health(&self, node: NodeId) -> NodeHealth {
+        self.nodes[node.index()]
+    }
+
+    /// How many services a row of demand has.
+    #[must_use]
+    pub const fn services(&self) -> usize {
+        self.services
+    }
+
+    /// How many areas there are.
+    #[must_use]
+    pub const fn areas(&self) -> usize {
+        self.areas
+    }
+
+    /// How stale demand is: the input without which a new map would be a guess.
+    #[must_use]
+    pub fn demand_freshness(&self, now: Timestamp) -> Freshness {
+        let known = self.demand_mbps.iter().flatten();
+        let stale = |estimate: &&Estimate| now.since(estimate.at) > self.options.stale_after;
+        Freshness {
+            known: known.clone().count(),
+            stale: known.filter(stale).count(),
+        }
+    }
+}
+
+/// Quality in equivalent milliseconds: round-trip time plus what loss costs.
+fn equivalent_ms(rtt_ms: f64, loss: f64) -> f64 {
+    rtt_ms + LOSS_MS_PER_PERCENT * 100.0 * (loss - LOSS_FREE_SHARE).max(0.0)
+}
+
+/// Quality assumed between an area and a link that were never measured, in ms: distance at two thirds of light's speed
+/// with a detour factor, the last mile, and a surcharge for crossing ISPs inside one country.
+#[must_use]
+pub fn prior_ms(area: &Area, site: &Site, link: &Link) -> f64 {
+    const LAST_MILE_MS: f64 = 8.0;
+    const MS_PER_KM: f64 = 0.016;
+    const CROSS_ISP_MS: f64 = 25.0;
+    const UNKNOWN_PLACE_MS: f64 = 150.0;
+    let attrs = &area.attrs;
+    let known = attrs.latitude.zip(attrs.longitude);
+    let distance_ms = known.map_or(UNKNOWN_PLACE_MS, |(latitude, longitude)| {
+        let from = (f64::from(latitude), f64::from(longitude));
+        MS_PER_KM * great_circle_km(from, (site.latitude, site.longitude))
+    });
+    let crosses = !attrs.isp.is_empty()
+        && attrs.isp != link.isp
+        && link.isp != "bgp"
+        && attrs.country == site.country;
+    LAST_MILE_MS + distance_ms + if crosses { CROSS_ISP_MS } else { 0.0 }
+}
+
+/// Great-circle distance in km between (latitude, longitude) pairs in degrees (haversine formula, mean Earth radius).
+fn great_circle_km(from: (f64, f64), to: (f64, f64)) -> f64 {
+    const EARTH_RADIUS_KM: f64 = 6371.0;
+    let (from_lat, to_lat) = (from.0.to_radians(), to.0.to_radians());
+    let half_lat = (to_lat - from_lat) / 2.0;
+    let half_lon = (to.1 - from.1).to_radians() / 2.0;
+    let chord = half_lat.sin().powi(2) + from_lat.cos() * to_lat.cos() * half_lon.sin().powi(2);
+    2.0 * EARTH_RADIUS_KM * chord.sqrt().min(1.0).asin()
+}
+
+/// Prior quality of every (area, link), [area][link] row-major, in ms. Computed once per inventory.
+#[must_use]
+pub fn priors(inventory: &Inventory, table: &AreaTable) -> Vec<f64> {
+    let row = |area: &Area| -> Vec<f64> {
+        inventory
+            .links
+            .iter()
+            .map(|link| prior_ms(area, &inventory.sites[link.site.index()], link))
+            .collect()
+    };
+    table.areas().iter().flat_map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAU: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn an_average_follows_time_not_the_number_of_samples() {
+        let mut once = Some(Estimate {
+            value: 0.0,
+            at: Timestamp(0),
+        });
+        Estimate::feed(&mut once, 100.0, Timestamp(10_000), TAU);
+        let mut often = Some(Estimate {
+            value: 0.0,
+            at: Timestamp(0),
+        });
+        for at in 1..=10 {
+            Estimate::feed(&mut often, 100.0, Timestamp(at * 1000), TAU);
+        }
+        let (once, often) = (once.unwrap().value, often.unwrap().value);
+        assert!((once - 63.2).abs() < 0.1, "{once}");
+        assert!((once - often).abs() < 1e-9, "{once} {often}");
+    }
+
+    #[test]
+    fn late_samples_change_nothing() {
+        let mut estimate = Some(Estimate {
+            value: 5.0,
+            at: Timestamp(1000),
+        });
+        Estimate::feed(&mut estimate, 500.0, Timestamp(999), TAU);
+        assert_eq!(
+            estimate,
+            Some(Estimate {
+                value: 5.0,
+                at: Timestamp(1000)
+            })
+        );
+    }
+
+    #[test]
+    fn one_bad_report_does_not_take_a_node_out_and_one_good_does_not_bring_it_back() {
+        let mut health = NodeHealth {
+            up: true,
+            load: 0.0,
+            at: None,
+            against: 0,
+        };
+        let mut feed = |healthy, at| {
+            health.feed(healthy, 0.5, Timestamp(at));
+            health.up
+        };
+        assert!(feed(false, 1));
+        assert!(feed(true, 2));
+        assert!(feed(false, 3));
+        assert!(!feed(false, 4));
+        assert!(!feed(true, 5) && !feed(true, 6));
+        assert!(feed(true, 7));
+        assert!(!feed(false, 6) || feed(true, 8), "a late report is ignored");
+    }
+
+    #[test]
+    fn distances_are_those_of_the_globe() {
+        let (beijing, guangzhou) = ((39.90, 116.40), (23.13, 113.26));
+        let km = great_circle_km(beijing, guangzhou);
+        assert!((1870.0..1910.0).contains(&km), "{km}");
+    }
+}

@@ -1,0 +1,26 @@
+//! The thinking half of Watershed: estimates, demand, plan, independent checker, drains and publishing.
+//!
+//! ```text
+//!   observations -> estimate, billing, health --.
+//!   inventory, drains -> limits ----------------+-> model -> plan -> check -> publish -> realise -> draft of a map
+//!                                     explain <-'   (one tick of cycle)
+//! ```
+//! There is no runtime here, no socket, file, clock or environment: time, seed and inputs are arguments, and the same
+//! input and seed give the same map, byte for byte, with any number of threads. [`check`] shares no code with [`plan`].
+
+pub mod baseline;
+pub mod billing;
+pub mod check;
+pub mod cycle;
+pub mod drain;
+pub mod estimate;
+pub mod explain;
+pub mod health;
+pub mod inventory;
+pub mod limits;
+pub mod model;
+pub mod plan;
+pub mod publish;
+pub mod realise;
+pub mod report;
+pub mod world;

@@ -1,0 +1,318 @@
+//! From what is known to what is to be solved: the instance of one cycle.
+//!
+//! Units are all (area, service) pairs, service-major; links, sites and meters keep their inventory indices, so that a
+//! plan's link index is a [`LinkId`]. Eligibility is the list of candidates and never a penalty.
+
+use crate::billing::Ledger;
+use crate::estimate::Estimates;
+use crate::inventory::{BillingModel, Inventory};
+use crate::limits::Limits;
+use crate::plan::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, Site, Unit};
+use coverage::{AreaId, AreaTable, GroupId, LinkId, NodeId, ServiceId, SiteId, Timestamp};
+
+/// Share of capacity above which a site counts as overloaded, like a link's watermark.
+const SITE_WATERMARK_SHARE: f64 = 0.9;
+/// Of a unit's candidates, how many are kept for being large rather than near, so that a shortage can be met.
+const LARGE_CANDIDATES: usize = 6;
+
+/// Product knobs of the instance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ModelOptions {
+    /// Slot length in seconds.
+    pub slot_seconds: u32,
+    /// What one ms for one Gbps during one slot is worth, CNY.
+    pub value_cny_per_gbps_ms_slot: f64,
+    /// Most candidates per unit.
+    pub candidates_max: usize,
+}
+
+/// Everything that an instance is made from.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// What exists.
+    pub inventory: &'a Inventory,
+    /// Where clients are.
+    pub table: &'a AreaTable,
+    /// Prior quality, [area][link] row-major, ms.
+    pub priors_ms: &'a [f64],
+    /// What was observed.
+    pub estimates: &'a Estimates,
+    /// What slots cost.
+    pub ledger: &'a Ledger,
+    /// Which nodes may serve (health, after failing open), [node].
+    pub nodes_up: &'a [bool],
+    /// Plan in force, for incumbents.
+    pub incumbent: Option<&'a Plan>,
+    /// Product knobs.
+    pub options: ModelOptions,
+}
+
+/// Index of the unit of (area, service).
+#[must_use]
+pub const fn unit_index(areas: usize, area: AreaId, service: ServiceId) -> usize {
+    service.index() * areas + area.0 as usize
+}
+
+impl Facts<'_> {
+    /// What a group can carry under limits, Mbps: its serving nodes, bounded by its own limit.
+    #[must_use]
+    pub fn group_capacity_mbps(&self, group: GroupId, limits: &Limits) -> f64 {
+        let serving =
+            |node: &&NodeId| self.nodes_up[node.index()] && !limits.nodes_out.contains(*node);
+        let nodes = self.inventory.groups[group.index()]
+            .nodes
+            .iter()
+            .filter(serving);
+        let total: f64 = nodes
+            .map(|node| self.inventory.nodes[node.index()].capacity_mbps)
+            .sum();
+        limits
+            .groups_mbps
+            .get(&group)
+            .map_or(total, |bound| bound.min(total))
+    }
+
+    /// What a group can carry of one service under limits, Mbps; 0 when it may not serve it.
+    #[must_use]
+    pub fn service_capacity_mbps(
+        &self,
+        group: GroupId,
+        service: ServiceId,
+        limits: &Limits,
+    ) -> f64 {
+        if !self.inventory.groups[group.index()]
+            .services
+            .contains(&service)
+        {
+            return 0.0;
+        }
+        let total = self.group_capacity_mbps(group, limits);
+        limits
+            .services_mbps
+            .get(&(group, service))
+            .map_or(total, |bound| bound.min(total))
+    }
+
+    /// Demand of one (area, service), Mbps: as observed, or its share of what was assumed by address counts.
+    #[must_use]
+    pub fn demand_mbps(&self, area: AreaId, service: ServiceId) -> f64 {
+        if let Some(estimate) = self.estimates.demand(area, service) {
+            return estimate.value.max(0.0);
+        }
+        self.inventory.services[service.index()].initial_mbps * self.address_share(area)
+    }
+
+    /// Share of all known IPv4 addresses that are in an area.
+    #[expect(clippy::cast_precision_loss, reason = "at most 2^32 addresses")]
+    fn address_share(&self, area: AreaId) -> f64 {
+        let total: u64 = self
+            .table
+            .areas()
+            .iter()
+            .skip(1)
+            .map(|area| area.ipv4_addresses)
+            .sum();
+        if area.0 == 0 || total == 0 {
+            return 0.0;
+        }
+        self.table.area(area).ipv4_addresses as f64 / total as f64
+    }
+
+    /// Quality from an area through a link, ms: measured, or the prior.
+    #[must_use]
+    pub fn quality_ms(&self, area: AreaId, link: LinkId) -> f64 {
+        let prior = || self.priors_ms[area.0 as usize * self.inventory.links.len() + link.index()];
+        self.estimates
+            .quality(area, link)
+            .map_or_else(prior, |estimate| estimate.value)
+    }
+
+    /// The instance under `limits`, with incumbents from the plan in force.
+    #[must_use]
+    pub fn instance(&self, limits: &Limits, now: Timestamp) -> Instance {
+        let reach = Reach::new(self, limits);
+        let services = (0..self.inventory.services.len()).map(ServiceId::from_index);
+        let areas = || {
+            (0..self.table.areas().len())
+                .map(|index| AreaId(u32::try_from(index).unwrap_or(u32::MAX)))
+        };
+        let units = services.flat_map(|service| areas().map(move |area| (area, service)));
+        Instance {
+            version: INSTANCE_VERSION,
+            slot_seconds: self.options.slot_seconds,
+            value_cny_per_gbps_ms_slot: self.options.value_cny_per_gbps_ms_slot,
+            links: self.links(limits),
+            sites: self.sites(limits),
+            meters: self.meters(now),
+            units: units
+                .map(|(area, service)| self.unit(area, service, &reach))
+                .collect(),
+        }
+    }
+
+    fn links(&self, limits: &Limits) -> Vec<Link> {
+        let link = |(index, link): (usize, &crate::inventory::Link)| {
+            let bound = limits
+                .links_mbps
+                .get(&LinkId::from_index(index))
+                .copied()
+                .unwrap_or(f64::MAX);
+            Link {
+                id: link.name.clone(),
+                site: self.inventory.sites[link.site.index()].name.clone(),
+                capacity_mbps: link.capacity_mbps.min(bound),
+                watermark_mbps: Some(link.watermark_mbps.min(bound)),
+                meter: self.inventory.meters[link.meter].name.clone(),
+            }
+        };
+        self.inventory.links.iter().enumerate().map(link).collect()
+    }
+
+    fn sites(&self, limits: &Limits) -> Vec<Site> {
+        let mut group_mbps = vec![0.0; self.inventory.sites.len()];
+        for (index, group) in self.inventory.groups.iter().enumerate() {
+            group_mbps[group.site.index()] +=
+                self.group_capacity_mbps(GroupId::from_index(index), limits);
+        }
+        let site = |(index, site): (usize, &crate::inventory::Site)| {
+            let bound = limits
+                .sites_mbps
+                .get(&SiteId::from_index(index))
+                .copied()
+                .unwrap_or(f64::MAX);
+            let capacity_mbps = f64::min(group_mbps[index], bound);
+            Site {
+                id: site.name.clone(),
+                region: site.region.clone(),
+                capacity_mbps,
+                watermark_mbps: Some(capacity_mbps * SITE_WATERMARK_SHARE),
+            }
+        };
+        self.inventory.sites.iter().enumerate().map(site).collect()
+    }
+
+    fn meters(&self, now: Timestamp) -> Vec<Meter> {
+        let meter = |(index, meter): (usize, &crate::inventory::Meter)| {
+            let marginal = self.ledger.marginal(index, meter, now);
+            let model = match meter.model {
+                BillingModel::Month95 => MeterModel::Month95,
+                BillingModel::DailyPeakMean => MeterModel::DailyPeakMean,
+                BillingModel::Daily95Mean => MeterModel::Daily95Mean,
+                BillingModel::Flat => MeterModel::Flat,
+                BillingModel::PerGb => MeterModel::PerGb,
+            };
+            let by_bandwidth = !matches!(model, MeterModel::Flat | MeterModel::PerGb);
+            Meter {
+                id: meter.name.clone(),
+                model,
+                price_cny_per_mbps: by_bandwidth.then_some(marginal.price_cny_per_mbps),
+                price_cny_per_gb: (model == MeterModel::PerGb).then_some(meter.price_cny_per_gb),
+                free_below_mbps: if by_bandwidth {
+                    marginal.free_below_mbps
+                } else {
+                    0.0
+                },
+                burst: false,
+            }
+        };
+        self.inventory
+            .meters
+            .iter()
+            .enumerate()
+            .map(meter)
+            .collect()
+    }
+
+    fn unit(&self, area: AreaId, service: ServiceId, reach: &Reach) -> Unit {
+        let mut cand: Vec<(u32, f64)> = reach.by_service[service.index()]
+            .iter()
+            .map(|link| (link.0, self.quality_ms(area, *link)))
+            .collect();
+        cand.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+        self.keep_near_and_large(&mut cand, reach);
+        let incumbent = self
+            .incumbent
+            .and_then(|plan| {
+                plan.shares
+                    .get(unit_index(self.table.areas().len(), area, service))
+            })
+            .cloned()
+            .unwrap_or_default();
+        Unit {
+            area: self.table.area(area).name.clone(),
+            service: self.inventory.services[service.index()].served.name.clone(),
+            mbps: self.demand_mbps(area, service),
+            floor_ms: Some(self.inventory.services[service.index()].floor_ms),
+            incumbent,
+            cand,
+        }
+    }
+
+    /// Cuts candidates, sorted by quality, to the nearest plus a few of the largest among the rest.
+    fn keep_near_and_large(&self, cand: &mut Vec<(u32, f64)>, reach: &Reach) {
+        let most = self.options.candidates_max.max(LARGE_CANDIDATES + 1);
+        if cand.len() <= most {
+            return;
+        }
+        let mut rest = cand.split_off(most - LARGE_CANDIDATES);
+        // The rest is still sorted by quality; a large link twice as far is no better than a near one half its size.
+        let pull =
+            |&(link, quality): &(u32, f64)| reach.capacity_mbps[link as usize] / quality.max(1.0);
+        rest.sort_by(|a, b| pull(b).total_cmp(&pull(a)).then(a.0.cmp(&b.0)));
+        rest.truncate(LARGE_CANDIDATES);
+        cand.append(&mut rest);
+        cand.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+    }
+}
+
+/// Which links may serve which service under limits, computed once per instance.
+struct Reach {
+    by_service: Vec<Vec<LinkId>>,
+    capacity_mbps: Vec<f64>,
+}
+
+impl Reach {
+    fn new(facts: &Facts<'_>, limits: &Limits) -> Self {
+        let inventory = facts.inventory;
+        let open = |link: LinkId| {
+            let site = inventory.links[link.index()].site;
+            limits
+                .links_mbps
+                .get(&link)
+                .is_none_or(|&bound| bound > 0.0)
+                && limits
+                    .sites_mbps
+                    .get(&site)
+                    .is_none_or(|&bound| bound > 0.0)
+        };
+        let links: Vec<LinkId> = (0..inventory.links.len())
+            .map(LinkId::from_index)
+            .filter(|link| open(*link))
+            .collect();
+        let serves = |link: LinkId, service: ServiceId| {
+            let mut endpoints = inventory.endpoints_for(link, service);
+            endpoints.any(|(_, endpoint)| {
+                facts.service_capacity_mbps(endpoint.group, service, limits) > 0.0
+            })
+        };
+        let by_service = (0..inventory.services.len())
+            .map(ServiceId::from_index)
+            .map(|service| {
+                links
+                    .iter()
+                    .copied()
+                    .filter(|link| serves(*link, service))
+                    .collect()
+            })
+            .collect();
+        let capacity_mbps = inventory
+            .links
+            .iter()
+            .map(|link| link.capacity_mbps)
+            .collect();
+        Self {
+            by_service,
+            capacity_mbps,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What one tick did, as data for people and programs.
+
+use crate::cycle::LastSolve;
+use crate::plan::Levels;
+use coverage::Timestamp;
+use serde::Serialize;
+
+/// The newest tick.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct CycleReport {
+    /// When, ms since 1970.
+    pub at: Timestamp,
+    /// `published` or the word for why the map stayed, such as `no-gain`.
+    pub outcome: String,
+    /// The same in a sentence.
+    pub detail: String,
+    /// Version of the map in force, `epoch.version`; empty before the first.
+    pub map_version: String,
+    /// Digest of the map in force.
+    pub map_digest: String,
+    /// When the map in force was published, ms since 1970.
+    pub map_created_at: Timestamp,
+    /// Time from estimates to checked plan, ms.
+    pub solve_ms: f64,
+    /// Demand of all units, Mbps.
+    pub demand_mbps: f64,
+    /// What the newest plan is worth; `None` when nothing was solved yet.
+    pub plan: Option<PlanSummary>,
+    /// How the map in force fares under the same input.
+    pub incumbent: Option<Levels>,
+    /// Regions whose health reports were not believed.
+    pub failed_open: Vec<String>,
+}
+
+/// The certificate of the newest plan, without its duals.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlanSummary {
+    /// When it was solved, ms since 1970.
+    pub at: Timestamp,
+    /// Level-4 cost, CNY per slot.
+    pub objective: f64,
+    /// No plan as good on levels 1 to 3 costs less, CNY per slot.
+    pub lower_bound: f64,
+    /// `(objective - lower_bound) / objective`.
+    pub gap: f64,
+    /// All levels.
+    pub levels: Levels,
+    /// Least movement that was possible, Mbps.
+    pub moved_min_possible_mbps: Option<f64>,
+    /// Units that are split.
+    pub split_units: usize,
+    /// Digest of the instance.
+    pub input_digest: String,
+}
+
+impl CycleReport {
+    /// Fills in what was solved last.
+    #[must_use]
+    pub fn with_solve(mut self, last: Option<&LastSolve>) -> Self {
+        let Some(last) = last else { return self };
+        let certificate = &last.certificate;
+        self.demand_mbps = last.instance.units.iter().map(|unit| unit.mbps).sum();
+        self.incumbent = last.incumbent;
+        self.plan = Some(PlanSummary {
+            at: last.at,
+            objective: certificate.objective,
+            lower_bound: certificate.lower_bound,
+            gap: certificate.gap,
+            levels: certificate.levels,
+            moved_min_possible_mbps: certificate.moved_min_possible_mbps,
+            split_units: certificate.split_units,
+            input_digest: certificate.input_digest.clone(),
+        });
+        self
+    }
+}

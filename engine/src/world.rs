@@ -1,0 +1,285 @@
+//! What drains are judged by: the traffic that the map in service plans, the traffic that was measured, and what could
+//! still be carried if more were taken away.
+
+use crate::drain::{Bottleneck, Facts as DrainFacts, Feasibility, Part, Reading};
+use crate::estimate::Estimate;
+use crate::limits::Limits;
+use crate::model::Facts;
+use crate::plan::{Cut, FeasibilityOptions, FlowModel, Instance};
+use coverage::{
+    AreaId, EndpointId, GroupId, LinkId, ServiceId, SiteId, Snapshot, Timestamp, WEIGHT_TOTAL,
+};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// Candidates per unit in a question of feasibility: twice the usual, because a shortage sends traffic far.
+const FEASIBILITY_CANDIDATES: usize = 40;
+
+/// Planned traffic, [endpoint][service] row-major over the inventory's endpoints, Mbps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loads {
+    services: usize,
+    mbps: Vec<f64>,
+}
+
+impl Loads {
+    /// What the map in service puts where, under the demand of `facts`. Endpoints are matched by name, so a map made for
+    /// an earlier inventory counts as far as the two agree.
+    #[must_use]
+    pub fn planned(facts: &Facts<'_>, snapshot: Option<&Snapshot>) -> Self {
+        let services = facts.inventory.services.len();
+        let mut loads = Self {
+            services,
+            mbps: vec![0.0; services * facts.inventory.endpoints.len()],
+        };
+        let Some(snapshot) = snapshot else {
+            return loads;
+        };
+        let known = endpoints_by_name(facts);
+        let name = |id: usize| {
+            let endpoint = &snapshot.catalog.endpoints[id];
+            (
+                snapshot.catalog.groups[endpoint.group.index()]
+                    .name
+                    .as_str(),
+                endpoint.link.as_str(),
+            )
+        };
+        let here: Vec<Option<EndpointId>> = (0..snapshot.catalog.endpoints.len())
+            .map(|id| known.get(&name(id)).copied())
+            .collect();
+        for (index, service) in facts.inventory.services.iter().enumerate() {
+            let Some((served, _)) = snapshot.catalog.service(&service.served.name) else {
+                continue;
+            };
+            for (area, set) in snapshot
+                .map
+                .row(served)
+                .iter()
+                .zip(0..)
+                .map(|(set, area)| (AreaId(area), set))
+            {
+                let mbps = facts.demand_mbps(area, ServiceId::from_index(index));
+                for &(endpoint, weight) in &snapshot.map.answer_sets()[set.index()].shares {
+                    if let Some(endpoint) = here[endpoint.index()] {
+                        let share = f64::from(weight) / f64::from(WEIGHT_TOTAL);
+                        loads.mbps[endpoint.index() * services + index] += mbps * share;
+                    }
+                }
+            }
+        }
+        loads
+    }
+
+    /// Planned traffic of the endpoints and services that `counts`, Mbps.
+    fn sum(&self, counts: impl Fn(EndpointId, ServiceId) -> bool) -> f64 {
+        let cell = |index: usize| {
+            (
+                EndpointId::from_index(index / self.services),
+                ServiceId::from_index(index % self.services),
+            )
+        };
+        let counted = self.mbps.iter().enumerate().filter(|(index, _)| {
+            let (endpoint, service) = cell(*index);
+            counts(endpoint, service)
+        });
+        counted.map(|(_, mbps)| mbps).sum()
+    }
+}
+
+fn endpoints_by_name<'a>(facts: &'a Facts<'_>) -> BTreeMap<(&'a str, &'a str), EndpointId> {
+    let inventory = facts.inventory;
+    let name = |endpoint: &crate::inventory::Endpoint| {
+        (
+            inventory.groups[endpoint.group.index()].name.as_str(),
+            inventory.links[endpoint.link.index()].name.as_str(),
+        )
+    };
+    inventory
+        .endpoints
+        .iter()
+        .enumerate()
+        .map(|(id, endpoint)| (name(endpoint), EndpointId::from_index(id)))
+        .collect()
+}
+
+/// The world of one tick, as drains see it.
+pub struct World<'a> {
+    facts: Facts<'a>,
+    loads: Loads,
+    snapshot: Option<&'a Snapshot>,
+    now: Timestamp,
+    /// The instance of the last question: a proof asks many about the same limits.
+    asked: RefCell<Option<(Limits, Instance)>>,
+}
+
+impl<'a> World<'a> {
+    /// The world now.
+    #[must_use]
+    pub fn new(facts: Facts<'a>, snapshot: Option<&'a Snapshot>, now: Timestamp) -> Self {
+        let loads = Loads::planned(&facts, snapshot);
+        Self {
+            facts,
+            loads,
+            snapshot,
+            now,
+            asked: RefCell::new(None),
+        }
+    }
+
+    /// Demand over all areas and services, Mbps.
+    #[must_use]
+    pub fn demand_mbps(&self) -> f64 {
+        let services = || (0..self.facts.inventory.services.len()).map(ServiceId::from_index);
+        let areas = (0..self.facts.table.areas().len())
+            .map(|area| AreaId(u32::try_from(area).unwrap_or(u32::MAX)));
+        areas
+            .flat_map(|area| services().map(move |service| (area, service)))
+            .map(|(area, service)| self.facts.demand_mbps(area, service))
+            .sum()
+    }
+
+    fn group_of(&self, endpoint: EndpointId) -> GroupId {
+        self.facts.inventory.endpoints[endpoint.index()].group
+    }
+
+    fn site_of(&self, group: GroupId) -> SiteId {
+        self.facts.inventory.groups[group.index()].site
+    }
+
+    /// The sum of readings, as old as the oldest of them; `None` when there is none at all.
+    fn total(&self, readings: impl Iterator<Item = Option<Estimate>>) -> Option<Reading> {
+        readings
+            .flatten()
+            .fold(None, |total: Option<Reading>, reading| {
+                let age = self.now.since(reading.at);
+                let so_far = total.unwrap_or(Reading { mbps: 0.0, age });
+                Some(Reading {
+                    mbps: so_far.mbps + reading.value,
+                    age: so_far.age.max(age),
+                })
+            })
+    }
+
+    fn observed_groups(&self, counts: impl Fn(GroupId) -> bool) -> Option<Reading> {
+        let groups = (0..self.facts.inventory.groups.len())
+            .map(GroupId::from_index)
+            .filter(|group| counts(*group));
+        let services = || (0..self.facts.inventory.services.len()).map(ServiceId::from_index);
+        let cells = groups.flat_map(|group| services().map(move |service| (group, service)));
+        self.total(cells.map(|(group, service)| self.facts.estimates.group(group, service)))
+    }
+
+    /// Share of its group's new clients that a node is sent now: nodes that serve share alike.
+    fn node_share(&self, node: coverage::NodeId) -> f64 {
+        let name = &self.facts.inventory.nodes[node.index()].name;
+        let Some(snapshot) = self.snapshot else {
+            return 0.0;
+        };
+        let of_group = snapshot
+            .catalog
+            .endpoints
+            .iter()
+            .find(|endpoint| endpoint.nodes.iter().any(|n| n.name == *name));
+        let Some(endpoint) = of_group else { return 0.0 };
+        let serving = endpoint.nodes.iter().filter(|node| node.serving);
+        let count = u32::try_from(serving.clone().count()).unwrap_or(u32::MAX);
+        if serving.into_iter().any(|node| node.name == *name) {
+            1.0 / f64::from(count.max(1))
+        } else {
+            0.0
+        }
+    }
+
+    /// Names what a minimum cut holds.
+    fn bottleneck(&self, cut: &Cut, missing_mbps: f64) -> Bottleneck {
+        let inventory = self.facts.inventory;
+        let link = |link: &u32| format!("link:{}", inventory.links[*link as usize].name);
+        let site = |site: &u32| format!("site:{}", inventory.sites[*site as usize].name);
+        let mut regions = cut.missing_by_region.clone();
+        regions.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        Bottleneck {
+            regions: regions
+                .into_iter()
+                .filter(|(_, mbps)| *mbps > 0.0)
+                .map(|(region, _)| region)
+                .collect(),
+            saturated: cut
+                .links
+                .iter()
+                .map(link)
+                .chain(cut.sites.iter().map(site))
+                .collect(),
+            missing_mbps,
+        }
+    }
+}
+
+impl DrainFacts for World<'_> {
+    fn planned_mbps(&self, part: Part) -> f64 {
+        let group_sum = |wanted: GroupId| {
+            self.loads
+                .sum(|endpoint, _| self.group_of(endpoint) == wanted)
+        };
+        match part {
+            Part::Node(node) => {
+                group_sum(self.facts.inventory.nodes[node.index()].group) * self.node_share(node)
+            }
+            Part::Group(group) => group_sum(group),
+            Part::Site(site) => self
+                .loads
+                .sum(|endpoint, _| self.site_of(self.group_of(endpoint)) == site),
+            Part::Link(link) => self
+                .loads
+                .sum(|endpoint, _| self.facts.inventory.endpoints[endpoint.index()].link == link),
+            Part::Service(group, wanted) => self
+                .loads
+                .sum(|endpoint, service| service == wanted && self.group_of(endpoint) == group),
+        }
+    }
+
+    fn observed(&self, part: Part) -> Option<Reading> {
+        let estimates = self.facts.estimates;
+        match part {
+            Part::Node(node) => self.total([estimates.node(node)].into_iter()),
+            Part::Group(group) => self.observed_groups(|other| other == group),
+            Part::Site(site) => self.observed_groups(|group| self.site_of(group) == site),
+            Part::Link(LinkId(link)) => self.total([estimates.link(LinkId(link))].into_iter()),
+            Part::Service(group, service) => {
+                self.total([estimates.group(group, service)].into_iter())
+            }
+        }
+    }
+
+    fn feasibility(
+        &self,
+        limits: &Limits,
+        lost_site: Option<SiteId>,
+        demand_factor: f64,
+    ) -> Feasibility {
+        let mut asked = self.asked.borrow_mut();
+        if asked.as_ref().is_none_or(|(known, _)| known != limits) {
+            let mut facts = self.facts;
+            facts.options.candidates_max = FEASIBILITY_CANDIDATES;
+            facts.incumbent = None;
+            *asked = Some((limits.clone(), facts.instance(limits, self.now)));
+        }
+        let Some((_, instance)) = asked.as_ref() else {
+            return Feasibility::default();
+        };
+        let removed: Vec<u32> = lost_site.map(|site| site.0).into_iter().collect();
+        let options = FeasibilityOptions {
+            removed_sites: &removed,
+            demand_factor,
+            ..FeasibilityOptions::default()
+        };
+        let answer = FlowModel::new(instance).check(&options);
+        let unserved_mbps = answer.unserved_mbps;
+        Feasibility {
+            unserved_mbps,
+            bottleneck: answer
+                .bottleneck
+                .map(|cut| self.bottleneck(&cut, unserved_mbps)),
+        }
+    }
+}
