@@ -1,0 +1,114 @@
+//! What the server is told at start.
+
+use crate::cookie::CookieSecrets;
+use crate::prefixes::PrefixSet;
+use coverage::Timestamp;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Longest UDP payload that is sent: fits IPv6's minimum MTU, so nothing is fragmented (RFC 9715 section 3.1).
+pub const UDP_PAYLOAD_MAX: usize = 1232;
+/// Longest server identifier that fits every reply beside a question of the longest name.
+pub const NSID_BYTES_MAX: usize = 64;
+
+/// Whose Client Subnet options count.
+#[derive(Clone, Debug, Default)]
+pub enum EcsPolicy {
+    /// Everybody's. A false one only changes the answer of whoever sent it.
+    #[default]
+    All,
+    /// Those of these resolvers. Others are answered by their own address, and without the option, as by a server that
+    /// does not know it (RFC 7871 section 7.2.1).
+    Peers(PrefixSet),
+    /// Nobody's.
+    Nobody,
+}
+
+impl EcsPolicy {
+    /// Whether the option of this peer counts.
+    #[must_use]
+    pub fn allows(&self, peer: IpAddr) -> bool {
+        match self {
+            Self::All => true,
+            Self::Peers(peers) => peers.contains(peer),
+            Self::Nobody => false,
+        }
+    }
+}
+
+/// What shapes a reply beside the view. Cheap to share, never changed while serving.
+#[derive(Clone, Debug, Default)]
+pub struct ReplyConfig {
+    /// Whose Client Subnet options count.
+    pub ecs: EcsPolicy,
+    /// Server cookies; `None` ignores the option.
+    pub cookies: Option<CookieSecrets>,
+    /// The identifier given to those who ask for it (RFC 5001), at most [`NSID_BYTES_MAX`] octets; `None` gives nothing
+    /// away.
+    pub nsid: Option<Box<[u8]>>,
+    /// Idle time offered to TCP clients that ask for a keepalive (RFC 7828); also the idle timeout that holds for all.
+    pub tcp: TcpConfig,
+}
+
+/// Bounds of the TCP side.
+#[derive(Clone, Debug)]
+pub struct TcpConfig {
+    /// How long a connection may be silent between questions.
+    pub idle_timeout: Duration,
+    /// How long one question may take to arrive once begun, and its reply to be taken.
+    pub io_timeout: Duration,
+    /// Most connections at a time; more are closed at once. From half of it on, the idle timeout is a fifth.
+    pub connections_max: usize,
+    /// Most questions of one connection answered together before their replies are sent.
+    pub in_flight_max: usize,
+}
+
+impl Default for TcpConfig {
+    fn default() -> Self {
+        Self {
+            // RFC 7766 section 6.2.3 asks for "a few seconds" and RFC 9210 section 4.3 for ten as a start.
+            idle_timeout: Duration::from_secs(10),
+            io_timeout: Duration::from_secs(2),
+            connections_max: 1024,
+            in_flight_max: 64,
+        }
+    }
+}
+
+/// Everything that the server is told at start.
+#[derive(Clone, Debug)]
+pub struct DnsConfig {
+    /// Addresses to listen on, UDP and TCP alike. Port 0 takes a free one, the same for both.
+    pub listen: Vec<SocketAddr>,
+    /// UDP workers per address: threads with a socket of their own.
+    pub udp_workers: usize,
+    /// Whether each worker keeps to one of the processor's cores.
+    pub pin: bool,
+    /// What shapes replies.
+    pub reply: ReplyConfig,
+    /// The wall clock, for cookies alone; read once per batch.
+    pub clock: fn() -> Timestamp,
+}
+
+impl DnsConfig {
+    /// One pinned worker per address, every Client Subnet believed, no cookies, no identifier.
+    #[must_use]
+    pub fn new(listen: Vec<SocketAddr>) -> Self {
+        Self {
+            listen,
+            udp_workers: 1,
+            pin: true,
+            reply: ReplyConfig::default(),
+            clock: wall_clock,
+        }
+    }
+}
+
+/// The system's clock.
+#[must_use]
+pub fn wall_clock() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::default().after(since)
+}

@@ -1,0 +1,50 @@
+//! Authoritative DNS over one snapshot.
+//!
+//! ```text
+//!   bytes --wire--> question, EDNS --client--> address --answer(view)--> Answer --encode--> bytes      (respond)
+//!   UDP: one pinned thread and socket per worker, batched system calls        TCP: tokio tasks, own framing
+//! ```
+//!
+//! [`respond`] is pure: bytes and a [`DnsView`] in, bytes out, no clock, no allocation, no lock. Transports stand around
+//! it and load the view once per batch, so that everything in a reply comes from one snapshot.
+//!
+//! The choice made: own framing for TCP and own sockets for UDP. Rejected: a general DNS server library in front, which
+//! answers a malformed Client Subnet option with a bare header instead of FORMERR with question and OPT, and costs more
+//! per question than the kernel does.
+//!
+//! Deliberately absent: recursion, zone transfer, dynamic update, and anything that waits.
+
+mod answer;
+mod client;
+mod config;
+mod cookie;
+mod counters;
+mod edns;
+mod encode;
+mod name;
+mod names;
+mod prefixes;
+mod respond;
+mod server;
+mod sys;
+mod tcp;
+mod udp;
+mod view;
+mod wire;
+mod zone;
+
+pub use answer::{Addresses, Answer, CHAIN_MAX, Chain, Outcome, Tailored, answer};
+pub use client::{Client, ECS_V4_BITS_MAX, ECS_V6_BITS_MAX};
+pub use config::{
+    DnsConfig, EcsPolicy, NSID_BYTES_MAX, ReplyConfig, TcpConfig, UDP_PAYLOAD_MAX, wall_clock,
+};
+pub use cookie::{CookiePolicy, CookieSecrets};
+pub use counters::{Counters, Event, Tally};
+pub use edns::Ecs;
+pub use name::NameBuf;
+pub use names::RrSet;
+pub use prefixes::{BadPrefix, PrefixSet};
+pub use respond::{Arrival, Transport, respond};
+pub use server::{BindError, DnsServer};
+pub use view::{DnsView, ViewError};
+pub use wire::Question;

@@ -1,0 +1,131 @@
+//! The UDP front: a thread, a socket and a core per worker. It loads the view once per batch, answers, sends, counts.
+
+use crate::config::UDP_PAYLOAD_MAX;
+use crate::counters::{Event, Tally};
+use crate::respond::{Arrival, Transport, respond};
+use crate::server::Shared;
+use crate::sys::{Batch, pin_thread, set_udp_options};
+use crate::view::DnsView;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long a worker waits for a datagram before it looks whether it should stop.
+const STOP_CHECK: Duration = Duration::from_millis(200);
+/// How long sending may wait for room in the socket's queue before the rest of a batch is dropped.
+const SEND_WAIT: Duration = Duration::from_millis(50);
+/// How long a worker rests after receiving failed, so that a lasting fault does not burn a core.
+const FAULT_REST: Duration = Duration::from_millis(10);
+/// Socket buffers: what a worker may be behind, about 4,000 questions.
+const BUFFER_BYTES: usize = 4 << 20;
+
+/// A socket of the group that shares `addr`.
+///
+/// # Errors
+/// Those of the system calls, such as an address in use or not ours.
+pub(crate) fn bind(addr: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_port(true)?;
+    set_udp_options(socket.as_fd(), addr)?;
+    // The system may cap these; what it grants will do.
+    socket.set_recv_buffer_size(BUFFER_BYTES)?;
+    socket.set_send_buffer_size(BUFFER_BYTES)?;
+    socket.set_read_timeout(Some(STOP_CHECK))?;
+    socket.set_write_timeout(Some(SEND_WAIT))?;
+    socket.bind(&addr.into())?;
+    Ok(socket.into())
+}
+
+/// Serves until told to stop. `worker` counts over all addresses.
+pub(crate) fn serve<S>(socket: &UdpSocket, shared: &Arc<Shared<S>>, worker: usize)
+where
+    S: AsRef<DnsView> + Send + Sync,
+{
+    if shared.config.pin
+        && let Err(fault) = pin_thread(worker)
+    {
+        tracing::warn!(worker, %fault, "cannot keep the worker on one core; going on without");
+    }
+    let mut batch = Batch::new();
+    while !shared.stop.load(Ordering::Relaxed) {
+        let mut tally = Tally::default();
+        match batch.receive(socket.as_fd()) {
+            Ok(received) => {
+                answer_batch(&mut batch, received, shared, &mut tally);
+                for _ in 0..batch.send(socket.as_fd()) {
+                    tally.count(Event::Unsent);
+                }
+            }
+            Err(fault)
+                if matches!(fault.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                continue;
+            }
+            Err(fault) => {
+                tally.count(Event::ReceiveFailed);
+                tracing::debug!(worker, %fault, "receiving failed");
+                std::thread::sleep(FAULT_REST);
+            }
+        }
+        shared.counters.add(worker, &tally);
+    }
+}
+
+/// Answers all datagrams of a batch from one load of the view.
+fn answer_batch<S: AsRef<DnsView>>(
+    batch: &mut Batch,
+    received: usize,
+    shared: &Shared<S>,
+    tally: &mut Tally,
+) {
+    let current = shared.view.load();
+    let view = AsRef::<DnsView>::as_ref(&**current);
+    let now_s = shared.now_s();
+    for index in 0..received {
+        let (message, peer, out) = batch.slot(index);
+        let arrival = Arrival {
+            peer,
+            transport: Transport::Udp,
+            now_s,
+        };
+        let out = &mut out[..UDP_PAYLOAD_MAX];
+        let len = guarded(tally, |tally| {
+            respond(message, &arrival, view, &shared.config.reply, out, tally)
+        });
+        batch.set_reply(index, len.unwrap_or(0));
+    }
+}
+
+/// Answers one message; a panic costs that message and nothing else. The view is immutable and the buffers are written
+/// anew for every message, so nothing half-done is ever seen again.
+pub(crate) fn guarded(
+    tally: &mut Tally,
+    answer: impl FnOnce(&mut Tally) -> Option<usize>,
+) -> Option<usize> {
+    let result = catch_unwind(AssertUnwindSafe(|| answer(&mut *tally)));
+    result.unwrap_or_else(|_| {
+        tally.count(Event::Panicked);
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_costs_one_message() {
+        let mut tally = Tally::default();
+        assert_eq!(guarded(&mut tally, |_| panic!("on purpose")), None);
+        assert_eq!(guarded(&mut tally, |_| Some(12)), Some(12));
+        assert_eq!(tally.get(Event::Panicked), 1);
+    }
+}

@@ -1,0 +1,228 @@
+//! The DNS view: everything that DNS derives from a snapshot, built before the snapshot is swapped in and swapped with
+//! it. What cannot be answered rightly is refused here, whole, so that serving never meets it.
+
+use crate::name;
+use crate::names::{Names, RrSet};
+use crate::wire::rtype;
+use crate::zone::{Cut, ZoneHead, add_records, body, find_cuts, wire_name, zone_head, zone_of};
+use coverage::{ServiceId, Snapshot};
+use std::sync::Arc;
+
+/// TTL of the answer to ANY, in seconds: long enough to keep the askers away (RFC 8482 section 4.2).
+const ANY_TTL_S: u32 = 3600;
+
+/// Why a snapshot cannot be served by DNS.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ViewError {
+    /// A text in the catalog is no domain name.
+    #[error("{0:?} is not a domain name")]
+    BadName(String),
+    /// Two zones have the same apex.
+    #[error("zone {0} is listed twice")]
+    ZoneTwice(String),
+    /// A zone does not have exactly one SOA at its apex.
+    #[error("zone {zone} has {count} SOA records at its apex: give it exactly one")]
+    Soa {
+        /// The zone.
+        zone: String,
+        /// How many SOA records it has.
+        count: usize,
+    },
+    /// A zone has no NS records at its apex.
+    #[error("zone {0} has no NS record at its apex: name its servers")]
+    NoNs(String),
+    /// A record lies outside its zone.
+    #[error("record {owner} lies outside zone {zone}")]
+    OutsideZone {
+        /// Owner of the record.
+        owner: String,
+        /// The zone that lists it.
+        zone: String,
+    },
+    /// RDATA does not have the form of its type.
+    #[error("record {owner} of type {rtype} has malformed RDATA")]
+    Rdata {
+        /// Owner of the record.
+        owner: String,
+        /// Type code.
+        rtype: u16,
+    },
+    /// A type that this server does not answer rightly.
+    #[error("record {owner}: type {rtype} is not served here (DNAME, OPT and question-only types)")]
+    Unserved {
+        /// Owner of the record.
+        owner: String,
+        /// Type code.
+        rtype: u16,
+    },
+    /// A CNAME with other data beside it (RFC 1034 section 3.6.2).
+    #[error("{0} has a CNAME and other data: keep one of them")]
+    CnameConflict(String),
+    /// A service name lies in no zone.
+    #[error("{domain} of service {service} lies in none of the zones: add its zone")]
+    NoZone {
+        /// The domain.
+        domain: String,
+        /// The service.
+        service: String,
+    },
+    /// A service name lies below a zone cut.
+    #[error("{domain} of service {service} is delegated away by an NS record above it")]
+    Delegated {
+        /// The domain.
+        domain: String,
+        /// The service.
+        service: String,
+    },
+    /// A service name belongs to two services, or has static addresses or an alias.
+    #[error(
+        "{0} is claimed twice: by two services, or by a service and by static A, AAAA or CNAME records"
+    )]
+    ClaimedTwice(String),
+}
+
+/// What a service answers with, beside the map.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServiceFacts {
+    pub(crate) ttl_s: u32,
+    pub(crate) addresses_max: u8,
+    /// Whether any client can get an IPv6 address at all.
+    pub(crate) any_ipv6: bool,
+}
+
+/// Everything DNS derives from one snapshot. Immutable.
+#[derive(Debug)]
+pub struct DnsView {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) names: Names,
+    pub(crate) zones: Vec<ZoneHead>,
+    pub(crate) cuts: Vec<Cut>,
+    pub(crate) services: Vec<ServiceFacts>,
+    pub(crate) any: RrSet,
+}
+
+impl DnsView {
+    /// Derives a view. Linear in the catalog, and for each service in its row of the map.
+    ///
+    /// # Errors
+    /// [`ViewError`] names the first fault; whoever called keeps the view it has.
+    pub fn build(snapshot: Arc<Snapshot>) -> Result<Self, ViewError> {
+        let catalog = &snapshot.catalog;
+        let mut names = Names::default();
+        let zones = catalog
+            .zones
+            .iter()
+            .map(zone_head)
+            .collect::<Result<Vec<_>, _>>()?;
+        for (index, zone) in zones.iter().enumerate() {
+            if names.get(&zone.apex).is_some() {
+                return Err(ViewError::ZoneTwice(name::shown(&zone.apex)));
+            }
+            names.entry(&zone.apex, index, &zone.apex);
+        }
+        for zone in &zones {
+            // Names between an apex and the zone above it exist, if only as empty non-terminals of the latter.
+            if let Some(between) = name::parent(&zone.apex)
+                && let Some(above) = zone_of(&zones, between)
+            {
+                names.entry(between, above, &zones[above].apex);
+            }
+        }
+        for (index, zone) in catalog.zones.iter().enumerate() {
+            add_records(&mut names, &zones, index, zone)?;
+        }
+        let cuts = find_cuts(&mut names, &zones);
+        for (index, service) in catalog.services.iter().enumerate() {
+            for domain in &service.domains {
+                claim(
+                    &mut names,
+                    &zones,
+                    ServiceId::from_index(index),
+                    domain,
+                    &service.name,
+                )?;
+            }
+        }
+        let services = (0..catalog.services.len())
+            .map(|index| service_facts(&snapshot, ServiceId::from_index(index)))
+            .collect();
+        let any = RrSet {
+            rtype: rtype::HINFO,
+            bodies: vec![body(rtype::HINFO, ANY_TTL_S, b"\x07RFC8482\0")],
+        };
+        Ok(Self {
+            snapshot,
+            names,
+            zones,
+            cuts,
+            services,
+            any,
+        })
+    }
+
+    /// The snapshot that this view was derived from.
+    #[must_use]
+    pub const fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+}
+
+impl AsRef<Self> for DnsView {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+/// Puts a domain of a service into the index. A leading `*.` is a wildcard as in RFC 4592.
+fn claim(
+    names: &mut Names,
+    zones: &[ZoneHead],
+    id: ServiceId,
+    domain: &str,
+    service: &str,
+) -> Result<(), ViewError> {
+    let owner = wire_name(domain)?;
+    let (domain, service) = (domain.to_owned(), service.to_owned());
+    let Some(zone) = zone_of(zones, &owner) else {
+        return Err(ViewError::NoZone { domain, service });
+    };
+    let mut suffixes = std::iter::successors(Some(&*owner), |name| name::parent(name));
+    let above = suffixes.find_map(|suffix| names.get(suffix));
+    if above.is_some_and(|node| node.cut.is_some()) {
+        return Err(ViewError::Delegated { domain, service });
+    }
+    let node = names.entry(&owner, zone, &zones[zone].apex);
+    let statics = [rtype::A, rtype::AAAA, rtype::CNAME];
+    let taken = node.service.is_some_and(|other| other != id);
+    if taken || statics.iter().any(|&rtype| node.set(rtype).is_some()) {
+        return Err(ViewError::ClaimedTwice(domain));
+    }
+    node.service = Some(id);
+    Ok(())
+}
+
+/// What a service answers with, and whether AAAA can ever be answered.
+fn service_facts(snapshot: &Snapshot, id: ServiceId) -> ServiceFacts {
+    let service = &snapshot.catalog.services[id.index()];
+    let sets = snapshot.map.answer_sets();
+    let mut used = vec![false; sets.len()];
+    snapshot
+        .map
+        .row(id)
+        .iter()
+        .for_each(|set| used[set.index()] = true);
+    let any_ipv6 = sets
+        .iter()
+        .zip(used)
+        .filter(|(_, used)| *used)
+        .any(|(set, _)| {
+            set.shares
+                .iter()
+                .any(|&(endpoint, _)| !snapshot.endpoint(endpoint).ipv6.is_empty())
+        });
+    ServiceFacts {
+        ttl_s: service.ttl_s,
+        addresses_max: service.addresses_max,
+        any_ipv6,
+    }
+}

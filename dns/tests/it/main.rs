@@ -1,0 +1,12 @@
+//! What the DNS crate promises, seen from outside: bytes in, bytes out, and real sockets.
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails, here as in any test function.
+
+mod conformance;
+mod ecs;
+mod hostile;
+mod message;
+mod oracle;
+mod sockets;
+mod speed;
+mod view;
+mod world;
