@@ -1,0 +1,216 @@
+//! The lexicographic dual value: a lower bound for any prices. The proof is in the parent module.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use crate::plan::{Duals, Instance, LevelBound, MeterModel, Price};
+
+use super::CheckFailure;
+
+/// Three exact counts and an amount of money, compared in this order.
+#[derive(Debug, Clone, Copy)]
+struct Vector {
+    counts: [i64; 3],
+    cny: f64,
+}
+
+/// One Mbps unserved.
+const UNSERVED: Vector = Vector {
+    counts: [1, 0, 0],
+    cny: 0.0,
+};
+
+/// One Mbps of overload.
+const OVERLOAD: Vector = Vector {
+    counts: [0, 1, 0],
+    cny: 0.0,
+};
+
+/// Nothing.
+const ZERO: Vector = Vector {
+    counts: [0, 0, 0],
+    cny: 0.0,
+};
+
+impl Vector {
+    fn of(price: &Price) -> Self {
+        let counts = [price.unserved, price.overload, price.below_floor].map(i64::from);
+        Self {
+            counts,
+            cny: price.cny_per_mbps,
+        }
+    }
+
+    /// `self + factor * other`.
+    fn plus(self, other: Self, factor: i64, money_factor: f64) -> Self {
+        let mut counts = self.counts;
+        for (mine, theirs) in counts.iter_mut().zip(other.counts) {
+            *mine += factor * theirs;
+        }
+        Self {
+            counts,
+            cny: self.cny + money_factor * other.cny,
+        }
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.counts
+            .cmp(&other.counts)
+            .then(self.cny.total_cmp(&other.cny))
+    }
+}
+
+/// The four components of a sum of vectors times Mbps.
+#[derive(Debug, Clone, Copy, Default)]
+struct Total([f64; 4]);
+
+impl Total {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts are sums of a few 32-bit numbers"
+    )]
+    fn add(&mut self, vector: Vector, mbps: f64) {
+        for (sum, count) in self.0.iter_mut().zip(vector.counts) {
+            *sum += count as f64 * mbps;
+        }
+        self.0[3] += vector.cny * mbps;
+    }
+}
+
+/// The dual value at `duals`.
+///
+/// # Errors
+/// [`CheckFailure::Length`] or [`CheckFailure::Price`] when the prices do not fit the instance.
+pub(super) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBound, CheckFailure> {
+    check_shape(instance, duals)?;
+    let sites: BTreeMap<&str, usize> = instance
+        .sites
+        .iter()
+        .enumerate()
+        .map(|(i, s)| (s.id.as_str(), i))
+        .collect();
+    let meters: BTreeMap<&str, usize> = instance
+        .meters
+        .iter()
+        .enumerate()
+        .map(|(i, m)| (m.id.as_str(), i))
+        .collect();
+    let mut paths = Vec::with_capacity(instance.links.len());
+    let mut ports_mbps = vec![0.0; instance.meters.len()];
+    for (index, link) in instance.links.iter().enumerate() {
+        let mut path = Vector::of(&duals.links[index]);
+        if let Some(&site) = sites.get(link.site.as_str()) {
+            path = path.plus(Vector::of(&duals.sites[site]), 1, 1.0);
+        }
+        if let Some(&meter) = meters.get(link.meter.as_str()) {
+            path = path.plus(Vector::of(&duals.meters[meter]), 1, 1.0);
+            ports_mbps[meter] += link.capacity_mbps;
+        }
+        paths.push(path);
+    }
+    let mut total = Total::default();
+    for unit in &instance.units {
+        let mut least = UNSERVED;
+        for &(link, quality_ms) in &unit.cand {
+            let below = i64::from(unit.floor_ms.is_some_and(|floor_ms| floor_ms < quality_ms));
+            let cny = quality_ms / 1_000.0 * instance.value_cny_per_gbps_ms_slot;
+            let own = Vector {
+                counts: [0, 0, below],
+                cny,
+            };
+            let Some(&path) = paths.get(link as usize) else {
+                continue;
+            };
+            let cost = own.plus(path, 1, 1.0);
+            if cost.order(&least) == Ordering::Less {
+                least = cost;
+            }
+        }
+        total.add(least, unit.mbps);
+    }
+    subtract_rows(&mut total, instance, duals, &ports_mbps);
+    let [unserved_mbps, overload_mbps, below_floor_mbps, cost_cny] = total.0;
+    Ok(LevelBound {
+        unserved_mbps,
+        overload_mbps,
+        below_floor_mbps,
+        cost_cny,
+    })
+}
+
+fn check_shape(instance: &Instance, duals: &Duals) -> Result<(), CheckFailure> {
+    let lengths = [
+        ("link prices", duals.links.len(), instance.links.len()),
+        ("site prices", duals.sites.len(), instance.sites.len()),
+        ("meter prices", duals.meters.len(), instance.meters.len()),
+    ];
+    for (what, found, expected) in lengths {
+        if found != expected {
+            return Err(CheckFailure::Length {
+                what,
+                found,
+                expected,
+            });
+        }
+    }
+    let ids = instance.links.iter().map(|l| &l.id).zip(&duals.links);
+    let ids = ids.chain(instance.sites.iter().map(|s| &s.id).zip(&duals.sites));
+    for (id, price) in ids.chain(instance.meters.iter().map(|m| &m.id).zip(&duals.meters)) {
+        if !price.cny_per_mbps.is_finite() {
+            return Err(CheckFailure::Price { row: id.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Subtracts the best that each row could make of its price. `ports_mbps` bounds a meter's traffic.
+fn subtract_rows(total: &mut Total, instance: &Instance, duals: &Duals, ports_mbps: &[f64]) {
+    for (link, price) in instance.links.iter().zip(&duals.links) {
+        let knee = link.watermark_mbps.unwrap_or(link.capacity_mbps);
+        subtract_best(total, price, knee, link.capacity_mbps, OVERLOAD);
+    }
+    for (site, price) in instance.sites.iter().zip(&duals.sites) {
+        let knee = site.watermark_mbps.unwrap_or(site.capacity_mbps);
+        subtract_best(total, price, knee, site.capacity_mbps, OVERLOAD);
+    }
+    for (index, (meter, price)) in instance.meters.iter().zip(&duals.meters).enumerate() {
+        let end = ports_mbps[index];
+        let (knee, cny) = match meter.model {
+            MeterModel::Flat => (end, 0.0),
+            MeterModel::PerGb => {
+                let gb_per_mbps = f64::from(instance.slot_seconds) / 8_000.0;
+                (0.0, gb_per_mbps * meter.price_cny_per_gb.unwrap_or(0.0))
+            }
+            _ if meter.burst => (end, 0.0),
+            _ => (
+                meter.free_below_mbps.min(end),
+                meter.price_cny_per_mbps.unwrap_or(0.0),
+            ),
+        };
+        subtract_best(
+            total,
+            price,
+            knee,
+            end,
+            Vector {
+                counts: [0; 3],
+                cny,
+            },
+        );
+    }
+}
+
+/// Subtracts the largest of `p y - step * max(0, y - knee)` over `y` in {0, knee, end}.
+fn subtract_best(total: &mut Total, price: &Price, knee: f64, end: f64, step: Vector) {
+    let before = Vector::of(price);
+    let after = before.plus(step, -1, -1.0);
+    // The slope falls from `before` to `after` at the knee: the peak is the last point up to which it
+    // is positive.
+    if before.order(&ZERO) != Ordering::Greater {
+        return;
+    }
+    total.add(before, -knee);
+    if after.order(&ZERO) == Ordering::Greater {
+        total.add(after, knee - end);
+    }
+}

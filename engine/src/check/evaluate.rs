@@ -1,0 +1,208 @@
+//! The levels of any plan, from the raw instance.
+
+use std::collections::BTreeMap;
+
+use crate::plan::{Duals, Instance, Levels, MeterModel, Plan, Price, RowKind, Unit};
+
+use super::{CAPACITY_TOLERANCE, CheckFailure, SHARE_TOLERANCE};
+
+/// A plan in figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// The five levels.
+    pub levels: Levels,
+    /// Units with more than one link.
+    pub split_units: usize,
+    /// Traffic above hard capacities, summed over links and sites, in Mbps. Always within tolerance
+    /// when it comes from [`evaluate`]; baselines that ignore capacity may have more.
+    pub over_capacity_mbps: f64,
+    /// Link id -> (index, load in Mbps).
+    links: BTreeMap<String, (usize, f64)>,
+    /// Site id -> (index, load in Mbps).
+    sites: BTreeMap<String, (usize, f64)>,
+    /// Meter id -> (index, load in Mbps).
+    meters: BTreeMap<String, (usize, f64)>,
+}
+
+impl Evaluation {
+    /// Load and price of a row by its id.
+    pub(super) fn row(&self, kind: RowKind, id: &str, duals: &Duals) -> Option<(f64, Price)> {
+        let (rows, prices) = match kind {
+            RowKind::Link => (&self.links, &duals.links),
+            RowKind::Site => (&self.sites, &duals.sites),
+            RowKind::Meter => (&self.meters, &duals.meters),
+        };
+        let &(index, load) = rows.get(id)?;
+        Some((load, *prices.get(index)?))
+    }
+}
+
+/// Recomputes the levels of `plan` and checks its shares and the hard limits.
+///
+/// # Errors
+/// [`CheckFailure::Length`], [`CheckFailure::Share`] or [`CheckFailure::Capacity`].
+pub fn evaluate(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFailure> {
+    let found = measure(instance, plan)?;
+    let rows = instance
+        .links
+        .iter()
+        .map(|l| ("link", &l.id, l.capacity_mbps, &found.links));
+    let sites = instance
+        .sites
+        .iter()
+        .map(|s| ("site", &s.id, s.capacity_mbps, &found.sites));
+    for (kind, id, capacity_mbps, loads) in rows.chain(sites) {
+        let load_mbps = loads.get(id).map_or(0.0, |row| row.1);
+        if load_mbps > capacity_mbps + CAPACITY_TOLERANCE * capacity_mbps.max(1.0) {
+            let row = format!("{kind} {id}");
+            return Err(CheckFailure::Capacity {
+                row,
+                load_mbps,
+                capacity_mbps,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The same without the hard limits: what a plan would be if links had no end.
+pub(crate) fn measure(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFailure> {
+    if plan.shares.len() != instance.units.len() {
+        let (found, expected) = (plan.shares.len(), instance.units.len());
+        return Err(CheckFailure::Length {
+            what: "plan",
+            found,
+            expected,
+        });
+    }
+    let mut levels = Levels::default();
+    let mut link_load = vec![0.0; instance.links.len()];
+    for (index, (unit, shares)) in instance.units.iter().zip(&plan.shares).enumerate() {
+        check_shares(index, unit, shares)?;
+        unit_levels(instance, unit, shares, &mut levels);
+        for &(link, share) in shares {
+            let Some(load) = link_load.get_mut(link as usize) else {
+                let problem = format!("candidate link {link} does not exist");
+                return Err(CheckFailure::Share {
+                    unit: index,
+                    problem,
+                });
+            };
+            *load += share * unit.mbps;
+        }
+    }
+    let mut found = Evaluation {
+        levels,
+        split_units: plan.shares.iter().filter(|s| s.len() >= 2).count(),
+        over_capacity_mbps: 0.0,
+        links: rows(instance.links.iter().map(|l| &l.id)),
+        sites: rows(instance.sites.iter().map(|s| &s.id)),
+        meters: rows(instance.meters.iter().map(|m| &m.id)),
+    };
+    for (link, load) in instance.links.iter().zip(&link_load) {
+        for (rows, id) in [
+            (&mut found.links, &link.id),
+            (&mut found.sites, &link.site),
+            (&mut found.meters, &link.meter),
+        ] {
+            if let Some(row) = rows.get_mut(id) {
+                row.1 += load;
+            }
+        }
+    }
+    row_levels(instance, &mut found);
+    Ok(found)
+}
+
+fn rows<'a>(ids: impl Iterator<Item = &'a String>) -> BTreeMap<String, (usize, f64)> {
+    ids.enumerate()
+        .map(|(index, id)| (id.clone(), (index, 0.0)))
+        .collect()
+}
+
+/// Range, sum, eligibility and uniqueness of the shares of one unit.
+fn check_shares(index: usize, unit: &Unit, shares: &[(u32, f64)]) -> Result<(), CheckFailure> {
+    let refuse = |problem: String| {
+        Err(CheckFailure::Share {
+            unit: index,
+            problem,
+        })
+    };
+    let mut sum = 0.0;
+    for (at, &(link, share)) in shares.iter().enumerate() {
+        if !(share > 0.0 && share <= 1.0 + SHARE_TOLERANCE) {
+            return refuse(format!("share {share} of link {link} is not in (0, 1]"));
+        }
+        if !unit.cand.iter().any(|c| c.0 == link) {
+            return refuse(format!("link {link} is no candidate"));
+        }
+        if shares[..at].iter().any(|s| s.0 == link) {
+            return refuse(format!("link {link} is listed twice"));
+        }
+        sum += share;
+    }
+    if sum > 1.0 + SHARE_TOLERANCE {
+        return refuse(format!("shares sum to {sum}"));
+    }
+    Ok(())
+}
+
+/// Levels 1, 3, 5 and the latency part of 4.
+fn unit_levels(instance: &Instance, unit: &Unit, shares: &[(u32, f64)], levels: &mut Levels) {
+    let placed: f64 = shares.iter().map(|s| s.1).sum();
+    if 1.0 - placed > SHARE_TOLERANCE * 1e-3 {
+        levels.unserved_mbps += (1.0 - placed) * unit.mbps;
+    }
+    let mut stayed = 0.0;
+    for &(link, share) in shares {
+        let quality_ms = unit.cand.iter().find(|c| c.0 == link).map_or(0.0, |c| c.1);
+        let gbps = share * unit.mbps / 1_000.0;
+        levels.latency_cny += gbps * quality_ms * instance.value_cny_per_gbps_ms_slot;
+        if unit.floor_ms.is_some_and(|floor_ms| floor_ms < quality_ms) {
+            levels.below_floor_mbps += share * unit.mbps;
+        }
+        let before: f64 = unit
+            .incumbent
+            .iter()
+            .filter(|i| i.0 == link)
+            .map(|i| i.1)
+            .sum();
+        stayed += before.min(share);
+    }
+    if !unit.incumbent.is_empty() {
+        levels.moved_mbps += (placed - stayed).max(0.0) * unit.mbps;
+    }
+}
+
+/// Overload, hard excess and money.
+fn row_levels(instance: &Instance, found: &mut Evaluation) {
+    let load = |rows: &BTreeMap<String, (usize, f64)>, id: &str| rows.get(id).map_or(0.0, |r| r.1);
+    let mut limits = Vec::new();
+    for link in &instance.links {
+        let soft = link.watermark_mbps.unwrap_or(link.capacity_mbps);
+        limits.push((load(&found.links, &link.id), soft, link.capacity_mbps));
+    }
+    for site in &instance.sites {
+        let soft = site.watermark_mbps.unwrap_or(site.capacity_mbps);
+        limits.push((load(&found.sites, &site.id), soft, site.capacity_mbps));
+    }
+    for (load, soft, hard) in limits {
+        // Sums of many shares end a few roundings above a limit that they fill exactly.
+        if load - soft > CAPACITY_TOLERANCE * soft.max(1.0) {
+            found.levels.overload_mbps += load - soft;
+        }
+        found.over_capacity_mbps += (load - hard).max(0.0);
+    }
+    for meter in &instance.meters {
+        let load = load(&found.meters, &meter.id);
+        found.levels.money_cny += match meter.model {
+            MeterModel::Flat => 0.0,
+            MeterModel::PerGb => {
+                let gb = load * f64::from(instance.slot_seconds) / 8_000.0;
+                gb * meter.price_cny_per_gb.unwrap_or(0.0)
+            }
+            _ if meter.burst || load <= meter.free_below_mbps => 0.0,
+            _ => (load - meter.free_below_mbps) * meter.price_cny_per_mbps.unwrap_or(0.0),
+        };
+    }
+}

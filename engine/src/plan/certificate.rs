@@ -1,0 +1,232 @@
+//! From a basis to the plan, its prices and its certificate.
+
+use super::input::{Instance, Link, Site};
+use super::levels::{self, Loads};
+use super::network::{MeterPlace, Network, SINK};
+use super::result::{BindingRow, Certificate, Duals, LevelBound, Levels, Plan, Price, RowKind};
+use super::simplex::Basis;
+use super::topology::Topology;
+
+/// Most binding rows listed in a certificate; the duals hold all of them.
+pub const BINDING_ROWS_MAX: usize = 10_000;
+
+/// Relative slack taken off the cost bound for rounding.
+const ROUNDING_SLACK: f64 = 1e-10;
+
+/// Differences on levels 1 to 3 below this share of all demand are rounding.
+const LEVEL_TOLERANCE: f64 = 1e-9;
+
+/// Money prices below this are rounding, in CNY per Mbps.
+const PRICE_EPSILON_CNY: f64 = 1e-12;
+
+/// Level counts of a link or site that can carry nothing: dearer than leaving demand unserved.
+const CLOSED: Price = Price {
+    unserved: 1,
+    overload: 0,
+    below_floor: 0,
+    cny_per_mbps: 0.0,
+};
+
+/// The shares of the basis. Units without traffic go where their price is lowest.
+pub(super) fn plan(net: &Network, basis: &Basis, input_digest: String) -> Plan {
+    let mut shares = Vec::with_capacity(net.demand.len());
+    for unit in 0..net.demand.len() {
+        shares.push(if net.demand[unit] == 0 {
+            cheapest(net, basis, unit).map_or(Vec::new(), |link| vec![(link, 1.0)])
+        } else {
+            unit_shares(net, basis, unit)
+        });
+    }
+    Plan {
+        shares,
+        input_digest,
+    }
+}
+
+/// Link shares of a unit with traffic, by rising link.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "flows are below 2^56; the error is 2^-53"
+)]
+fn unit_shares(net: &Network, basis: &Basis, unit: usize) -> Vec<(u32, f64)> {
+    let mut flows: Vec<(u32, i64)> = Vec::new();
+    for arc in net.arcs_of_unit(unit) {
+        let (hub, flow) = (net.head[arc], basis.flow[arc]);
+        if flow == 0 || hub == SINK {
+            continue;
+        }
+        let link = net.link_of_hub[hub as usize];
+        match flows.last_mut() {
+            Some(last) if last.0 == link => last.1 += flow,
+            _ => flows.push((link, flow)),
+        }
+    }
+    flows.sort_unstable();
+    let demand = net.demand[unit] as f64;
+    flows
+        .into_iter()
+        .map(|(link, flow)| (link, flow as f64 / demand))
+        .collect()
+}
+
+/// The link where one more quantum of `unit` would cost least.
+fn cheapest(net: &Network, basis: &Basis, unit: usize) -> Option<u32> {
+    net.arcs_of_unit(unit)
+        .filter(|&arc| net.head[arc] != SINK)
+        .min_by_key(|&arc| (net.cost[arc] + basis.potential[net.head[arc] as usize], arc))
+        .map(|arc| net.link_of_hub[net.head[arc] as usize])
+}
+
+/// The prices of the basis, row by row.
+///
+/// A hub's price is the difference of its potential and its parent's. Money that a meter without a
+/// hub puts on its links' arcs is taken out of the links' prices and given to the meter.
+pub(super) fn duals(
+    instance: &Instance,
+    topology: &Topology,
+    net: &Network,
+    basis: &Basis,
+) -> Duals {
+    let own = |hub: u32| {
+        let parent = net.hubs[hub as usize].parent as usize;
+        basis.potential[hub as usize] - basis.potential[parent]
+    };
+    let meter_cost = |place: &MeterPlace| match *place {
+        MeterPlace::Linear(cost) | MeterPlace::Shared(cost) => cost,
+        MeterPlace::Hub(hub) => own(hub),
+        // A divided network serves to find a plan, never to price it.
+        MeterPlace::Parts => 0,
+    };
+    let linear = |link: usize| match topology.meter_of[link].map(|m| net.meters[m]) {
+        Some(MeterPlace::Linear(cost) | MeterPlace::Shared(cost)) => cost,
+        _ => 0,
+    };
+    // What carries nothing has no hub; its price must keep units off without costing the bound.
+    let absent = |mbps: f64| {
+        if net.scale.flow(mbps) == 0 {
+            CLOSED
+        } else {
+            Price::default()
+        }
+    };
+    let link_price = |(index, link): (usize, &Link)| match net.link_hub[index] {
+        Some(hub) => net.scale.price(own(hub) - linear(index)),
+        None => absent(link.capacity_mbps),
+    };
+    let site_price = |(index, site): (usize, &Site)| match net.site_hub[index] {
+        Some(hub) => net.scale.price(own(hub)),
+        None => absent(site.capacity_mbps),
+    };
+    let links = instance.links.iter().enumerate().map(link_price).collect();
+    let sites = instance.sites.iter().enumerate().map(site_price).collect();
+    let meters = net
+        .meters
+        .iter()
+        .map(|m| net.scale.price(meter_cost(m)))
+        .collect();
+    Duals {
+        links,
+        sites,
+        meters,
+    }
+}
+
+/// The certificate of `plan` at `duals`.
+pub(super) fn certify(
+    instance: &Instance,
+    topology: &Topology,
+    plan: &Plan,
+    duals: Duals,
+    moved_min_possible_mbps: Option<f64>,
+) -> Certificate {
+    let loads = Loads::of(instance, topology, plan);
+    let levels = levels::levels(instance, plan, &loads);
+    let mut bound = levels::bound(instance, topology, &duals);
+    let objective = levels.cost_cny();
+    // Directed slack: the sums above may be off by their roundings, a bound must not be.
+    bound.cost_cny -= ROUNDING_SLACK * (bound.cost_cny.abs() + objective);
+    let (gap_level, gap) = gap(instance, &levels, &bound);
+    let binding = binding(instance, &loads, &duals);
+    Certificate {
+        objective,
+        lower_bound: bound.cost_cny,
+        gap,
+        gap_level,
+        levels,
+        bound,
+        moved_min_possible_mbps,
+        split_units: plan.shares.iter().filter(|s| s.len() > 1).count(),
+        duals,
+        binding,
+        input_digest: plan.input_digest.clone(),
+    }
+}
+
+/// The first level on which plan and bound differ by more than rounding, and by how much.
+fn gap(instance: &Instance, levels: &Levels, bound: &LevelBound) -> (u8, f64) {
+    let demand: f64 = instance.units.iter().map(|u| u.mbps).sum();
+    let upper = [
+        (levels.unserved_mbps, bound.unserved_mbps),
+        (levels.overload_mbps, bound.overload_mbps),
+        (levels.below_floor_mbps, bound.below_floor_mbps),
+    ];
+    for (level, (plan, bound)) in (1..).zip(upper) {
+        if plan - bound > LEVEL_TOLERANCE * demand.max(1.0) {
+            return (level, (plan - bound) / demand);
+        }
+    }
+    let objective = levels.cost_cny();
+    if objective > 0.0 {
+        (4, ((objective - bound.cost_cny) / objective).max(0.0))
+    } else {
+        (4, 0.0)
+    }
+}
+
+/// Rows with a price, dearest first; equal prices in the order links, sites, meters, index.
+fn binding(instance: &Instance, loads: &Loads, duals: &Duals) -> Vec<BindingRow> {
+    let mut rows = Vec::new();
+    let links = instance.links.iter().map(|l| &l.id);
+    let sites = instance.sites.iter().map(|s| &s.id);
+    let meters = instance.meters.iter().map(|m| &m.id);
+    gather(&mut rows, RowKind::Link, links, &loads.links, &duals.links);
+    gather(&mut rows, RowKind::Site, sites, &loads.sites, &duals.sites);
+    gather(
+        &mut rows,
+        RowKind::Meter,
+        meters,
+        &loads.meters,
+        &duals.meters,
+    );
+    rows.sort_by(|a, b| {
+        b.price
+            .partial_cmp(&a.price)
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
+    rows.truncate(BINDING_ROWS_MAX);
+    rows
+}
+
+fn gather<'a>(
+    rows: &mut Vec<BindingRow>,
+    kind: RowKind,
+    ids: impl Iterator<Item = &'a String>,
+    loads: &[f64],
+    prices: &[Price],
+) {
+    for ((id, &load_mbps), &price) in ids.zip(loads).zip(prices) {
+        if price
+            > (Price {
+                cny_per_mbps: PRICE_EPSILON_CNY,
+                ..Price::default()
+            })
+        {
+            rows.push(BindingRow {
+                kind,
+                id: id.clone(),
+                load_mbps,
+                price,
+            });
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The instance: one optimization problem, complete and self-contained.
+//!
+//! An [`Instance`] is what the optimizer, the checker and the baselines all read. It is plain data in
+//! the units of its field names, so a decision made live can be written to a file and replayed later.
+//! Reading is strict: unknown keys are refused, and every fault of the content is reported at once.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::faults::{self, Fault};
+
+/// The only format version this code reads and writes.
+pub const INSTANCE_VERSION: u32 = 1;
+
+/// Most links in one instance; the level weights of the optimizer are exact up to here.
+pub const LINKS_MAX: usize = 32_768;
+
+/// Most sites in one instance.
+pub const SITES_MAX: usize = 32_768;
+
+/// Most meters in one instance.
+pub const METERS_MAX: usize = 32_768;
+
+/// Most demand units in one instance.
+pub const UNITS_MAX: usize = 4_000_000;
+
+/// Most candidates of one unit.
+pub const CANDIDATES_MAX: usize = 1_024;
+
+/// Most incumbent links of one unit.
+pub const INCUMBENTS_MAX: usize = 64;
+
+/// One optimization problem: where demand is, where it may go, what each place can carry and costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instance {
+    /// Format version; must be [`INSTANCE_VERSION`].
+    pub version: u32,
+    /// Length of one billing slot in seconds.
+    #[serde(default = "default_slot_seconds")]
+    pub slot_seconds: u32,
+    /// What one millisecond of quality for one Gbps during one slot is worth, in CNY.
+    pub value_cny_per_gbps_ms_slot: f64,
+    /// Egress links; candidates and incumbents refer to them by index.
+    pub links: Vec<Link>,
+    /// Sites; links refer to them by id.
+    pub sites: Vec<Site>,
+    /// Billing meters; links refer to them by id.
+    pub meters: Vec<Meter>,
+    /// Demand units: traffic of one (area, service) to be placed.
+    pub units: Vec<Unit>,
+}
+
+/// An egress port of a site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Unique name.
+    pub id: String,
+    /// Id of the site it belongs to.
+    pub site: String,
+    /// Hard limit in Mbps: never exceeded.
+    pub capacity_mbps: f64,
+    /// Soft limit in Mbps: traffic above it counts as overload. The capacity when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark_mbps: Option<f64>,
+    /// Id of the meter that bills it.
+    pub meter: String,
+}
+
+/// A machine room.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// Unique name.
+    pub id: String,
+    /// Region, for the operator's summary of a shortage.
+    pub region: String,
+    /// Hard limit in Mbps over all its links.
+    pub capacity_mbps: f64,
+    /// Soft limit in Mbps over all its links. The capacity when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark_mbps: Option<f64>,
+}
+
+/// A billing contract over one or more links.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meter {
+    /// Unique name.
+    pub id: String,
+    /// How the contract counts.
+    pub model: MeterModel,
+    /// What one Mbps above [`Self::free_below_mbps`] costs in this slot, in CNY.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_cny_per_mbps: Option<f64>,
+    /// Price of one gigabyte (10^9 bytes) in CNY; only read by [`MeterModel::PerGb`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_cny_per_gb: Option<f64>,
+    /// Level in Mbps up to which this slot costs nothing more.
+    #[serde(default)]
+    pub free_below_mbps: f64,
+    /// Whether this slot is one of the contract's free ones.
+    #[serde(default)]
+    pub burst: bool,
+}
+
+/// How a contract turns traffic into money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MeterModel {
+    /// The 95th percentile of the month's slots.
+    #[serde(rename = "month-95")]
+    Month95,
+    /// The mean over days of each day's highest slot.
+    DailyPeakMean,
+    /// The mean over days of each day's 95th percentile.
+    #[serde(rename = "daily-95-mean")]
+    Daily95Mean,
+    /// A port paid as a whole.
+    Flat,
+    /// Volume.
+    PerGb,
+}
+
+/// Traffic of one (area, service) that is to be placed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unit {
+    /// Area name.
+    pub area: String,
+    /// Service name; (area, service) is unique.
+    pub service: String,
+    /// Demand in Mbps. Zero is allowed: the unit still gets an answer.
+    pub mbps: f64,
+    /// Candidates above this quality in equivalent ms count as below the floor. No floor when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor_ms: Option<f64>,
+    /// Where the unit is served now: (link index, share). Empty for a new unit.
+    #[serde(default)]
+    pub incumbent: Vec<(u32, f64)>,
+    /// Where it may be served: (link index, quality in equivalent ms).
+    pub cand: Vec<(u32, f64)>,
+}
+
+/// Why an instance was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    /// The bytes are no JSON of the expected shape; the text names line and column.
+    #[error("instance does not parse: {0}")]
+    Syntax(#[from] serde_json::Error),
+    /// The content contradicts itself.
+    #[error("{}", faults::summary(.faults, *.total))]
+    Faults {
+        /// The faults in file order, at most [`faults::FAULTS_KEPT_MAX`] of them.
+        faults: Vec<Fault>,
+        /// How many there are in all.
+        total: usize,
+    },
+}
+
+fn default_slot_seconds() -> u32 {
+    300
+}
+
+impl Instance {
+    /// Reads and validates an instance.
+    ///
+    /// # Errors
+    /// [`InstanceError::Syntax`] when the bytes are no JSON of this shape (unknown keys included),
+    /// [`InstanceError::Faults`] with every fault of the content otherwise.
+    pub fn read(bytes: &[u8]) -> Result<Self, InstanceError> {
+        let instance: Self = serde_json::from_slice(bytes)?;
+        instance.validate()?;
+        Ok(instance)
+    }
+
+    /// Checks an instance that was built in memory.
+    ///
+    /// # Errors
+    /// [`InstanceError::Faults`] with every fault found.
+    pub fn validate(&self) -> Result<(), InstanceError> {
+        let (faults, total) = faults::find(self);
+        if total == 0 {
+            Ok(())
+        } else {
+            Err(InstanceError::Faults { faults, total })
+        }
+    }
+
+    /// SHA-256 over the content as lower-case hex; independent of JSON spelling and key order.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut sink = DigestSink::default();
+        sink.count(self.version as usize);
+        sink.count(self.slot_seconds as usize);
+        sink.number(self.value_cny_per_gbps_ms_slot);
+        sink.count(self.links.len());
+        for link in &self.links {
+            sink.text(&link.id);
+            sink.text(&link.site);
+            sink.number(link.capacity_mbps);
+            sink.optional(link.watermark_mbps);
+            sink.text(&link.meter);
+        }
+        sink.count(self.sites.len());
+        for site in &self.sites {
+            sink.text(&site.id);
+            sink.text(&site.region);
+            sink.number(site.capacity_mbps);
+            sink.optional(site.watermark_mbps);
+        }
+        sink.count(self.meters.len());
+        for meter in &self.meters {
+            sink.text(&meter.id);
+            sink.count(meter.model as usize);
+            sink.optional(meter.price_cny_per_mbps);
+            sink.optional(meter.price_cny_per_gb);
+            sink.number(meter.free_below_mbps);
+            sink.count(usize::from(meter.burst));
+        }
+        sink.count(self.units.len());
+        for unit in &self.units {
+            sink.text(&unit.area);
+            sink.text(&unit.service);
+            sink.number(unit.mbps);
+            sink.optional(unit.floor_ms);
+            sink.pairs(&unit.incumbent);
+            sink.pairs(&unit.cand);
+        }
+        sink.finish()
+    }
+}
+
+impl Link {
+    /// The soft limit in Mbps, the capacity when none was given.
+    #[must_use]
+    pub fn watermark_mbps(&self) -> f64 {
+        self.watermark_mbps.unwrap_or(self.capacity_mbps)
+    }
+}
+
+impl Site {
+    /// The soft limit in Mbps, the capacity when none was given.
+    #[must_use]
+    pub fn watermark_mbps(&self) -> f64 {
+        self.watermark_mbps.unwrap_or(self.capacity_mbps)
+    }
+}
+
+/// Feeds the digest in blocks, each value with a fixed width or a length before it.
+#[derive(Default)]
+struct DigestSink {
+    hash: Sha256,
+    buffer: Vec<u8>,
+}
+
+impl DigestSink {
+    /// Bytes gathered before the hash is fed.
+    const BLOCK_BYTES: usize = 16 * 1024;
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= Self::BLOCK_BYTES {
+            self.hash.update(&self.buffer);
+            self.buffer.clear();
+        }
+    }
+
+    fn count(&mut self, count: usize) {
+        self.bytes(&(count as u64).to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.count(text.len());
+        self.bytes(text.as_bytes());
+    }
+
+    fn number(&mut self, number: f64) {
+        // Adding zero turns -0.0 into 0.0: equal numbers must have equal digests.
+        self.bytes(&(number + 0.0).to_bits().to_le_bytes());
+    }
+
+    fn optional(&mut self, number: Option<f64>) {
+        self.count(usize::from(number.is_some()));
+        self.number(number.unwrap_or(0.0));
+    }
+
+    fn pairs(&mut self, pairs: &[(u32, f64)]) {
+        self.count(pairs.len());
+        for &(link, number) in pairs {
+            self.bytes(&link.to_le_bytes());
+            self.number(number);
+        }
+    }
+
+    fn finish(mut self) -> String {
+        self.hash.update(&self.buffer);
+        let mut hex = String::with_capacity(64);
+        for byte in self.hash.finalize() {
+            for nibble in [byte >> 4, byte & 15] {
+                hex.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+            }
+        }
+        hex
+    }
+}

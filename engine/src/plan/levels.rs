@@ -1,0 +1,222 @@
+//! The five levels of a plan, and the lower bound on the first four.
+//!
+//! The bound is the Lagrangian dual in the lexicographic order. With prices `p` on links, sites and
+//! meters, no plan is below
+//! `sum_u mbps_u * min_j (cost_uj + p_link + p_site + p_meter) - sum_rows max_y (p_row * y - cost_row(y))`,
+//! where costs are vectors over the levels and `min` and `max` compare from the first level on.
+
+use super::input::{Instance, Unit};
+use super::network::money_step;
+use super::result::{Duals, LevelBound, Levels, Plan, Price};
+use super::scale::latency_cny_per_mbps;
+use super::topology::Topology;
+
+/// Traffic of a plan by link, site and meter, in Mbps.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Loads {
+    pub(super) links: Vec<f64>,
+    pub(super) sites: Vec<f64>,
+    pub(super) meters: Vec<f64>,
+}
+
+impl Loads {
+    /// Adds up `plan`.
+    pub(super) fn of(instance: &Instance, topology: &Topology, plan: &Plan) -> Self {
+        let mut loads = Self {
+            links: vec![0.0; instance.links.len()],
+            sites: vec![0.0; instance.sites.len()],
+            meters: vec![0.0; instance.meters.len()],
+        };
+        for (unit, shares) in instance.units.iter().zip(&plan.shares) {
+            for &(link, share) in shares {
+                loads.links[link as usize] += share * unit.mbps;
+            }
+        }
+        for (link, &load) in loads.links.iter().enumerate() {
+            if let Some(site) = topology.site_of[link] {
+                loads.sites[site] += load;
+            }
+            if let Some(meter) = topology.meter_of[link] {
+                loads.meters[meter] += load;
+            }
+        }
+        loads
+    }
+}
+
+/// The levels of `plan`.
+pub(super) fn levels(instance: &Instance, plan: &Plan, loads: &Loads) -> Levels {
+    let mut levels = Levels::default();
+    for (unit, shares) in instance.units.iter().zip(&plan.shares) {
+        add_unit(instance, unit, shares, &mut levels);
+    }
+    for (link, load) in instance.links.iter().zip(&loads.links) {
+        levels.overload_mbps += over(*load, link.watermark_mbps());
+    }
+    for (site, load) in instance.sites.iter().zip(&loads.sites) {
+        levels.overload_mbps += over(*load, site.watermark_mbps());
+    }
+    for (meter, load) in instance.meters.iter().zip(&loads.meters) {
+        let (free_mbps, price) = money_step(instance, meter);
+        levels.money_cny += price * (load - free_mbps).max(0.0);
+    }
+    levels
+}
+
+/// Traffic above a watermark; what rounding of sums can produce is none.
+fn over(load_mbps: f64, watermark_mbps: f64) -> f64 {
+    let excess = load_mbps - watermark_mbps;
+    if excess > 1e-9 * watermark_mbps.max(1.0) {
+        excess
+    } else {
+        0.0
+    }
+}
+
+fn add_unit(instance: &Instance, unit: &Unit, shares: &[(u32, f64)], levels: &mut Levels) {
+    let mut served = 0.0;
+    for &(link, share) in shares {
+        served += share;
+        let mbps = share * unit.mbps;
+        let Some(&(_, quality_ms)) = unit.cand.iter().find(|c| c.0 == link) else {
+            continue;
+        };
+        levels.latency_cny += mbps * latency_cny_per_mbps(instance, quality_ms);
+        if unit.floor_ms.is_some_and(|floor| quality_ms > floor) {
+            levels.below_floor_mbps += mbps;
+        }
+        if !unit.incumbent.is_empty() {
+            let stay = unit
+                .incumbent
+                .iter()
+                .find(|i| i.0 == link)
+                .map_or(0.0, |i| i.1);
+            levels.moved_mbps += unit.mbps * (share - stay).max(0.0);
+        }
+    }
+    // Shares are quotients of integers; their sum may miss 1 by a few roundings.
+    if served < 1.0 - 1e-12 {
+        levels.unserved_mbps += unit.mbps * (1.0 - served);
+    }
+}
+
+/// Sum of two prices.
+pub(super) fn add(a: Price, b: Price) -> Price {
+    Price {
+        unserved: a.unserved.saturating_add(b.unserved),
+        overload: a.overload.saturating_add(b.overload),
+        below_floor: a.below_floor.saturating_add(b.below_floor),
+        cny_per_mbps: a.cny_per_mbps + b.cny_per_mbps,
+    }
+}
+
+/// Price of a path by link: its own, its site's and its meter's.
+pub(super) fn path_price(topology: &Topology, duals: &Duals, link: usize) -> Price {
+    let site = topology.site_of[link].map_or_else(Price::default, |s| duals.sites[s]);
+    let meter = topology.meter_of[link].map_or_else(Price::default, |m| duals.meters[m]);
+    add(duals.links[link], add(site, meter))
+}
+
+/// Cost of one Mbps of `unit` at quality `quality_ms`, before any price.
+pub(super) fn own_cost(instance: &Instance, unit: &Unit, quality_ms: f64) -> Price {
+    Price {
+        below_floor: i32::from(unit.floor_ms.is_some_and(|floor| quality_ms > floor)),
+        cny_per_mbps: latency_cny_per_mbps(instance, quality_ms),
+        ..Price::default()
+    }
+}
+
+/// Cost of one Mbps left unserved.
+pub(super) const UNSERVED_PRICE: Price = Price {
+    unserved: 1,
+    overload: 0,
+    below_floor: 0,
+    cny_per_mbps: 0.0,
+};
+
+/// The dual value at `duals`: a lower bound whatever they are.
+pub(super) fn bound(instance: &Instance, topology: &Topology, duals: &Duals) -> LevelBound {
+    let paths: Vec<Price> = (0..instance.links.len())
+        .map(|l| path_price(topology, duals, l))
+        .collect();
+    let mut value = [0.0; 4];
+    for unit in &instance.units {
+        let mut best = UNSERVED_PRICE;
+        for &(link, quality_ms) in &unit.cand {
+            let price = add(own_cost(instance, unit, quality_ms), paths[link as usize]);
+            if price < best {
+                best = price;
+            }
+        }
+        accumulate(&mut value, best, unit.mbps);
+    }
+    for (link, &price) in instance.links.iter().zip(&duals.links) {
+        let step = Price {
+            overload: 1,
+            ..Price::default()
+        };
+        conjugate(
+            &mut value,
+            price,
+            link.watermark_mbps(),
+            link.capacity_mbps,
+            step,
+        );
+    }
+    for (site, &price) in instance.sites.iter().zip(&duals.sites) {
+        let step = Price {
+            overload: 1,
+            ..Price::default()
+        };
+        conjugate(
+            &mut value,
+            price,
+            site.watermark_mbps(),
+            site.capacity_mbps,
+            step,
+        );
+    }
+    for (index, (meter, &price)) in instance.meters.iter().zip(&duals.meters).enumerate() {
+        let links = &topology.links_of_meter[index];
+        let ports: f64 = links.iter().map(|&l| instance.links[l].capacity_mbps).sum();
+        let (free_mbps, money) = money_step(instance, meter);
+        let step = Price {
+            cny_per_mbps: money,
+            ..Price::default()
+        };
+        conjugate(&mut value, price, free_mbps.min(ports), ports, step);
+    }
+    LevelBound {
+        unserved_mbps: value[0],
+        overload_mbps: value[1],
+        below_floor_mbps: value[2],
+        cost_cny: value[3],
+    }
+}
+
+/// Subtracts `max over 0 <= y <= end of price * y - step * max(0, y - knee)`.
+///
+/// The maximum of a concave piecewise-linear function is where its slope turns from positive to not
+/// positive: the slope is `price` up to the knee and `price - step` after it.
+fn conjugate(value: &mut [f64; 4], price: Price, knee: f64, end: f64, step: Price) {
+    let zero = Price::default();
+    if price > zero {
+        accumulate(value, price, -knee);
+        let beyond = Price {
+            unserved: price.unserved - step.unserved,
+            overload: price.overload - step.overload,
+            below_floor: price.below_floor - step.below_floor,
+            cny_per_mbps: price.cny_per_mbps - step.cny_per_mbps,
+        };
+        if beyond > zero {
+            accumulate(value, beyond, -(end - knee));
+        }
+    }
+}
+
+fn accumulate(value: &mut [f64; 4], price: Price, mbps: f64) {
+    value[0] += f64::from(price.unserved) * mbps;
+    value[1] += f64::from(price.overload) * mbps;
+    value[2] += f64::from(price.below_floor) * mbps;
+    value[3] += price.cny_per_mbps * mbps;
+}

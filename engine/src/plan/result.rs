@@ -1,0 +1,140 @@
+//! What a solve returns: the plan, and the certificate that says how good it is.
+
+use serde::{Deserialize, Serialize};
+
+/// Where every unit goes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// `[unit]` -> (link index, share of the unit in (0, 1]), by rising link index.
+    /// The shares of a unit sum to 1 less its unserved share.
+    pub shares: Vec<Vec<(u32, f64)>>,
+    /// Digest of the instance it was made for.
+    pub input_digest: String,
+}
+
+/// The five levels of a plan, most important first.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Levels {
+    /// Level 1: demand without a place, in Mbps.
+    pub unserved_mbps: f64,
+    /// Level 2: traffic above watermarks, summed over links and sites, in Mbps.
+    pub overload_mbps: f64,
+    /// Level 3: traffic on candidates whose quality is above the unit's floor, in Mbps.
+    pub below_floor_mbps: f64,
+    /// Level 4, latency part: CNY per slot.
+    pub latency_cny: f64,
+    /// Level 4, money part: CNY per slot.
+    pub money_cny: f64,
+    /// Level 5: traffic that leaves its incumbent link, in Mbps. Units without incumbent never move.
+    pub moved_mbps: f64,
+}
+
+impl Levels {
+    /// Level 4: the objective in CNY per slot.
+    #[must_use]
+    pub fn cost_cny(&self) -> f64 {
+        self.latency_cny + self.money_cny
+    }
+}
+
+/// A price per Mbps in the lexicographic order of the levels: the first three components count
+/// Mbps of that level per Mbps of traffic, the last is money per slot.
+///
+/// The derived order compares the fields from the top, which is the order of the levels.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Mbps left unserved elsewhere for each Mbps carried here.
+    pub unserved: i32,
+    /// Mbps of overload caused elsewhere for each Mbps carried here.
+    pub overload: i32,
+    /// Mbps pushed below the floor elsewhere for each Mbps carried here.
+    pub below_floor: i32,
+    /// CNY per Mbps in this slot.
+    pub cny_per_mbps: f64,
+}
+
+/// One price per coupling row. Any values give a valid lower bound; these make it tight.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Duals {
+    /// `[link]`: price of its capacity and watermark.
+    pub links: Vec<Price>,
+    /// `[site]`: price of its capacity and watermark.
+    pub sites: Vec<Price>,
+    /// `[meter]`: marginal money of its contract.
+    pub meters: Vec<Price>,
+}
+
+/// Which kind of row a price belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowKind {
+    /// A link's capacity or watermark.
+    Link,
+    /// A site's capacity or watermark.
+    Site,
+    /// A meter's free level or price.
+    Meter,
+}
+
+/// A row that binds: one more Mbps there would be worth `price`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BindingRow {
+    /// What kind of row.
+    pub kind: RowKind,
+    /// Id of the link, site or meter.
+    pub id: String,
+    /// Its traffic in the plan, in Mbps.
+    pub load_mbps: f64,
+    /// Its price.
+    pub price: Price,
+}
+
+/// The lower bound on the four levels, to be read lexicographically.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LevelBound {
+    /// No plan leaves less than this unserved, in Mbps.
+    pub unserved_mbps: f64,
+    /// No plan with that little unserved has less overload, in Mbps.
+    pub overload_mbps: f64,
+    /// No plan with that little of both has less below the floor, in Mbps.
+    pub below_floor_mbps: f64,
+    /// No plan with that little of all three costs less, in CNY per slot.
+    pub cost_cny: f64,
+}
+
+/// How good a plan is, and the proof.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// Level-4 cost of the plan in CNY per slot.
+    pub objective: f64,
+    /// No plan that is as good on levels 1 to 3 costs less, in CNY per slot.
+    pub lower_bound: f64,
+    /// Relative distance to the bound at [`Self::gap_level`]: of the objective on level 4, of all
+    /// demand on levels 1 to 3. Never negative.
+    pub gap: f64,
+    /// First level on which plan and bound differ, 4 when they agree on levels 1 to 3. Below 4 the
+    /// `lower_bound` says nothing yet: a solve that was stopped early.
+    pub gap_level: u8,
+    /// The five levels of the plan.
+    pub levels: Levels,
+    /// The bound on the first four.
+    pub bound: LevelBound,
+    /// Least movement among all plans as good on levels 1 to 3, in Mbps; `None` when the search
+    /// for it was switched off or cut short.
+    pub moved_min_possible_mbps: Option<f64>,
+    /// Units with more than one link.
+    pub split_units: usize,
+    /// One price per link, site and meter.
+    pub duals: Duals,
+    /// The rows with a price, dearest first.
+    pub binding: Vec<BindingRow>,
+    /// Digest of the instance.
+    pub input_digest: String,
+}

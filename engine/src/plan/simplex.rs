@@ -1,0 +1,314 @@
+//! Primal network simplex on exact integers.
+//!
+//! The classic method (Ahuja, Magnanti, Orlin, *Network Flows*, chapter 11): a spanning tree carries
+//! the flow, an arc with negative reduced cost enters, flow goes round the cycle it closes, the arc
+//! that blocks leaves. Ties for leaving go to the last blocking arc met when the cycle is walked
+//! from its apex along the flow; that keeps the tree strongly feasible (from every node one more
+//! quantum could be sent to the root), and so no sequence of pivots can repeat. Entering arcs come
+//! from block search: the best of a block of units, blocks taken in turn.
+
+use super::network::Network;
+use super::tree::{NONE, Tree};
+
+/// Blocks have about this many times the square root of the number of arcs.
+const BLOCK_FACTOR: f64 = 1.0;
+
+/// Smallest block in arcs.
+const BLOCK_ARCS_MIN: usize = 64;
+
+/// Whether the simplex has finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// No arc has a negative reduced cost: the flow is optimal.
+    Optimal,
+    /// The allowance of pivots was used up; the flow is feasible.
+    Paused,
+}
+
+/// A basic feasible flow with its potentials.
+#[derive(Debug, Clone)]
+pub(super) struct Basis {
+    pub(super) tree: Tree,
+    /// `[arc]` -> quanta.
+    pub(super) flow: Vec<i64>,
+    /// `[arc]` -> whether it is out of the tree at its capacity.
+    pub(super) at_upper: Vec<bool>,
+    /// `[hub]` -> cost of sending one more quantum from there to the sink along the tree.
+    pub(super) potential: Vec<i128>,
+    /// Where block search goes on: `0..units` are units, beyond them blocks of hub arcs.
+    cursor: usize,
+    /// Pivots made so far.
+    pub(super) pivots: u64,
+}
+
+/// The arc that leaves, and on which side of the cycle it was.
+#[derive(Debug, Clone, Copy)]
+enum Leaving {
+    /// The entering arc runs full by itself.
+    Entering,
+    /// The tree arc above this node, on the side the flow comes from.
+    Before(u32),
+    /// The tree arc above this node, on the side the flow goes to.
+    After(u32),
+}
+
+impl Basis {
+    /// A basis from its tree and flows; computes the potentials.
+    pub(super) fn new(net: &Network, tree: Tree, flow: Vec<i64>, at_upper: Vec<bool>) -> Self {
+        let potential = vec![0; net.hubs.len()];
+        let mut basis = Self {
+            tree,
+            flow,
+            at_upper,
+            potential,
+            cursor: 0,
+            pivots: 0,
+        };
+        basis.refresh(net, 0);
+        basis
+    }
+
+    /// Recomputes all potentials after costs have changed.
+    pub(super) fn reprice(&mut self, net: &Network) {
+        self.refresh(net, 0);
+    }
+
+    /// Potential of a unit: what its traffic pays per quantum along its tree arc.
+    pub(super) fn unit_potential(&self, net: &Network, unit: usize) -> i128 {
+        let arc = self.tree.pred[net.hubs.len() + unit] as usize;
+        net.cost[arc] + self.potential[net.head[arc] as usize]
+    }
+
+    /// Pivots until optimal or until `pivots_max` more pivots were made.
+    pub(super) fn run(&mut self, net: &Network, pivots_max: u64) -> Progress {
+        let block = block_arcs(net);
+        for _ in 0..pivots_max {
+            let Some(arc) = self.entering(net, block) else {
+                return Progress::Optimal;
+            };
+            self.pivot(net, arc);
+            self.pivots += 1;
+        }
+        Progress::Paused
+    }
+
+    /// The best arc of the next block that has one; `None` after a full round without any.
+    fn entering(&mut self, net: &Network, block: usize) -> Option<usize> {
+        let units = net.demand.len();
+        let first_hub_arc = net.unit_arc_count();
+        let hub_arcs = net.tail.len() - first_hub_arc;
+        let places = units + hub_arcs.div_ceil(block);
+        let mut best = (0_i128, None);
+        let mut scanned = 0;
+        for _ in 0..places {
+            if self.cursor >= places {
+                self.cursor = 0;
+            }
+            if self.cursor < units {
+                scanned += self.price_unit(net, self.cursor, &mut best);
+            } else {
+                let start = first_hub_arc + (self.cursor - units) * block;
+                let end = (start + block).min(net.tail.len());
+                for arc in start..end {
+                    let tail = self.potential[net.tail[arc] as usize];
+                    self.consider(net, arc, tail, &mut best);
+                }
+                scanned += end - start;
+            }
+            self.cursor += 1;
+            if scanned >= block {
+                if best.1.is_some() {
+                    break;
+                }
+                scanned = 0;
+            }
+        }
+        best.1
+    }
+
+    /// Considers the arcs of one unit; returns how many there were.
+    fn price_unit(&self, net: &Network, unit: usize, best: &mut (i128, Option<usize>)) -> usize {
+        // A unit without traffic would only cause pivots that move nothing; it is placed at the end.
+        if net.demand[unit] == 0 {
+            return 0;
+        }
+        let tail = self.unit_potential(net, unit);
+        let arcs = net.arcs_of_unit(unit);
+        let count = arcs.len();
+        for arc in arcs {
+            self.consider(net, arc, tail, best);
+        }
+        count
+    }
+
+    /// Keeps `arc` if using it more (or less, at its capacity) saves more than the best so far.
+    #[inline]
+    fn consider(&self, net: &Network, arc: usize, tail: i128, best: &mut (i128, Option<usize>)) {
+        let mut reduced = net.cost[arc] + self.potential[net.head[arc] as usize] - tail;
+        if self.at_upper[arc] {
+            reduced = -reduced;
+        }
+        if reduced < best.0 {
+            *best = (reduced, Some(arc));
+        }
+    }
+
+    /// Brings `arc` into the basis.
+    fn pivot(&mut self, net: &Network, arc: usize) {
+        let (tail, head) = (net.tail[arc], net.head[arc]);
+        let (first, second) = if self.at_upper[arc] {
+            (head, tail)
+        } else {
+            (tail, head)
+        };
+        let apex = self.apex(first, second);
+        let (delta, leaving) = self.blocking(net, arc, first, second, apex);
+        if delta > 0 {
+            self.augment(net, arc, first, second, apex, delta);
+        }
+        let (top, from, onto) = match leaving {
+            Leaving::Entering => {
+                self.at_upper[arc] = !self.at_upper[arc];
+                return;
+            }
+            Leaving::Before(node) => (node, first, second),
+            Leaving::After(node) => (node, second, first),
+        };
+        let gone = self.tree.pred[top as usize] as usize;
+        // A tree arc that blocks is empty or full; an arc of capacity 0 does not exist.
+        self.at_upper[gone] = self.flow[gone] != 0;
+        self.at_upper[arc] = false;
+        self.tree
+            .rehang(from, top, onto, super::network::as_u32(arc));
+        self.refresh(net, from);
+    }
+
+    /// The deepest node above both.
+    fn apex(&self, first: u32, second: u32) -> u32 {
+        let (mut a, mut b) = (first, second);
+        let (mut depth_a, mut depth_b) = (self.tree.depth_of(a), self.tree.depth_of(b));
+        while a != b {
+            if depth_a >= depth_b {
+                a = self.tree.parent[a as usize];
+                depth_a -= 1;
+            } else {
+                b = self.tree.parent[b as usize];
+                depth_b -= 1;
+            }
+        }
+        a
+    }
+
+    /// How much can go round the cycle, and which arc stops it.
+    fn blocking(
+        &self,
+        net: &Network,
+        arc: usize,
+        first: u32,
+        second: u32,
+        apex: u32,
+    ) -> (i64, Leaving) {
+        let mut delta = if self.at_upper[arc] {
+            self.flow[arc]
+        } else {
+            net.capacity[arc] - self.flow[arc]
+        };
+        let mut leaving = Leaving::Entering;
+        let mut node = first;
+        while node != apex {
+            // The flow comes down from the apex on this side.
+            let room = self.room(
+                net,
+                node,
+                net.tail[self.tree.pred[node as usize] as usize] != node,
+            );
+            if room < delta {
+                (delta, leaving) = (room, Leaving::Before(node));
+            }
+            node = self.tree.parent[node as usize];
+        }
+        node = second;
+        while node != apex {
+            let room = self.room(
+                net,
+                node,
+                net.tail[self.tree.pred[node as usize] as usize] == node,
+            );
+            // Not strict: the last blocking arc before the apex leaves.
+            if room <= delta {
+                (delta, leaving) = (room, Leaving::After(node));
+            }
+            node = self.tree.parent[node as usize];
+        }
+        (delta, leaving)
+    }
+
+    /// Room on the tree arc above `node`, along its direction or against it.
+    fn room(&self, net: &Network, node: u32, along: bool) -> i64 {
+        let arc = self.tree.pred[node as usize] as usize;
+        if along {
+            net.capacity[arc] - self.flow[arc]
+        } else {
+            self.flow[arc]
+        }
+    }
+
+    /// Sends `delta` quanta round the cycle.
+    fn augment(
+        &mut self,
+        net: &Network,
+        arc: usize,
+        first: u32,
+        second: u32,
+        apex: u32,
+        delta: i64,
+    ) {
+        self.flow[arc] += if self.at_upper[arc] { -delta } else { delta };
+        for (start, downwards) in [(first, true), (second, false)] {
+            let mut node = start;
+            while node != apex {
+                let pred = self.tree.pred[node as usize] as usize;
+                let upward_arc = net.tail[pred] == node;
+                self.flow[pred] += if upward_arc == downwards {
+                    -delta
+                } else {
+                    delta
+                };
+                node = self.tree.parent[node as usize];
+            }
+        }
+    }
+
+    /// Recomputes potentials and depths of `node` and all below it.
+    fn refresh(&mut self, net: &Network, node: u32) {
+        let potential = &mut self.potential;
+        let hubs = net.hubs.len();
+        self.tree.below(node, |tree, node| {
+            let at = node as usize;
+            let arc = tree.pred[at];
+            if at >= hubs || arc == NONE {
+                return;
+            }
+            let (arc, parent) = (arc as usize, tree.parent[at] as usize);
+            potential[at] = if net.tail[arc] == node {
+                net.cost[arc] + potential[parent]
+            } else if parent < hubs {
+                potential[parent] - net.cost[arc]
+            } else {
+                let up = tree.pred[parent] as usize;
+                net.cost[up] + potential[net.head[up] as usize] - net.cost[arc]
+            };
+        });
+    }
+}
+
+/// Arcs per block.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a rough size; the root of a count is a small positive number"
+)]
+fn block_arcs(net: &Network) -> usize {
+    (((net.tail.len() as f64).sqrt() * BLOCK_FACTOR) as usize).max(BLOCK_ARCS_MIN)
+}

@@ -1,0 +1,348 @@
+//! Whole solves through the public interface: optimality, certificates, shortages, determinism.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+#[path = "plan_support/mod.rs"]
+mod support;
+
+use engine::baseline;
+use engine::check::{self, CheckFailure};
+use engine::plan::{
+    FeasibilityOptions, Instance, Limit, Movement, Outcome, SolveOptions, Solved, cut,
+    explain_unit, feasibility, report, solve, write_assign,
+};
+use proptest::prelude::*;
+
+use support::{Shape, crossing_instance, random_instance, reference_levels};
+
+fn solved(instance: &Instance) -> Solved {
+    let solved = solve(instance, &SolveOptions::default(), None);
+    assert_eq!(solved.outcome, Outcome::Finished);
+    solved
+}
+
+/// Solves, verifies and compares with the textbook algorithm.
+fn check_against_reference(instance: &Instance) {
+    instance.validate().unwrap();
+    let solved = solved(instance);
+    let verified = check::verify(instance, &solved.plan, &solved.certificate).unwrap();
+    assert_eq!(verified.levels_proved, 3, "{:?}", solved.certificate);
+    let expected = reference_levels(instance);
+    let levels = &solved.certificate.levels;
+    let found = [
+        levels.unserved_mbps,
+        levels.overload_mbps,
+        levels.below_floor_mbps,
+        levels.latency_cny + levels.money_cny,
+    ];
+    for (level, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let slack = 1e-6 * expected.abs().max(1.0);
+        assert!(
+            (found - expected).abs() < slack,
+            "level {}: {found} {expected}",
+            level + 1
+        );
+    }
+    let gap = verified.gap.unwrap();
+    assert!(gap < 1e-6, "gap {gap}");
+    let least = solved.certificate.moved_min_possible_mbps.unwrap();
+    assert!(
+        least <= levels.moved_mbps + 1e-6,
+        "{least} {}",
+        levels.moved_mbps
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_plan_is_as_good_as_successive_shortest_paths(seed in any::<u64>()) {
+        check_against_reference(&random_instance(Shape::Small, seed));
+    }
+
+    #[test]
+    fn unserved_is_exactly_the_max_flow_deficit(seed in any::<u64>()) {
+        let instance = random_instance(Shape::Short, seed);
+        let solved = solved(&instance);
+        let deficit = feasibility(&instance, &FeasibilityOptions::default());
+        let unserved = solved.certificate.levels.unserved_mbps;
+        prop_assert!((deficit.unserved_mbps - unserved).abs() < 1e-6);
+        prop_assert_eq!(deficit.bottleneck.is_some(), deficit.unserved_mbps > 0.0);
+        if let Some(cut) = deficit.bottleneck {
+            let missing: f64 = cut.missing_by_region.iter().map(|m| m.1).sum();
+            prop_assert!((missing - deficit.unserved_mbps).abs() < 1e-6);
+            prop_assert!((cut.demand_mbps - cut.capacity_mbps - missing).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn meters_across_sites_are_priced_until_plan_and_bound_meet(seed in any::<u64>()) {
+        for shape in [Shape::Small, Shape::Medium] {
+            let instance = crossing_instance(shape, seed);
+            let solved = solved(&instance);
+            let verified = check::verify(&instance, &solved.plan, &solved.certificate).unwrap();
+            prop_assert_eq!(verified.levels_proved, 3);
+            let gap = verified.gap.unwrap();
+            prop_assert!(gap < 2e-6, "gap {}", gap);
+        }
+    }
+
+    #[test]
+    fn plans_are_the_same_bytes_for_any_number_of_threads(seed in any::<u64>()) {
+        let instance = random_instance(Shape::Medium, seed);
+        let bytes = |threads| {
+            let options = SolveOptions { threads, ..SolveOptions::default() };
+            let solved = solve(&instance, &options, None);
+            serde_json::to_vec(&(solved.plan, solved.certificate)).unwrap()
+        };
+        let one = bytes(1);
+        prop_assert_eq!(&one, &bytes(2));
+        prop_assert_eq!(&one, &bytes(8));
+    }
+
+    #[test]
+    fn a_warm_start_changes_nothing_but_the_work(seed in any::<u64>()) {
+        let instance = random_instance(Shape::Medium, seed);
+        let cold = solved(&instance);
+        let warm = solve(&instance, &SolveOptions::default(), Some(&cold.plan));
+        check::verify(&instance, &warm.plan, &warm.certificate).unwrap();
+        let (a, b) = (cold.certificate.objective, warm.certificate.objective);
+        prop_assert!((a - b).abs() <= 1e-7 * a.max(1.0));
+    }
+}
+
+#[test]
+fn a_hot_region_is_named_by_the_cut() {
+    let instance = Instance::read(support::HOT_EAST.as_bytes()).unwrap();
+    let solved = solved(&instance);
+    assert!((solved.certificate.levels.unserved_mbps - 150.0).abs() < 1e-6);
+    let cut = cut(&instance).unwrap();
+    assert_eq!((cut.links, cut.sites), (vec![0], vec![1]));
+    assert_eq!(cut.missing_by_region.len(), 1);
+    assert_eq!(cut.missing_by_region[0].0, "east");
+    assert!((cut.missing_by_region[0].1 - 150.0).abs() < 1e-6);
+    let report = report(&instance, &solved);
+    assert_eq!(report.cut, engine::plan::cut(&instance));
+}
+
+#[test]
+fn removing_a_site_or_asking_for_watermarks_costs_room() {
+    let instance = Instance::read(support::HOT_EAST.as_bytes()).unwrap();
+    let unserved = |options| feasibility(&instance, &options).unserved_mbps;
+    let base = FeasibilityOptions {
+        demand_factor: 0.5,
+        ..FeasibilityOptions::default()
+    };
+    assert!(unserved(base).abs() < 1e-9);
+    assert!(
+        unserved(FeasibilityOptions {
+            removed_sites: &[1],
+            ..base
+        }) > 1.0
+    );
+    assert!(
+        unserved(FeasibilityOptions {
+            removed_links: &[2],
+            ..base
+        }) > 1.0
+    );
+    let soft = FeasibilityOptions {
+        limit: Limit::Watermark,
+        ..FeasibilityOptions::default()
+    };
+    assert!(unserved(soft) > unserved(FeasibilityOptions::default()));
+}
+
+#[test]
+fn a_stopped_solve_is_feasible_and_says_so() {
+    let instance = random_instance(Shape::Medium, 7);
+    let at_once = || true;
+    let options = SolveOptions {
+        deadline: Some(&at_once),
+        ..SolveOptions::default()
+    };
+    let stopped = solve(&instance, &options, None);
+    assert_eq!(stopped.outcome, Outcome::Stopped);
+    check::verify(&instance, &stopped.plan, &stopped.certificate).unwrap();
+    let best = solved(&instance);
+    let quality = |s: &Solved| (s.certificate.levels.unserved_mbps, s.certificate.objective);
+    assert!(quality(&stopped) >= quality(&best));
+}
+
+#[test]
+fn used_candidates_have_no_reduced_cost() {
+    let instance = random_instance(Shape::Medium, 11);
+    let solved = solved(&instance);
+    for unit in 0..instance.units.len() {
+        let views = explain_unit(&instance, &solved.plan, &solved.certificate, unit);
+        assert_eq!(views.len(), instance.units[unit].cand.len());
+        for view in views.iter().filter(|v| v.chosen_share > 0.0) {
+            let reduced = view.reduced_cost;
+            assert_eq!(
+                (reduced.unserved, reduced.overload, reduced.below_floor),
+                (0, 0, 0)
+            );
+            assert!(reduced.cny_per_mbps.abs() < 1e-9, "{view:?}");
+        }
+    }
+    assert!(explain_unit(&instance, &solved.plan, &solved.certificate, 1 << 30).is_empty());
+}
+
+#[test]
+fn assignment_rows_name_every_share() {
+    let instance = random_instance(Shape::Small, 3);
+    let solved = solved(&instance);
+    let mut bytes = Vec::new();
+    write_assign(&solved.plan, &mut bytes).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("unit,link,share"));
+    let mut sums = vec![0.0; instance.units.len()];
+    for line in lines {
+        let mut fields = line.split(',');
+        let unit: usize = fields.next().unwrap().parse().unwrap();
+        let link: u32 = fields.next().unwrap().parse().unwrap();
+        assert!(instance.units[unit].cand.iter().any(|c| c.0 == link));
+        sums[unit] += fields.next().unwrap().parse::<f64>().unwrap();
+    }
+    assert!(sums.iter().all(|s| *s <= 1.0 + 1e-9));
+}
+
+#[test]
+fn no_baseline_beats_the_bound() {
+    for seed in 0..20 {
+        let instance = random_instance(Shape::Medium, seed);
+        let solved = solved(&instance);
+        let bound = solved.certificate.bound;
+        let bound = (
+            bound.unserved_mbps,
+            bound.overload_mbps,
+            bound.below_floor_mbps,
+        );
+        let found = [
+            baseline::rank_and_fill(&instance, seed),
+            baseline::stable(&instance),
+        ]
+        .map(Result::unwrap);
+        for baseline in found {
+            check::evaluate(&instance, &baseline.plan).unwrap();
+            let levels = baseline.levels;
+            let levels = (
+                levels.unserved_mbps,
+                levels.overload_mbps,
+                levels.below_floor_mbps,
+            );
+            assert!(levels.0 >= bound.0 - 1e-6, "{levels:?} {bound:?}");
+        }
+        let nearest = baseline::nearest(&instance).unwrap();
+        assert!(
+            nearest.levels.latency_cny <= solved.certificate.levels.latency_cny + 1e-9
+                || solved.certificate.levels.unserved_mbps > 0.0
+        );
+    }
+}
+
+#[test]
+fn movement_can_be_left_out() {
+    let instance = random_instance(Shape::Medium, 5);
+    let options = SolveOptions {
+        movement: Movement::Unbounded,
+        ..SolveOptions::default()
+    };
+    let without = solve(&instance, &options, None);
+    assert_eq!(without.certificate.moved_min_possible_mbps, None);
+    assert_eq!(without.plan, solved(&instance).plan);
+}
+
+#[test]
+fn the_checker_refuses_what_was_tampered_with() {
+    let instance = random_instance(Shape::Medium, 2);
+    let Solved {
+        plan, certificate, ..
+    } = solved(&instance);
+    let refused = |plan: &engine::plan::Plan, certificate: &engine::plan::Certificate| {
+        check::verify(&instance, plan, certificate).unwrap_err()
+    };
+    let unit = plan.shares.iter().position(|s| !s.is_empty()).unwrap();
+
+    let mut bad = plan.clone();
+    bad.shares[unit].clear();
+    assert!(matches!(
+        refused(&bad, &certificate),
+        CheckFailure::Claim { .. }
+    ));
+    bad = plan.clone();
+    bad.shares[unit][0].1 = 1.5;
+    assert!(matches!(
+        refused(&bad, &certificate),
+        CheckFailure::Share { .. }
+    ));
+    bad = plan.clone();
+    bad.shares[unit][0].1 = f64::NAN;
+    assert!(matches!(
+        refused(&bad, &certificate),
+        CheckFailure::Share { .. }
+    ));
+    bad = plan.clone();
+    bad.shares[unit][0].0 = u32::MAX;
+    assert!(matches!(
+        refused(&bad, &certificate),
+        CheckFailure::Share { .. }
+    ));
+    bad = plan.clone();
+    bad.shares.pop();
+    assert!(matches!(
+        refused(&bad, &certificate),
+        CheckFailure::Length { .. }
+    ));
+    bad = plan.clone();
+    bad.input_digest = "0".repeat(64);
+    assert!(matches!(
+        refused(&bad, &certificate),
+        CheckFailure::Digest { .. }
+    ));
+    let nearest = baseline::nearest(&instance).unwrap().plan;
+    assert!(matches!(
+        refused(&nearest, &certificate),
+        CheckFailure::Capacity { .. }
+    ));
+}
+
+#[test]
+fn the_checker_refuses_false_claims() {
+    let instance = random_instance(Shape::Medium, 2);
+    let Solved {
+        plan, certificate, ..
+    } = solved(&instance);
+    let spoil: [fn(&mut engine::plan::Certificate); 9] = [
+        |c| c.objective *= 0.99,
+        |c| c.lower_bound *= 1.001,
+        |c| c.bound.unserved_mbps += 1.0,
+        |c| c.levels.moved_mbps += 1.0,
+        |c| c.levels.overload_mbps = f64::NAN,
+        |c| c.duals.links[0].cny_per_mbps += 1.0,
+        |c| c.duals.sites[0].unserved += 1,
+        |c| c.split_units += 1,
+        |c| c.moved_min_possible_mbps = Some(1e12),
+    ];
+    for (index, spoil) in spoil.into_iter().enumerate() {
+        let mut bad = certificate.clone();
+        spoil(&mut bad);
+        assert!(
+            check::verify(&instance, &plan, &bad).is_err(),
+            "case {index}"
+        );
+    }
+    let mut bad = certificate.clone();
+    bad.duals.meters[0].cny_per_mbps = f64::INFINITY;
+    assert!(matches!(
+        check::verify(&instance, &plan, &bad),
+        Err(CheckFailure::Price { .. })
+    ));
+    bad.duals.meters.pop();
+    assert!(matches!(
+        check::verify(&instance, &plan, &bad),
+        Err(CheckFailure::Length { .. })
+    ));
+}

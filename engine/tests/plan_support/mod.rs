@@ -1,0 +1,374 @@
+//! Random instances and a slow, obvious reference solver.
+
+use engine::plan::{Instance, Link, Meter, MeterModel, Site, Unit};
+
+/// A region with 400 Mbps of demand, 100 Mbps of port at one site and 150 Mbps of room at another;
+/// the third link has plenty, but only the west may use it.
+pub(crate) const HOT_EAST: &str = r#"{
+  "version": 1, "slot_seconds": 300, "value_cny_per_gbps_ms_slot": 0.02,
+  "links": [
+    {"id": "e1/ct", "site": "e1", "capacity_mbps": 100, "watermark_mbps": 90, "meter": "m"},
+    {"id": "e2/ct", "site": "e2", "capacity_mbps": 500, "meter": "m"},
+    {"id": "w1/ct", "site": "w1", "capacity_mbps": 900, "meter": "m"}
+  ],
+  "sites": [
+    {"id": "e1", "region": "east", "capacity_mbps": 800},
+    {"id": "e2", "region": "east", "capacity_mbps": 150},
+    {"id": "w1", "region": "west", "capacity_mbps": 900}
+  ],
+  "meters": [{"id": "m", "model": "flat"}],
+  "units": [
+    {"area": "east/1", "service": "live", "mbps": 250, "cand": [[0, 5], [1, 9]]},
+    {"area": "east/2", "service": "live", "mbps": 150, "cand": [[1, 4]]},
+    {"area": "west/1", "service": "live", "mbps": 700, "cand": [[2, 3], [1, 30]]}
+  ]
+}"#;
+
+/// Sizes of random instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// For the reference solver: a handful of everything, odd cases frequent.
+    Small,
+    /// Too little capacity.
+    Short,
+    /// Some dozens of units.
+    Medium,
+}
+
+/// A small generator of numbers (Steele, Lea and Flood, SplitMix64).
+pub(crate) struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut value = self.0;
+        value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        value ^ (value >> 31)
+    }
+
+    /// Uniform in `0..n`.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.next() % n as u64).unwrap()
+    }
+
+    /// A multiple of 1/4 in `0..=max`.
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    pub(crate) fn quarter(&mut self, max: usize) -> f64 {
+        self.below(4 * max + 1) as f64 / 4.0
+    }
+
+    fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+}
+
+/// A valid random instance in which no meter cuts across sites.
+pub(crate) fn random_instance(shape: Shape, seed: u64) -> Instance {
+    let mut r = Numbers(seed);
+    let (units, sites, per_site) = match shape {
+        Shape::Small => (1 + r.below(6), 1 + r.below(3), 2),
+        Shape::Short => (3 + r.below(8), 1 + r.below(4), 2),
+        Shape::Medium => (60, 6, 3),
+    };
+    let capacity = match shape {
+        Shape::Small => 40,
+        Shape::Short => 15,
+        Shape::Medium => 350,
+    };
+    let mut instance = Instance {
+        version: 1,
+        slot_seconds: 300,
+        value_cny_per_gbps_ms_slot: [0.02, 5.0, 0.0][r.below(3)],
+        links: Vec::new(),
+        sites: Vec::new(),
+        meters: Vec::new(),
+        units: Vec::new(),
+    };
+    for site in 0..sites {
+        add_site(&mut instance, &mut r, site, per_site, capacity);
+    }
+    for unit in 0..units {
+        add_unit(&mut instance, &mut r, unit);
+    }
+    instance
+}
+
+/// A random instance in which meters cut across sites: one per port position.
+pub(crate) fn crossing_instance(shape: Shape, seed: u64) -> Instance {
+    let mut instance = random_instance(shape, seed);
+    let mut r = Numbers(!seed);
+    for (index, link) in instance.links.iter_mut().enumerate() {
+        link.meter = format!("isp{}", index % 2);
+    }
+    let total: f64 = instance.units.iter().map(|u| u.mbps).sum();
+    instance.meters = (0..2)
+        .map(|isp| Meter {
+            id: format!("isp{isp}"),
+            model: MeterModel::Month95,
+            price_cny_per_mbps: Some(1.0 + r.quarter(10)),
+            price_cny_per_gb: None,
+            free_below_mbps: (total * 0.3).floor(),
+            burst: false,
+        })
+        .collect();
+    instance
+}
+
+fn add_site(i: &mut Instance, r: &mut Numbers, site: usize, links: usize, capacity: usize) {
+    let shared = r.one_in(3);
+    for link in 0..links {
+        let hard = if r.one_in(9) {
+            0.0
+        } else {
+            r.quarter(capacity)
+        };
+        let soft = if r.one_in(2) {
+            Some((hard * 0.75).floor())
+        } else {
+            None
+        };
+        let meter = if shared {
+            format!("m{site}")
+        } else {
+            format!("m{site}.{link}")
+        };
+        i.links.push(Link {
+            id: format!("s{site}/{link}"),
+            site: format!("s{site}"),
+            capacity_mbps: hard,
+            watermark_mbps: soft,
+            meter: meter.clone(),
+        });
+        if i.meters.iter().all(|m| m.id != meter) {
+            i.meters.push(random_meter(r, meter, capacity));
+        }
+    }
+    let hard = r.quarter(capacity * links);
+    let soft = if r.one_in(2) {
+        Some((hard * 0.9).floor())
+    } else {
+        None
+    };
+    i.sites.push(Site {
+        id: format!("s{site}"),
+        region: format!("r{}", site % 2),
+        capacity_mbps: hard,
+        watermark_mbps: soft,
+    });
+}
+
+/// A meter of any model.
+pub(crate) fn random_meter(r: &mut Numbers, id: String, capacity: usize) -> Meter {
+    let models = [
+        MeterModel::Month95,
+        MeterModel::DailyPeakMean,
+        MeterModel::Daily95Mean,
+        MeterModel::Flat,
+        MeterModel::PerGb,
+    ];
+    Meter {
+        id,
+        model: models[r.below(models.len())],
+        price_cny_per_mbps: Some(r.quarter(12)),
+        price_cny_per_gb: Some(r.quarter(2)),
+        free_below_mbps: if r.one_in(4) {
+            0.0
+        } else {
+            r.quarter(capacity)
+        },
+        burst: r.one_in(5),
+    }
+}
+
+fn add_unit(instance: &mut Instance, r: &mut Numbers, unit: usize) {
+    let links = instance.links.len();
+    let mut cand: Vec<(u32, f64)> = Vec::new();
+    for _ in 0..1 + r.below(6) {
+        let link = u32::try_from(r.below(links)).unwrap();
+        if cand.iter().all(|c| c.0 != link) {
+            cand.push((link, r.quarter(80)));
+        }
+    }
+    let pick = |r: &mut Numbers| u32::try_from(r.below(links)).unwrap();
+    let (a, b) = (pick(r), pick(r));
+    let incumbent = match r.below(4) {
+        0 => Vec::new(),
+        1 if a != b => vec![(a, 0.25), (b, 0.5)],
+        _ => vec![(cand[0].0, 1.0)],
+    };
+    instance.units.push(Unit {
+        area: format!("a{unit}"),
+        service: "live".to_owned(),
+        mbps: if r.one_in(8) { 0.0 } else { r.quarter(30) },
+        floor_ms: if r.one_in(3) {
+            None
+        } else {
+            Some(r.quarter(80))
+        },
+        incumbent,
+        cand,
+    });
+}
+
+/// Cost vector: unserved, overload, below floor, CNY.
+type Vector = [f64; 4];
+
+/// One arc of the reference network.
+struct Arc {
+    head: usize,
+    room: f64,
+    cost: Vector,
+}
+
+/// The reference network: arcs in pairs, and the arcs of each node.
+struct Reference {
+    arcs: Vec<Arc>,
+    out: Vec<Vec<usize>>,
+}
+
+impl Reference {
+    fn connect(&mut self, tail: usize, head: usize, room: f64, cost: Vector) {
+        self.out[tail].push(self.arcs.len());
+        self.arcs.push(Arc { head, room, cost });
+        self.out[head].push(self.arcs.len());
+        self.arcs.push(Arc {
+            head: tail,
+            room: 0.0,
+            cost: cost.map(|c| -c),
+        });
+    }
+
+    /// Demand, unserved and candidate arcs.
+    fn connect_units(
+        &mut self,
+        instance: &Instance,
+        (source, sink): (usize, usize),
+        (first_unit, first_link): (usize, usize),
+    ) {
+        for (index, unit) in instance.units.iter().enumerate() {
+            self.connect(source, first_unit + index, unit.mbps, [0.0; 4]);
+            self.connect(first_unit + index, sink, 1e12, [1.0, 0.0, 0.0, 0.0]);
+            for &(link, ms) in &unit.cand {
+                let below = f64::from(u8::from(unit.floor_ms.is_some_and(|f| ms > f)));
+                let cny = ms / 1000.0 * instance.value_cny_per_gbps_ms_slot;
+                let link = first_link + link as usize;
+                self.connect(first_unit + index, link, 1e12, [0.0, 0.0, below, cny]);
+            }
+        }
+    }
+
+    /// Bellman and Ford's shortest path in lexicographic order; the arcs from the end backwards.
+    fn path(&self, source: usize, sink: usize) -> Option<(Vector, Vec<usize>)> {
+        let mut best: Vec<Option<(Vector, usize)>> = vec![None; self.out.len()];
+        best[source] = Some(([0.0; 4], usize::MAX));
+        for _ in 0..self.out.len() {
+            for node in 0..self.out.len() {
+                let Some((cost, _)) = best[node] else {
+                    continue;
+                };
+                for &arc in &self.out[node] {
+                    let Arc {
+                        head,
+                        room,
+                        cost: step,
+                    } = &self.arcs[arc];
+                    let next: Vector = std::array::from_fn(|k| cost[k] + step[k]);
+                    let better = best[*head].is_none_or(|(old, _)| less(&next, &old));
+                    if *room > 1e-9 && better {
+                        best[*head] = Some((next, arc));
+                    }
+                }
+            }
+        }
+        let (cost, _) = best[sink]?;
+        let mut arcs = Vec::new();
+        let mut node = sink;
+        while node != source {
+            let (_, arc) = best[node].unwrap();
+            arcs.push(arc);
+            node = self.arcs[arc ^ 1].head;
+        }
+        Some((cost, arcs))
+    }
+}
+
+/// Lexicographic comparison with room for rounding.
+fn less(a: &Vector, b: &Vector) -> bool {
+    for (a, b) in a.iter().zip(b) {
+        if (a - b).abs() > 1e-9 {
+            return a < b;
+        }
+    }
+    false
+}
+
+/// The optimal first four levels by successive shortest paths, for instances in which every meter
+/// stays within one site.
+pub(crate) fn reference_levels(instance: &Instance) -> Vector {
+    let (sites, links, meters) = (
+        instance.sites.len(),
+        instance.links.len(),
+        instance.meters.len(),
+    );
+    let (source, sink, first_site) = (0, 1, 2);
+    let first_meter = first_site + sites;
+    let first_link = first_meter + meters;
+    let first_unit = first_link + links;
+    let nodes = first_unit + instance.units.len();
+    let mut net = Reference {
+        arcs: Vec::new(),
+        out: vec![Vec::new(); nodes],
+    };
+    for (index, site) in instance.sites.iter().enumerate() {
+        let soft = site.watermark_mbps.unwrap_or(site.capacity_mbps);
+        net.connect(first_site + index, sink, soft, [0.0; 4]);
+        let more = site.capacity_mbps - soft;
+        net.connect(first_site + index, sink, more, [0.0, 1.0, 0.0, 0.0]);
+    }
+    let site_of = |id: &str| instance.sites.iter().position(|s| s.id == id).unwrap();
+    for (index, meter) in instance.meters.iter().enumerate() {
+        let link = instance.links.iter().find(|l| l.meter == meter.id).unwrap();
+        let site = first_site + site_of(&link.site);
+        let (free, price) = match meter.model {
+            MeterModel::Flat => (0.0, 0.0),
+            MeterModel::PerGb => (0.0, meter.price_cny_per_gb.unwrap() * 0.0375),
+            _ if meter.burst => (0.0, 0.0),
+            _ => (meter.free_below_mbps, meter.price_cny_per_mbps.unwrap()),
+        };
+        net.connect(first_meter + index, site, free, [0.0; 4]);
+        net.connect(first_meter + index, site, 1e12, [0.0, 0.0, 0.0, price]);
+    }
+    for (index, link) in instance.links.iter().enumerate() {
+        let meter = instance
+            .meters
+            .iter()
+            .position(|m| m.id == link.meter)
+            .unwrap();
+        let soft = link.watermark_mbps.unwrap_or(link.capacity_mbps);
+        net.connect(first_link + index, first_meter + meter, soft, [0.0; 4]);
+        let more = link.capacity_mbps - soft;
+        net.connect(
+            first_link + index,
+            first_meter + meter,
+            more,
+            [0.0, 1.0, 0.0, 0.0],
+        );
+    }
+    net.connect_units(instance, (source, sink), (first_unit, first_link));
+    let mut total = [0.0; 4];
+    while let Some((cost, arcs)) = net.path(source, sink) {
+        let amount = arcs
+            .iter()
+            .map(|&a| net.arcs[a].room)
+            .fold(f64::INFINITY, f64::min);
+        for &arc in &arcs {
+            net.arcs[arc].room -= amount;
+            net.arcs[arc ^ 1].room += amount;
+        }
+        for (sum, cost) in total.iter_mut().zip(cost) {
+            *sum += cost * amount;
+        }
+    }
+    total
+}
