@@ -143,7 +143,7 @@ impl Drains {
 
     /// Goes on from stored drains, in any order; of several with one id the last counts.
     #[must_use]
-    pub fn restore(rules: Rules, stored: Vec<Drain>) -> Self {
+    pub fn restore(stored: Vec<Drain>, rules: Rules) -> Self {
         let mut drains = Self::new(rules);
         for mut drain in stored {
             drain.planned_share = drain.planned_share.clamp(0.0, 1.0);
@@ -300,15 +300,20 @@ impl Drains {
         bounds.finish(inventory)
     }
 
-    /// The drains that shape the map, as a catalog carries them.
+    /// The drains that shape the map, as a catalog carries them. One whose lease is over at `now` shows as what the
+    /// next step makes of it.
     #[must_use]
-    pub fn active(&self) -> Vec<ActiveDrain> {
+    pub fn active(&self, now: Timestamp) -> Vec<ActiveDrain> {
+        let state = |drain: &Drain| {
+            let over = drain.state.is_leased() && drain.expires_at <= now;
+            if over { State::Refilling } else { drain.state }
+        };
         let active = self.drains.iter().filter(|drain| drain.state.is_active());
         active
             .map(|drain| ActiveDrain {
                 id: drain.id.clone(),
                 target: drain.target.to_string(),
-                state: drain.state.to_string(),
+                state: state(drain).to_string(),
                 reason: drain.reason.clone(),
                 expires_at: drain.expires_at,
             })
