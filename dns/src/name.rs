@@ -22,7 +22,7 @@ pub struct NameBuf {
 }
 
 impl NameBuf {
-    /// Copies and lower-cases `wire`, which [`measure`] has accepted; a longer slice is cut.
+    /// Copies and lower-cases `wire`, a name in uncompressed wire form; a longer slice is cut.
     #[must_use]
     pub fn lowered(wire: &[u8]) -> Self {
         let mut bytes = [0; NAME_BYTES_MAX];

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -109,6 +109,15 @@ enum Turn {
     Close,
 }
 
+/// What a connection is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// Between messages a client may rest, up to the idle timeout.
+    Resting,
+    /// Once it has begun a message, it has to get on with it.
+    Receiving,
+}
+
 impl<S: AsRef<DnsView> + Send + Sync> Connection<S> {
     /// Reads, answers and writes until the peer is done, silent for too long, or talks nonsense.
     async fn serve(mut self) -> io::Result<()> {
@@ -117,9 +126,12 @@ impl<S: AsRef<DnsView> + Send + Sync> Connection<S> {
         let mut input = Vec::with_capacity(512);
         let mut output = Vec::new();
         let mut scratch = vec![0; SCRATCH_BYTES];
+        let mut patience = Patience::Resting;
+        let mut deadline = Instant::now();
         loop {
             let turn = self.answer_all(&mut input, &mut output, &mut scratch);
-            if !output.is_empty() {
+            let answered = !output.is_empty();
+            if answered {
                 // RFC 7766 section 8: length and message go out in one write.
                 timeout(config.io_timeout, self.stream.write_all(&output)).await??;
                 output.clear();
@@ -130,13 +142,15 @@ impl<S: AsRef<DnsView> + Send + Sync> Connection<S> {
                 Turn::Close => break,
                 Turn::Wait => {}
             }
-            // Between messages a client may rest; once it has begun one it has to get on with it.
-            let patience = if input.is_empty() {
-                self.idle_timeout(&config)
-            } else {
-                config.io_timeout
-            };
-            let read = timeout(patience, self.stream.read_buf(&mut input)).await??;
+            if input.is_empty() {
+                patience = Patience::Resting;
+                deadline = Instant::now() + self.idle_timeout(&config);
+            } else if answered || patience == Patience::Resting {
+                // Single octets do not buy time: the whole message has to come before the deadline.
+                patience = Patience::Receiving;
+                deadline = Instant::now() + config.io_timeout;
+            }
+            let read = timeout_at(deadline, self.stream.read_buf(&mut input)).await??;
             if read == 0 {
                 // The peer has closed its half (RFC 7766 section 6.2.4); everything whole was answered above.
                 break;

@@ -2,7 +2,7 @@
 //! it. What cannot be answered rightly is refused here, whole, so that serving never meets it.
 
 use crate::name;
-use crate::names::{Names, RrSet};
+use crate::names::{Names, Place, RrSet};
 use crate::wire::rtype;
 use crate::zone::{Cut, ZoneHead, add_records, body, find_cuts, wire_name, zone_head, zone_of};
 use coverage::{ServiceId, Snapshot};
@@ -164,6 +164,16 @@ impl DnsView {
     #[must_use]
     pub const fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
+    }
+
+    /// The service whose tailored answers a name gets, wildcards included; aliases are not followed. For explanations.
+    #[must_use]
+    pub fn service_of(&self, name: &str) -> Option<ServiceId> {
+        let wire = name::from_text(name)?;
+        match self.names.find(&wire)? {
+            Place::Here(node) => node.service,
+            Place::Below(encloser) => self.names.node(encloser.wildcard?)?.service,
+        }
     }
 }
 

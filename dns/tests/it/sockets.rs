@@ -233,6 +233,17 @@ fn a_peer_that_stalls_or_talks_nonsense_is_closed() {
     let mut stalled = tcp(running.addr(0));
     stalled.write_all(&[0, 40, 1, 2, 3]).unwrap();
     assert_eq!(read_framed(&mut stalled), None);
+    let mut dripping = tcp(running.addr(0));
+    dripping.write_all(&[0, 255]).unwrap();
+    dripping
+        .set_read_timeout(Some(Duration::from_millis(20)))
+        .unwrap();
+    let closed = (0..100)
+        .any(|_| dripping.write_all(&[7]).is_err() || matches!(dripping.read(&mut [0]), Ok(0)));
+    assert!(
+        closed,
+        "an octet now and then does not keep a connection open"
+    );
     let mut nonsense = tcp(running.addr(0));
     nonsense.write_all(&framed(b"tiny")).unwrap();
     assert_eq!(read_framed(&mut nonsense), None);

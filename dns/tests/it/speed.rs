@@ -2,8 +2,13 @@
 
 use crate::message::{A, ask};
 use crate::world;
-use dns::{Arrival, ReplyConfig, Tally, Transport, respond};
-use std::net::SocketAddr;
+use arc_swap::ArcSwap;
+use coverage::area::{AreaAttrs, AreaTableBuilder};
+use coverage::map::{AnswerSet, CoverageMapBuilder};
+use coverage::{AreaId, Body, Digest, EndpointId, MapVersion, Snapshot, Timestamp};
+use dns::{Arrival, DnsConfig, DnsServer, DnsView, ReplyConfig, Tally, Transport, respond};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::Instant;
 
 #[test]
@@ -40,4 +45,125 @@ fn ns_per_answer() {
             bytes / ROUNDS as usize
         );
     }
+}
+
+/// A view over a table of 2^20 ranges in 1000 areas and 100 answer sets, laid out by a fixed hash.
+fn large_view() -> DnsView {
+    let scatter = |seed: u32| coverage::split::mix(seed.into());
+    let mut table = AreaTableBuilder::new();
+    for block in 0..1_u32 << 20 {
+        let attrs = AreaAttrs {
+            asn: 1 + u32::try_from(scatter(block) % 1000).unwrap(),
+            ..AreaAttrs::default()
+        };
+        table.add_v4(block << 12, block << 12 | 0xfff, &attrs);
+    }
+    let table = Arc::new(table.finish().unwrap());
+    let mut catalog = world::catalog();
+    catalog.services.truncate(1);
+    let model = catalog.endpoints[0].clone();
+    catalog.endpoints = vec![model; 100];
+    let areas = u32::try_from(table.areas().len()).unwrap();
+    let mut map = CoverageMapBuilder::new(1, areas);
+    for area in 0..areas {
+        let endpoint = EndpointId(u32::try_from(scatter(!area) % 100).unwrap());
+        map.set(
+            world::LIVE,
+            AreaId(area),
+            AnswerSet {
+                shares: vec![(endpoint, 64)],
+                runners_up: vec![],
+            },
+        );
+    }
+    let body = Body {
+        catalog,
+        map: map.finish().unwrap(),
+    };
+    let (version, digest) = (MapVersion::default(), Digest::default());
+    let snapshot = Snapshot::new(version, digest, Timestamp(0), table, body).unwrap();
+    DnsView::build(Arc::new(snapshot)).unwrap()
+}
+
+#[test]
+#[ignore = "a measurement; meaningful in release builds only"]
+fn ns_per_answer_over_a_large_table() {
+    const ROUNDS: u32 = 2_000_000;
+    let (view, config) = (large_view(), ReplyConfig::default());
+    let mut question = ask("live.example.com.", A).subnet("10.1.1.0/24").bytes();
+    let subnet_at = question.len() - 3;
+    let peer = SocketAddr::from(([10, 0, 0, 1], 53));
+    let arrival = Arrival {
+        peer,
+        transport: Transport::Udp,
+        now_s: 0,
+    };
+    let (mut out, mut tally, mut bytes) = ([0; 1232], Tally::default(), 0);
+    let start = Instant::now();
+    for round in 0..ROUNDS {
+        let random = coverage::split::mix(round.into()).to_be_bytes();
+        question[subnet_at..].copy_from_slice(&random[..3]);
+        bytes += respond(&question, &arrival, &view, &config, &mut out, &mut tally).unwrap_or(0);
+    }
+    let ns = start.elapsed().as_nanos() / u128::from(ROUNDS);
+    println!(
+        "random ECS over 2^20 ranges: {ns} ns per answer, {} octets",
+        bytes / ROUNDS as usize
+    );
+}
+
+/// Processor time of the UDP workers of this process so far: in user space and in the kernel, in seconds.
+fn worker_seconds() -> (f64, f64) {
+    let mut ticks = (0, 0);
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
+        let (name, rest) = stat.rsplit_once(')').unwrap();
+        if name.contains("dns-udp") {
+            let fields: Vec<u32> = rest
+                .split(' ')
+                .skip(12)
+                .take(2)
+                .map(|field| field.parse().unwrap())
+                .collect();
+            ticks = (ticks.0 + fields[0], ticks.1 + fields[1]);
+        }
+    }
+    // The kernel counts in hundredths of a second (USER_HZ).
+    (f64::from(ticks.0) / 100.0, f64::from(ticks.1) / 100.0)
+}
+
+#[test]
+#[ignore = "a measurement; meaningful in release builds only"]
+fn us_per_answer_over_udp() {
+    const ROUNDS: u32 = 10_000;
+    const OUTSTANDING: u32 = 64;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let config = DnsConfig::new(vec!["127.0.0.1:0".parse().unwrap()]);
+    let view = Arc::new(ArcSwap::from_pointee(world::view()));
+    let inside = runtime.enter();
+    let server = DnsServer::bind(config, view).unwrap();
+    drop(inside);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(server.local_addrs()[0]).unwrap();
+    socket
+        .set_read_timeout(Some(std::time::Duration::from_secs(5)))
+        .unwrap();
+    let question = ask("live.example.com.", A).subnet("10.1.128.0/24").bytes();
+    let (start, before, mut reply) = (Instant::now(), worker_seconds(), [0; 1232]);
+    for _ in 0..ROUNDS {
+        for _ in 0..OUTSTANDING {
+            socket.send(&question).unwrap();
+        }
+        for _ in 0..OUTSTANDING {
+            socket.recv(&mut reply).unwrap();
+        }
+    }
+    let (total, after) = (f64::from(ROUNDS * OUTSTANDING), worker_seconds());
+    println!(
+        "UDP, one worker: {:.2} us of user and {:.2} us of kernel time per answer, {:.0} answers/s",
+        (after.0 - before.0) / total * 1e6,
+        (after.1 - before.1) / total * 1e6,
+        total / start.elapsed().as_secs_f64(),
+    );
+    runtime.block_on(server.shutdown());
 }

@@ -139,3 +139,30 @@ fn a_service_may_live_at_an_apex() {
         "noerror aa rd | example.com. 900 MX 10 mail.example.com."
     );
 }
+
+#[test]
+fn names_lead_to_their_services() {
+    let view = crate::world::view();
+    let service = |name: &str| {
+        view.service_of(name)
+            .map(|id| view.snapshot().catalog.services[id.index()].name.clone())
+    };
+    for name in [
+        "live.example.com",
+        "LIVE.example.com.",
+        "a.b.w.example.com.",
+        "*.w.example.com",
+    ] {
+        assert_eq!(service(name).as_deref(), Some("live"), "{name}");
+    }
+    for name in [
+        "w.example.com.",
+        "www.example.com.",
+        "x.live.example.com.",
+        "example.org.",
+        "a..b",
+        "x.sub.example.com",
+    ] {
+        assert_eq!(service(name), None, "{name}");
+    }
+}
