@@ -3,7 +3,7 @@
 //! Static sets lie in the view as finished bytes, so that a reply is a few copies: header, question as it came, records
 //! behind owner pointers, OPT. That leaves nothing for a second, "fast" encoder to gain, and with one encoder there are
 //! no two that could disagree. The `domain` crate reads the configured names; its message builder was not taken here
-//! because it cannot take back a record that does not fit without keeping a second buffer.
+//! because it composes typed records one by one, and these are bytes already.
 
 use crate::answer::{Addresses, Answer, Authority, Outcome, Tailored};
 use crate::edns::{Ecs, code};
