@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::input::{
-    CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, LINKS_MAX, METERS_MAX, Meter,
-    MeterModel, SITES_MAX, UNITS_MAX, Unit,
+    CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, LINKS_MAX,
+    METERS_MAX, Meter, MeterModel, SITES_MAX, UNITS_MAX, Unit,
 };
 
 /// Most faults kept for the report; the rest are counted.
@@ -112,6 +112,11 @@ impl Finder {
             ("sites", instance.sites.len(), SITES_MAX),
             ("meters", instance.meters.len(), METERS_MAX),
             ("units", instance.units.len(), UNITS_MAX),
+            (
+                "candidates",
+                instance.units.iter().map(|u| u.cand.len()).sum(),
+                CANDIDATE_PAIRS_MAX,
+            ),
         ];
         for (name, count, max) in sizes {
             if count > max {

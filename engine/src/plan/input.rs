@@ -27,6 +27,9 @@ pub const UNITS_MAX: usize = 4_000_000;
 /// Most candidates of one unit.
 pub const CANDIDATES_MAX: usize = 1_024;
 
+/// Most candidates of all units together; arcs are numbered in 32 bits.
+pub const CANDIDATE_PAIRS_MAX: usize = 1_000_000_000;
+
 /// Most incumbent links of one unit.
 pub const INCUMBENTS_MAX: usize = 64;
 

@@ -166,11 +166,11 @@ impl Master {
             }
         }
         // A meter's two variables have no rounding of sums; their scale is the price itself.
-        for meter in 0..meters {
-            let epsilon = REDUCED_EPSILON * self.price[meter].max(1.0);
+        for (meter, (price, dual)) in self.price.iter().zip(duals).enumerate() {
+            let epsilon = REDUCED_EPSILON * price.max(1.0);
             for (variable, reduced) in [
-                (Variable::Above(meter), self.price[meter] + duals[meter]),
-                (Variable::Below(meter), -duals[meter]),
+                (Variable::Above(meter), price + dual),
+                (Variable::Below(meter), -dual),
             ] {
                 if reduced < best.0 && reduced < -epsilon && !self.basis.contains(&variable) {
                     best = (reduced, Some(variable));
@@ -185,9 +185,9 @@ impl Master {
         let rows = self.basis.len();
         let step = self.direction(entering);
         let mut leaving: Option<(f64, usize)> = None;
-        for row in 0..rows {
-            if step[row] > PIVOT_EPSILON {
-                let ratio = self.value[row].max(0.0) / step[row];
+        for (row, (&step, value)) in step.iter().zip(&self.value).enumerate() {
+            if step > PIVOT_EPSILON {
+                let ratio = value.max(0.0) / step;
                 if leaving.is_none_or(|(best, _)| ratio < best) {
                     leaving = Some((ratio, row));
                 }
@@ -196,10 +196,8 @@ impl Master {
         let Some((ratio, leave)) = leaving else {
             return false;
         };
-        for row in 0..rows {
-            if row != leave {
-                self.value[row] -= ratio * step[row];
-            }
+        for (value, step) in self.value.iter_mut().zip(&step) {
+            *value -= ratio * step;
         }
         self.value[leave] = ratio;
         self.basis[leave] = entering;

@@ -24,8 +24,8 @@ pub use explain::{CandidateView, explain_unit};
 pub use faults::{FAULTS_KEPT_MAX, Fault};
 pub use feasibility::{Cut, Feasibility, FeasibilityOptions, FlowModel, Limit, cut, feasibility};
 pub use input::{
-    CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, InstanceError, LINKS_MAX, Link,
-    METERS_MAX, Meter, MeterModel, SITES_MAX, Site, UNITS_MAX, Unit,
+    CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, InstanceError,
+    LINKS_MAX, Link, METERS_MAX, Meter, MeterModel, SITES_MAX, Site, UNITS_MAX, Unit,
 };
 pub use report::{Report, report, write_assign};
 pub use result::{BindingRow, Certificate, Duals, LevelBound, Levels, Plan, Price, RowKind};
