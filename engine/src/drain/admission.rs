@@ -14,7 +14,7 @@
 //!
 //! What fails with `{}` in place of `A` is refused, because waiting would not help; what fails only because of `A` waits.
 //! Both comparisons are against the undrained network of the same moment, so a shortage that has other causes does not
-//! forbid a drain that has no part in it. A number that is not one fails every comparison: no data admits nothing.
+//! forbid a drain that has no part in it. What is not a finite number fails every comparison: no data admits nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,83 +53,105 @@ pub(super) struct Judge<'a> {
     now: Timestamp,
     /// `U({}, s, f)`, by site and the bits of the factor.
     baselines: BTreeMap<(Option<SiteId>, u64), f64>,
-    /// Sites whose loss is tried, those with most capacity first.
-    reserve: Vec<SiteId>,
+    /// Sites, those with most capacity first; none when the rules reserve nothing.
+    by_capacity: Vec<SiteId>,
 }
 
 impl<'a> Judge<'a> {
     /// A judge for one moment.
     pub(super) fn new(world: &'a World<'a>, rules: &'a Rules, now: Timestamp) -> Self {
-        let mut reserve: Vec<SiteId> = Vec::new();
-        if rules.reserve_worst_site {
-            let sites = (0..world.inventory.sites.len()).map(SiteId::from_index);
-            let mut sized: Vec<(f64, SiteId)> = sites
-                .map(|site| (Part::Site(site).capacity_mbps(world.inventory), site))
-                .collect();
-            sized.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            reserve = sized.into_iter().map(|(_, site)| site).collect();
-            reserve.truncate(rules.reserve_sites_max);
-        }
+        let sites = (0..world.inventory.sites.len()).map(SiteId::from_index);
+        let capacity = |site: SiteId| Part::Site(site).capacity_mbps(world.inventory);
+        let mut sized: Vec<(f64, SiteId)> = sites
+            .filter(|_| rules.reserve_worst_site)
+            .map(|site| (capacity(site), site))
+            .collect();
+        sized.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let by_capacity = sized.into_iter().map(|(_, site)| site).collect();
         Self {
             world,
             rules,
             now,
             baselines: BTreeMap::new(),
-            reserve,
+            by_capacity,
         }
     }
 
-    /// What is to become of a request for `part` while `active` are out.
+    /// What is to become of a new request for `part` while `active` are out.
     pub(super) fn judge(&mut self, part: Part, force: bool, active: &Active) -> Verdict {
         let inventory = self.world.inventory;
         let alone = Active {
             parts: BTreeSet::from([part]),
             targets: Vec::new(),
         };
-        let mut together = active.clone();
-        together.parts.insert(part);
-        let (reach_alone, reach) = (
-            Extent::of(&alone.parts, inventory),
-            Extent::of(&together.parts, inventory),
-        );
-        if let Some(service) = reach_alone.service_lost(inventory) {
-            return Verdict::Refuse(Refusal::words(format!(
-                "nothing else serves {service}: add capacity for it first"
-            )));
-        }
+        let reach = Extent::of(&alone.parts, inventory);
         if let Some(service) = reach.service_lost(inventory) {
-            return Verdict::Wait(Refusal::words(format!(
-                "with the other drains nothing would be left that serves {service}"
-            )));
+            let words = format!("nothing else serves {service}: add capacity for it first");
+            return Verdict::Refuse(Refusal::words(words));
         }
-        if force {
-            return match self.prove(&together, self.rules.demand_headroom) {
-                Ok(proof) => Verdict::Start(Some(proof), None),
-                Err(refusal) => Verdict::Start(None, Some(refusal)),
-            };
-        }
-        if let Some(words) = reach_alone.overdrawn(&Extent::default(), inventory, self.rules) {
+        let never = reach.overdrawn(&Extent::default(), inventory, self.rules);
+        if let Some(words) = never.filter(|_| !force) {
             return Verdict::Refuse(Refusal::words(format!(
                 "the budget never allows it: {words}"
             )));
         }
-        let before = Extent::of(&active.parts, inventory);
-        let shortfall = match reach.overdrawn(&before, inventory, self.rules) {
-            Some(words) => Refusal::words(format!("the budget is used by other drains: {words}")),
-            None => match self.prove(&together, self.rules.demand_headroom) {
-                Ok(proof) => return Verdict::Start(Some(proof), None),
-                Err(refusal) if together.parts == alone.parts => return Verdict::Refuse(refusal),
-                Err(refusal) => refusal,
-            },
+        let shortfall = match self.retry(part, force, active) {
+            Verdict::Wait(shortfall) if !force => shortfall,
+            verdict => return verdict,
         };
-        match self.prove(&alone, self.rules.demand_headroom) {
+        if active.parts.is_subset(&alone.parts) {
+            return Verdict::Refuse(shortfall);
+        }
+        match self.prove(
+            &alone,
+            self.rules.demand_headroom,
+            self.rules.reserve_sites_max,
+        ) {
             Ok(_) => Verdict::Wait(shortfall),
             Err(refusal) => Verdict::Refuse(refusal),
         }
     }
 
-    /// Proves points 3 and 4 for `out` at 0.
-    pub(super) fn prove(&mut self, out: &Active, headroom: f64) -> Result<Proof, Refusal> {
+    /// Whether a request that was worth waiting for may start while `active` are out. Never refuses: capacity that was
+    /// lost since may come back before the lease ends.
+    pub(super) fn retry(&mut self, part: Part, force: bool, active: &Active) -> Verdict {
+        let inventory = self.world.inventory;
+        let mut together = active.clone();
+        together.parts.insert(part);
+        let reach = Extent::of(&together.parts, inventory);
+        if let Some(service) = reach.service_lost(inventory) {
+            let words =
+                format!("with the other drains nothing would be left that serves {service}");
+            return Verdict::Wait(Refusal::words(words));
+        }
+        let before = Extent::of(&active.parts, inventory);
+        let overdrawn = reach.overdrawn(&before, inventory, self.rules);
+        if let Some(words) = overdrawn.filter(|_| !force) {
+            let words = format!("the budget is used by other drains: {words}");
+            return Verdict::Wait(Refusal::words(words));
+        }
+        match self.prove(
+            &together,
+            self.rules.demand_headroom,
+            self.rules.reserve_sites_max,
+        ) {
+            Ok(proof) => Verdict::Start(Some(proof), None),
+            Err(refusal) if force => Verdict::Start(None, Some(refusal)),
+            Err(refusal) => Verdict::Wait(refusal),
+        }
+    }
+
+    /// Proves points 3 and 4 for `out` at 0, with the loss of at most `sites_max` sites. Asks for two maximum flows per
+    /// site, half of them only once per judge.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that names what is missing and where.
+    pub(super) fn prove(
+        &mut self,
+        out: &Active,
+        headroom: f64,
+        sites_max: usize,
+    ) -> Result<Proof, Refusal> {
         let World {
             inventory,
             facts,
@@ -137,14 +159,7 @@ impl<'a> Judge<'a> {
             ..
         } = *self.world;
         let limits = limits_at_zero(&out.parts, inventory);
-        let reach = Extent::of(&out.parts, inventory);
-        // A site that is out has nothing left to lose.
-        let others: Vec<SiteId> = self
-            .reserve
-            .iter()
-            .copied()
-            .filter(|site| !reach.sites().contains(site))
-            .collect();
+        let others = self.reserve(out, sites_max);
         // All questions without drains come first: whoever answers may keep one prepared network at a time.
         let baseline_unserved_mbps = self.baseline(None, headroom);
         for &site in &others {
@@ -170,6 +185,29 @@ impl<'a> Judge<'a> {
             sites_checked: others.len(),
             together_with: out.targets.clone(),
         })
+    }
+
+    /// Sites whose loss is tried: those in the regions of what is out first, because there the capacity is missing,
+    /// then those with most capacity. A site that is out has nothing left to lose.
+    fn reserve(&self, out: &Active, sites_max: usize) -> Vec<SiteId> {
+        let inventory = self.world.inventory;
+        let region = |site: SiteId| inventory.sites[site.index()].region.as_str();
+        let near: BTreeSet<&str> = out
+            .parts
+            .iter()
+            .map(|part| region(part.site(inventory)))
+            .collect();
+        let gone = Extent::of(&out.parts, inventory);
+        let left = self
+            .by_capacity
+            .iter()
+            .copied()
+            .filter(|site| !gone.sites().contains(site));
+        let (mut first, then): (Vec<SiteId>, Vec<SiteId>) =
+            left.partition(|&site| near.contains(region(site)));
+        first.extend(then);
+        first.truncate(sites_max);
+        first
     }
 
     /// The worst of `others` to lose under `limits`; `None` when there are none.
@@ -227,9 +265,9 @@ impl<'a> Judge<'a> {
             })
     }
 
-    /// Whether `unserved` is at most `baseline`, but for rounding. False when either is not a number.
+    /// Whether `unserved` is at most `baseline`, but for rounding. False when either is not a finite number.
     fn no_worse(&self, unserved_mbps: f64, baseline_mbps: f64) -> bool {
-        unserved_mbps <= baseline_mbps + self.rules.tolerance_mbps
+        baseline_mbps.is_finite() && unserved_mbps <= baseline_mbps + self.rules.tolerance_mbps
     }
 }
 

@@ -109,6 +109,8 @@ pub(super) fn remaining_mbps(inventory: &Inventory, limits: &Limits, lost: Optio
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Extent {
     sites: BTreeSet<SiteId>,
+    /// Sites that are out as such or for want of a link, not for want of groups.
+    sites_whole: BTreeSet<SiteId>,
     links: BTreeSet<LinkId>,
     groups: BTreeSet<GroupId>,
     nodes: BTreeSet<NodeId>,
@@ -140,7 +142,7 @@ impl Extent {
             match part {
                 Part::Node(node) => _ = extent.nodes.insert(node),
                 Part::Group(group) => _ = extent.groups.insert(group),
-                Part::Site(site) => _ = extent.sites.insert(site),
+                Part::Site(site) => _ = extent.sites_whole.insert(site),
                 Part::Link(link) => _ = extent.links.insert(link),
                 Part::Service(group, service) => _ = extent.services.insert((group, service)),
             }
@@ -183,10 +185,14 @@ impl Extent {
             *left |= !self.links.contains(&LinkId::from_index(index));
         }
         for index in 0..sites {
-            if groups[index] == (true, false) || links[index] == (true, false) {
+            if links[index] == (true, false) {
+                self.sites_whole.insert(SiteId::from_index(index));
+            }
+            if groups[index] == (true, false) {
                 self.sites.insert(SiteId::from_index(index));
             }
         }
+        self.sites.extend(&self.sites_whole);
         for (index, group) in inventory.groups.iter().enumerate() {
             if self.sites.contains(&group.site) {
                 self.groups.insert(GroupId::from_index(index));
@@ -194,7 +200,8 @@ impl Extent {
         }
     }
 
-    /// Use of each budget that is used at all. What is out as part of something larger counts once, there.
+    /// Use of each budget that is used at all. Groups that are out with their whole site count once, as the site; a
+    /// site that lost its groups one by one has used their budget, too, so that small calls are no way around it.
     fn used(&self, inventory: &Inventory) -> BTreeMap<Budget, usize> {
         let mut used = BTreeMap::from([(Budget::World, self.targets)]);
         for node in &self.nodes {
@@ -203,7 +210,7 @@ impl Extent {
         }
         for group in &self.groups {
             let site = inventory.groups[group.index()].site;
-            if !self.sites.contains(&site) {
+            if !self.sites_whole.contains(&site) {
                 *used.entry(Budget::GroupsOf(site)).or_default() += 1;
             }
         }

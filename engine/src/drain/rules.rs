@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const LEASE_MAX: Duration = Duration::from_hours(72);
 
 /// Bounds on drains. The defaults suit a CDN of tens to hundreds of sites with 1-minute telemetry.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
     /// Longest lease, at most [`LEASE_MAX`].
     pub lease_max: Duration,
@@ -30,8 +30,11 @@ pub struct Rules {
     pub demand_headroom: f64,
     /// Whether the loss of any one other site must stay as survivable as it is without drains.
     pub reserve_worst_site: bool,
-    /// Most sites whose loss is tried in one proof, those with most capacity first; bounds the time of a proof.
+    /// Most sites whose loss is tried in one proof, those in the same regions first, then those with most capacity;
+    /// bounds the time of a proof, which asks for two maximum flows per site.
     pub reserve_sites_max: usize,
+    /// The same when the proof of the active drains is repeated, every [`Self::recheck_every`].
+    pub recheck_sites_max: usize,
     /// Differences in unserved traffic that count as rounding, in Mbps.
     pub tolerance_mbps: f64,
     /// Most of a group's nodes that may be out one by one, as a share 0..=1, never less than one node unless 0. A third:
@@ -71,7 +74,8 @@ impl Default for Rules {
             observation_age_max: Duration::from_mins(2),
             demand_headroom: 1.1,
             reserve_worst_site: true,
-            reserve_sites_max: 256,
+            reserve_sites_max: 128,
+            recheck_sites_max: 8,
             tolerance_mbps: 0.1,
             nodes_per_group_share: 0.34,
             groups_per_site: 1,

@@ -57,7 +57,10 @@ impl Drains {
             target: drain.target.clone(),
             from: old.state,
             to: drain.state,
-            why: drain.history.last().map_or_else(String::new, |event| event.why.clone()),
+            why: drain
+                .history
+                .last()
+                .map_or_else(String::new, |event| event.why.clone()),
         });
         let changed = changed.collect();
         self.forget();
@@ -66,7 +69,7 @@ impl Drains {
 
     /// Starts what can start, in the order of the queue, and checks whether the active drains still leave enough.
     fn recheck(&mut self, world: &World<'_>, now: Timestamp) {
-        let rules = self.rules;
+        let rules = self.rules.clone();
         let mut judge = Judge::new(world, &rules, now);
         let queued = (0..self.drains.len()).filter(|&i| self.drains[i].state == State::Queued);
         let queued: Vec<usize> = queued.take(rules.queue_proofs_max).collect();
@@ -74,11 +77,7 @@ impl Drains {
             let out = self.out(world.inventory);
             let drain = &mut self.drains[index];
             if let Ok(part) = drain.target.resolve(world.inventory) {
-                let verdict = match judge.judge(part, drain.force, &out) {
-                    // It was worth waiting for once; capacity that was lost since may come back before the lease ends.
-                    Verdict::Refuse(refusal) => Verdict::Wait(refusal),
-                    verdict => verdict,
-                };
+                let verdict = judge.retry(part, drain.force, &out);
                 drain.follow(verdict, part, world, now, &rules);
             }
             if drain.state == State::Queued && now.since(drain.requested_at) >= rules.patience {
@@ -90,7 +89,10 @@ impl Drains {
             return;
         }
         // Without headroom: that is there to be used up while a drain lasts.
-        let shortfall = judge.prove(&out, 1.0).err().map(|refusal| refusal.text);
+        let shortfall = judge
+            .prove(&out, 1.0, rules.recheck_sites_max)
+            .err()
+            .map(|refusal| refusal.text);
         for drain in &mut self.drains {
             if matches!(drain.state, State::Shifting | State::Drained) {
                 drain.warn(Warning::AtRisk, shortfall.as_deref(), now, &rules);
@@ -309,9 +311,8 @@ impl Drain {
             (self.zero_published_at, self.edges_confirmed_at) = (None, None);
             return None;
         };
-        let (since, version) = *self
-            .zero_published_at
-            .get_or_insert((map.at.max(zero_at), map.version));
+        let seen = (map.at.max(zero_at), map.version);
+        let (since, version) = *self.zero_published_at.get_or_insert(seen);
         match world.edges_confirmed {
             None => Some(since.after(world.edge_lag_max).after(world.ttl_max)),
             Some(confirmed) if confirmed >= version => {

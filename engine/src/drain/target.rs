@@ -127,6 +127,20 @@ impl Target {
 }
 
 impl Part {
+    /// The site where the part stands.
+    ///
+    /// # Panics
+    /// When the part was resolved against another inventory.
+    #[must_use]
+    pub fn site(self, inventory: &Inventory) -> SiteId {
+        match self {
+            Self::Site(site) => site,
+            Self::Link(link) => inventory.links[link.index()].site,
+            Self::Group(group) | Self::Service(group, _) => inventory.groups[group.index()].site,
+            Self::Node(node) => Self::Group(inventory.nodes[node.index()].group).site(inventory),
+        }
+    }
+
     /// Most traffic that the part could carry with nothing drained, in Mbps.
     ///
     /// # Panics
