@@ -55,7 +55,10 @@ impl FromStr for MapVersion {
     fn from_str(text: &str) -> Result<Self, BadVersion> {
         let (epoch, version) = text.split_once('.').ok_or(BadVersion)?;
         let number = |text: &str| text.parse().map_err(|_| BadVersion);
-        Ok(Self { epoch: number(epoch)?, version: number(version)? })
+        Ok(Self {
+            epoch: number(epoch)?,
+            version: number(version)?,
+        })
     }
 }
 

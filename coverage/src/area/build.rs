@@ -42,10 +42,28 @@ struct Added<K> {
     area: u32,
 }
 
+/// What makes an area: all attributes but its coordinates.
+type Key = ([String; 4], u32);
+
+fn key(attrs: &AreaAttrs) -> Key {
+    let AreaAttrs {
+        country,
+        province,
+        city,
+        isp,
+        asn,
+        ..
+    } = attrs;
+    (
+        [country.clone(), province.clone(), city.clone(), isp.clone()],
+        *asn,
+    )
+}
+
 /// Collects ranges and lays them over one another.
 #[derive(Debug, Default)]
 pub struct AreaTableBuilder {
-    interned: BTreeMap<String, u32>,
+    interned: BTreeMap<Key, u32>,
     attrs: Vec<AreaAttrs>,
     /// The area of the last addition: sources come grouped, so this saves most look-ups.
     last: Option<u32>,
@@ -79,7 +97,7 @@ impl AreaTableBuilder {
             return last;
         }
         let next = u32::try_from(self.attrs.len()).unwrap_or(u32::MAX);
-        let id = *self.interned.entry(attrs.name()).or_insert(next);
+        let id = *self.interned.entry(key(attrs)).or_insert(next);
         if id == next {
             self.attrs.push(attrs.clone());
         }
@@ -87,7 +105,7 @@ impl AreaTableBuilder {
         id
     }
 
-    /// Merges neighbours of one area and builds the index. Area ids follow the order of names, so equal content gives
+    /// Merges neighbours of one area and builds the index. Area ids follow the order of attributes, so equal content gives
     /// equal tables. O(n log n) in the number of ranges.
     ///
     /// # Errors
@@ -101,11 +119,11 @@ impl AreaTableBuilder {
         if most > RANGES_MAX {
             return Err(too_many("ranges", most, RANGES_MAX));
         }
-        // Area 0 is `zz`; the others are numbered in the order of their names.
+        // Area 0 is `zz`; the others are numbered in the order of their attributes.
         let mut renumbered = vec![0; self.attrs.len()];
         let mut areas = vec![new_area(AreaAttrs::default())];
-        for (name, id) in &self.interned {
-            if name != "zz" {
+        for (key, id) in &self.interned {
+            if *key != Key::default() {
                 renumbered[*id as usize] = u32::try_from(areas.len()).unwrap_or(u32::MAX);
                 areas.push(new_area(self.attrs[*id as usize].clone()));
             }

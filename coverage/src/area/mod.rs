@@ -16,7 +16,6 @@ pub use build::{AreaBuildError, AreaTableBuilder};
 pub use file::AreaFileError;
 pub use scope::ScopeIndex;
 
-use crate::ids::{AnswerSetId, ServiceId};
 use ranges::Ranges;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -196,21 +195,11 @@ enum Key {
     V6(u64),
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the upper 64 of 128 bits fit"
-)]
 fn key(addr: IpAddr) -> Key {
     match addr.to_canonical() {
         IpAddr::V4(v4) => Key::V4(u32::from(v4)),
         IpAddr::V6(v6) => Key::V6((u128::from(v6) >> 64) as u64),
     }
-}
-
-/// Which answers of a service differ, as classes per area: the input of [`ScopeIndex::build`].
-#[must_use]
-pub fn classes_of(map: &crate::map::CoverageMap, service: ServiceId) -> Vec<u32> {
-    map.row(service).iter().map(|AnswerSetId(id)| *id).collect()
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl Runs {
         let first = self.at_or_before(index as usize);
         let last = self
             .after(index as usize)
-            .map_or(ranges.areas().len(), |next| next)
+            .unwrap_or_else(|| ranges.areas().len())
             - 1;
         #[expect(
             clippy::cast_possible_truncation,

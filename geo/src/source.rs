@@ -1,0 +1,139 @@
+//! What one source says: ranges with the attributes it knows, later ranges over earlier ones.
+
+use coverage::area::{AreaAttrs, AreaTable, AreaTableBuilder};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Refused records whose reasons are kept word by word.
+const REASONS_MAX: usize = 20;
+
+/// A record that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Line, or byte offset in a binary file.
+    pub at: usize,
+    /// Why.
+    pub why: String,
+}
+
+/// Why a source cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The bytes are not of this format.
+    #[error("not {format}: {why}")]
+    Format {
+        /// Which format was expected.
+        format: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// Nothing in it could be used.
+    #[error("no usable record; first refused: {0}")]
+    Empty(String),
+    /// Its ranges do not fit a table.
+    #[error(transparent)]
+    Build(#[from] coverage::area::AreaBuildError),
+}
+
+/// A source that was read: its own table, and what was left out.
+#[derive(Debug)]
+pub struct Source {
+    pub(crate) table: AreaTable,
+    /// Records taken.
+    pub taken: usize,
+    /// Records left out.
+    pub refused: usize,
+    /// The first of them, with reasons.
+    pub reasons: Vec<Refused>,
+}
+
+/// Collects the records of one source.
+#[derive(Default)]
+pub(crate) struct SourceBuilder {
+    builder: AreaTableBuilder,
+    taken: usize,
+    refused: usize,
+    reasons: Vec<Refused>,
+}
+
+impl SourceBuilder {
+    /// Takes a range of addresses of one family, both ends included.
+    pub(crate) fn take(&mut self, at: usize, first: IpAddr, last: IpAddr, attrs: &AreaAttrs) {
+        match (first, last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) if first <= last => {
+                self.builder
+                    .add_v4(u32::from(first), u32::from(last), attrs);
+            }
+            (IpAddr::V6(first), IpAddr::V6(last)) if first <= last => {
+                self.builder.add_v6(upper(first), upper(last), attrs);
+            }
+            _ => return self.refuse(at, format!("{first} to {last} is no range")),
+        }
+        self.taken += 1;
+    }
+
+    /// Takes a prefix.
+    pub(crate) fn take_prefix(&mut self, at: usize, addr: IpAddr, len: u8, attrs: &AreaAttrs) {
+        match (addr, len) {
+            (IpAddr::V4(addr), 0..=32) => {
+                let host = u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+                let first = u32::from(addr) & !host;
+                self.take(
+                    at,
+                    Ipv4Addr::from(first).into(),
+                    Ipv4Addr::from(first | host).into(),
+                    attrs,
+                );
+            }
+            (IpAddr::V6(addr), 0..=128) => {
+                let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+                let first = u128::from(addr) & !host;
+                self.take(
+                    at,
+                    Ipv6Addr::from(first).into(),
+                    Ipv6Addr::from(first | host).into(),
+                    attrs,
+                );
+            }
+            _ => self.refuse(at, format!("{addr}/{len} is no prefix")),
+        }
+    }
+
+    /// Leaves a record out.
+    pub(crate) fn refuse(&mut self, at: usize, why: impl Into<String>) {
+        self.refused += 1;
+        if self.reasons.len() < REASONS_MAX {
+            self.reasons.push(Refused {
+                at,
+                why: why.into(),
+            });
+        }
+    }
+
+    /// The source, if anything in it could be used.
+    pub(crate) fn finish(self) -> Result<Source, SourceError> {
+        if self.taken == 0 {
+            let first = self
+                .reasons
+                .first()
+                .map_or_else(|| "the file is empty".to_owned(), |first| first.why.clone());
+            return Err(SourceError::Empty(first));
+        }
+        let Self {
+            builder,
+            taken,
+            refused,
+            reasons,
+        } = self;
+        Ok(Source {
+            table: builder.finish()?,
+            taken,
+            refused,
+            reasons,
+        })
+    }
+}
+
+/// The upper 64 bits of an IPv6 address.
+fn upper(addr: Ipv6Addr) -> u64 {
+    (u128::from(addr) >> 64) as u64
+}
