@@ -1,20 +1,28 @@
 //! The first basis: every unit at the cheapest place that still has room.
 //!
-//! Greedy at marginal prices, with a preference for where the unit is already or was in a former
-//! plan. It leaves at least one quantum of room at every hub, which makes the tree strongly feasible.
+//! Greedy, either at marginal prices or at the prices of a smaller solve. With prices the units that
+//! have most to lose choose first, and the many that are nearly indifferent fill up what is left. It
+//! leaves at least one quantum of room at every hub, which makes the tree strongly feasible.
 
-use super::network::{Network, SINK, as_u32};
+use super::network::{Hub, Network, SINK, as_u32};
 use super::scale::UNLIMITED;
 use super::simplex::Basis;
 use super::tree::Tree;
 
-/// Cost, arc, hub: one place a unit may go.
-type Option3 = (i128, usize, u32);
+/// One place a unit may go; ordered by cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    cost: i128,
+    arc: usize,
+    hub: u32,
+}
 
 /// Fills hubs step by step.
 struct Filler<'a> {
     net: &'a Network,
-    /// `[hub]` -> quanta that still fit, one less than the truth.
+    /// `[hub]` -> quanta that fit before the next step would cost more than the hub's price.
+    fair: Vec<i64>,
+    /// `[hub]` -> quanta that fit at all, one less than the truth.
     room: Vec<i64>,
     /// `[hub]` -> load in quanta.
     load: Vec<i64>,
@@ -24,74 +32,99 @@ struct Filler<'a> {
     filled_at: Vec<i64>,
 }
 
-/// Builds a basis. `extra` is a price per hub on top of the arcs' own (empty: none); `preferred` is
-/// the link that a unit should get if it fits.
-pub(super) fn start(
-    net: &Network,
-    extra: &[i128],
-    preferred: impl Fn(usize) -> Option<u32>,
-) -> Basis {
-    let mut filler = Filler::new(net);
+/// Builds a basis at marginal prices. `preferred` is the link that a unit should get if it fits.
+pub(super) fn start(net: &Network, preferred: impl Fn(usize) -> Option<u32>) -> Basis {
+    let mut filler = Filler::new(net, None);
     let mut chosen = Vec::with_capacity(net.demand.len());
-    let mut options: Vec<Option3> = Vec::new();
+    let mut places = Vec::new();
     for unit in 0..net.demand.len() {
-        filler.options(unit, extra, &mut options);
-        if let Some(hub) =
-            preferred(unit).and_then(|l| net.link_hub.get(l as usize).copied().flatten())
-            && let Some(at) = options.iter().position(|o| o.2 == hub)
-        {
-            options[at].0 = i128::MIN;
+        filler.places(unit, |hub| filler.marginal(hub), &mut places);
+        let link = preferred(unit).and_then(|l| net.link_hub.get(l as usize).copied().flatten());
+        if let Some(place) = places.iter_mut().find(|p| Some(p.hub) == link) {
+            place.cost = i128::MIN;
         }
-        options.sort_unstable();
-        let demand = net.demand[unit];
-        let place = options.iter().find(|o| filler.fits(o.2, demand));
-        if let Some(&(_, arc, hub)) = place {
-            filler.put(hub, demand);
-            chosen.push(arc);
-        } else {
-            chosen.push(net.arcs_of_unit(unit).end - 1);
-        }
+        chosen.push(filler.choose(unit, &mut places));
+    }
+    filler.basis(&chosen)
+}
+
+/// Builds a basis at given prices: `potential[hub]` is the price from the hub to the sink.
+pub(super) fn start_at_prices(net: &Network, potential: &[i128]) -> Basis {
+    let mut filler = Filler::new(net, Some(potential));
+    let mut places = Vec::new();
+    let mut order = Vec::with_capacity(net.demand.len());
+    for unit in 0..net.demand.len() {
+        filler.places(unit, |hub| potential[hub as usize], &mut places);
+        places.sort_unstable();
+        let regret = match places[..] {
+            [] => 0,
+            [only] => super::scale::UNSERVED - only.cost,
+            [first, second, ..] => second.cost - first.cost,
+        };
+        order.push((std::cmp::Reverse(regret), unit));
+    }
+    order.sort_unstable();
+    let mut chosen = vec![0; net.demand.len()];
+    for (_, unit) in order {
+        filler.places(unit, |hub| potential[hub as usize], &mut places);
+        chosen[unit] = filler.choose(unit, &mut places);
     }
     filler.basis(&chosen)
 }
 
 impl<'a> Filler<'a> {
-    fn new(net: &'a Network) -> Self {
-        let total = |hub: &super::network::Hub| {
-            (hub.first_arc..hub.end_arc).fold(0_i64, |sum, arc| {
-                sum.saturating_add(net.capacity[arc as usize])
-            })
+    /// Nothing placed yet. Without prices every step of a hub is fair.
+    fn new(net: &'a Network, potential: Option<&[i128]>) -> Self {
+        let arcs = |hub: &Hub| hub.first_arc as usize..hub.end_arc as usize;
+        let total =
+            |hub: &Hub| arcs(hub).fold(0_i64, |sum, arc| sum.saturating_add(net.capacity[arc])) - 1;
+        let fair = |(index, hub): (usize, &Hub)| match potential {
+            None => total(hub),
+            Some(potential) => {
+                let own = potential[index] - potential[hub.parent as usize];
+                let paid = arcs(hub).filter(|&arc| net.cost[arc] <= own);
+                paid.fold(0_i64, |sum, arc| sum.saturating_add(net.capacity[arc])) - 1
+            }
+        };
+        let first = |hub: &Hub| {
+            net.capacity
+                .get(hub.first_arc as usize)
+                .copied()
+                .unwrap_or(0)
         };
         Self {
             net,
-            room: net.hubs.iter().map(|h| total(h) - 1).collect(),
+            fair: net.hubs.iter().enumerate().map(fair).collect(),
+            room: net.hubs.iter().map(total).collect(),
             load: vec![0; net.hubs.len()],
             step: net.hubs.iter().map(|h| h.first_arc).collect(),
-            filled_at: net
-                .hubs
-                .iter()
-                .map(|h| {
-                    if h.first_arc < h.end_arc {
-                        net.capacity[h.first_arc as usize]
-                    } else {
-                        0
-                    }
-                })
-                .collect(),
+            filled_at: net.hubs.iter().map(first).collect(),
         }
     }
 
-    /// The places of `unit` with their marginal costs: one per hub, the arc without limit.
-    fn options(&self, unit: usize, extra: &[i128], options: &mut Vec<Option3>) {
-        options.clear();
+    /// The places of `unit` at the given path prices: one per hub, the arc without limit.
+    fn places(&self, unit: usize, path: impl Fn(u32) -> i128, places: &mut Vec<Place>) {
+        places.clear();
         for arc in self.net.arcs_of_unit(unit) {
             let hub = self.net.head[arc];
-            if hub == SINK || self.net.capacity[arc] < UNLIMITED {
-                continue;
+            if hub != SINK && self.net.capacity[arc] >= UNLIMITED {
+                let cost = self.net.cost[arc] + path(hub);
+                places.push(Place { cost, arc, hub });
             }
-            let more = extra.get(hub as usize).copied().unwrap_or(0);
-            options.push((self.net.cost[arc] + self.marginal(hub) + more, arc, hub));
         }
+    }
+
+    /// Puts `unit` at the cheapest place that is fair, else at the cheapest with room, else nowhere.
+    fn choose(&mut self, unit: usize, places: &mut [Place]) -> usize {
+        places.sort_unstable();
+        let demand = self.net.demand[unit];
+        let fair = places.iter().find(|p| self.fits(&self.fair, p.hub, demand));
+        let place = fair.or_else(|| places.iter().find(|p| self.fits(&self.room, p.hub, demand)));
+        let Some(&Place { arc, hub, .. }) = place else {
+            return self.net.arcs_of_unit(unit).end - 1;
+        };
+        self.put(hub, demand);
+        arc
     }
 
     /// Cost of one more quantum from `hub` to the sink at the present loads.
@@ -104,9 +137,10 @@ impl<'a> Filler<'a> {
         cost
     }
 
-    fn fits(&self, mut hub: u32, demand: i64) -> bool {
+    /// Whether `room` suffices all the way to the sink.
+    fn fits(&self, room: &[i64], mut hub: u32, demand: i64) -> bool {
         while hub != SINK {
-            if self.room[hub as usize] < demand {
+            if room[hub as usize] < demand {
                 return false;
             }
             hub = self.net.hubs[hub as usize].parent;
@@ -114,10 +148,12 @@ impl<'a> Filler<'a> {
         true
     }
 
+    /// Adds `demand` to every hub from `hub` to the sink.
     fn put(&mut self, mut hub: u32, demand: i64) {
         while hub != SINK {
             let at = hub as usize;
             self.room[at] -= demand;
+            self.fair[at] -= demand;
             self.load[at] += demand;
             while self.load[at] >= self.filled_at[at]
                 && self.step[at] + 1 < self.net.hubs[at].end_arc

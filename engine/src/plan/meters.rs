@@ -248,7 +248,7 @@ fn make_whole(context: &Context<'_, '_>, shared: &[usize], mixture: &Plan) -> (P
         parts[meter] = divide(topology, meter, free_mbps, &loads);
     }
     let net = Network::build(input, topology, &parts);
-    let mut basis = crash::start(&net, &[], |unit| main_share(&mixture.shares[unit]));
+    let mut basis = crash::start(&net, |unit| main_share(&mixture.shares[unit]));
     let finished = run(&net, &mut basis, context.options) == Progress::Optimal;
     (certificate::plan(&net, &basis, input.digest()), finished)
 }

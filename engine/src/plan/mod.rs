@@ -13,6 +13,7 @@ mod meters;
 mod network;
 mod report;
 mod result;
+mod sample;
 mod scale;
 mod simplex;
 mod solve;

@@ -334,7 +334,8 @@ impl Network {
         }
     }
 
-    fn push_arc(&mut self, tail: u32, head: u32, capacity: i64, cost: i128) {
+    /// Appends an arc.
+    pub(super) fn push_arc(&mut self, tail: u32, head: u32, capacity: i64, cost: i128) {
         self.tail.push(tail);
         self.head.push(head);
         self.capacity.push(capacity);

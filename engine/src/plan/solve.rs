@@ -8,7 +8,7 @@ use super::result::{Certificate, Plan};
 use super::scale::{MOVED, Scale};
 use super::simplex::{Basis, Progress};
 use super::topology::Topology;
-use super::{certificate, crash, meters};
+use super::{certificate, crash, meters, sample};
 
 /// Pivots between two looks at the deadline.
 const PIVOTS_PER_STAGE: u64 = 20_000;
@@ -96,8 +96,11 @@ pub struct Solved {
 pub fn solve(input: &Instance, options: &SolveOptions<'_>, warm: Option<&Plan>) -> Solved {
     let topology = Topology::of(input);
     let mut net = Network::build(input, &topology, &[]);
-    let main_link = |unit: usize| main_share(warm?.shares.get(unit)?);
-    let mut basis = crash::start(&net, &[], main_link);
+    let mut pivots = 0;
+    let mut basis = match warm {
+        Some(plan) => crash::start(&net, |unit| main_share(plan.shares.get(unit)?)),
+        None => sample::start(&net, options, &mut pivots),
+    };
     let mut finished = run(&net, &mut basis, options) == Progress::Optimal;
     let mut plan = certificate::plan(&net, &basis, input.digest());
     if finished && meters::any_shared(&net) {
@@ -111,7 +114,7 @@ pub fn solve(input: &Instance, options: &SolveOptions<'_>, warm: Option<&Plan>) 
         plan = settled.plan;
     }
     let duals = certificate::duals(input, &topology, &net, &basis);
-    let mut pivots = basis.pivots;
+    pivots += basis.pivots;
     let moved = match options.movement {
         Movement::Bounded if finished => least_movement(input, net, options, &mut pivots),
         _ => None,
@@ -169,7 +172,7 @@ fn least_movement(
         *cost = Scale::without_money(*cost);
     }
     let incumbent = |unit: usize| main_share(&input.units[unit].incumbent);
-    let mut basis = crash::start(&net, &[], incumbent);
+    let mut basis = crash::start(&net, incumbent);
     let progress = run(&net, &mut basis, options);
     *pivots += basis.pivots;
     if progress == Progress::Paused {
