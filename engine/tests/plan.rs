@@ -113,6 +113,21 @@ proptest! {
 }
 
 #[test]
+fn a_start_from_a_sample_ends_at_the_optimum() {
+    let instance = random_instance(Shape::Large, 1);
+    let cold = solved(&instance);
+    let verified = check::verify(&instance, &cold.plan, &cold.certificate).unwrap();
+    assert_eq!(verified.levels_proved, 3);
+    assert!(verified.gap.unwrap() < 1e-6, "{verified:?}");
+    let seeded = SolveOptions {
+        seed: 99,
+        ..SolveOptions::default()
+    };
+    let other = solve(&instance, &seeded, None).certificate;
+    assert!((other.objective - cold.certificate.objective).abs() < 1e-6 * other.objective);
+}
+
+#[test]
 fn a_hot_region_is_named_by_the_cut() {
     let instance = Instance::read(support::HOT_EAST.as_bytes()).unwrap();
     let solved = solved(&instance);

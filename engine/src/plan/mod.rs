@@ -5,6 +5,7 @@ mod crash;
 mod explain;
 mod faults;
 mod feasibility;
+mod hubs;
 mod input;
 mod levels;
 mod master;

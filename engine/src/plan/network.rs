@@ -9,10 +9,10 @@
 //! has one parent, so prices add up along one path. A meter that cuts across sites has no place in
 //! this tree: it is *shared*, and its links carry a price that `meters` finds from outside.
 
+use super::hubs::Draft;
 use super::input::{Instance, Meter, MeterModel};
 use super::scale::{
-    BELOW_FLOOR, MOVED, OVERLOAD, Scale, UNLIMITED, UNSERVED, gb_per_mbps_slot,
-    latency_cny_per_mbps,
+    BELOW_FLOOR, MOVED, Scale, UNLIMITED, UNSERVED, gb_per_mbps_slot, latency_cny_per_mbps,
 };
 use super::topology::Topology;
 
@@ -67,6 +67,8 @@ pub(super) struct Network {
     pub(super) cost: Vec<i128>,
     /// `[unit]` -> first of its arcs, and one more entry; the last arc of a unit is its unserved arc.
     pub(super) unit_arcs: Vec<u32>,
+    /// `[unit]` -> one past the arcs of its front; empty until [`Network::sort_by_price`].
+    pub(super) front_end: Vec<u32>,
     /// `[unit]` -> demand in quanta.
     pub(super) demand: Vec<i64>,
     /// `[link]` -> its hub; `None` when it can carry nothing.
@@ -79,12 +81,6 @@ pub(super) struct Network {
     pub(super) meters: Vec<MeterPlace>,
     /// The fixed point all of this is in.
     pub(super) scale: Scale,
-}
-
-/// A hub before its arcs exist: parent, and steps of (capacity in quanta, cost).
-struct Draft {
-    parent: u32,
-    steps: Vec<(i64, i128)>,
 }
 
 impl Network {
@@ -101,6 +97,7 @@ impl Network {
             capacity: Vec::new(),
             cost: Vec::new(),
             unit_arcs: Vec::with_capacity(instance.units.len() + 1),
+            front_end: Vec::new(),
             demand: instance.units.iter().map(|u| scale.flow(u.mbps)).collect(),
             link_hub: vec![None; instance.links.len()],
             link_of_hub: Vec::new(),
@@ -124,6 +121,50 @@ impl Network {
         self.unit_arcs[unit] as usize..self.unit_arcs[unit + 1] as usize
     }
 
+    /// The cheapest arcs of one unit at the prices given to [`Self::sort_by_price`].
+    pub(super) fn front_of_unit(&self, unit: usize) -> std::ops::Range<usize> {
+        self.unit_arcs[unit] as usize..self.front_end[unit] as usize
+    }
+
+    /// Number of arcs in fronts.
+    pub(super) fn front_arc_count(&self) -> usize {
+        let ends = self.front_end.iter().zip(&self.unit_arcs);
+        ends.map(|(end, start)| (end - start) as usize).sum()
+    }
+
+    /// Puts the arcs of each unit in the order of their price, the unserved arc still last, and
+    /// makes the first `front` links its front. Arcs to the same link stay together.
+    pub(super) fn sort_by_price(&mut self, potential: &[i128], front: usize) {
+        let mut groups: Vec<(i128, usize, usize)> = Vec::new();
+        let mut sorted: Vec<(u32, i64, i128)> = Vec::new();
+        self.front_end.clear();
+        for unit in 0..self.demand.len() {
+            let arcs = self.arcs_of_unit(unit);
+            groups.clear();
+            let mut first = arcs.start;
+            while first < arcs.end - 1 {
+                let head = self.head[first];
+                let mut end = first + 1;
+                while end < arcs.end - 1 && self.head[end] == head {
+                    end += 1;
+                }
+                groups.push((self.cost[first] + potential[head as usize], first, end));
+                first = end;
+            }
+            groups.sort_unstable();
+            sorted.clear();
+            let all = groups.iter().flat_map(|g| g.1..g.2);
+            sorted.extend(all.map(|a| (self.head[a], self.capacity[a], self.cost[a])));
+            let ahead: usize = groups.iter().take(front).map(|g| g.2 - g.1).sum();
+            self.front_end.push(as_u32(arcs.start + ahead));
+            for (arc, &(head, capacity, cost)) in arcs.zip(&sorted) {
+                self.head[arc] = head;
+                self.capacity[arc] = capacity;
+                self.cost[arc] = cost;
+            }
+        }
+    }
+
     /// Sets the price that the links of a shared meter carry.
     pub(super) fn set_shared_price(&mut self, topology: &Topology, meter: usize, price: i128) {
         let MeterPlace::Shared(old) = self.meters[meter] else {
@@ -139,141 +180,6 @@ impl Network {
             }
         }
         self.meters[meter] = MeterPlace::Shared(price);
-    }
-
-    /// Decides the tree of hubs; fills the hub maps and `meters`.
-    fn place_hubs(
-        &mut self,
-        instance: &Instance,
-        topology: &Topology,
-        parts: &[Vec<Part>],
-    ) -> Vec<Draft> {
-        let mut drafts = vec![Draft {
-            parent: SINK,
-            steps: Vec::new(),
-        }];
-        let usable = usable_links(instance, topology, self.scale);
-        for (site, links) in topology.links_of_site.iter().enumerate() {
-            let limits = &instance.sites[site];
-            let ports: f64 = links.iter().map(|&l| instance.links[l].capacity_mbps).sum();
-            // A site that its own ports cannot fill never binds and needs no hub.
-            if links.iter().any(|&l| usable[l]) && limits.watermark_mbps() < ports {
-                let steps = self.limit_steps(limits.watermark_mbps(), limits.capacity_mbps, 0);
-                self.site_hub[site] = Some(push(&mut drafts, SINK, steps));
-            }
-        }
-        let above = self.place_meters(instance, topology, parts, &mut drafts);
-        for (site, hub) in self.site_hub.iter().enumerate() {
-            let first = topology.links_of_site[site].first();
-            if let (Some(hub), Some(over)) = (hub, first.and_then(|&l| above[l].over)) {
-                drafts[*hub as usize].parent = over;
-            }
-        }
-        for (index, link) in instance.links.iter().enumerate() {
-            if !usable[index] {
-                continue;
-            }
-            let site = topology.site_of[index].and_then(|s| self.site_hub[s]);
-            let Above { within, over } = above[index];
-            let parent = within.or(site).or(over).unwrap_or(SINK);
-            let linear = match topology.meter_of[index].map(|m| self.meters[m]) {
-                Some(MeterPlace::Linear(cost) | MeterPlace::Shared(cost)) => cost,
-                _ => 0,
-            };
-            let steps = self.limit_steps(link.watermark_mbps(), link.capacity_mbps, linear);
-            self.link_hub[index] = Some(push(&mut drafts, parent, steps));
-        }
-        drafts
-    }
-
-    /// Places every meter; fills `meters` and returns the meter hubs above each link.
-    fn place_meters(
-        &mut self,
-        instance: &Instance,
-        topology: &Topology,
-        parts: &[Vec<Part>],
-        drafts: &mut Vec<Draft>,
-    ) -> Vec<Above> {
-        let mut above = vec![Above::default(); instance.links.len()];
-        for (index, meter) in instance.meters.iter().enumerate() {
-            let links = &topology.links_of_meter[index];
-            let (place, position) = self.place_meter(instance, topology, meter, links, drafts);
-            let divided = parts.get(index).map_or(&[][..], Vec::as_slice);
-            match (place, position) {
-                (MeterPlace::Hub(hub), Position::Within) => {
-                    links.iter().for_each(|&l| above[l].within = Some(hub));
-                }
-                (MeterPlace::Hub(hub), Position::Over) => {
-                    links.iter().for_each(|&l| above[l].over = Some(hub));
-                }
-                _ => {}
-            }
-            if !matches!(place, MeterPlace::Shared(_)) || divided.is_empty() {
-                self.meters.push(place);
-                continue;
-            }
-            let price = self.scale.money(money_step(instance, meter).1);
-            for part in divided {
-                let free = (self.scale.flow(part.free_mbps), 0);
-                let steps = [free, (UNLIMITED, price)];
-                let steps = steps.into_iter().filter(|s| s.0 > 0).collect();
-                let hub = push(drafts, self.site_hub[part.site].unwrap_or(SINK), steps);
-                for &link in links
-                    .iter()
-                    .filter(|&&l| topology.site_of[l] == Some(part.site))
-                {
-                    above[link].within = Some(hub);
-                }
-            }
-            self.meters.push(MeterPlace::Parts);
-        }
-        above
-    }
-
-    /// Parallel arcs of a soft and a hard limit, each with `cost` on top.
-    fn limit_steps(&self, watermark: f64, capacity: f64, cost: i128) -> Vec<(i64, i128)> {
-        let hard = self.scale.flow(capacity);
-        let soft = self.scale.flow(watermark).min(hard);
-        let steps = [(soft, cost), (hard - soft, OVERLOAD + cost)];
-        steps.into_iter().filter(|step| step.0 > 0).collect()
-    }
-
-    /// What becomes of one meter, and on which side of the sites it stands.
-    fn place_meter(
-        &self,
-        instance: &Instance,
-        topology: &Topology,
-        meter: &Meter,
-        links: &[usize],
-        drafts: &mut Vec<Draft>,
-    ) -> (MeterPlace, Position) {
-        let (free_mbps, price) = money_step(instance, meter);
-        let ports: f64 = links.iter().map(|&l| instance.links[l].capacity_mbps).sum();
-        if price <= 0.0 || free_mbps >= ports {
-            return (MeterPlace::Linear(0), Position::Within);
-        }
-        let price = self.scale.money(price);
-        if free_mbps <= 0.0 {
-            return (MeterPlace::Linear(price), Position::Within);
-        }
-        let site_of = |l: usize| topology.site_of[l].filter(|&s| self.site_hub[s].is_some());
-        let first = links.first().and_then(|&l| site_of(l));
-        let steps = vec![(self.scale.flow(free_mbps).max(1), 0), (UNLIMITED, price)];
-        if links.iter().all(|&l| site_of(l) == first) {
-            return (
-                MeterPlace::Hub(push(drafts, first_hub(first, &self.site_hub), steps)),
-                Position::Within,
-            );
-        }
-        let whole = |s: usize| {
-            topology.links_of_site[s]
-                .iter()
-                .all(|l| links.binary_search(l).is_ok())
-        };
-        if links.iter().all(|&l| site_of(l).is_none_or(whole)) {
-            return (MeterPlace::Hub(push(drafts, SINK, steps)), Position::Over);
-        }
-        (MeterPlace::Shared(0), Position::Within)
     }
 
     fn add_unit_arcs(&mut self, instance: &Instance, hubs: usize) {
@@ -343,24 +249,6 @@ impl Network {
     }
 }
 
-/// The meter hubs above a link.
-#[derive(Debug, Clone, Copy, Default)]
-struct Above {
-    /// Between the link and its site.
-    within: Option<u32>,
-    /// Between its whole site and the sink.
-    over: Option<u32>,
-}
-
-/// On which side of the sites a meter stands.
-#[derive(Debug, Clone, Copy)]
-enum Position {
-    /// Between links and their site.
-    Within,
-    /// Between whole sites and the sink.
-    Over,
-}
-
 /// Free level in Mbps and price in CNY per Mbps above it, for this slot.
 pub(super) fn money_step(instance: &Instance, meter: &Meter) -> (f64, f64) {
     match meter.model {
@@ -378,24 +266,6 @@ pub(super) fn money_step(instance: &Instance, meter: &Meter) -> (f64, f64) {
             (meter.free_below_mbps, price)
         }
     }
-}
-
-/// Links through which at least one quantum can pass.
-fn usable_links(instance: &Instance, topology: &Topology, scale: Scale) -> Vec<bool> {
-    let open = |index: usize| {
-        let site = topology.site_of[index].map_or(0.0, |s| instance.sites[s].capacity_mbps);
-        scale.flow(instance.links[index].capacity_mbps) > 0 && scale.flow(site) > 0
-    };
-    (0..instance.links.len()).map(open).collect()
-}
-
-fn first_hub(site: Option<usize>, site_hub: &[Option<u32>]) -> u32 {
-    site.and_then(|s| site_hub[s]).unwrap_or(SINK)
-}
-
-fn push(drafts: &mut Vec<Draft>, parent: u32, steps: Vec<(i64, i128)>) -> u32 {
-    drafts.push(Draft { parent, steps });
-    as_u32(drafts.len() - 1)
 }
 
 /// An index as `u32`; the limits on instances keep every index below 2^32.

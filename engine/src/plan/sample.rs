@@ -13,23 +13,29 @@ use super::simplex::{Basis, Progress};
 use super::solve::{SolveOptions, run};
 
 /// One unit in this many is drawn.
-const RATIO: usize = 8;
+const RATIO: usize = 4;
+
+/// Links of a unit that are tried before the others.
+const FRONT_LINKS: usize = 5;
 
 /// Networks with fewer units are started greedily.
 const UNITS_MIN: usize = 4_000;
 
 /// A first basis for `net`: at the prices of a sample when it is large, else greedy. `pivots` counts
 /// the work.
-pub(super) fn start(net: &Network, options: &SolveOptions<'_>, pivots: &mut u64) -> Basis {
+pub(super) fn start(net: &mut Network, options: &SolveOptions<'_>, pivots: &mut u64) -> Basis {
     if net.demand.len() < UNITS_MIN {
         return crash::start(net, |_| None);
     }
-    let sample = draw(net, options.seed);
-    let mut basis = start(&sample, options, pivots);
+    let mut sample = draw(net, options.seed);
+    let mut basis = start(&mut sample, options, pivots);
     let progress = run(&sample, &mut basis, options);
     *pivots += basis.pivots;
     match progress {
-        Progress::Optimal => crash::start_at_prices(net, &basis.potential),
+        Progress::Optimal => {
+            net.sort_by_price(&basis.potential, FRONT_LINKS);
+            crash::start_at_prices(net, &basis.potential)
+        }
         Progress::Paused => crash::start(net, |_| None),
     }
 }
@@ -49,6 +55,7 @@ fn draw(net: &Network, seed: u64) -> Network {
         capacity: Vec::new(),
         cost: Vec::new(),
         unit_arcs: vec![0],
+        front_end: Vec::new(),
         demand: drawn.iter().map(|&unit| net.demand[unit]).collect(),
         link_hub: net.link_hub.clone(),
         link_of_hub: net.link_of_hub.clone(),

@@ -7,19 +7,28 @@
 //! quantum could be sent to the root), and so no sequence of pivots can repeat. Entering arcs come
 //! from block search: the best of a block of units, blocks taken in turn.
 
-use super::network::Network;
+use super::network::{Network, as_u32};
 use super::tree::{NONE, Tree};
 
 /// Blocks have about this many times the square root of the number of arcs.
-const BLOCK_FACTOR: f64 = 1.0;
+const BLOCK_FACTOR: f64 = 0.25;
 
 /// Smallest block in arcs.
 const BLOCK_ARCS_MIN: usize = 64;
 
+/// Which arcs may enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// The cheapest few of each unit, and all arcs of hubs.
+    Front,
+    /// All.
+    All,
+}
+
 /// Whether the simplex has finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// No arc has a negative reduced cost: the flow is optimal.
+    /// No arc in scope has a negative reduced cost: the flow is optimal over these.
     Optimal,
     /// The allowance of pivots was used up; the flow is feasible.
     Paused,
@@ -80,10 +89,10 @@ impl Basis {
     }
 
     /// Pivots until optimal or until `pivots_max` more pivots were made.
-    pub(super) fn run(&mut self, net: &Network, pivots_max: u64) -> Progress {
-        let block = block_arcs(net);
+    pub(super) fn run(&mut self, net: &Network, scope: Scope, pivots_max: u64) -> Progress {
+        let block = block_arcs(net, scope);
         for _ in 0..pivots_max {
-            let Some(arc) = self.entering(net, block) else {
+            let Some(arc) = self.entering(net, scope, block) else {
                 return Progress::Optimal;
             };
             self.pivot(net, arc);
@@ -93,7 +102,7 @@ impl Basis {
     }
 
     /// The best arc of the next block that has one; `None` after a full round without any.
-    fn entering(&mut self, net: &Network, block: usize) -> Option<usize> {
+    fn entering(&mut self, net: &Network, scope: Scope, block: usize) -> Option<usize> {
         let units = net.demand.len();
         let first_hub_arc = net.unit_arc_count();
         let hub_arcs = net.tail.len() - first_hub_arc;
@@ -105,7 +114,7 @@ impl Basis {
                 self.cursor = 0;
             }
             if self.cursor < units {
-                scanned += self.price_unit(net, self.cursor, &mut best);
+                scanned += self.price_unit(net, scope, self.cursor, &mut best);
             } else {
                 let start = first_hub_arc + (self.cursor - units) * block;
                 let end = (start + block).min(net.tail.len());
@@ -127,16 +136,32 @@ impl Basis {
     }
 
     /// Considers the arcs of one unit; returns how many there were.
-    fn price_unit(&self, net: &Network, unit: usize, best: &mut (i128, Option<usize>)) -> usize {
+    fn price_unit(
+        &self,
+        net: &Network,
+        scope: Scope,
+        unit: usize,
+        best: &mut (i128, Option<usize>),
+    ) -> usize {
         // A unit without traffic would only cause pivots that move nothing; it is placed at the end.
         if net.demand[unit] == 0 {
             return 0;
         }
         let tail = self.unit_potential(net, unit);
-        let arcs = net.arcs_of_unit(unit);
-        let count = arcs.len();
-        for arc in arcs {
-            self.consider(net, arc, tail, best);
+        let arcs = match scope {
+            Scope::Front => net.front_of_unit(unit),
+            Scope::All => net.arcs_of_unit(unit),
+        };
+        let (start, count) = (arcs.start, arcs.len());
+        let costs = &net.cost[arcs.clone()];
+        let heads = &net.head[arcs.clone()];
+        let full = &self.at_upper[arcs];
+        for (offset, ((cost, head), full)) in costs.iter().zip(heads).zip(full).enumerate() {
+            let reduced = cost + self.potential[*head as usize] - tail;
+            let gain = if *full { -reduced } else { reduced };
+            if gain < best.0 {
+                *best = (gain, Some(start + offset));
+            }
         }
         count
     }
@@ -178,9 +203,15 @@ impl Basis {
         // A tree arc that blocks is empty or full; an arc of capacity 0 does not exist.
         self.at_upper[gone] = self.flow[gone] != 0;
         self.at_upper[arc] = false;
-        self.tree
-            .rehang(from, top, onto, super::network::as_u32(arc));
-        self.refresh(net, from);
+        // Not yet in the tree, the arc's reduced cost is what the moved side gains or loses.
+        let behind = match (tail as usize).checked_sub(net.hubs.len()) {
+            Some(unit) => self.unit_potential(net, unit),
+            None => self.potential[tail as usize],
+        };
+        let reduced = net.cost[arc] + self.potential[head as usize] - behind;
+        self.tree.rehang(from, top, onto, as_u32(arc));
+        let change = if from == tail { reduced } else { -reduced };
+        self.shift(net, from, change);
     }
 
     /// The deepest node above both.
@@ -189,10 +220,10 @@ impl Basis {
         let (mut depth_a, mut depth_b) = (self.tree.depth_of(a), self.tree.depth_of(b));
         while a != b {
             if depth_a >= depth_b {
-                a = self.tree.parent[a as usize];
+                a = self.tree.parent(a);
                 depth_a -= 1;
             } else {
-                b = self.tree.parent[b as usize];
+                b = self.tree.parent(b);
                 depth_b -= 1;
             }
         }
@@ -225,7 +256,7 @@ impl Basis {
             if room < delta {
                 (delta, leaving) = (room, Leaving::Before(node));
             }
-            node = self.tree.parent[node as usize];
+            node = self.tree.parent(node);
         }
         node = second;
         while node != apex {
@@ -238,7 +269,7 @@ impl Basis {
             if room <= delta {
                 (delta, leaving) = (room, Leaving::After(node));
             }
-            node = self.tree.parent[node as usize];
+            node = self.tree.parent(node);
         }
         (delta, leaving)
     }
@@ -274,9 +305,19 @@ impl Basis {
                 } else {
                     delta
                 };
-                node = self.tree.parent[node as usize];
+                node = self.tree.parent(node);
             }
         }
+    }
+
+    /// Adds `change` to the potentials of `node` and all below it; renews their depths.
+    fn shift(&mut self, net: &Network, node: u32, change: i128) {
+        let potential = &mut self.potential[..net.hubs.len()];
+        self.tree.below(node, |_, node| {
+            if let Some(potential) = potential.get_mut(node as usize) {
+                *potential += change;
+            }
+        });
     }
 
     /// Recomputes potentials and depths of `node` and all below it.
@@ -289,7 +330,7 @@ impl Basis {
             if at >= hubs || arc == NONE {
                 return;
             }
-            let (arc, parent) = (arc as usize, tree.parent[at] as usize);
+            let (arc, parent) = (arc as usize, tree.parent(node) as usize);
             potential[at] = if net.tail[arc] == node {
                 net.cost[arc] + potential[parent]
             } else if parent < hubs {
@@ -309,6 +350,10 @@ impl Basis {
     clippy::cast_precision_loss,
     reason = "a rough size; the root of a count is a small positive number"
 )]
-fn block_arcs(net: &Network) -> usize {
-    (((net.tail.len() as f64).sqrt() * BLOCK_FACTOR) as usize).max(BLOCK_ARCS_MIN)
+fn block_arcs(net: &Network, scope: Scope) -> usize {
+    let arcs = match scope {
+        Scope::Front => net.front_arc_count(),
+        Scope::All => net.tail.len(),
+    };
+    (((arcs as f64).sqrt() * BLOCK_FACTOR) as usize).max(BLOCK_ARCS_MIN)
 }

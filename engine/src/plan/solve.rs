@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::input::Instance;
 use super::network::Network;
-use super::result::{Certificate, Plan};
+use super::result::{Certificate, Duals, Plan};
 use super::scale::{MOVED, Scale};
-use super::simplex::{Basis, Progress};
+use super::simplex::{Basis, Progress, Scope};
 use super::topology::Topology;
 use super::{certificate, crash, meters, sample};
 
@@ -18,12 +18,12 @@ const STAGES_MAX: u64 = 100_000;
 
 /// Tells a solve when to stop. Consulted between stages only, so that a plan depends on how many
 /// stages ran and on nothing finer.
-pub trait Deadline {
+pub trait Deadline: Sync {
     /// Whether no further stage should start.
     fn expired(&self) -> bool;
 }
 
-impl<F: Fn() -> bool> Deadline for F {
+impl<F: Fn() -> bool + Sync> Deadline for F {
     fn expired(&self) -> bool {
         self()
     }
@@ -32,7 +32,8 @@ impl<F: Fn() -> bool> Deadline for F {
 /// What a caller may choose.
 #[derive(Clone, Copy)]
 pub struct SolveOptions<'a> {
-    /// Threads for the stages that can use them; the result does not depend on it.
+    /// Threads allowed. From 2 on the least movement is found beside the plan; the simplex itself is
+    /// sequential. The result does not depend on it.
     pub threads: usize,
     /// Seed of everything drawn at random.
     pub seed: u64,
@@ -95,42 +96,73 @@ pub struct Solved {
 #[must_use]
 pub fn solve(input: &Instance, options: &SolveOptions<'_>, warm: Option<&Plan>) -> Solved {
     let topology = Topology::of(input);
-    let mut net = Network::build(input, &topology, &[]);
+    let net = Network::build(input, &topology, &[]);
+    let movement = || match options.movement {
+        Movement::Bounded => least_movement(input, &topology, options),
+        Movement::Unbounded => (None, 0),
+    };
+    let (found, moved) = if options.threads > 1 {
+        std::thread::scope(|scope| {
+            let beside = scope.spawn(movement);
+            let found = optimize(input, &topology, net, options, warm);
+            // A panic there is a defect of ours; the plan does not depend on it.
+            (found, beside.join().unwrap_or((None, 0)))
+        })
+    } else {
+        (optimize(input, &topology, net, options, warm), movement())
+    };
+    let moved_min = moved.0.filter(|_| found.outcome == Outcome::Finished);
+    Solved {
+        certificate: certificate::certify(input, &topology, &found.plan, found.duals, moved_min),
+        plan: found.plan,
+        outcome: found.outcome,
+        pivots: found.pivots + moved.1,
+        threads: options.threads,
+    }
+}
+
+/// A plan and the prices that bound it.
+struct Found {
+    plan: Plan,
+    duals: Duals,
+    outcome: Outcome,
+    pivots: u64,
+}
+
+/// Finds the plan and the prices.
+fn optimize(
+    input: &Instance,
+    topology: &Topology,
+    mut net: Network,
+    options: &SolveOptions<'_>,
+    warm: Option<&Plan>,
+) -> Found {
     let mut pivots = 0;
     let mut basis = match warm {
         Some(plan) => crash::start(&net, |unit| main_share(plan.shares.get(unit)?)),
-        None => sample::start(&net, options, &mut pivots),
+        None => sample::start(&mut net, options, &mut pivots),
     };
     let mut finished = run(&net, &mut basis, options) == Progress::Optimal;
     let mut plan = certificate::plan(&net, &basis, input.digest());
     if finished && meters::any_shared(&net) {
         let context = meters::Context {
             input,
-            topology: &topology,
+            topology,
             options,
         };
         let settled = meters::settle(&context, &mut net, &mut basis, &plan);
         finished = settled.finished;
         plan = settled.plan;
     }
-    let duals = certificate::duals(input, &topology, &net, &basis);
-    pivots += basis.pivots;
-    let moved = match options.movement {
-        Movement::Bounded if finished => least_movement(input, net, options, &mut pivots),
-        _ => None,
-    };
-    let certificate = certificate::certify(input, &topology, &plan, duals, moved);
-    let outcome = if finished {
-        Outcome::Finished
-    } else {
-        Outcome::Stopped
-    };
-    Solved {
+    Found {
         plan,
-        certificate,
-        outcome,
-        pivots,
-        threads: options.threads,
+        duals: certificate::duals(input, topology, &net, &basis),
+        outcome: if finished {
+            Outcome::Finished
+        } else {
+            Outcome::Stopped
+        },
+        pivots: pivots + basis.pivots,
     }
 }
 
@@ -143,44 +175,48 @@ pub(super) fn main_share(shares: &[(u32, f64)]) -> Option<u32> {
         .map(|s| s.0)
 }
 
-/// Runs the simplex stage by stage.
+/// Runs the simplex stage by stage: first on the fronts, if there are any, then on all arcs.
 pub(super) fn run(net: &Network, basis: &mut Basis, options: &SolveOptions<'_>) -> Progress {
+    let mut scope = if net.front_end.is_empty() {
+        Scope::All
+    } else {
+        Scope::Front
+    };
     for _ in 0..STAGES_MAX {
         if options.deadline.is_some_and(Deadline::expired) {
             return Progress::Paused;
         }
-        if basis.run(net, PIVOTS_PER_STAGE) == Progress::Optimal {
-            return Progress::Optimal;
+        match (basis.run(net, scope, PIVOTS_PER_STAGE), scope) {
+            (Progress::Optimal, Scope::All) => return Progress::Optimal,
+            (Progress::Optimal, Scope::Front) => scope = Scope::All,
+            (Progress::Paused, _) => {}
         }
     }
     Progress::Paused
 }
 
-/// Least traffic moved among all plans as good on levels 1 to 3, in Mbps.
+/// Least traffic moved among all plans as good on levels 1 to 3, in Mbps, and the pivots it took.
 ///
 /// The same network with money and latency taken out of every cost, started from the incumbents.
 fn least_movement(
     input: &Instance,
-    mut net: Network,
+    topology: &Topology,
     options: &SolveOptions<'_>,
-    pivots: &mut u64,
-) -> Option<f64> {
+) -> (Option<f64>, u64) {
     if input.units.iter().all(|u| u.incumbent.is_empty()) {
-        return Some(0.0);
+        return (Some(0.0), 0);
     }
+    let mut net = Network::build(input, topology, &[]);
     for cost in &mut net.cost {
         *cost = Scale::without_money(*cost);
     }
-    let incumbent = |unit: usize| main_share(&input.units[unit].incumbent);
-    let mut basis = crash::start(&net, incumbent);
-    let progress = run(&net, &mut basis, options);
-    *pivots += basis.pivots;
-    if progress == Progress::Paused {
-        return None;
+    let mut basis = crash::start(&net, |unit| main_share(&input.units[unit].incumbent));
+    if run(&net, &mut basis, options) == Progress::Paused {
+        return (None, basis.pivots);
     }
     let moved = (0..net.unit_arc_count())
         .filter(|&arc| Scale::moved(net.cost[arc]) == MOVED)
         .map(|arc| basis.flow[arc])
         .sum();
-    Some(net.scale.mbps(moved))
+    (Some(net.scale.mbps(moved)), basis.pivots)
 }

@@ -10,22 +10,27 @@ use super::network::as_u32;
 /// No node, no arc.
 pub(super) const NONE: u32 = u32::MAX;
 
+/// What a walk needs of a node, in half a cache line.
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    parent: u32,
+    /// Arcs to the root; stale for leaf units.
+    depth: u32,
+    first_child: u32,
+    next: u32,
+    prev: u32,
+    /// Whether it stands in its parent's child list.
+    listed: bool,
+}
+
 /// Parents, predecessor arcs and child lists. Node 0 is the root.
 #[derive(Debug, Clone)]
 pub(super) struct Tree {
     /// Nodes below this index are hubs, the others units.
     hubs: u32,
-    /// `[node]` -> parent node.
-    pub(super) parent: Vec<u32>,
+    nodes: Vec<Node>,
     /// `[node]` -> tree arc to the parent, in either direction.
     pub(super) pred: Vec<u32>,
-    /// `[node]` -> arcs to the root; stale for leaf units.
-    depth: Vec<u32>,
-    first_child: Vec<u32>,
-    next: Vec<u32>,
-    prev: Vec<u32>,
-    /// `[node]` -> whether it stands in its parent's child list.
-    listed: Vec<bool>,
     /// Scratch of [`Self::rehang`] and [`Self::below`].
     stack: Vec<u32>,
 }
@@ -33,35 +38,43 @@ pub(super) struct Tree {
 impl Tree {
     /// A tree of `nodes` nodes in which nothing is attached yet.
     pub(super) fn new(hubs: usize, nodes: usize) -> Self {
+        let node = Node {
+            parent: NONE,
+            depth: 0,
+            first_child: NONE,
+            next: NONE,
+            prev: NONE,
+            listed: false,
+        };
         Self {
             hubs: as_u32(hubs),
-            parent: vec![NONE; nodes],
+            nodes: vec![node; nodes],
             pred: vec![NONE; nodes],
-            depth: vec![0; nodes],
-            first_child: vec![NONE; nodes],
-            next: vec![NONE; nodes],
-            prev: vec![NONE; nodes],
-            listed: vec![false; nodes],
             stack: Vec::new(),
         }
+    }
+
+    /// Parent of `node`; [`NONE`] for the root.
+    pub(super) fn parent(&self, node: u32) -> u32 {
+        self.nodes[node as usize].parent
     }
 
     /// Arcs from `node` to the root.
     pub(super) fn depth_of(&self, node: u32) -> u32 {
         let at = node as usize;
-        if node < self.hubs || self.listed[at] {
-            self.depth[at]
+        if node < self.hubs || self.nodes[at].listed {
+            self.nodes[at].depth
         } else {
-            self.depth[self.parent[at] as usize] + 1
+            self.nodes[self.nodes[at].parent as usize].depth + 1
         }
     }
 
     /// Hangs `node` under `parent` by `arc`. Depths below `node` become stale.
     pub(super) fn attach(&mut self, node: u32, parent: u32, arc: u32) {
         let at = node as usize;
-        self.parent[at] = parent;
+        self.nodes[at].parent = parent;
         self.pred[at] = arc;
-        if node < self.hubs || self.first_child[at] != NONE {
+        if node < self.hubs || self.nodes[at].first_child != NONE {
             self.list(node);
         }
     }
@@ -70,7 +83,7 @@ impl Tree {
     ///
     /// `top` loses its tree arc; `from` lies in the subtree of `top`. Depths below become stale.
     pub(super) fn rehang(&mut self, from: u32, top: u32, parent: u32, arc: u32) {
-        if from == top && from >= self.hubs && !self.listed[from as usize] {
+        if from == top && from >= self.hubs && !self.nodes[from as usize].listed {
             self.attach(from, parent, arc);
             return;
         }
@@ -82,10 +95,10 @@ impl Tree {
             if node == top {
                 break;
             }
-            node = self.parent[node as usize];
+            node = self.nodes[node as usize].parent;
         }
         for &node in &stem {
-            if self.listed[node as usize] {
+            if self.nodes[node as usize].listed {
                 self.unlist(node);
             }
         }
@@ -101,7 +114,7 @@ impl Tree {
     /// Calls `visit(tree, node)` for `node` and all listed nodes below it, parents first, with fresh
     /// depths. A leaf unit has nothing to refresh and is skipped.
     pub(super) fn below(&mut self, node: u32, mut visit: impl FnMut(&Self, u32)) {
-        if node >= self.hubs && !self.listed[node as usize] {
+        if node >= self.hubs && !self.nodes[node as usize].listed {
             return;
         }
         let mut stack = std::mem::take(&mut self.stack);
@@ -109,14 +122,15 @@ impl Tree {
         stack.push(node);
         while let Some(node) = stack.pop() {
             let at = node as usize;
-            if self.parent[at] != NONE {
-                self.depth[at] = self.depth_of(self.parent[at]) + 1;
+            // Whatever has a listed child is listed itself, so the parent's depth is stored.
+            if self.nodes[at].parent != NONE {
+                self.nodes[at].depth = self.nodes[self.nodes[at].parent as usize].depth + 1;
             }
             visit(self, node);
-            let mut child = self.first_child[at];
+            let mut child = self.nodes[at].first_child;
             while child != NONE {
                 stack.push(child);
-                child = self.next[child as usize];
+                child = self.nodes[child as usize].next;
             }
         }
         self.stack = stack;
@@ -125,19 +139,19 @@ impl Tree {
     /// Puts `node` into its parent's child list, and the parent into its own if it was a leaf.
     fn list(&mut self, node: u32) {
         let at = node as usize;
-        debug_assert!(!self.listed[at]);
-        let parent = self.parent[at];
+        debug_assert!(!self.nodes[at].listed);
+        let parent = self.nodes[at].parent;
         let above = parent as usize;
-        let first = self.first_child[above];
-        self.next[at] = first;
-        self.prev[at] = NONE;
+        let first = self.nodes[above].first_child;
+        self.nodes[at].next = first;
+        self.nodes[at].prev = NONE;
         if first != NONE {
-            self.prev[first as usize] = node;
+            self.nodes[first as usize].prev = node;
         }
-        self.first_child[above] = node;
-        self.listed[at] = true;
-        self.depth[at] = self.depth_of(parent) + 1;
-        if parent >= self.hubs && !self.listed[above] {
+        self.nodes[above].first_child = node;
+        self.nodes[at].listed = true;
+        self.nodes[at].depth = self.depth_of(parent) + 1;
+        if parent >= self.hubs && !self.nodes[above].listed {
             self.list(parent);
         }
     }
@@ -146,19 +160,20 @@ impl Tree {
     /// that becomes a leaf.
     fn unlist(&mut self, node: u32) {
         let at = node as usize;
-        let parent = self.parent[at];
+        let parent = self.nodes[at].parent;
         let above = parent as usize;
-        let (prev, next) = (self.prev[at], self.next[at]);
+        let (prev, next) = (self.nodes[at].prev, self.nodes[at].next);
         if prev == NONE {
-            self.first_child[above] = next;
+            self.nodes[above].first_child = next;
         } else {
-            self.next[prev as usize] = next;
+            self.nodes[prev as usize].next = next;
         }
         if next != NONE {
-            self.prev[next as usize] = prev;
+            self.nodes[next as usize].prev = prev;
         }
-        self.listed[at] = false;
-        if parent >= self.hubs && self.first_child[above] == NONE && self.listed[above] {
+        self.nodes[at].listed = false;
+        if parent >= self.hubs && self.nodes[above].first_child == NONE && self.nodes[above].listed
+        {
             self.unlist(parent);
         }
     }

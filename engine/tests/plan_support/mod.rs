@@ -33,6 +33,8 @@ pub(crate) enum Shape {
     Short,
     /// Some dozens of units.
     Medium,
+    /// Enough units for a start from a sample.
+    Large,
 }
 
 /// A small generator of numbers (Steele, Lea and Flood, SplitMix64).
@@ -70,11 +72,13 @@ pub(crate) fn random_instance(shape: Shape, seed: u64) -> Instance {
         Shape::Small => (1 + r.below(6), 1 + r.below(3), 2),
         Shape::Short => (3 + r.below(8), 1 + r.below(4), 2),
         Shape::Medium => (60, 6, 3),
+        Shape::Large => (4_500, 12, 3),
     };
     let capacity = match shape {
         Shape::Small => 40,
         Shape::Short => 15,
         Shape::Medium => 350,
+        Shape::Large => 3_000,
     };
     let mut instance = Instance {
         version: 1,
