@@ -21,4 +21,4 @@ pub use decode::{Batch, Limits, Refused, decode_batch};
 pub use line::{EncodeError, TelemetryLine, encode_line};
 pub use queue::ObservationQueue;
 pub use replay::Replay;
-pub use resolve::Reason;
+pub use resolve::{LOAD_MAX, MBPS_MAX, RTT_MS_MAX, Reason};

@@ -260,18 +260,18 @@ proptest! {
     ) {
         let mut text = Vec::new();
         let mut sent = Vec::new();
-        for (index, (line, keep)) in bad.iter().enumerate() {
+        for (number, (line, keep)) in (0_u32..).zip(&bad) {
             text.extend_from_slice(line.as_bytes());
             text.push(b'\n');
             if *keep {
-                sent.push(index as u32);
-                text.extend(good_line(index as u32));
+                sent.push(f64::from(number));
+                text.extend(good_line(number));
             }
         }
         let batch = decode(&text);
-        let seen: Vec<u32> = batch.accepted.iter().map(|seen| match seen.sample {
-            Sample::Link { mbps, .. } => mbps as u32,
-            _ => u32::MAX,
+        let seen: Vec<f64> = batch.accepted.iter().map(|seen| match seen.sample {
+            Sample::Link { mbps, .. } => mbps,
+            _ => -1.0,
         }).collect();
         prop_assert_eq!(seen, sent);
     }
