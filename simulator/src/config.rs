@@ -67,7 +67,8 @@ pub struct RunOptions {
     pub batch_lines_max: usize,
     /// Pairs of area and link whose quality is told in each tick, after the first.
     pub quality_lines_per_tick: usize,
-    /// Path and query of an HTTPDNS question; `{name}` and `{client}` are filled in.
+    /// Path and query of an HTTPDNS question; `{name}`, `{family}` (4 or 6) and `{client}` are filled in. The client is
+    /// told in `X-Forwarded-For`, too.
     pub httpdns_path: String,
 }
 
@@ -85,7 +86,7 @@ impl Default for RunOptions {
             timeout_ms: 1_000,
             batch_lines_max: 5_000,
             quality_lines_per_tick: 2_000,
-            httpdns_path: "/d?host={name}&ip={client}".to_owned(),
+            httpdns_path: "/httpdns/d?host={name}&query={family}".to_owned(),
         }
     }
 }

@@ -40,6 +40,16 @@ pub(crate) enum HttpError {
 }
 
 impl HttpError {
+    /// Whether the server is away or broken, so that it may have forgotten what it was told.
+    #[must_use]
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Timeout(_) | Self::Connection(_) | Self::Body => true,
+            Self::Status(status) => status.is_server_error(),
+            Self::Request(_) | Self::Malformed => false,
+        }
+    }
+
     /// A short label for counters.
     #[must_use]
     pub(crate) const fn label(&self) -> &'static str {
@@ -130,7 +140,7 @@ impl HttpClient {
         parse_resolved(response.body()).ok_or(HttpError::Malformed)
     }
 
-    /// Posts telemetry lines with a bearer token.
+    /// Posts telemetry lines with a bearer token; returns how many of them the server says it refused.
     ///
     /// # Errors
     /// [`HttpError`]; any status but 2xx is an error, 429 asks to come back later.
@@ -139,19 +149,19 @@ impl HttpClient {
         server: SocketAddr,
         token: &str,
         lines: Vec<u8>,
-    ) -> Result<(), HttpError> {
+    ) -> Result<u64, HttpError> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(format!("http://{server}/v1/telemetry"))
             .header(AUTHORIZATION, format!("Bearer {token}"))
             .header(CONTENT_TYPE, "application/x-ndjson")
             .body(Full::from(lines))?;
-        let status = self.send(request).await?.status();
-        if status.is_success() {
-            Ok(())
-        } else {
-            Err(HttpError::Status(status))
+        let response = self.send(request).await?;
+        if !response.status().is_success() {
+            return Err(HttpError::Status(response.status()));
         }
+        let taken = serde_json::from_slice::<Taken>(response.body());
+        Ok(taken.map_or(0, |taken| taken.refused_total))
     }
 
     /// Sends a request and reads the body, so that the connection can be used again.
@@ -169,6 +179,12 @@ impl HttpClient {
             .await
             .map_err(late)?
     }
+}
+
+/// What a server says of telemetry; a server that says nothing refused nothing.
+#[derive(Deserialize)]
+struct Taken {
+    refused_total: u64,
 }
 
 /// The JSON form of an HTTPDNS answer; keys beside these are passed over.

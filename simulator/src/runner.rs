@@ -66,7 +66,12 @@ impl Runner {
                 service: service.name.clone(),
                 domain: service.domain.clone(),
             };
-            parse_name(&service.domain).map_err(bad)
+            // A wildcard is asked for by a name under it.
+            let under = service
+                .domain
+                .strip_prefix("*.")
+                .map(|rest| format!("w.{rest}"));
+            parse_name(under.as_deref().unwrap_or(&service.domain)).map_err(bad)
         };
         let names = services.iter().map(name).collect::<Result<_, _>>()?;
         events.reverse();
@@ -174,7 +179,8 @@ impl Runner {
         self.stats(totals, &loads)
     }
 
-    /// Sends telemetry; after a failure the rest of the tick is dropped and the whole matrix is told again.
+    /// Sends telemetry; after a failure the rest of the tick is dropped, and after an outage
+    /// the whole matrix is told again.
     async fn tell(&mut self, batches: Vec<crate::report::Batch>) {
         let Some(server) = self.servers.api else {
             return;
@@ -186,18 +192,18 @@ impl Runner {
                 .post_lines(server, &self.servers.api_token, batch.bytes)
                 .await
             {
-                Ok(()) => {
+                Ok(refused) => {
                     self.tallies.telemetry.batches += 1;
                     self.tallies.telemetry.lines += batch.lines as u64;
+                    self.tallies.telemetry.refused_lines += refused;
                 }
                 Err(error) => {
-                    *self
-                        .tallies
-                        .telemetry
-                        .failures
-                        .entry(error.label().to_owned())
-                        .or_insert(0) += 1;
-                    self.reporter.start_over();
+                    // A busy daemon keeps what it knows: telling it everything again would only keep it busy.
+                    if error.is_outage() {
+                        self.reporter.start_over();
+                    }
+                    let label = error.label().to_owned();
+                    *self.tallies.telemetry.failures.entry(label).or_insert(0) += 1;
                     return;
                 }
             }

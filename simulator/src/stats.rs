@@ -134,6 +134,8 @@ pub struct TelemetryStats {
     pub batches: u64,
     /// Lines in them.
     pub lines: u64,
+    /// Lines of these that the daemon says it refused.
+    pub refused_lines: u64,
     /// Batches that were not taken, by what went wrong.
     pub failures: BTreeMap<String, u64>,
 }

@@ -60,8 +60,8 @@ async fn answer(
         .push((target.clone(), host, client, body));
     let response = Response::builder();
     match target.split(['?', '/']).nth(1) {
-        Some("d") => response.body(Full::from(format!("{address},60"))),
-        Some("v1") => response.status(202).body(Full::default()),
+        Some("httpdns") => response.body(Full::from(format!("{address},60"))),
+        Some("v1") => response.body(Full::from(r#"{"accepted":0,"refused_total":1}"#)),
         Some("full") => response.status(429).body(Full::default()),
         Some("nowhere") => response.status(302).body(Full::default()),
         _ => response

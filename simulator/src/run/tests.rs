@@ -81,6 +81,10 @@ async fn traffic_goes_where_answers_say() {
     assert!((stats.groups["bj1-a"]["static"] - fixed).abs() < 1e-6);
     assert!(stats.links["gz1/ct"].carried_mbps.abs() < 1e-9);
     assert!(stats.telemetry.batches > 0 && stats.telemetry.failures.is_empty());
+    assert_eq!(
+        stats.telemetry.refused_lines, stats.telemetry.batches,
+        "the server says one of each"
+    );
     assert!(handle.stop().await.ticks >= 2);
 }
 
@@ -162,6 +166,7 @@ async fn a_dead_daemon_is_counted_and_survived() {
 #[tokio::test]
 async fn httpdns_clients_go_by_their_own_answers() {
     let mut config = config([192, 0, 2, 1], NODE).await;
+    config.world.services[0].domain = "*.live.example".into();
     config.world.services[1].way = crate::world::Way::Httpdns;
     let mut handle = Simulation::start(config, &table()).await.unwrap();
     let stats = until(&mut handle, |stats| stats.unassigned_mbps < 1e-6).await;

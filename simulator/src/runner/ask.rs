@@ -48,7 +48,9 @@ impl Runner {
                 let cell = &self.cells.cells[*index];
                 let client = self.facts.population.clients[cell.client].addr;
                 let name = &self.facts.topology.services[cell.service].domain;
+                let ipv6 = asks_ipv6(client, self.facts.topology.all_ipv6);
                 let path = self.httpdns_path.replace("{name}", name);
+                let path = path.replace("{family}", if ipv6 { "6" } else { "4" });
                 (path.replace("{client}", &client.to_string()), client)
             };
             let questions = due.httpdns.iter().map(question).collect();
