@@ -158,6 +158,27 @@ fn slow_and_silent_clients_are_left() {
 }
 
 #[test]
+fn clients_that_take_no_answers_are_left() {
+    let running = Running::start(|config| {
+        config.limits.write_timeout = Duration::from_millis(300);
+    });
+    let mut stream = running.connect();
+    stream
+        .set_write_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    let requests = "GET /x HTTP/1.1\r\nHost: go.example.com\r\n\r\n".repeat(1000);
+    // Answers fill the buffers of both ends, since nobody reads them; then the server closes.
+    let begun = Instant::now();
+    while stream.write_all(requests.as_bytes()).is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(15), "still served");
+    }
+    while running.server.counters().get(Event::TimedOut) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(15), "never given up");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
 fn connections_are_bounded() {
     let running = Running::start(|config| config.limits.connections_max = 2);
     let held = [running.connect(), running.connect()];
