@@ -10,8 +10,8 @@
 use super::network::{Network, as_u32};
 use super::tree::{NONE, Tree};
 
-/// Blocks have about this many times the square root of the number of arcs.
-const BLOCK_FACTOR: f64 = 0.25;
+/// Blocks have about this many times the square root of the number of arcs in scope.
+const BLOCK_FACTOR: f64 = 0.125;
 
 /// Smallest block in arcs.
 const BLOCK_ARCS_MIN: usize = 64;
