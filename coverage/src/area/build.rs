@@ -2,7 +2,8 @@
 
 use super::ranges::{RangeKey, Ranges};
 use super::{Area, AreaAttrs, AreaTable, file};
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BinaryHeap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Most ranges of one family, before merging: several times the largest city database.
 pub(super) const RANGES_MAX: usize = 64 << 20;
@@ -43,27 +44,31 @@ struct Added<K> {
 }
 
 /// What makes an area: all attributes but its coordinates.
-type Key = ([String; 4], u32);
+pub(super) type Identity<'a> = (&'a str, &'a str, &'a str, &'a str, u32);
 
-fn key(attrs: &AreaAttrs) -> Key {
-    let AreaAttrs {
-        country,
-        province,
-        city,
-        isp,
-        asn,
-        ..
-    } = attrs;
+/// The identity of an area with these attributes; areas are numbered in its order.
+pub(super) fn identity(attrs: &AreaAttrs) -> Identity<'_> {
     (
-        [country.clone(), province.clone(), city.clone(), isp.clone()],
-        *asn,
+        &attrs.country,
+        &attrs.province,
+        &attrs.city,
+        &attrs.isp,
+        attrs.asn,
     )
+}
+
+/// A hash of the identity, the same in every run.
+fn identity_hash(attrs: &AreaAttrs) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    identity(attrs).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Collects ranges and lays them over one another.
 #[derive(Debug, Default)]
 pub struct AreaTableBuilder {
-    interned: BTreeMap<Key, u32>,
+    /// Hash of an identity -> areas with it. Only ever asked by hash, so its order decides nothing.
+    interned: HashMap<u64, Vec<u32>>,
     attrs: Vec<AreaAttrs>,
     /// The area of the last addition: sources come grouped, so this saves most look-ups.
     last: Option<u32>,
@@ -96,11 +101,16 @@ impl AreaTableBuilder {
         {
             return last;
         }
-        let next = u32::try_from(self.attrs.len()).unwrap_or(u32::MAX);
-        let id = *self.interned.entry(key(attrs)).or_insert(next);
-        if id == next {
+        let same_hash = self.interned.entry(identity_hash(attrs)).or_default();
+        let known = same_hash
+            .iter()
+            .find(|id| identity(&self.attrs[**id as usize]) == identity(attrs));
+        let id = known.copied().unwrap_or_else(|| {
+            let next = u32::try_from(self.attrs.len()).unwrap_or(u32::MAX);
+            same_hash.push(next);
             self.attrs.push(attrs.clone());
-        }
+            next
+        });
         self.last = Some(id);
         id
     }
@@ -120,12 +130,14 @@ impl AreaTableBuilder {
             return Err(too_many("ranges", most, RANGES_MAX));
         }
         // Area 0 is `zz`; the others are numbered in the order of their attributes.
+        let mut ordered: Vec<(u32, &AreaAttrs)> = (0..).zip(&self.attrs).collect();
+        ordered.sort_unstable_by_key(|(_, attrs)| identity(attrs));
         let mut renumbered = vec![0; self.attrs.len()];
         let mut areas = vec![new_area(AreaAttrs::default())];
-        for (key, id) in &self.interned {
-            if *key != Key::default() {
-                renumbered[*id as usize] = u32::try_from(areas.len()).unwrap_or(u32::MAX);
-                areas.push(new_area(self.attrs[*id as usize].clone()));
+        for (id, attrs) in ordered {
+            if identity(attrs) != identity(&AreaAttrs::default()) {
+                renumbered[id as usize] = u32::try_from(areas.len()).unwrap_or(u32::MAX);
+                areas.push(new_area(attrs.clone()));
             }
         }
         let v4 = overlay(self.v4, &renumbered)?;

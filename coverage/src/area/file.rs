@@ -6,7 +6,7 @@
 //! ```
 //! Sizes and index are derived on reading, so that a file cannot contradict itself.
 
-use super::build::{AREAS_MAX, RANGES_MAX, assemble};
+use super::build::{AREAS_MAX, RANGES_MAX, assemble, identity};
 use super::ranges::{RangeKey, Ranges};
 use super::{Area, AreaAttrs, AreaTable};
 use sha2::{Digest as _, Sha256};
@@ -66,6 +66,17 @@ impl AreaTable {
                 MAGIC.len(),
                 "the first area is not `zz`, or there are too many",
             ));
+        }
+        // Ascending identities also mean that no two areas are the same.
+        if !attrs.is_sorted_by(|a, b| identity(a) < identity(b)) {
+            return Err(malformed(MAGIC.len(), "areas are not in order"));
+        }
+        let finite = |degrees: Option<f32>| degrees.is_none_or(f32::is_finite);
+        if !attrs
+            .iter()
+            .all(|area| finite(area.latitude) && finite(area.longitude))
+        {
+            return Err(malformed(MAGIC.len(), "a coordinate is no number"));
         }
         let mut reader = Reader {
             bytes: content,
@@ -144,6 +155,10 @@ impl Reader<'_> {
             }
             value |= part << shift;
             if byte & 0x80 == 0 {
+                // One number has one form, so that equal tables are equal bytes.
+                if byte == 0 && shift > 0 {
+                    return Err(self.malformed("a number is longer than it need be"));
+                }
                 return Ok(value);
             }
         }

@@ -203,4 +203,6 @@ fn key(addr: IpAddr) -> Key {
 }
 
 #[cfg(test)]
+mod speed;
+#[cfg(test)]
 mod tests;

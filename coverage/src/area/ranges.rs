@@ -4,14 +4,14 @@
 pub(super) trait RangeKey: Copy + Ord + std::fmt::Debug {
     /// Bits in a key.
     const BITS: u8;
-    /// Bits that the root index looks at.
-    const ROOT_BITS: u8;
     /// The greatest key.
     const MAX: Self;
     /// Zero.
     const ZERO: Self;
-    /// The root slot of a key, below `2^ROOT_BITS`; monotone in the key.
-    fn slot(self) -> usize;
+    /// Slots of a root index that looks at `root_bits` bits.
+    fn slots(root_bits: u8) -> usize;
+    /// The root slot of a key, below [`RangeKey::slots`]; monotone in the key.
+    fn slot(self, root_bits: u8) -> usize;
     /// Leading bits shared with another key.
     fn common(self, other: Self) -> u8;
     /// The next key, `None` past the end.
@@ -26,11 +26,13 @@ pub(super) trait RangeKey: Copy + Ord + std::fmt::Debug {
 
 impl RangeKey for u32 {
     const BITS: u8 = 32;
-    const ROOT_BITS: u8 = 18;
     const MAX: Self = Self::MAX;
     const ZERO: Self = 0;
-    fn slot(self) -> usize {
-        (self >> (32 - Self::ROOT_BITS)) as usize
+    fn slots(root_bits: u8) -> usize {
+        1 << root_bits
+    }
+    fn slot(self, root_bits: u8) -> usize {
+        (self >> (32 - root_bits)) as usize
     }
     #[expect(clippy::cast_possible_truncation, reason = "at most 32")]
     fn common(self, other: Self) -> u8 {
@@ -52,21 +54,20 @@ impl RangeKey for u32 {
 
 impl RangeKey for u64 {
     const BITS: u8 = 64;
-    const ROOT_BITS: u8 = 18;
     const MAX: Self = Self::MAX;
     const ZERO: Self = 0;
-    /// Global unicast is 2000::/3, so its next bits tell most: slots 1..2^17 hold it, slot 0 all that lies before, the last
-    /// slot all that lies after.
-    fn slot(self) -> usize {
-        const SHIFT: u32 = 64 - 3 - 17;
-        let first = 1_u64 << 61; // 2000::/3
-        let inside = self.saturating_sub(first) >> SHIFT;
-        let last = 1_usize << 17;
-        if self < first {
-            0
-        } else {
-            usize::try_from(inside).map_or(last, |slot| (slot + 1).min(last + 1))
-        }
+    /// Global unicast is 2000::/3, so the bits after these three tell most. Slot 0 holds all that lies before it, the
+    /// last slot all that lies after.
+    fn slots(root_bits: u8) -> usize {
+        (1 << root_bits) + 2
+    }
+    fn slot(self, root_bits: u8) -> usize {
+        const GLOBAL: u64 = 1 << 61; // 2000::/3
+        let Some(inside) = self.checked_sub(GLOBAL) else {
+            return 0;
+        };
+        let last = Self::slots(root_bits) - 1;
+        usize::try_from(inside >> (61 - root_bits)).map_or(last, |slot| (slot + 1).min(last))
     }
     #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
     fn common(self, other: Self) -> u8 {
@@ -91,8 +92,18 @@ impl RangeKey for u64 {
 pub(super) struct Ranges<K> {
     starts: Vec<K>,
     areas: Vec<u32>,
-    /// [slot] -> index of the range that holds the slot's first key; one more at the end.
+    /// [slot] -> index of a range that starts before the slot's first key or on it, with none but the next between; one
+    /// more at the end.
     root: Vec<u32>,
+    root_bits: u8,
+}
+
+/// Bits that the root index looks at: about one slot for every two ranges, so that a search reads one or two cache lines
+/// of starts, but no more than 4 MB of slots.
+fn root_bits(ranges: usize) -> u8 {
+    const LEAST: u32 = 12;
+    const MOST: u32 = 20;
+    ranges.max(1).ilog2().clamp(LEAST, MOST) as u8
 }
 
 impl<K: RangeKey> Ranges<K> {
@@ -100,13 +111,13 @@ impl<K: RangeKey> Ranges<K> {
     pub(super) fn new(starts: Vec<K>, areas: Vec<u32>) -> Self {
         debug_assert!(starts.first() == Some(&K::ZERO) && starts.len() == areas.len());
         debug_assert!(starts.is_sorted_by(|a, b| a < b));
-        let slots = 1_usize << K::ROOT_BITS;
-        let mut root = vec![0; slots + 1];
+        let root_bits = root_bits(starts.len());
+        let mut root = vec![0; K::slots(root_bits) + 1];
         // Every slot points at the last range that starts at or before the slot's first key: walk ranges and fill.
         let mut slot_done = 0;
         for (index, start) in starts.iter().enumerate() {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
-            let slot = start.slot();
+            let slot = start.slot(root_bits);
             // Slots after the previous range's slot, up to this range's, begin inside the range before this one; where
             // this range starts a slot exactly, the binary search finds it all the same.
             root[slot_done + 1..=slot].fill(index.saturating_sub(1));
@@ -118,12 +129,13 @@ impl<K: RangeKey> Ranges<K> {
             starts,
             areas,
             root,
+            root_bits,
         }
     }
 
     /// The range that holds a key: its index and area.
     pub(super) fn find(&self, key: K) -> (u32, u32) {
-        let slot = key.slot();
+        let slot = key.slot(self.root_bits);
         let low = self.root[slot] as usize;
         let high = self.root[slot + 1] as usize;
         // Range `low` starts at or before the slot, range `high` is the last that starts before the next slot or on it.

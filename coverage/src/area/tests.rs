@@ -178,6 +178,87 @@ proptest! {
     }
 }
 
+/// A file with these attributes as its areas, then these bytes as its ranges, with a right digest.
+fn file(attrs: &[AreaAttrs], ranges: &[u8]) -> Vec<u8> {
+    let areas = postcard::to_stdvec(attrs).unwrap();
+    let mut bytes = [b"WSAREA\0\x01".as_slice(), &areas, ranges].concat();
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(&bytes);
+    bytes.extend(digest);
+    bytes
+}
+
+#[test]
+fn content_that_no_builder_writes_is_refused_with_its_reason() {
+    let areas = [
+        AreaAttrs::default(),
+        attrs("de", "", ""),
+        attrs("us", "", ""),
+    ];
+    let why = |attrs: &[AreaAttrs], ranges: &[u8]| match AreaTable::decode(&file(attrs, ranges)) {
+        Ok(_) => "accepted",
+        Err(AreaFileError::Malformed { what, .. }) => what,
+        Err(other) => panic!("{other}"),
+    };
+    assert_eq!(why(&areas, &[1, 0, 1, 1, 0, 2]), "accepted");
+    for (ranges, expected) in [
+        (&[][..], "ends within a number"),
+        (&[1, 0, 1], "ends within a number"),
+        (&[0, 1, 0, 1], "the number of ranges is out of bounds"),
+        (
+            &[0xff, 0xff, 0x7f, 0, 1],
+            "the number of ranges is out of bounds",
+        ),
+        (&[1, 5, 1, 1, 0, 2], "ranges do not ascend from zero"),
+        (&[2, 0, 1, 0, 2, 1, 0, 2], "ranges do not ascend from zero"),
+        (
+            &[1, 0, 3, 1, 0, 2],
+            "a range names an area that does not exist",
+        ),
+        (
+            &[2, 0, 1, 9, 1, 1, 0, 2],
+            "neighbouring ranges of one area are not merged",
+        ),
+        (
+            &[1, 0x80, 0, 1, 1, 0, 2],
+            "a number is longer than it need be",
+        ),
+        (
+            &[2, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x10, 2, 1, 0, 2],
+            "a range starts past the end",
+        ),
+        (&[1, 0, 1, 1, 0, 2, 0], "bytes after the last range"),
+    ] {
+        assert_eq!(why(&areas, ranges), expected, "{ranges:?}");
+    }
+    let good = [1, 0, 0, 1, 0, 0];
+    let twice = [areas[0].clone(), areas[1].clone(), areas[1].clone()];
+    assert_eq!(why(&twice, &good), "areas are not in order");
+    let nowhere = AreaAttrs {
+        latitude: Some(f32::NAN),
+        ..attrs("de", "", "")
+    };
+    assert_eq!(
+        why(&[areas[0].clone(), nowhere], &good),
+        "a coordinate is no number"
+    );
+    let no_default = "the first area is not `zz`, or there are too many";
+    assert_eq!(why(&areas[1..], &good), no_default);
+    assert_eq!(why(&[], &good), no_default);
+}
+
+#[test]
+fn every_truncation_and_every_flipped_bit_is_refused() {
+    let bytes = table(&[(0x0a00_0000, 0x0aff_ffff, 1), (0x0a03_0300, 0x0a03_03ff, 2)]).encode();
+    for length in 0..bytes.len() {
+        assert!(AreaTable::decode(&bytes[..length]).is_err(), "{length}");
+    }
+    for at in 0..bytes.len() * 8 {
+        let mut damaged = bytes.clone();
+        damaged[at / 8] ^= 1 << (at % 8);
+        assert!(AreaTable::decode(&damaged).is_err(), "bit {at}");
+    }
+}
+
 #[test]
 fn runs_are_found_across_all_summary_levels() {
     // 64^2 * 3 one-address ranges alternate between two areas of one class, so the run spans every level.
