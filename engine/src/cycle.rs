@@ -161,6 +161,12 @@ impl Engine {
         self.edges_confirmed = version;
     }
 
+    /// What exists.
+    #[must_use]
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
     /// Drains as they stand.
     #[must_use]
     pub const fn drains(&self) -> &Drains {
@@ -239,11 +245,11 @@ impl Engine {
         self.holds_as_of = now;
     }
 
-    /// The instance that the next tick would solve.
+    /// The instance that the next tick would solve; `fresh` as if no map were in force, so that nothing costs a move.
     #[must_use]
-    pub fn instance(&self, now: Timestamp) -> Instance {
+    pub fn instance(&self, fresh: bool, now: Timestamp) -> Instance {
         let health = self.health();
-        let incumbent = self.incumbent();
+        let incumbent = self.incumbent().filter(|_| !fresh);
         let facts = self.facts(&health, incumbent.as_ref());
         facts.instance(&self.drains.limits(now, &self.inventory), now)
     }

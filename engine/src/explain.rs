@@ -252,7 +252,6 @@ impl Story<'_> {
             "others are nearer at the same price".to_owned()
         };
         Candidate {
-            quality_ms: view.quality_ms,
             capacity_price_cny_per_mbps: capacity_price,
             money_cny_per_mbps: view.money_cny_per_mbps,
             reduced_cost_cny_per_mbps: above,

@@ -24,6 +24,9 @@ pub struct ModelOptions {
     pub value_cny_per_gbps_ms_slot: f64,
     /// Most candidates per unit.
     pub candidates_max: usize,
+    /// What it costs to move a client, in equivalent ms on every candidate that does not serve it now: the cold cache and
+    /// the new connection, spread over the time it stays.
+    pub move_cost_ms: f64,
 }
 
 /// Everything that an instance is made from.
@@ -229,6 +232,7 @@ impl Facts<'_> {
             .map(|link| (link.0, self.quality_ms(area, *link)))
             .collect();
         cand.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+        let all = cand.clone();
         self.keep_near_and_large(&mut cand, reach);
         let incumbent = self
             .incumbent
@@ -238,14 +242,28 @@ impl Facts<'_> {
             })
             .cloned()
             .unwrap_or_default();
+        let floor_ms = self.inventory.services[service.index()].floor_ms;
+        if !incumbent.is_empty() {
+            // Whoever serves now stays a candidate as long as it may serve.
+            let serves = |link: u32| incumbent.iter().any(|(known, _)| *known == link);
+            cand.retain(|(link, _)| !serves(*link));
+            cand.iter_mut().for_each(|(_, ms)| *ms = self.moved_ms(*ms, floor_ms));
+            cand.extend(all.iter().filter(|(link, _)| serves(*link)));
+        }
         Unit {
             area: self.table.area(area).name.clone(),
             service: self.inventory.services[service.index()].served.name.clone(),
             mbps: self.demand_mbps(area, service),
-            floor_ms: Some(self.inventory.services[service.index()].floor_ms),
+            floor_ms: Some(floor_ms),
             incumbent,
             cand,
         }
+    }
+
+    /// Quality of a candidate that would have to be moved to. The cost of a move is no reason to miss the floor.
+    fn moved_ms(&self, quality_ms: f64, floor_ms: f64) -> f64 {
+        let moved_ms = quality_ms + self.options.move_cost_ms;
+        if quality_ms <= floor_ms { moved_ms.min(floor_ms) } else { moved_ms }
     }
 
     /// Cuts candidates, sorted by quality, to the nearest plus a few of the largest among the rest.

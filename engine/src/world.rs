@@ -147,26 +147,23 @@ impl<'a> World<'a> {
         self.facts.inventory.groups[group.index()].site
     }
 
-    /// The sum of readings, as old as the oldest of them; `None` when there is none at all.
-    fn total(&self, readings: impl Iterator<Item = Option<Estimate>>) -> Option<Reading> {
-        readings
-            .flatten()
-            .fold(None, |total: Option<Reading>, reading| {
-                let age = self.now.since(reading.at);
-                let so_far = total.unwrap_or(Reading { mbps: 0.0, age });
-                Some(Reading {
-                    mbps: so_far.mbps + reading.value,
-                    age: so_far.age.max(age),
-                })
-            })
+    /// The sum of readings, as old as the oldest of them; `None` when one is missing or there is none: no data is not good
+    /// news.
+    fn total(&self, mut readings: impl Iterator<Item = Option<Estimate>>) -> Option<Reading> {
+        let reading = |estimate: Estimate| Reading { mbps: estimate.value, age: self.now.since(estimate.at) };
+        let first = reading(readings.next()??);
+        readings.try_fold(first, |total, next| {
+            let next = reading(next?);
+            Some(Reading { mbps: total.mbps + next.mbps, age: total.age.max(next.age) })
+        })
     }
 
+    /// Traffic of all services that the groups serve.
     fn observed_groups(&self, counts: impl Fn(GroupId) -> bool) -> Option<Reading> {
-        let groups = (0..self.facts.inventory.groups.len())
-            .map(GroupId::from_index)
-            .filter(|group| counts(*group));
-        let services = || (0..self.facts.inventory.services.len()).map(ServiceId::from_index);
-        let cells = groups.flat_map(|group| services().map(move |service| (group, service)));
+        let groups = self.facts.inventory.groups.iter().enumerate();
+        let cells = groups.filter(|(index, _)| counts(GroupId::from_index(*index))).flat_map(|(index, group)| {
+            group.services.iter().map(move |service| (GroupId::from_index(index), *service))
+        });
         self.total(cells.map(|(group, service)| self.facts.estimates.group(group, service)))
     }
 

@@ -1,0 +1,98 @@
+//! Reads that explain: why an answer, what exists, what would be solved, who did what.
+
+use super::fault::Fault;
+use super::view;
+use crate::control::ControlHandle;
+use crate::store::AuditEntry;
+use axum::Json;
+use axum::extract::{Query, State};
+use engine::explain::Explanation;
+use engine::plan::Instance;
+use serde::Deserialize;
+use std::net::IpAddr;
+use utoipa::IntoParams;
+
+/// Longest domain name, RFC 1035 section 2.3.4, with its final dot in text.
+const NAME_BYTES_MAX: usize = 255;
+/// Entries of the audit log when the caller names no number.
+const AUDIT_ENTRIES: u32 = 100;
+/// Most entries of the audit log in one answer.
+const AUDIT_ENTRIES_MAX: u32 = 10_000;
+
+/// Whose answer is to be explained.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Question {
+    /// Domain name, or host of a redirect.
+    #[param(example = "live.example.net")]
+    name: String,
+    /// Address of the client, or network address of its prefix.
+    #[param(value_type = String, example = "198.51.100.7")]
+    client: String,
+}
+
+/// Which instance.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// As if no map were in force, so that nothing costs a move.
+    #[serde(default)]
+    fresh: bool,
+}
+
+/// How much of the audit log.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Tail {
+    /// How many of the newest entries, at most 10000.
+    limit: Option<u32>,
+}
+
+/// Why a client gets its answer: area, candidates, prices, drains, map version.
+#[utoipa::path(get, path = "/v1/explain", tag = "insight",
+    responses((status = 200, body = view::Explanation), (status = 400, body = view::Fault),
+        (status = 401, body = view::Fault), (status = 404, body = view::Fault, description = "nobody answers for it")))]
+pub(super) async fn explain(
+    State(control): State<ControlHandle>,
+    Query(question): Query<Question>,
+) -> Result<Json<Explanation>, Fault> {
+    let client: IpAddr = question.client.parse().map_err(|_| {
+        Fault::invalid("client: this is no IP address", "send an IPv4 or IPv6 address without a prefix length")
+    })?;
+    if question.name.is_empty() || question.name.len() > NAME_BYTES_MAX {
+        return Err(Fault::invalid("name: no domain name has that length", "send 1 to 255 bytes"));
+    }
+    Ok(Json(control.explain(&question.name, client).await?))
+}
+
+/// What exists: sites, links, meters, groups with their nodes, services.
+#[utoipa::path(get, path = "/v1/inventory", tag = "insight",
+    responses((status = 200, body = view::Inventory), (status = 401, body = view::Fault)))]
+pub(super) async fn inventory(State(control): State<ControlHandle>) -> Json<view::Inventory> {
+    Json(view::Inventory::of(control.inventory()))
+}
+
+/// What the next tick would solve: an instance file for `watershed solve`.
+#[utoipa::path(get, path = "/v1/instance", tag = "insight", params(Which),
+    responses((status = 200, body = Object, description = "instance file, version 1"),
+        (status = 400, body = view::Fault), (status = 401, body = view::Fault)))]
+pub(super) async fn instance(
+    State(control): State<ControlHandle>,
+    Query(which): Query<Which>,
+) -> Result<Json<Instance>, Fault> {
+    Ok(Json(control.instance(which.fresh).await?))
+}
+
+/// The newest entries of the audit log, newest first.
+#[utoipa::path(get, path = "/v1/audit", tag = "insight",
+    responses((status = 200, body = [AuditEntry]), (status = 400, body = view::Fault), (status = 401, body = view::Fault)))]
+pub(super) async fn audit(
+    State(control): State<ControlHandle>,
+    Query(tail): Query<Tail>,
+) -> Result<Json<Vec<AuditEntry>>, Fault> {
+    let limit = tail.limit.unwrap_or(AUDIT_ENTRIES).min(AUDIT_ENTRIES_MAX);
+    Ok(Json(control.audit(limit).await?))
+}

@@ -1,0 +1,203 @@
+//! The coverage map over HTTP: what is in force, the sealed record for edges, and the operator's brake.
+
+use super::auth::Caller;
+use super::body::{JsonBody, patience};
+use super::fault::Fault;
+use super::view;
+use crate::config::Role;
+use crate::control::ControlHandle;
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use coverage::{Digest, MapVersion};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+use utoipa::{IntoParams, ToSchema};
+
+/// Longest time that an edge's question may stay open.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// Longest name of an edge, in bytes.
+const EDGE_BYTES_MAX: usize = 128;
+/// Longest reason of a pin, in bytes.
+const REASON_BYTES_MAX: usize = 1024;
+/// What binary answers are.
+const OCTETS: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/octet-stream")];
+
+/// An edge's question for a newer map.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct After {
+    /// Version that the edge serves, `EPOCH.VERSION`; 0.0 at first.
+    #[param(example = "3.1207")]
+    after: Option<String>,
+    /// How long to wait for a newer one, at most 60s.
+    #[param(example = "20s")]
+    wait: Option<String>,
+    /// Name of the edge: its versions confirm that a drain has reached every edge.
+    edge: Option<String>,
+}
+
+/// Why the map is to stay.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    /// For people and the audit log.
+    #[schema(example = "investigating an incident")]
+    pub reason: String,
+}
+
+/// Which map to go back to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    /// `EPOCH.VERSION` of a kept map; the one before the map in force when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "3.1207")]
+    pub to: Option<String>,
+}
+
+/// The map in force and what the newest tick thought of it.
+#[utoipa::path(get, path = "/v1/map", tag = "map",
+    responses((status = 200, body = view::Map), (status = 401, body = view::Fault)))]
+pub(super) async fn show(State(control): State<ControlHandle>) -> Json<serde_json::Value> {
+    let snapshot = control.snapshot();
+    let cycle = control.cycle().borrow().clone();
+    let text = |show: fn(&coverage::Snapshot) -> String| snapshot.as_deref().map(show);
+    Json(serde_json::json!({
+        "version": text(|snapshot| snapshot.version.to_string()),
+        "digest": text(|snapshot| snapshot.digest.to_string()),
+        "created_at": snapshot.as_ref().map(|snapshot| snapshot.created_at),
+        "area_table": Digest(control.table().digest()).to_string(),
+        "cycle": *cycle,
+    }))
+}
+
+/// The sealed record of the newest map, when it is newer than `after`.
+#[utoipa::path(get, path = "/v1/map/record", tag = "map",
+    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 204, description = "nothing newer"), (status = 400, body = view::Fault),
+        (status = 401, body = view::Fault)))]
+pub(super) async fn record(
+    State(control): State<ControlHandle>,
+    Query(asked): Query<After>,
+) -> Result<Response, Fault> {
+    let after: MapVersion = asked.after.as_deref().map(version).transpose()?.unwrap_or_default();
+    let wait = patience("wait", asked.wait.as_deref(), WAIT_MAX)?;
+    if let Some(edge) = asked.edge.filter(|edge| !edge.is_empty()) {
+        let fits = edge.len() <= EDGE_BYTES_MAX && !edge.contains(char::is_control);
+        if !fits {
+            return Err(Fault::invalid("edge: too long, or with control characters", "send at most 128 bytes"));
+        }
+        control.edge_seen(&edge, after);
+    }
+    // When time runs out, or the control plane ends, there is nothing newer.
+    let found = tokio::time::timeout(wait, newer_than(&control, after)).await.ok().flatten();
+    Ok(found.map_or_else(
+        || StatusCode::NO_CONTENT.into_response(),
+        |record| (OCTETS, record.as_slice().to_vec()).into_response(),
+    ))
+}
+
+/// Waits for a record newer than `after`; `None` when the control plane has ended.
+async fn newer_than(control: &ControlHandle, after: MapVersion) -> Option<Arc<Vec<u8>>> {
+    let mut records = control.record();
+    loop {
+        let record = records.borrow_and_update().clone();
+        if let Some(record) = record
+            && control.snapshot().is_some_and(|snapshot| snapshot.version > after)
+            && sealed_version(control, Arc::clone(&record)).await > Some(after)
+        {
+            return Some(record);
+        }
+        records.changed().await.ok()?;
+    }
+}
+
+/// The version inside a record. The snapshot alone does not tell: it is swapped in a moment before its record is shown.
+async fn sealed_version(control: &ControlHandle, record: Arc<Vec<u8>>) -> Option<MapVersion> {
+    let key = control.map_key();
+    let open = move || coverage::record::open(&record, &[key]).map(|opened| opened.header.version).ok();
+    // Hashing megabytes is work for a thread of its own.
+    tokio::task::spawn_blocking(open).await.ok().flatten()
+}
+
+/// The public key that map records are signed with, in hex.
+#[utoipa::path(get, path = "/v1/map/key", tag = "map",
+    responses((status = 200, body = view::MapKey), (status = 401, body = view::Fault)))]
+pub(super) async fn key(State(control): State<ControlHandle>) -> Json<view::MapKey> {
+    Json(view::MapKey { key: Digest(control.map_key().to_bytes()).to_string() })
+}
+
+/// The area table that maps are made for.
+#[utoipa::path(get, path = "/v1/areas/{digest}", tag = "map", params(("digest" = String, Path, description = "SHA-256, hex")),
+    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 401, body = view::Fault), (status = 404, body = view::Fault)))]
+pub(super) async fn areas(
+    State(control): State<ControlHandle>,
+    Path(digest): Path<String>,
+) -> Result<Response, Fault> {
+    let table = Arc::clone(control.table());
+    let own = Digest(table.digest()).to_string();
+    if digest != own {
+        let hint = "ask for the table that GET /v1/map names";
+        return Err(Fault::not_found("this control plane does not use that area table", hint));
+    }
+    // A large table takes a moment to encode; the runtime goes on meanwhile.
+    let bytes = tokio::task::spawn_blocking(move || table.encode()).await.map_err(|fault| {
+        Fault::busy(StatusCode::SERVICE_UNAVAILABLE, format!("the area table was not encoded: {fault}"))
+    })?;
+    Ok((OCTETS, bytes).into_response())
+}
+
+/// Holds the map: nothing is published until it is unpinned.
+#[utoipa::path(post, path = "/v1/map/pin", tag = "map", request_body = Pin,
+    responses((status = 200, body = view::Done), (status = 400, body = view::Fault), (status = 401, body = view::Fault),
+        (status = 403, body = view::Fault, description = "needs the role operator")))]
+pub(super) async fn pin(
+    State(control): State<ControlHandle>,
+    caller: Caller,
+    JsonBody(pin): JsonBody<Pin>,
+) -> Result<Json<view::Done>, Fault> {
+    caller.must_be(Role::Operator, "pinning the map")?;
+    if !(1..=REASON_BYTES_MAX).contains(&pin.reason.trim().len()) {
+        return Err(Fault::invalid("reason must have 1 to 1024 bytes", "say why, for whoever comes next"));
+    }
+    control.pin(&caller.name, &pin.reason).await?;
+    Ok(Json(view::Done { done: format!("the map is pinned: {}", pin.reason) }))
+}
+
+/// Lets the map move again.
+#[utoipa::path(post, path = "/v1/map/unpin", tag = "map",
+    responses((status = 200, body = view::Done), (status = 401, body = view::Fault),
+        (status = 403, body = view::Fault, description = "needs the role operator")))]
+pub(super) async fn unpin(State(control): State<ControlHandle>, caller: Caller) -> Result<Json<view::Done>, Fault> {
+    caller.must_be(Role::Operator, "unpinning the map")?;
+    control.unpin(&caller.name).await?;
+    Ok(Json(view::Done { done: "the map may move again".to_owned() }))
+}
+
+/// Publishes an earlier map again, under a new version, and pins it.
+#[utoipa::path(post, path = "/v1/map/rollback", tag = "map", request_body = Rollback,
+    responses((status = 200, body = view::Done), (status = 400, body = view::Fault), (status = 401, body = view::Fault),
+        (status = 403, body = view::Fault, description = "needs the role operator"),
+        (status = 404, body = view::Fault, description = "that map is not kept")))]
+pub(super) async fn rollback(
+    State(control): State<ControlHandle>,
+    caller: Caller,
+    JsonBody(rollback): JsonBody<Rollback>,
+) -> Result<Json<view::Done>, Fault> {
+    caller.must_be(Role::Operator, "a rollback")?;
+    let to = rollback.to.as_deref().map(version).transpose()?;
+    control.rollback(&caller.name, to).await?;
+    let in_force = control.snapshot().map(|snapshot| snapshot.version.to_string()).unwrap_or_default();
+    let from = to.map_or_else(|| "the map before".to_owned(), |to| format!("map {to}"));
+    Ok(Json(view::Done { done: format!("{from} is in force again, as {in_force}, and pinned") }))
+}
+
+/// Reads a map version.
+fn version(text: &str) -> Result<MapVersion, Fault> {
+    text.parse().map_err(|fault: coverage::BadVersion| Fault::invalid(fault.to_string(), "see GET /v1/map"))
+}

@@ -1,0 +1,314 @@
+//! What answers look like: declared once, for the OpenAPI document and for the command line that reads them.
+//!
+//! The engine writes most answers itself; tests hold these shapes to what it writes. Readers ignore keys they do not
+//! know, so an older command line understands a newer control plane. Times are milliseconds since 1970.
+
+mod inventory;
+
+pub use inventory::{Group, Inventory, Link, Meter, Node, Service, Site};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Why a request was not done.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Fault {
+    /// What is wrong.
+    pub error: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// A change that was made.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Done {
+    /// In words.
+    pub done: String,
+}
+
+/// What became of a batch of telemetry.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Taken {
+    /// Lines that were taken.
+    pub accepted: usize,
+    /// Lines that were not.
+    pub refused_total: u64,
+    /// The first of them, at most 100.
+    pub refused: Vec<RefusedLine>,
+}
+
+/// One refused line.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RefusedLine {
+    /// Number in the batch, from 1.
+    pub line: usize,
+    /// Why.
+    pub reason: String,
+}
+
+impl RefusedLine {
+    /// As the decoder tells it.
+    pub(super) fn of(refused: &collectors::Refused) -> Self {
+        Self { line: refused.line, reason: refused.reason.to_string() }
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct Event {
+    /// When.
+    pub at: u64,
+    /// Such as `map.published` or `drain.shifting`.
+    pub kind: String,
+    /// In words.
+    pub detail: String,
+}
+
+/// A drain.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct Drain {
+    /// Identifier, such as `d17`.
+    pub id: String,
+    /// Such as `group:gz1-a`.
+    pub target: String,
+    /// Name of the token that asked.
+    pub requester: String,
+    /// Why.
+    pub reason: String,
+    /// `requested`, `refused`, `queued`, `shifting`, `drained`, `refilling` or `serving`.
+    pub state: String,
+    /// `expired` or `cancelled`; null while it lasts.
+    pub ended_by: Option<String>,
+    /// When it was asked for.
+    pub requested_at: u64,
+    /// Length of the lease when last granted, ms.
+    pub lease_ms: u64,
+    /// When the lease ends unless renewed.
+    pub expires_at: u64,
+    /// Time over which the share falls, ms.
+    pub ramp_ms: u64,
+    /// Share that the target may have, 0 to 1.
+    pub planned_share: f64,
+    /// Latest traffic measured, Mbps; null while there is no fresh measurement.
+    pub observed_mbps: Option<f64>,
+    /// Time until caches have forgotten the target, ms; null while that cannot be told.
+    pub ttl_tail_left_ms: Option<u64>,
+    /// Numbers behind the admission.
+    #[schema(value_type = Object)]
+    pub proof: Option<serde_json::Value>,
+    /// Why it was refused, or what it waits for.
+    pub refusal: Option<Refusal>,
+    /// Whether the proof was skipped.
+    pub force: bool,
+    /// `at-risk` or `traffic-back`.
+    pub warnings: Vec<String>,
+    /// What happened, oldest first.
+    pub history: Vec<DrainEvent>,
+}
+
+/// Why a drain was refused, or waits.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct Refusal {
+    /// In words, with what to do.
+    pub text: String,
+    /// What is full.
+    pub bottleneck: Option<Bottleneck>,
+}
+
+/// What stands in the way of demand that would find no place.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct Bottleneck {
+    /// Regions whose demand is short, worst first.
+    pub regions: Vec<String>,
+    /// Links and sites that are full.
+    pub saturated: Vec<String>,
+    /// Traffic that is missing, Mbps.
+    pub missing_mbps: f64,
+}
+
+/// One line of a drain's history.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct DrainEvent {
+    /// When.
+    pub at: u64,
+    /// State from then on.
+    pub state: String,
+    /// Why.
+    pub why: String,
+}
+
+/// A drain that a guard refused.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct RefusedDrain {
+    /// What is wrong.
+    pub error: String,
+    /// What to do.
+    pub hint: String,
+    /// What is full, when capacity is the reason.
+    pub bottleneck: Option<Bottleneck>,
+    /// The drain with its proof, when there is one.
+    pub drain: Option<Drain>,
+}
+
+/// The map in force.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct Map {
+    /// `EPOCH.VERSION`; null before the first.
+    pub version: Option<String>,
+    /// SHA-256 of the record, hex.
+    pub digest: Option<String>,
+    /// When it was published.
+    pub created_at: Option<u64>,
+    /// SHA-256 of the area table, hex.
+    pub area_table: String,
+    /// What the newest tick thought.
+    pub cycle: Cycle,
+}
+
+/// The newest tick.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct Cycle {
+    /// When; 0 before the first.
+    pub at: u64,
+    /// `published`, or the word for why the map stayed.
+    pub outcome: String,
+    /// The same in a sentence.
+    pub detail: String,
+    /// Time from estimates to checked plan, ms.
+    pub solve_ms: f64,
+    /// Demand, Mbps.
+    pub demand_mbps: f64,
+    /// What the newest plan is worth.
+    pub plan: Option<Plan>,
+    /// How the map in force fares under the same input.
+    pub incumbent: Option<Levels>,
+    /// Regions whose health reports were not believed.
+    pub failed_open: Vec<String>,
+}
+
+/// The certificate of a plan, without its prices.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct Plan {
+    /// When it was solved.
+    pub at: u64,
+    /// CNY per slot.
+    pub objective: f64,
+    /// No plan as good on the levels before costs less, CNY per slot.
+    pub lower_bound: f64,
+    /// Relative distance of the two.
+    pub gap: f64,
+    /// All levels.
+    pub levels: Levels,
+    /// Least movement that was possible, Mbps.
+    pub moved_min_possible_mbps: Option<f64>,
+    /// Units with more than one link.
+    pub split_units: usize,
+    /// SHA-256 of the instance, hex.
+    pub input_digest: String,
+}
+
+/// The levels of a plan, most important first.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+pub struct Levels {
+    /// Demand without a place, Mbps.
+    pub unserved_mbps: f64,
+    /// Traffic above watermarks, Mbps.
+    pub overload_mbps: f64,
+    /// Traffic below the quality floor, Mbps.
+    pub below_floor_mbps: f64,
+    /// Latency, CNY per slot.
+    pub latency_cny: f64,
+    /// Money, CNY per slot.
+    pub money_cny: f64,
+    /// Traffic that moves, Mbps.
+    pub moved_mbps: f64,
+}
+
+/// Key that signs maps.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MapKey {
+    /// Ed25519 public key, hex.
+    pub key: String,
+}
+
+/// Why a client gets its answer.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct Explanation {
+    /// Name that was asked.
+    pub name: String,
+    /// Its service.
+    pub service: String,
+    /// Address of the client.
+    pub client: String,
+    /// Its area.
+    pub area: String,
+    /// Why that area.
+    pub area_why: String,
+    /// Map that answers.
+    pub map_version: String,
+    /// Its digest.
+    pub map_digest: String,
+    /// When it was published.
+    pub map_created_at_ms: u64,
+    /// Who answers.
+    pub answer: Answer,
+    /// ECS scope of the answer.
+    pub scope: u8,
+    /// Everyone who could answer, best first.
+    pub candidates: Vec<Candidate>,
+    /// Drains in force.
+    pub drains: Vec<NearDrain>,
+}
+
+/// An endpoint in words.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct Answer {
+    /// Group.
+    pub group: String,
+    /// Its site.
+    pub site: String,
+    /// Link.
+    pub link: String,
+    /// Addresses.
+    pub addresses: Vec<String>,
+}
+
+/// One candidate and how it fared.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct Candidate {
+    /// Link.
+    pub link: String,
+    /// Site.
+    pub site: String,
+    /// Region.
+    pub region: String,
+    /// Quality from the area, equivalent ms.
+    pub quality_ms: f64,
+    /// Measured, with its age, or assumed.
+    pub quality_source: String,
+    /// Price of capacity there, CNY per Mbps and slot.
+    pub capacity_price_cny_per_mbps: f64,
+    /// What its contract charges, CNY per Mbps and slot.
+    pub money_cny_per_mbps: f64,
+    /// All together, less the best candidate's.
+    pub reduced_cost_cny_per_mbps: f64,
+    /// Share that the map gives it.
+    pub share: f64,
+    /// Chosen, or why it lost.
+    pub verdict: String,
+}
+
+/// A drain in force, as an explanation tells it.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct NearDrain {
+    /// Identifier.
+    pub id: String,
+    /// Target.
+    pub target: String,
+    /// State.
+    pub state: String,
+    /// Why.
+    pub reason: String,
+    /// Whether it touches this answer.
+    pub touches_this_answer: bool,
+}

@@ -1,0 +1,311 @@
+//! The command line: commands, options, and help that teaches by examples.
+
+use crate::commands::demo::DemoArgs;
+use crate::commands::simulate::SimulateArgs;
+use clap::{Args, Parser, Subcommand};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+mod sources;
+
+pub use sources::{Origin, Sources};
+
+/// GSLB scheduling for CDNs: coverage maps made by an optimizer, served by DNS, HTTP 302 and HTTPDNS.
+#[derive(Debug, Parser)]
+#[command(name = "watershed", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct CommandLine {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Shown below the help of the whole.
+const EXAMPLES: &str = "\
+Examples:
+  watershed demo                                   see a drain happen on real geography, in one command
+  watershed check -c watershed.toml                every fault of a configuration, with file and line
+  watershed run -c watershed.toml                  control plane, DNS and HTTP in one process
+  watershed status -c watershed.toml               what that process is doing
+  watershed drain group:gz1-a --lease 30m --reason upgrade --wait -c watershed.toml
+  watershed undrain group:gz1-a -c watershed.toml
+  watershed explain --name live.example.net --client 198.51.100.7 -c watershed.toml
+  watershed solve instance.json --report report.json
+
+Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 refused by a guard.";
+
+/// Options that every command takes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Global {
+    /// Configuration file. For commands that talk to a daemon it tells where that listens and where its token is.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Sets a key of the configuration to a TOML value, over the file; repeatable.
+    #[arg(long, global = true, value_name = "path.key=VALUE")]
+    pub set: Vec<String>,
+    /// Prints JSON for programs instead of tables for people.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Address of the control API, such as http://127.0.0.1:8053.
+    #[arg(long, global = true, value_name = "URL")]
+    pub api: Option<String>,
+    /// File with the token for the control API.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs everything in one process: control plane, DNS and HTTP.
+    Run,
+    /// Runs the control plane alone; edges subscribe to it.
+    Control,
+    /// Runs DNS and HTTP alone, following a control plane.
+    Edge,
+    /// Shows the main job on real geography: a small CDN, its clients, and a drain from request to measured empty.
+    Demo(DemoArgs),
+    /// Drives a running daemon with a population of resolvers and clients.
+    Simulate(SimulateArgs),
+    /// Reads a whole configuration and prints every fault.
+    Check,
+    /// Solves an instance file and reports how good the plan provably is.
+    Solve(SolveArgs),
+    /// Tells why a client gets its answer, and why not another one.
+    Explain(ExplainArgs),
+    /// Steers traffic off a node, group, site or link before work on it. It is a lease: it ends by itself.
+    Drain(DrainArgs),
+    /// Gives a drained target back, by target or by the drain's identifier.
+    Undrain(UndrainArgs),
+    /// Lists drains.
+    Drains,
+    /// Tells how the control plane is doing.
+    Status,
+    /// Shows, compares, holds or takes back the coverage map.
+    #[command(subcommand)]
+    Map(MapCommand),
+    /// Builds area tables from geographic data.
+    #[command(subcommand)]
+    Geo(GeoCommand),
+    /// Makes tokens for the control API.
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+/// What to solve, and what to write.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  watershed solve instance.json
+  watershed solve instance.json --report r.json --assign a.csv --threads 2
+  watershed solve next.json --warm a.csv --time-limit 1s
+
+--warm takes the rows of an earlier --assign, for an instance with the same units and links at the same indices.
+It only saves time: whatever it says, the plan is as good. Rows for units or links that are gone are passed over.")]
+pub struct SolveArgs {
+    /// Instance file (JSON); a running control plane gives its own at GET /v1/instance.
+    pub instance: PathBuf,
+    /// Writes the report (JSON) here.
+    #[arg(long, value_name = "R.json")]
+    pub report: Option<PathBuf>,
+    /// Writes the plan here, as rows `unit,link,share`.
+    #[arg(long, value_name = "A.csv")]
+    pub assign: Option<PathBuf>,
+    /// Threads; the plan does not depend on it. All cores when absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Earlier plan to start from: rows `unit,link,share`, or JSON `{"shares": [[[link, share], ...], ...]}`.
+    #[arg(long, value_name = "PREV")]
+    pub warm: Option<PathBuf>,
+    /// Stops with the best plan so far after this time.
+    #[arg(long, value_name = "1s", value_parser = humantime::parse_duration)]
+    pub time_limit: Option<Duration>,
+    /// Seed of everything drawn at random.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// Whose answer to explain.
+#[derive(Clone, Debug, Args)]
+pub struct ExplainArgs {
+    /// Domain name, or host of a redirect.
+    #[arg(long)]
+    pub name: String,
+    /// Address of the client.
+    #[arg(long)]
+    pub client: IpAddr,
+}
+
+/// What to drain, how long, and why.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  watershed drain node:gz1-a-1 --lease 20m --reason 'kernel upgrade' --wait && upgrade gz1-a-1
+  watershed drain site:gz1 --lease 4h --ramp 10m --reason 'power work'
+  watershed drain service:live@gz1-a --lease 30m --reason 'new build'
+
+Exit code 3: refused, because the rest could not carry the load; the bottleneck is printed.")]
+pub struct DrainArgs {
+    /// node:NAME, group:NAME, site:NAME, link:NAME or service:NAME@GROUP.
+    pub target: String,
+    /// How long; it ends by itself then, unless renewed. At most 72h.
+    #[arg(long, value_name = "30m")]
+    pub lease: String,
+    /// Why, for people and the audit log.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Waits until the target is measured to be empty, and shows progress.
+    #[arg(long)]
+    pub wait: bool,
+    /// Time over which traffic is moved; as configured when absent.
+    #[arg(long, value_name = "5m")]
+    pub ramp: Option<String>,
+    /// Skips budgets and proof; needs the role operator.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What to give back.
+#[derive(Clone, Debug, Args)]
+pub struct UndrainArgs {
+    /// A target, such as group:gz1-a, or a drain, such as d17.
+    #[arg(value_name = "TARGET_OR_ID")]
+    pub what: String,
+}
+
+/// What to do with the coverage map.
+#[derive(Clone, Debug, Subcommand)]
+pub enum MapCommand {
+    /// Shows the map in force and what the newest cycle thought of it.
+    Show,
+    /// Compares two maps: which areas of which services answer differently, and for how many addresses.
+    #[command(after_help = "\
+Examples:
+  watershed map diff 3.1207 3.1208 -c watershed.toml
+  watershed map diff old.wsm new.wsm -c watershed.toml")]
+    Diff {
+        /// Version of a kept map, or a map file.
+        #[arg(value_name = "A")]
+        old: String,
+        /// Version of a kept map, or a map file.
+        #[arg(value_name = "B")]
+        new: String,
+    },
+    /// Holds the map: nothing is published until it is unpinned.
+    Pin {
+        /// Why, for whoever comes next.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Lets the map move again.
+    Unpin,
+    /// Publishes an earlier map again, and pins it.
+    Rollback {
+        /// Version, such as 3.1207; the one before the map in force when absent.
+        #[arg(long, value_name = "VERSION")]
+        to: Option<String>,
+    },
+}
+
+/// What to do with geographic data.
+#[derive(Clone, Debug, Subcommand)]
+pub enum GeoCommand {
+    /// Lays sources over one another, in the order given, into one area table.
+    #[command(after_help = "\
+Example:
+  watershed geo build -o areas.wsa --keys country --keys cn=country,province,isp \\
+      --mmdb GeoLite2-City.mmdb --ip2region ip2region.db --cidr ct=chinanet.txt
+
+A later source overrides what it knows, attribute by attribute.")]
+    Build(GeoBuildArgs),
+}
+
+/// Sources and keys of an area table.
+#[derive(Clone, Debug, Args)]
+pub struct GeoBuildArgs {
+    /// Where to write the table.
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// What an area keeps: country,province,city,isp,asn; or CC=KEYS for one country; repeatable.
+    #[arg(long, value_name = "KEYS", required = true)]
+    pub keys: Vec<String>,
+    /// Where the data comes from.
+    #[command(flatten)]
+    pub sources: Sources,
+}
+
+/// What to do with tokens.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Makes a token and the lines of configuration that accept it.
+    New {
+        /// Who holds it, for the audit log.
+        #[arg(long, default_value = "ci")]
+        name: String,
+        /// What it may do.
+        #[arg(long, default_value = "rollout", value_parser = ["viewer", "rollout", "operator", "admin"])]
+        role: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    fn parse(words: &str) -> Result<CommandLine, clap::Error> {
+        CommandLine::try_parse_from(words.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        for words in ["watershed --json -c w.toml drains", "watershed drains -c w.toml --json"] {
+            let line = parse(words).unwrap();
+            assert!(line.global.json && matches!(line.command, Command::Drains));
+            assert_eq!(line.global.config, Some("w.toml".into()));
+        }
+        let line = parse("watershed run -c w.toml --set a.b=1 --set c=2").unwrap();
+        assert_eq!(line.global.set, ["a.b=1", "c=2"]);
+    }
+
+    #[test]
+    fn a_drain_has_a_lease_and_a_reason() {
+        let line = parse("watershed drain group:gz1-a --lease 30m --reason upgrade --wait --ramp 5m").unwrap();
+        let Command::Drain(drain) = line.command else { panic!("not a drain") };
+        assert_eq!((drain.target.as_str(), drain.lease.as_str(), drain.wait, drain.force), ("group:gz1-a", "30m", true, false));
+        for words in ["watershed drain group:gz1-a --lease 30m", "watershed drain --lease 30m --reason x"] {
+            let fault = parse(words).unwrap_err();
+            assert_eq!((fault.kind(), fault.exit_code()), (ErrorKind::MissingRequiredArgument, 2));
+        }
+    }
+
+    #[test]
+    fn solve_reads_numbers_and_durations() {
+        let line = parse("watershed solve i.json --threads 2 --time-limit 1500ms --seed 7").unwrap();
+        let Command::Solve(solve) = line.command else { panic!("not a solve") };
+        assert_eq!((solve.threads, solve.seed), (Some(2), 7));
+        assert_eq!(solve.time_limit, Some(Duration::from_millis(1500)));
+        for bad in ["--threads 0", "--threads x", "--time-limit soon"] {
+            assert_eq!(parse(&format!("watershed solve i.json {bad}")).unwrap_err().exit_code(), 2, "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_command_has_help() {
+        let mut command = CommandLine::command();
+        for sub in command.get_subcommands_mut() {
+            assert!(sub.get_about().is_some(), "{}", sub.get_name());
+        }
+        assert_eq!(parse("watershed drain --help").unwrap_err().exit_code(), 0);
+        assert_eq!(parse("watershed").unwrap_err().exit_code(), 2);
+    }
+}

@@ -1,0 +1,84 @@
+//! What the slot costs: the map in force against what simpler policies would have done on the same input.
+
+use crate::client::ApiClient;
+use anyhow::Context;
+use crate::commands::output;
+use comfy_table::{CellAlignment, Table};
+use engine::plan::{Instance, Levels, Plan, SolveOptions};
+use engine::{baseline, check, plan};
+
+/// One policy's figures.
+pub(super) struct Row {
+    pub(super) policy: &'static str,
+    pub(super) levels: Levels,
+}
+
+/// Figures of all policies, the map in force first, and the proved lower bound of level 4.
+pub(super) struct Costs {
+    pub(super) rows: Vec<Row>,
+    pub(super) lower_bound: f64,
+}
+
+/// Asks the control plane for its input and the map in force, and lets every policy answer it. Nobody is charged for
+/// moves, so that the map in force has no advantage over those who would start from nothing.
+pub(super) async fn compare(api: &ApiClient) -> anyhow::Result<Costs> {
+    let in_force: Instance = api.get_json("/v1/instance").await?;
+    let input: Instance = api.get_json("/v1/instance?fresh=true").await?;
+    let shares = in_force.units.into_iter().map(|unit| unit.incumbent).collect();
+    let map = Plan { shares, input_digest: input.digest() };
+    let solved = plan::solve(&input, &SolveOptions::default(), None);
+    let evaluate = |policy, plan: &Plan| -> anyhow::Result<Row> {
+        Ok(Row { policy, levels: check::evaluate(&input, plan).with_context(|| policy)?.levels })
+    };
+    let rows = vec![
+        evaluate("map in force", &with_candidates(&input, &map))?,
+        evaluate("optimum, starting anew", &solved.plan)?,
+        Row { policy: "nearest site", levels: baseline::nearest(&input)?.levels },
+        Row { policy: "rank with watermark", levels: baseline::rank_and_fill(&input, 1)?.levels },
+        Row { policy: "stable allocation", levels: baseline::stable(&input)?.levels },
+    ];
+    Ok(Costs { rows, lower_bound: solved.certificate.lower_bound })
+}
+
+/// The plan without links that are no candidates of a fresh start: their share counts as unserved.
+fn with_candidates(input: &Instance, plan: &Plan) -> Plan {
+    let units = input.units.iter().zip(&plan.shares);
+    let shares = units.map(|(unit, shares)| {
+        let known = |link: u32| unit.cand.iter().any(|(cand, _)| *cand == link);
+        shares.iter().copied().filter(|(link, _)| known(*link)).collect()
+    });
+    Plan { shares: shares.collect(), input_digest: plan.input_digest.clone() }
+}
+
+impl Costs {
+    /// As a table.
+    pub(super) fn table(&self) -> Table {
+        let mut table = output::table(&[
+            "policy",
+            "unserved Gbps",
+            "overload Gbps",
+            "too slow Gbps",
+            "latency CNY/slot",
+            "bandwidth CNY/slot",
+            "both, over the bound",
+        ]);
+        for Row { policy, levels } in &self.rows {
+            let over = (levels.cost_cny() / self.lower_bound - 1.0) * 100.0;
+            table.add_row([
+                (*policy).to_owned(),
+                format!("{:.1}", levels.unserved_mbps / 1000.0),
+                format!("{:.1}", levels.overload_mbps / 1000.0),
+                format!("{:.1}", levels.below_floor_mbps / 1000.0),
+                format!("{:.0}", levels.latency_cny),
+                format!("{:.0}", levels.money_cny),
+                format!("{over:+.2} %"),
+            ]);
+        }
+        for column in 1..=6 {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table
+    }
+}

@@ -1,0 +1,329 @@
+//! The inventory file: meters, services, and sites with their links, groups and endpoints.
+
+use super::section::Section;
+use super::zones;
+use coverage::catalog::Service as ServedService;
+use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
+use engine::inventory::{
+    BillingModel, Endpoint, Front, Group, Inventory, Link, Meter, Node, NodePort, Service, Site,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+/// Largest believable traffic or capacity: 1 Pbps.
+const MBPS_MAX: f64 = 1e9;
+/// Least capacity that means anything.
+const MBPS_MIN: f64 = 1e-3;
+/// TTL of the names of nodes, which redirects lead to.
+const NODE_TTL_S: u32 = 60;
+/// Most nodes of one group.
+const NODES_MAX: u32 = 4096;
+
+/// Reads an inventory file into `inventory`, whose zones are already there.
+pub(super) fn read(root: &Section<'_>, inventory: &mut Inventory) {
+    let nodes_domain = root.text_or_none("nodes-domain").unwrap_or_default();
+    let mut reader = Reader { inventory: &mut *inventory, nodes_domain, names: Names::default(), addresses: BTreeSet::new() };
+    for meter in root.sections("meters") {
+        reader.meter(&meter);
+        meter.finish();
+    }
+    for service in root.sections("services") {
+        reader.service(&service);
+        service.finish();
+    }
+    for site in root.sections("sites") {
+        reader.site(&site);
+        site.finish();
+    }
+    reader.check_meters(root);
+    for (empty, key) in
+        [(inventory.sites.is_empty(), "sites"), (inventory.services.is_empty(), "services")]
+    {
+        if empty {
+            root.fault(key, "there is none; add at least one");
+        }
+    }
+    inventory.endpoints.sort_by_key(|endpoint| (endpoint.group, endpoint.link));
+    zones::add_nodes(inventory, NODE_TTL_S);
+}
+
+/// Names that were given, by kind.
+#[derive(Default)]
+struct Names {
+    meters: BTreeMap<String, usize>,
+    services: BTreeMap<String, ServiceId>,
+    sites: BTreeSet<String>,
+    groups: BTreeSet<String>,
+    domains: BTreeSet<String>,
+}
+
+struct Reader<'a> {
+    inventory: &'a mut Inventory,
+    nodes_domain: String,
+    names: Names,
+    addresses: BTreeSet<IpAddr>,
+}
+
+impl Reader<'_> {
+    fn meter(&mut self, section: &Section<'_>) {
+        let models = [
+            ("month-95", BillingModel::Month95),
+            ("daily-peak-mean", BillingModel::DailyPeakMean),
+            ("daily-95-mean", BillingModel::Daily95Mean),
+            ("flat", BillingModel::Flat),
+            ("per-gb", BillingModel::PerGb),
+        ];
+        let name = section.name("name");
+        let model = section.choice("model", None, &models).unwrap_or(BillingModel::Flat);
+        let by_bandwidth = !matches!(model, BillingModel::Flat | BillingModel::PerGb);
+        let monthly = section.number_or_none("price-cny-per-mbps-month", 0.0..=1e6);
+        let volume = section.number_or_none("price-cny-per-gb", 0.0..=1e4);
+        let wants = |key, given: bool, wanted: bool| match (given, wanted) {
+            (false, true) => section.fault(key, "is missing, but this model is billed by it"),
+            (true, false) => section.fault(key, "does not go with this model"),
+            _ => {}
+        };
+        wants("price-cny-per-mbps-month", monthly.is_some(), by_bandwidth);
+        wants("price-cny-per-gb", volume.is_some(), model == BillingModel::PerGb);
+        let commit_mbps = section.number_or_none("commit-mbps", 0.0..=MBPS_MAX).unwrap_or(0.0);
+        if self.names.meters.insert(name.clone(), self.inventory.meters.len()).is_some() {
+            section.fault("name", format!("{name:?} is given to two meters"));
+        }
+        self.inventory.meters.push(Meter {
+            name,
+            model,
+            price_cny_per_mbps_month: monthly.unwrap_or(0.0),
+            price_cny_per_gb: volume.unwrap_or(0.0),
+            commit_mbps,
+        });
+    }
+
+    fn service(&mut self, section: &Section<'_>) {
+        let name = section.name("name");
+        let domains: Vec<String> = section.texts("domains").iter().map(|domain| absolute(domain)).collect();
+        for domain in &domains {
+            if let Err(why) = zones::check_domain(domain.trim_start_matches("*."), &self.inventory.zones) {
+                section.fault("domains", why);
+            }
+            if !self.names.domains.insert(domain.clone()) {
+                section.fault("domains", format!("{domain} belongs to two services"));
+            }
+        }
+        let redirect_hosts: Vec<String> =
+            section.texts("redirect-hosts").iter().map(|host| host.to_ascii_lowercase()).collect();
+        if domains.is_empty() && redirect_hosts.is_empty() {
+            section.fault("domains", "the service has no name; give it domains or redirect-hosts");
+        }
+        let ttl = section.span("ttl", Duration::from_secs(60), Duration::from_secs(1)..=Duration::from_secs(86_400));
+        let addresses_max = section.whole("addresses-max", 2, 1..=8);
+        let served = ServedService {
+            name: name.clone(),
+            domains,
+            redirect_hosts,
+            ttl_s: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX),
+            addresses_max: u8::try_from(addresses_max).unwrap_or(1),
+        };
+        let id = ServiceId::from_index(self.inventory.services.len());
+        if self.names.services.insert(name.clone(), id).is_some() {
+            section.fault("name", format!("{name:?} is given to two services"));
+        }
+        let floor_ms = section.number("floor-ms", 1.0..=1e5);
+        let initial_mbps = section.number_or_none("initial-mbps", 0.0..=MBPS_MAX).unwrap_or(0.0);
+        self.inventory.services.push(Service { served, floor_ms, initial_mbps });
+    }
+
+    fn site(&mut self, section: &Section<'_>) {
+        let name = section.name("name");
+        if !self.names.sites.insert(name.clone()) {
+            section.fault("name", format!("{name:?} is given to two sites"));
+        }
+        let _ = section.text_or_none("city");
+        let site = SiteId::from_index(self.inventory.sites.len());
+        self.inventory.sites.push(Site {
+            name: name.clone(),
+            region: section.name("region"),
+            country: section.name("country"),
+            province: section.text_or_none("province").unwrap_or_default(),
+            latitude: section.number("latitude", -90.0..=90.0),
+            longitude: section.number("longitude", -180.0..=180.0),
+        });
+        let first_link = self.inventory.links.len();
+        for link in section.sections("links") {
+            self.link(&link, site, &name);
+            link.finish();
+        }
+        let first_group = self.inventory.groups.len();
+        for group in section.sections("groups") {
+            self.group(&group, site, first_group);
+            group.finish();
+        }
+        for endpoint in section.sections("endpoints") {
+            self.endpoint(&endpoint, &name, (first_link, first_group));
+            endpoint.finish();
+        }
+        self.check_site(section, (first_link, first_group));
+    }
+
+    fn link(&mut self, section: &Section<'_>, site: SiteId, site_name: &str) {
+        let isp = section.name("isp");
+        let name = format!("{site_name}/{isp}");
+        if self.inventory.links.iter().any(|link| link.name == name) {
+            section.fault("isp", format!("the site has two links to {isp:?}"));
+        }
+        let capacity_mbps = section.number("capacity-mbps", MBPS_MIN..=MBPS_MAX);
+        let watermark_mbps = section.number_or_none("watermark-mbps", MBPS_MIN..=MBPS_MAX);
+        let watermark_mbps = watermark_mbps.unwrap_or(capacity_mbps * 0.9);
+        if watermark_mbps > capacity_mbps {
+            section.fault("watermark-mbps", format!("{watermark_mbps} is above capacity-mbps {capacity_mbps}"));
+        }
+        let meter_name = section.text("meter");
+        let meter = self.names.meters.get(&meter_name).copied();
+        if meter.is_none() && !meter_name.is_empty() {
+            section.fault("meter", format!("there is no meter {meter_name:?}; add it under [[meters]]"));
+        }
+        let meter = meter.unwrap_or(0);
+        self.inventory.links.push(Link { name, site, isp, capacity_mbps, watermark_mbps, meter });
+    }
+
+    fn group(&mut self, section: &Section<'_>, site: SiteId, first_group: usize) {
+        let name = section.name("name");
+        if !self.names.groups.insert(name.clone()) {
+            section.fault("name", format!("{name:?} is given to two groups"));
+        }
+        let fronts = [("vip", Front::Vip), ("nodes", Front::Nodes)];
+        let front = section.choice("front", Some(Front::Vip), &fronts).unwrap_or(Front::Vip);
+        let mut services: Vec<ServiceId> = Vec::new();
+        for service in section.texts("services") {
+            match self.names.services.get(&service) {
+                Some(id) => services.push(*id),
+                None => section.fault("services", format!("there is no service {service:?}; add it under [[services]]")),
+            }
+        }
+        services.sort_unstable();
+        services.dedup();
+        if services.is_empty() {
+            section.fault("services", "the group serves nothing");
+        }
+        let other = self.inventory.groups.get(first_group).map(|group| &group.services);
+        if other.is_some_and(|other| *other != services) {
+            section.fault("services", "groups of one site must serve the same services: what a site carries is the sum of its groups; make it two sites");
+        }
+        let count = section.whole("nodes", 0, 1..=NODES_MAX);
+        if count == 0 {
+            section.fault("nodes", "the group has no node");
+        }
+        let capacity_mbps = section.number("node-capacity-mbps", MBPS_MIN..=MBPS_MAX);
+        let group = GroupId::from_index(self.inventory.groups.len());
+        let first_node = self.inventory.nodes.len();
+        let node = |number| Node { name: format!("{name}-{number}"), group, capacity_mbps };
+        self.inventory.nodes.extend((1..=count).map(node));
+        let nodes = (first_node..self.inventory.nodes.len()).map(NodeId::from_index).collect();
+        self.inventory.groups.push(Group { name, site, front, services, nodes });
+    }
+
+    /// One endpoint: VIPs, and the addresses of the first node, from which those of the others count up.
+    fn endpoint(&mut self, section: &Section<'_>, site: &str, (first_link, first_group): (usize, usize)) {
+        let group_name = section.text("group");
+        let isp = section.text("isp");
+        let link_name = format!("{site}/{isp}");
+        let here = |first: usize, found: Option<usize>| found.map(|index| first + index);
+        let group = here(first_group, self.inventory.groups[first_group..].iter().position(|g| g.name == group_name));
+        let link = here(first_link, self.inventory.links[first_link..].iter().position(|l| l.name == link_name));
+        let vips = section.list::<IpAddr>("vips");
+        let first = section.list::<IpAddr>("first-node");
+        let (Some(group), Some(link)) = (group, link) else {
+            if group.is_none() {
+                section.fault("group", format!("this site has no group {group_name:?}"));
+            }
+            if link.is_none() {
+                section.fault("isp", format!("this site has no link to {isp:?}"));
+            }
+            return;
+        };
+        let id = GroupId::from_index(group);
+        if self.inventory.endpoints.iter().any(|e| e.group == id && e.link.index() == link) {
+            section.fault("isp", format!("{group_name} has two endpoints on {link_name}"));
+        }
+        let is_vip = self.inventory.groups[group].front == Front::Vip;
+        if is_vip && !vips.iter().any(IpAddr::is_ipv4) {
+            section.fault("vips", "a group with a balancer needs an IPv4 VIP on each of its links");
+        }
+        if !is_vip && !vips.is_empty() {
+            section.fault("vips", "a group that answers its nodes one by one has no VIPs");
+        }
+        let nodes = self.node_ports(section, group, &isp, &first);
+        let ports = nodes.iter().flat_map(|port| [Some(IpAddr::V4(port.ipv4)), port.ipv6.map(IpAddr::V6)]);
+        for addr in vips.iter().copied().chain(ports.flatten()) {
+            if !self.addresses.insert(addr) {
+                section.fault("", format!("{addr} is given to two endpoints or nodes"));
+            }
+        }
+        let (ipv4, ipv6) = by_family(&vips);
+        self.inventory.endpoints.push(Endpoint { group: id, link: LinkId::from_index(link), ipv4, ipv6, nodes });
+    }
+
+    fn node_ports(&self, section: &Section<'_>, group: usize, isp: &str, first: &[IpAddr]) -> Vec<NodePort> {
+        let (ipv4, ipv6) = by_family(first);
+        let Some(first_v4) = ipv4.first() else {
+            section.fault("first-node", "must hold the IPv4 address of the first node; the others count up from it");
+            return Vec::new();
+        };
+        let port = |(step, node): (u32, &NodeId)| {
+            let name = &self.inventory.nodes[node.index()].name;
+            let domain = self.nodes_domain.trim_matches('.');
+            NodePort {
+                ipv4: Ipv4Addr::from(u32::from(*first_v4).wrapping_add(step)),
+                ipv6: ipv6.first().map(|first| Ipv6Addr::from(u128::from(*first).wrapping_add(u128::from(step)))),
+                authority: format!("{name}.{isp}.{domain}"),
+            }
+        };
+        (0..).zip(&self.inventory.groups[group].nodes).map(port).collect()
+    }
+
+    /// What can only be said of a whole site.
+    fn check_site(&self, section: &Section<'_>, (first_link, first_group): (usize, usize)) {
+        for (rest, key) in [
+            (self.inventory.links[first_link..].is_empty(), "links"),
+            (self.inventory.groups[first_group..].is_empty(), "groups"),
+        ] {
+            if rest {
+                section.fault(key, "the site has none");
+            }
+        }
+        for (index, group) in self.inventory.groups.iter().enumerate().skip(first_group) {
+            for (link_index, link) in self.inventory.links.iter().enumerate().skip(first_link) {
+                let here = |e: &&Endpoint| e.group.index() == index && e.link.index() == link_index;
+                if !self.inventory.endpoints.iter().any(|e| here(&e)) {
+                    section.fault("endpoints", format!("group {} has no endpoint on link {}", group.name, link.name));
+                }
+            }
+        }
+    }
+
+    /// A meter must have links, and one that spans sites must cover them whole, so that contracts nest over sites.
+    fn check_meters(&self, root: &Section<'_>) {
+        for (index, meter) in self.inventory.meters.iter().enumerate() {
+            let links = || self.inventory.links.iter().filter(|link| link.meter == index);
+            let sites: BTreeSet<SiteId> = links().map(|link| link.site).collect();
+            let whole = || self.inventory.links.iter().filter(|l| sites.contains(&l.site)).all(|l| l.meter == index);
+            if sites.is_empty() {
+                root.fault("meters", format!("meter {:?} bills no link", meter.name));
+            } else if sites.len() > 1 && !whole() {
+                root.fault("meters", format!("meter {:?} spans sites but not all links of them: a contract over sites must cover them whole", meter.name));
+            }
+        }
+    }
+}
+
+/// Addresses by family.
+fn by_family(addresses: &[IpAddr]) -> (Vec<Ipv4Addr>, Vec<Ipv6Addr>) {
+    let v4 = addresses.iter().filter_map(|addr| if let IpAddr::V4(v4) = addr { Some(*v4) } else { None });
+    let v6 = addresses.iter().filter_map(|addr| if let IpAddr::V6(v6) = addr { Some(*v6) } else { None });
+    (v4.collect(), v6.collect())
+}
+
+/// A domain name, lower-case, with its final dot.
+fn absolute(domain: &str) -> String {
+    format!("{}.", domain.trim_end_matches('.').to_ascii_lowercase())
+}

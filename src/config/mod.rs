@@ -1,0 +1,173 @@
+//! Configuration: TOML in, a validated [`Config`] out, or every fault with file and line.
+//!
+//! ```text
+//!   file, inventory file, --set --tree--> values with origins --section--> Config
+//!                                                        `--> faults (all of them; nothing is half-loaded)
+//! ```
+
+mod daemon;
+mod fault;
+mod inventory;
+mod section;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod zones;
+
+pub use fault::{Fault, Faults};
+
+use dns::DnsConfig;
+use engine::cycle::EngineOptions;
+use engine::inventory::Inventory;
+use fault::Origin;
+use redirect::RedirectConfig;
+use section::{Section, Sink};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tree::{Node, Value};
+
+/// What a token may do; each role may do all that those before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Read.
+    Viewer,
+    /// Report telemetry, ask for drains and end them.
+    Rollout,
+    /// Force drains, pin and roll back maps.
+    Operator,
+    /// Everything.
+    Admin,
+}
+
+/// A token of the control API; the secret itself is never in a configuration.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// Who holds it, for the audit log.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// SHA-256 of the secret.
+    pub sha256: [u8; 32],
+}
+
+/// The control API.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Who may use it, besides the admin token in the data directory.
+    pub tokens: Vec<Token>,
+}
+
+/// An edge's control plane.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Base URL of its control API.
+    pub url: String,
+    /// File that holds the token.
+    pub token_file: Option<PathBuf>,
+    /// Name under which this edge is known; its host name when absent.
+    pub edge: Option<String>,
+}
+
+/// A valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where state is kept.
+    pub data_dir: PathBuf,
+    /// The DNS server.
+    pub dns: DnsConfig,
+    /// The 302 and HTTPDNS server.
+    pub redirect: RedirectConfig,
+    /// The control API.
+    pub api: Api,
+    /// Where an edge gets its maps.
+    pub control: Option<Upstream>,
+    /// How the engine thinks.
+    pub engine: EngineOptions,
+    /// Time between ticks of the engine.
+    pub cycle: Duration,
+    /// File of the area table.
+    pub areas: PathBuf,
+    /// What exists; empty for an edge that was given none.
+    pub inventory: Inventory,
+}
+
+impl Config {
+    /// Reads a configuration file, the inventory that it names, and overrides such as `dns.udp-workers=2`. Paths in the
+    /// file are relative to it.
+    ///
+    /// # Errors
+    /// [`Faults`]: all that is wrong, sorted by file and line.
+    pub fn load(path: &Path, set: &[String]) -> Result<Self, Faults> {
+        let mut faults = Vec::new();
+        let config = Self::read(path, set, &mut faults);
+        faults.sort_by(|a: &Fault, b: &Fault| (&a.file, a.line, &a.path).cmp(&(&b.file, b.line, &b.path)));
+        faults.dedup();
+        match config {
+            Some(config) if faults.is_empty() => Ok(config),
+            _ => Err(Faults { faults }),
+        }
+    }
+
+    fn read(path: &Path, set: &[String], faults: &mut Vec<Fault>) -> Option<Self> {
+        let mut tree = parse_file(path, faults);
+        for text in set {
+            match (parse_set(text), &mut tree) {
+                (Ok(node), Some(tree)) => tree::merge(tree, node),
+                (Err(found), _) => faults.extend(found),
+                (Ok(_), None) => {}
+            }
+        }
+        let tree = tree?;
+        let dir = path.parent().unwrap_or_else(|| Path::new("."));
+        let sink = Sink::default();
+        let root = Section::new(&tree, "", &sink);
+        let mut config = daemon::read(&root, dir);
+        if let Some(areas) = root.section("areas") {
+            config.areas = dir.join(areas.text("table"));
+            areas.finish();
+        }
+        for zone in root.sections("zones") {
+            config.inventory.zones.extend(zones::read(&zone, dir));
+            zone.finish();
+        }
+        if let Some(file) = root.text_or_none("inventory") {
+            if let Some(tree) = parse_file(&dir.join(file), &mut sink.borrow_mut()) {
+                inventory::read(&Section::new(&tree, "", &sink), &mut config.inventory);
+            }
+        }
+        root.finish();
+        faults.append(&mut sink.into_inner());
+        Some(config)
+    }
+}
+
+fn parse_file(path: &Path, faults: &mut Vec<Fault>) -> Option<Node> {
+    let name = path.display().to_string();
+    match fs::read_to_string(path) {
+        Ok(text) => tree::parse(&text, &name).map_err(|found| faults.extend(found)).ok(),
+        Err(why) => {
+            faults.push(zones::unreadable(&name, &why));
+            None
+        }
+    }
+}
+
+/// `path.key=VALUE` is a TOML document of one line.
+fn parse_set(text: &str) -> Result<Node, Vec<Fault>> {
+    let origin = Origin { file: "--set".into(), line: 1 };
+    if !text.contains('=') {
+        return Err(vec![Fault::new(&origin, text, "must be path.key=VALUE, such as dns.udp-workers=2")]);
+    }
+    tree::parse(text, "--set")
+}
+
+impl Node {
+    /// A table that is not written anywhere.
+    fn empty() -> Self {
+        Self { value: Value::Table(std::collections::BTreeMap::new()), origin: Origin { file: "".into(), line: 1 } }
+    }
+}

@@ -1,0 +1,183 @@
+//! Publishing: version, signature, the same checks that every consumer makes, and a short history of maps on disk.
+
+use crate::serving::{Intake, IntakeError, keep_file};
+use crate::store::{StateStore, StoreError};
+use anyhow::Context;
+use coverage::record::{self, Header, SealError};
+use coverage::{Body, Digest, MapVersion, Snapshot, Timestamp};
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Maps kept for `map diff` and `map rollback`.
+const HISTORY_MAX: usize = 32;
+
+/// Why a map was not published. The one in force stays.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// Its version could not be made durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It does not encode.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// It fails the checks that every consumer makes.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+}
+
+/// Signs and numbers maps for one control plane.
+pub struct Publisher {
+    key: SigningKey,
+    version: MapVersion,
+    parent: Digest,
+    table_digest: Digest,
+    history: PathBuf,
+}
+
+impl Publisher {
+    /// Takes the next epoch, above that of the map in force even when the store was lost.
+    ///
+    /// # Errors
+    /// When the epoch cannot be made durable or the history has no place.
+    pub fn new(
+        data_dir: &Path,
+        key: SigningKey,
+        table_digest: Digest,
+        store: &mut dyn StateStore,
+        serving: Option<&Snapshot>,
+    ) -> anyhow::Result<Self> {
+        let history = data_dir.join("maps");
+        fs::create_dir_all(&history).with_context(|| format!("cannot create {}", history.display()))?;
+        let known = serving.map(|snapshot| snapshot.version).unwrap_or_default();
+        let version = store.reserved_version()?.max(known.version);
+        let epoch = store.take_epoch(known.epoch)?;
+        let parent = serving.map(|snapshot| snapshot.digest).unwrap_or_default();
+        Ok(Self { key, version: MapVersion { epoch, version }, parent, table_digest, history })
+    }
+
+    /// Numbers, signs, checks and puts a map into service.
+    ///
+    /// # Errors
+    /// [`PublishError`]; the number is used up, the map in force stays.
+    pub fn publish(
+        &mut self,
+        body: &Body,
+        input_digest: Digest,
+        (store, intake): (&mut dyn StateStore, &Intake),
+        now: Timestamp,
+    ) -> Result<(Arc<Snapshot>, Arc<Vec<u8>>), PublishError> {
+        let version = MapVersion { version: self.version.version + 1, ..self.version };
+        store.reserve_version(version.version)?;
+        self.version = version;
+        let (parent, table_digest) = (self.parent, self.table_digest);
+        let header = Header { version, parent, created_at: now, table_digest, input_digest, body_bytes: 0 };
+        let record = record::seal(header, body, &self.key)?;
+        let snapshot = intake.take(&record)?;
+        self.parent = snapshot.digest;
+        if let Err(fault) = self.keep(version, &record) {
+            tracing::warn!(%fault, "the map is in service but not in the history; rollback to it will not work");
+        }
+        Ok((snapshot, Arc::new(record)))
+    }
+
+    /// The body of a kept map; `None` asks for the newest that is not in force.
+    ///
+    /// # Errors
+    /// When it is not kept or does not read.
+    pub fn kept(&self, wanted: Option<MapVersion>) -> anyhow::Result<(MapVersion, Body)> {
+        let wanted = match wanted {
+            Some(wanted) => wanted,
+            None => *self
+                .versions()?
+                .iter()
+                .rev()
+                .find(|version| **version < self.version)
+                .context("there is no earlier map to go back to")?,
+        };
+        let path = self.path(wanted);
+        let record = fs::read(&path).with_context(|| {
+            format!("map {wanted} is not kept: only the newest {HISTORY_MAX} are; list them with `watershed map show`")
+        })?;
+        let opened = record::open(&record, &[self.key.verifying_key()])?;
+        Ok((wanted, opened.body()?))
+    }
+
+    fn path(&self, version: MapVersion) -> PathBuf {
+        self.history.join(format!("{version}.wsm"))
+    }
+
+    fn keep(&self, version: MapVersion, record: &[u8]) -> anyhow::Result<()> {
+        keep_file(&self.history, &format!("{version}.wsm"), None, record)?;
+        let versions = self.versions()?;
+        let surplus = versions.len().saturating_sub(HISTORY_MAX);
+        for old in &versions[..surplus] {
+            fs::remove_file(self.path(*old))?;
+        }
+        Ok(())
+    }
+
+    /// Versions that are kept, ascending.
+    fn versions(&self) -> anyhow::Result<Vec<MapVersion>> {
+        let mut versions = Vec::new();
+        for entry in fs::read_dir(&self.history)? {
+            let name = entry?.file_name();
+            let version = name.to_str().and_then(|name| name.strip_suffix(".wsm"));
+            versions.extend(version.and_then(|text| text.parse::<MapVersion>().ok()));
+        }
+        versions.sort_unstable();
+        Ok(versions)
+    }
+}
+
+/// The key that signs maps: read from the data directory, made there at the first start.
+///
+/// # Errors
+/// When it cannot be read, or cannot be written with access for the owner alone.
+pub fn signing_key(data_dir: &Path) -> anyhow::Result<SigningKey> {
+    let path = data_dir.join("map.key");
+    if path.exists() {
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes: [u8; 32] = bytes
+            .try_into()
+            .map_err(|_| anyhow::anyhow!("{} is no map key of 32 bytes; restore it from a backup", path.display()))?;
+        return Ok(SigningKey::from_bytes(&bytes));
+    }
+    let bytes = random_bytes::<32>()?;
+    write_secret(&path, &bytes)?;
+    Ok(SigningKey::from_bytes(&bytes))
+}
+
+/// Accepted keys of an edge: `map.pub` in its data directory, as kept at its first contact; none at first.
+#[must_use]
+pub fn accepted_keys(data_dir: &Path) -> Vec<VerifyingKey> {
+    let bytes = fs::read(data_dir.join("map.pub")).ok();
+    let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    key.and_then(|key| VerifyingKey::from_bytes(&key).ok()).into_iter().collect()
+}
+
+/// Bytes from the system's generator.
+///
+/// # Errors
+/// When the system has none.
+pub fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    fs::File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .context("cannot read random bytes from the system")?;
+    Ok(bytes)
+}
+
+/// Writes a file that only its owner may read.
+///
+/// # Errors
+/// When it exists or cannot be written.
+pub fn write_secret(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write;
+    let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .with_context(|| format!("cannot write {}", path.display()))
+}

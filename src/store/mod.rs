@@ -1,0 +1,128 @@
+//! State that must survive: drains, the audit log, billing samples, counters. One interface, SQLite by default.
+//!
+//! What serving needs is not here: the last good map is a file that an edge reads without any store.
+
+mod sqlite;
+
+pub use sqlite::SqliteStore;
+
+use coverage::Timestamp;
+use engine::drain::Drain;
+
+/// A closed billing slot of a meter, by name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LedgerRow {
+    /// Name of the meter.
+    pub meter: String,
+    /// Start of the slot.
+    pub slot: Timestamp,
+    /// Mean traffic, Mbps.
+    pub mbps: f64,
+}
+
+/// One entry of the audit log: who did what, and why.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct AuditEntry {
+    /// Rising number.
+    pub id: i64,
+    /// When, in milliseconds since 1970.
+    #[schema(value_type = u64)]
+    pub at: Timestamp,
+    /// Name of the token, or `system`.
+    pub who: String,
+    /// What was done, such as `drain.request`.
+    pub action: String,
+    /// To what, and why, in words.
+    pub detail: String,
+}
+
+/// Why state could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused.
+    #[error("state store: {0}; check that the data directory is writable and not full")]
+    Database(#[from] rusqlite::Error),
+    /// A stored record does not decode.
+    #[error("state store: record {key} does not decode: {fault}")]
+    Record {
+        /// Which record.
+        key: String,
+        /// Why.
+        fault: String,
+    },
+}
+
+/// Keeps state. Every write is durable when it returns.
+pub trait StateStore: Send {
+    /// Takes the next epoch: greater than any that was ever taken, and than `above`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be made durable; then nobody may publish under it.
+    fn take_epoch(&mut self, above: u64) -> Result<u64, StoreError>;
+
+    /// Reserves map versions up to and including `version`, so that no restart publishes one again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn reserve_version(&mut self, version: u64) -> Result<(), StoreError>;
+
+    /// The highest reserved version; 0 at first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn reserved_version(&self) -> Result<u64, StoreError>;
+
+    /// Writes drains whole, replacing what is stored under their ids.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then none of them is stored.
+    fn put_drains(&mut self, drains: &[Drain]) -> Result<(), StoreError>;
+
+    /// All stored drains, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn drains(&self) -> Result<Vec<Drain>, StoreError>;
+
+    /// Removes drains that the engine has forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn forget_drains(&mut self, ids: &[String]) -> Result<(), StoreError>;
+
+    /// Stores closed billing slots, replacing equal (meter, slot).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn put_ledger(&mut self, rows: &[LedgerRow]) -> Result<(), StoreError>;
+
+    /// Billing slots that start at or after a time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn ledger_since(&self, since: Timestamp) -> Result<Vec<LedgerRow>, StoreError>;
+
+    /// Appends to the audit log.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn audit(&mut self, at: Timestamp, who: &str, action: &str, detail: &str) -> Result<(), StoreError>;
+
+    /// The newest entries of the audit log, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn audit_tail(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// A named flag that must survive, such as the pin of the map; `None` when it is not set.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn flag(&self, name: &str) -> Result<Option<String>, StoreError>;
+
+    /// Sets or clears a flag.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn set_flag(&mut self, name: &str, value: Option<&str>) -> Result<(), StoreError>;
+}

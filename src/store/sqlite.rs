@@ -1,0 +1,231 @@
+//! The embedded store: one SQLite file in the data directory.
+
+use super::{AuditEntry, LedgerRow, StateStore, StoreError};
+use coverage::Timestamp;
+use engine::drain::Drain;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::path::Path;
+
+/// Tables of format 1. `user_version` tells which format a file has.
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS drain (id TEXT PRIMARY KEY, requested_at INTEGER NOT NULL, record TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS ledger (meter TEXT NOT NULL, slot INTEGER NOT NULL, mbps REAL NOT NULL,
+                                       PRIMARY KEY (meter, slot)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL,
+                                      action TEXT NOT NULL, detail TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS flag (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    PRAGMA user_version = 1;
+";
+
+/// State in one file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+}
+
+impl SqliteStore {
+    /// Opens or creates the file.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be opened, is locked by another process, or is no store.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(path)?;
+        // A write is durable when it returns: kill -9 and power loss alike.
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        // Two daemons on one data directory would fight over epochs; the second is refused.
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        connection.execute_batch(SCHEMA)?;
+        Ok(Self { connection })
+    }
+
+    fn counter(&self, name: &str) -> Result<u64, StoreError> {
+        let value: Option<i64> = self
+            .connection
+            .query_row("SELECT value FROM counter WHERE name = ?1", [name], |row| row.get(0))
+            .optional()?;
+        Ok(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0))
+    }
+
+    fn raise(&self, name: &str, value: u64) -> Result<(), StoreError> {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        self.connection.execute(
+            "INSERT INTO counter VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+            params![name, value],
+        )?;
+        Ok(())
+    }
+}
+
+/// SQLite keeps signed integers; times are far below their bound.
+fn millis(at: Timestamp) -> i64 {
+    i64::try_from(at.0).unwrap_or(i64::MAX)
+}
+
+fn timestamp(millis: i64) -> Timestamp {
+    Timestamp(u64::try_from(millis).unwrap_or(0))
+}
+
+impl StateStore for SqliteStore {
+    fn take_epoch(&mut self, above: u64) -> Result<u64, StoreError> {
+        let epoch = self.counter("epoch")?.max(above) + 1;
+        self.raise("epoch", epoch)?;
+        Ok(epoch)
+    }
+
+    fn reserve_version(&mut self, version: u64) -> Result<(), StoreError> {
+        self.raise("version", version)
+    }
+
+    fn reserved_version(&self) -> Result<u64, StoreError> {
+        self.counter("version")
+    }
+
+    fn put_drains(&mut self, drains: &[Drain]) -> Result<(), StoreError> {
+        let change = self.connection.transaction()?;
+        for drain in drains {
+            let record = serde_json::to_string(drain)
+                .map_err(|fault| StoreError::Record { key: drain.id.clone(), fault: fault.to_string() })?;
+            change.execute(
+                "INSERT OR REPLACE INTO drain VALUES (?1, ?2, ?3)",
+                params![drain.id, millis(drain.requested_at), record],
+            )?;
+        }
+        Ok(change.commit()?)
+    }
+
+    fn drains(&self) -> Result<Vec<Drain>, StoreError> {
+        let mut query = self.connection.prepare("SELECT id, record FROM drain ORDER BY requested_at, id")?;
+        let rows = query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        rows.map(|row| {
+            let (key, record) = row?;
+            serde_json::from_str(&record).map_err(|fault| StoreError::Record { key, fault: fault.to_string() })
+        })
+        .collect()
+    }
+
+    fn forget_drains(&mut self, ids: &[String]) -> Result<(), StoreError> {
+        let change = self.connection.transaction()?;
+        for id in ids {
+            change.execute("DELETE FROM drain WHERE id = ?1", [id])?;
+        }
+        Ok(change.commit()?)
+    }
+
+    fn put_ledger(&mut self, rows: &[LedgerRow]) -> Result<(), StoreError> {
+        let change = self.connection.transaction()?;
+        for row in rows {
+            change.execute(
+                "INSERT OR REPLACE INTO ledger VALUES (?1, ?2, ?3)",
+                params![row.meter, millis(row.slot), row.mbps],
+            )?;
+        }
+        Ok(change.commit()?)
+    }
+
+    fn ledger_since(&self, since: Timestamp) -> Result<Vec<LedgerRow>, StoreError> {
+        let mut query =
+            self.connection.prepare("SELECT meter, slot, mbps FROM ledger WHERE slot >= ?1 ORDER BY slot, meter")?;
+        let rows = query.query_map([millis(since)], |row| {
+            Ok(LedgerRow { meter: row.get(0)?, slot: timestamp(row.get(1)?), mbps: row.get(2)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn audit(&mut self, at: Timestamp, who: &str, action: &str, detail: &str) -> Result<(), StoreError> {
+        self.connection.execute(
+            "INSERT INTO audit (at, who, action, detail) VALUES (?1, ?2, ?3, ?4)",
+            params![millis(at), who, action, detail],
+        )?;
+        Ok(())
+    }
+
+    fn audit_tail(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let mut query =
+            self.connection.prepare("SELECT id, at, who, action, detail FROM audit ORDER BY id DESC LIMIT ?1")?;
+        let rows = query.query_map([limit], |row| {
+            Ok(AuditEntry {
+                id: row.get(0)?,
+                at: timestamp(row.get(1)?),
+                who: row.get(2)?,
+                action: row.get(3)?,
+                detail: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn flag(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let query = "SELECT value FROM flag WHERE name = ?1";
+        Ok(self.connection.query_row(query, [name], |row| row.get(0)).optional()?)
+    }
+
+    fn set_flag(&mut self, name: &str, value: Option<&str>) -> Result<(), StoreError> {
+        match value {
+            Some(value) => {
+                self.connection.execute("INSERT OR REPLACE INTO flag VALUES (?1, ?2)", [name, value])?
+            }
+            None => self.connection.execute("DELETE FROM flag WHERE name = ?1", [name])?,
+        };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: &Path) -> SqliteStore {
+        SqliteStore::open(path).unwrap()
+    }
+
+    #[test]
+    fn epochs_and_versions_never_repeat_over_restarts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let mut store = open(&path);
+        assert_eq!(store.take_epoch(0).unwrap(), 1);
+        store.reserve_version(40).unwrap();
+        store.reserve_version(7).unwrap();
+        drop(store);
+        let mut store = open(&path);
+        assert_eq!((store.take_epoch(0).unwrap(), store.reserved_version().unwrap()), (2, 40));
+    }
+
+    #[test]
+    fn a_second_daemon_on_one_data_directory_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let mut first = open(&path);
+        first.take_epoch(0).unwrap();
+        assert!(SqliteStore::open(&path).and_then(|mut second| second.take_epoch(0)).is_err());
+    }
+
+    #[test]
+    fn flags_audit_and_ledger_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let mut store = open(&path);
+        store.set_flag("pin", Some("maintenance")).unwrap();
+        store.audit(Timestamp(5), "alice", "map.pin", "maintenance").unwrap();
+        let row = LedgerRow { meter: "m1".into(), slot: Timestamp(300_000), mbps: 12.5 };
+        store.put_ledger(std::slice::from_ref(&row)).unwrap();
+        drop(store);
+        let mut store = open(&path);
+        assert_eq!(store.flag("pin").unwrap().as_deref(), Some("maintenance"));
+        store.set_flag("pin", None).unwrap();
+        assert_eq!(store.flag("pin").unwrap(), None);
+        assert_eq!(store.audit_tail(10).unwrap()[0].who, "alice");
+        assert_eq!(store.ledger_since(Timestamp(300_000)).unwrap(), [row]);
+        assert!(store.ledger_since(Timestamp(300_001)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn garbage_is_no_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        std::fs::write(&path, vec![0x5a; 8192]).unwrap();
+        assert!(SqliteStore::open(&path).is_err());
+    }
+}
