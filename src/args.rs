@@ -268,7 +268,10 @@ mod tests {
 
     #[test]
     fn global_options_stand_before_or_after_the_command() {
-        for words in ["watershed --json -c w.toml drains", "watershed drains -c w.toml --json"] {
+        for words in [
+            "watershed --json -c w.toml drains",
+            "watershed drains -c w.toml --json",
+        ] {
             let line = parse(words).unwrap();
             assert!(line.global.json && matches!(line.command, Command::Drains));
             assert_eq!(line.global.config, Some("w.toml".into()));
@@ -279,23 +282,50 @@ mod tests {
 
     #[test]
     fn a_drain_has_a_lease_and_a_reason() {
-        let line = parse("watershed drain group:gz1-a --lease 30m --reason upgrade --wait --ramp 5m").unwrap();
-        let Command::Drain(drain) = line.command else { panic!("not a drain") };
-        assert_eq!((drain.target.as_str(), drain.lease.as_str(), drain.wait, drain.force), ("group:gz1-a", "30m", true, false));
-        for words in ["watershed drain group:gz1-a --lease 30m", "watershed drain --lease 30m --reason x"] {
+        let line =
+            parse("watershed drain group:gz1-a --lease 30m --reason upgrade --wait --ramp 5m")
+                .unwrap();
+        let Command::Drain(drain) = line.command else {
+            panic!("not a drain")
+        };
+        assert_eq!(
+            (
+                drain.target.as_str(),
+                drain.lease.as_str(),
+                drain.wait,
+                drain.force
+            ),
+            ("group:gz1-a", "30m", true, false)
+        );
+        for words in [
+            "watershed drain group:gz1-a --lease 30m",
+            "watershed drain --lease 30m --reason x",
+        ] {
             let fault = parse(words).unwrap_err();
-            assert_eq!((fault.kind(), fault.exit_code()), (ErrorKind::MissingRequiredArgument, 2));
+            assert_eq!(
+                (fault.kind(), fault.exit_code()),
+                (ErrorKind::MissingRequiredArgument, 2)
+            );
         }
     }
 
     #[test]
     fn solve_reads_numbers_and_durations() {
-        let line = parse("watershed solve i.json --threads 2 --time-limit 1500ms --seed 7").unwrap();
-        let Command::Solve(solve) = line.command else { panic!("not a solve") };
+        let line =
+            parse("watershed solve i.json --threads 2 --time-limit 1500ms --seed 7").unwrap();
+        let Command::Solve(solve) = line.command else {
+            panic!("not a solve")
+        };
         assert_eq!((solve.threads, solve.seed), (Some(2), 7));
         assert_eq!(solve.time_limit, Some(Duration::from_millis(1500)));
         for bad in ["--threads 0", "--threads x", "--time-limit soon"] {
-            assert_eq!(parse(&format!("watershed solve i.json {bad}")).unwrap_err().exit_code(), 2, "{bad}");
+            assert_eq!(
+                parse(&format!("watershed solve i.json {bad}"))
+                    .unwrap_err()
+                    .exit_code(),
+                2,
+                "{bad}"
+            );
         }
     }
 

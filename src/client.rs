@@ -38,7 +38,9 @@ pub enum ClientError {
     #[error("the token has characters that no token has: check the token file")]
     Token,
     /// Nobody answered.
-    #[error("no answer from {url}: {why}; check that the control plane runs and that the address is right")]
+    #[error(
+        "no answer from {url}: {why}; check that the control plane runs and that the address is right"
+    )]
     Unreachable {
         /// What was asked.
         url: String,
@@ -54,7 +56,9 @@ pub enum ClientError {
         after: Duration,
     },
     /// The answer does not have the expected form.
-    #[error("the answer of {url} is not understood: {why}; check that both sides have the same version")]
+    #[error(
+        "the answer of {url} is not understood: {why}; check that both sides have the same version"
+    )]
     NotUnderstood {
         /// What was asked.
         url: String,
@@ -88,7 +92,11 @@ impl ClientError {
 
 /// A hint as it follows an error.
 fn hint_of(hint: &str) -> String {
-    if hint.is_empty() { String::new() } else { format!("; {hint}") }
+    if hint.is_empty() {
+        String::new()
+    } else {
+        format!("; {hint}")
+    }
 }
 
 /// A way to one control API. Cheap to clone; connections are pooled.
@@ -105,15 +113,17 @@ impl ApiClient {
     /// # Errors
     /// [`ClientError::Address`] or [`ClientError::Token`].
     pub fn new(base_url: &str, token: Option<String>) -> Result<Self, ClientError> {
-        let address = || ClientError::Address { url: base_url.to_owned() };
+        let address = || ClientError::Address {
+            url: base_url.to_owned(),
+        };
         let base = base_url.trim_end_matches('/');
         let uri: Uri = base.parse().map_err(|_| address())?;
         if uri.scheme_str() != Some("http") || uri.host().is_none() || uri.path() != "/" {
             return Err(address());
         }
         let authorization = token.map(|token| {
-            let mut value =
-                HeaderValue::try_from(format!("Bearer {}", token.trim())).map_err(|_| ClientError::Token)?;
+            let mut value = HeaderValue::try_from(format!("Bearer {}", token.trim()))
+                .map_err(|_| ClientError::Token)?;
             value.set_sensitive(true);
             Ok(value)
         });
@@ -121,7 +131,11 @@ impl ApiClient {
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
         let http = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { base: base.to_owned(), authorization: authorization.transpose()?, http })
+        Ok(Self {
+            base: base.to_owned(),
+            authorization: authorization.transpose()?,
+            http,
+        })
     }
 
     /// Where it asks.
@@ -160,7 +174,9 @@ impl ApiClient {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
-        let (_, bytes) = self.send(Method::POST, path, Some(self.encode(path, body)?), TIMEOUT).await?;
+        let (_, bytes) = self
+            .send(Method::POST, path, Some(self.encode(path, body)?), TIMEOUT)
+            .await?;
         self.decode(path, &bytes)
     }
 
@@ -173,7 +189,9 @@ impl ApiClient {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
-        let (_, bytes) = self.send(Method::PATCH, path, Some(self.encode(path, body)?), TIMEOUT).await?;
+        let (_, bytes) = self
+            .send(Method::PATCH, path, Some(self.encode(path, body)?), TIMEOUT)
+            .await?;
         self.decode(path, &bytes)
     }
 
@@ -190,7 +208,11 @@ impl ApiClient {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn post_lines<T: DeserializeOwned>(&self, path: &str, lines: Vec<u8>) -> Result<T, ClientError> {
+    pub async fn post_lines<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        lines: Vec<u8>,
+    ) -> Result<T, ClientError> {
         let body = ("application/x-ndjson", Bytes::from(lines));
         let (_, bytes) = self.send(Method::POST, path, Some(body), TIMEOUT).await?;
         self.decode(path, &bytes)
@@ -200,7 +222,11 @@ impl ApiClient {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn get_bytes(&self, path: &str, timeout: Duration) -> Result<Option<Vec<u8>>, ClientError> {
+    pub async fn get_bytes(
+        &self,
+        path: &str,
+        timeout: Duration,
+    ) -> Result<Option<Vec<u8>>, ClientError> {
         let (status, bytes) = self.send(Method::GET, path, None, timeout).await?;
         Ok((status != StatusCode::NO_CONTENT).then(|| bytes.to_vec()))
     }
@@ -222,11 +248,19 @@ impl ApiClient {
             request = request.header(CONTENT_TYPE, *content_type);
         }
         let content = body.map(|(_, bytes)| bytes).unwrap_or_default();
-        let request =
-            request.body(Full::new(content)).map_err(|_| ClientError::Address { url: url.clone() })?;
+        let request = request
+            .body(Full::new(content))
+            .map_err(|_| ClientError::Address { url: url.clone() })?;
         let exchange = tokio::time::timeout(timeout, self.exchange(&url, request)).await;
-        let (status, bytes) = exchange.map_err(|_| ClientError::TimedOut { url, after: timeout })??;
-        if status.is_success() { Ok((status, bytes)) } else { Err(answered(status, &bytes)) }
+        let (status, bytes) = exchange.map_err(|_| ClientError::TimedOut {
+            url,
+            after: timeout,
+        })??;
+        if status.is_success() {
+            Ok((status, bytes))
+        } else {
+            Err(answered(status, &bytes))
+        }
     }
 
     async fn exchange(
@@ -234,18 +268,33 @@ impl ApiClient {
         url: &str,
         request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Bytes), ClientError> {
-        let unreachable = |why: String| ClientError::Unreachable { url: url.to_owned(), why };
+        let unreachable = |why: String| ClientError::Unreachable {
+            url: url.to_owned(),
+            why,
+        };
         let answer = self.http.request(request).await.map_err(|fault| {
             // The outer error only says that connecting failed; the reason is its source.
-            let why = fault.source().and_then(|inner| inner.source().or(Some(inner)));
+            let why = fault
+                .source()
+                .and_then(|inner| inner.source().or(Some(inner)));
             unreachable(why.map_or_else(|| fault.to_string(), ToString::to_string))
         })?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-        Ok((status, body.map_err(|fault| unreachable(fault.to_string()))?.to_bytes()))
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
+            .collect()
+            .await;
+        Ok((
+            status,
+            body.map_err(|fault| unreachable(fault.to_string()))?
+                .to_bytes(),
+        ))
     }
 
-    fn encode(&self, path: &str, body: &impl Serialize) -> Result<(&'static str, Bytes), ClientError> {
+    fn encode(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<(&'static str, Bytes), ClientError> {
         let bytes = serde_json::to_vec(body).map_err(|fault| self.not_understood(path, &fault))?;
         Ok(("application/json", bytes.into()))
     }
@@ -255,7 +304,10 @@ impl ApiClient {
     }
 
     fn not_understood(&self, path: &str, fault: &serde_json::Error) -> ClientError {
-        ClientError::NotUnderstood { url: format!("{}{path}", self.base), why: fault.to_string() }
+        ClientError::NotUnderstood {
+            url: format!("{}{path}", self.base),
+            why: fault.to_string(),
+        }
     }
 }
 
@@ -264,12 +316,20 @@ fn answered(status: StatusCode, bytes: &[u8]) -> ClientError {
     let body: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
     let text = |key: &str| body.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
     let quoted = || {
-        let text: String = String::from_utf8_lossy(bytes).chars().take(QUOTED_CHARS_MAX).collect();
+        let text: String = String::from_utf8_lossy(bytes)
+            .chars()
+            .take(QUOTED_CHARS_MAX)
+            .collect();
         format!("HTTP {status} {}", text.trim())
     };
     let error = text("error").unwrap_or_else(quoted);
     let hint = text("hint").unwrap_or_default();
-    ClientError::Answered { status: status.as_u16(), error, hint, body: Box::new(body) }
+    ClientError::Answered {
+        status: status.as_u16(),
+        error,
+        hint,
+        body: Box::new(body),
+    }
 }
 
 #[cfg(test)]
@@ -294,28 +354,53 @@ mod tests {
 
     #[test]
     fn only_plain_http_addresses_are_taken() {
-        for bad in ["127.0.0.1:80", "https://x", "http://", "http://x/y", "ftp://x", ""] {
-            assert!(matches!(ApiClient::new(bad, None), Err(ClientError::Address { .. })), "{bad}");
+        for bad in [
+            "127.0.0.1:80",
+            "https://x",
+            "http://",
+            "http://x/y",
+            "ftp://x",
+            "",
+        ] {
+            assert!(
+                matches!(ApiClient::new(bad, None), Err(ClientError::Address { .. })),
+                "{bad}"
+            );
         }
-        assert_eq!(ApiClient::new("http://x:1/", None).unwrap().base_url(), "http://x:1");
-        assert!(matches!(ApiClient::new("http://x", Some("a\nb".into())), Err(ClientError::Token)));
+        assert_eq!(
+            ApiClient::new("http://x:1/", None).unwrap().base_url(),
+            "http://x:1"
+        );
+        assert!(matches!(
+            ApiClient::new("http://x", Some("a\nb".into())),
+            Err(ClientError::Token)
+        ));
     }
 
     #[tokio::test]
     async fn the_token_goes_along_and_204_is_nothing() {
         let (url, server) = answering("HTTP/1.1 204 No Content\r\n\r\n").await;
         let client = ApiClient::new(&url, Some("secret\n".into())).unwrap();
-        let got = client.get_bytes("/v1/map/record?after=0.0", TIMEOUT).await.unwrap();
+        let got = client
+            .get_bytes("/v1/map/record?after=0.0", TIMEOUT)
+            .await
+            .unwrap();
         assert_eq!(got, None);
         let seen = server.await.unwrap().to_ascii_lowercase();
-        assert!(seen.starts_with("get /v1/map/record?after=0.0 http/1.1"), "{seen}");
+        assert!(
+            seen.starts_with("get /v1/map/record?after=0.0 http/1.1"),
+            "{seen}"
+        );
         assert!(seen.contains("authorization: bearer secret\r\n"), "{seen}");
     }
 
     #[tokio::test]
     async fn a_refusal_tells_what_to_do() {
         let body = r#"{"error":"no","hint":"ask an admin"}"#;
-        let answer = format!("HTTP/1.1 403 Forbidden\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let answer = format!(
+            "HTTP/1.1 403 Forbidden\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
         let (url, _server) = answering(answer.leak()).await;
         let client = ApiClient::new(&url, None).unwrap();
         let fault = client.delete::<Value>("/v1/drains/d1").await.unwrap_err();
@@ -325,7 +410,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_is_no_json_is_quoted() {
-        let (url, _server) = answering("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 4\r\n\r\noops").await;
+        let (url, _server) =
+            answering("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 4\r\n\r\noops").await;
         let client = ApiClient::new(&url, None).unwrap();
         let fault = client.get_json::<Value>("/v1/map").await.unwrap_err();
         assert_eq!(fault.to_string(), "HTTP 502 Bad Gateway oops");
@@ -336,7 +422,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let client = ApiClient::new(&url, None).unwrap();
-        let slow = client.get_bytes("/", Duration::from_millis(50)).await.unwrap_err();
+        let slow = client
+            .get_bytes("/", Duration::from_millis(50))
+            .await
+            .unwrap_err();
         assert!(matches!(slow, ClientError::TimedOut { .. }), "{slow}");
         drop(listener);
         let client = ApiClient::new(&url, None).unwrap();

@@ -27,6 +27,8 @@ fn main() -> ExitCode {
 /// Sends the log to standard error, where it does not mix with answers.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("WATERSHED_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
-    let format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let format = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     format.with_ansi(io::stderr().is_terminal()).init();
 }

@@ -36,12 +36,18 @@ impl Auth {
         // Every token is compared to its end, whatever was found before: the time tells nothing.
         let mut found = None;
         for token in &self.tokens {
-            let difference = digest.iter().zip(&token.sha256).fold(0, |seen, (a, b)| seen | (a ^ b));
+            let difference = digest
+                .iter()
+                .zip(&token.sha256)
+                .fold(0, |seen, (a, b)| seen | (a ^ b));
             if black_box(difference) == 0 {
                 found = Some(token);
             }
         }
-        found.map(|token| Caller { name: token.name.as_str().into(), role: token.role })
+        found.map(|token| Caller {
+            name: token.name.as_str().into(),
+            role: token.role,
+        })
     }
 }
 
@@ -62,7 +68,10 @@ impl Caller {
         }
         let (have, need) = (word(self.role), word(role));
         Err(Fault::forbidden(
-            format!("{what} needs the role {need}; the token {:?} has the role {have}", self.name),
+            format!(
+                "{what} needs the role {need}; the token {:?} has the role {have}",
+                self.name
+            ),
             "use a token with that role, or ask whoever keeps the tokens of this control plane",
         ))
     }
@@ -82,7 +91,11 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(unauthorized)
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(unauthorized)
     }
 }
 
@@ -124,7 +137,10 @@ mod tests {
             role,
             sha256: Sha256::digest(secret.as_bytes()).into(),
         };
-        Auth::new(vec![token("other", Role::Viewer, "x"), token("ci", Role::Rollout, secret)])
+        Auth::new(vec![
+            token("other", Role::Viewer, "x"),
+            token("ci", Role::Rollout, secret),
+        ])
     }
 
     #[test]
@@ -153,8 +169,16 @@ mod tests {
 
     #[test]
     fn roles_are_ordered() {
-        let caller = Caller { name: "ci".into(), role: Role::Rollout };
-        assert!(caller.must_be(Role::Viewer, "x").is_ok() && caller.must_be(Role::Rollout, "x").is_ok());
-        assert!(caller.must_be(Role::Operator, "x").is_err() && caller.must_be(Role::Admin, "x").is_err());
+        let caller = Caller {
+            name: "ci".into(),
+            role: Role::Rollout,
+        };
+        assert!(
+            caller.must_be(Role::Viewer, "x").is_ok() && caller.must_be(Role::Rollout, "x").is_ok()
+        );
+        assert!(
+            caller.must_be(Role::Operator, "x").is_err()
+                && caller.must_be(Role::Admin, "x").is_err()
+        );
     }
 }

@@ -14,7 +14,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Response;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
-        let bytes = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(IntoResponse::into_response)?;
         let content: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         match serde_json::from_slice(content) {
             Ok(value) => Ok(Self(value)),
@@ -30,7 +32,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 pub(super) fn duration(field: &str, text: &str) -> Result<Duration, Fault> {
     humantime::parse_duration(text).map_err(|fault| {
         let text: String = text.chars().take(40).collect();
-        Fault::invalid(format!("{field}: {text:?} is no duration: {fault}"), "write it like 30m, 300s or 1h30m")
+        Fault::invalid(
+            format!("{field}: {text:?} is no duration: {fault}"),
+            "write it like 30m, 300s or 1h30m",
+        )
     })
 }
 
@@ -40,14 +45,16 @@ pub(super) fn patience(field: &str, text: Option<&str>, most: Duration) -> Resul
     Ok(asked.unwrap_or_default().min(most))
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn durations_are_read_and_bounded() {
-        assert_eq!(duration("lease", "1h30m").unwrap(), Duration::from_secs(5400));
+        assert_eq!(
+            duration("lease", "1h30m").unwrap(),
+            Duration::from_secs(5400)
+        );
         for bad in ["", "x", "30", "-5m", "99999999999999999999s"] {
             assert!(duration("lease", bad).is_err(), "{bad}");
         }

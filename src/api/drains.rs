@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use engine::drain::{Drain, Request, State as DrainState};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 /// Longest time that a poll for a drain may stay open.
 const WAIT_MAX: Duration = Duration::from_secs(300);
@@ -65,14 +65,12 @@ pub(super) enum Milestone {
 }
 
 /// How long to wait, and for what.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(super) struct Wait {
     /// Answer when the drain has come this far, or can no longer come there; at once when absent.
     wait: Option<Milestone>,
     /// Longest time to wait, at most 300s; then the drain is shown as it stands.
-    #[param(example = "300s")]
     timeout: Option<String>,
 }
 
@@ -114,9 +112,12 @@ pub(super) async fn request(
     if asked.force {
         caller.must_be(Role::Operator, "force")?;
     }
-    let target = asked.target.parse().map_err(|fault: engine::drain::TargetError| {
-        Fault::invalid(fault.to_string(), "names are those of GET /v1/inventory")
-    })?;
+    let target = asked
+        .target
+        .parse()
+        .map_err(|fault: engine::drain::TargetError| {
+            Fault::invalid(fault.to_string(), "names are those of GET /v1/inventory")
+        })?;
     let request = Request {
         target,
         requester: caller.name.to_string(),
@@ -132,7 +133,10 @@ pub(super) async fn request(
 }
 
 /// One drain; with `wait`, as soon as it has come that far.
-#[utoipa::path(get, path = "/v1/drains/{id}", tag = "drains", params(("id" = String, Path,)),
+#[utoipa::path(get, path = "/v1/drains/{id}", tag = "drains",
+    params(("id" = String, Path,),
+        ("wait" = inline(Option<Milestone>), Query, description = "answer when it has come this far, or never will"),
+        ("timeout" = Option<String>, Query, description = "longest time to wait, at most 300s", example = "300s")),
     responses((status = 200, body = view::Drain, description = "as it stands; look at its state"),
         (status = 400, body = view::Fault), (status = 401, body = view::Fault), (status = 404, body = view::Fault)))]
 pub(super) async fn get(
@@ -141,7 +145,11 @@ pub(super) async fn get(
     Query(wait): Query<Wait>,
 ) -> Result<Json<Drain>, Fault> {
     let timeout = patience("timeout", wait.timeout.as_deref(), WAIT_MAX)?;
-    let timeout = if wait.timeout.is_none() { WAIT_MAX } else { timeout };
+    let timeout = if wait.timeout.is_none() {
+        WAIT_MAX
+    } else {
+        timeout
+    };
     let mut drains = control.drains();
     let unknown = || Fault::not_found(format!("there is no drain {id:?}"), "see GET /v1/drains");
     if let Some(milestone) = wait.wait {

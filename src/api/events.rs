@@ -31,7 +31,10 @@ static READERS: Semaphore = Semaphore::const_new(READERS_MAX);
         (status = 401, body = view::Fault), (status = 503, body = view::Fault, description = "too many readers")))]
 pub(super) async fn stream(State(control): State<ControlHandle>) -> Result<Response, Fault> {
     let place = READERS.try_acquire().map_err(|_| {
-        Fault::busy(StatusCode::SERVICE_UNAVAILABLE, "too many readers of events")
+        Fault::busy(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many readers of events",
+        )
     })?;
     let mut events = control.events();
     // The stream must not keep the control plane alive.
@@ -51,7 +54,10 @@ pub(super) async fn stream(State(control): State<ControlHandle>) -> Result<Respo
             };
         }
     });
-    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     Ok((headers, Body::new(Chunks(reader))).into_response())
 }
 
@@ -60,7 +66,10 @@ async fn next(events: &mut broadcast::Receiver<Event>) -> Option<Bytes> {
     match tokio::time::timeout(SILENCE_MAX, events.recv()).await {
         Err(_) => Some(Bytes::from_static(b": still here\n\n")),
         Ok(Ok(event)) => Some(encode(&event.kind, &serde_json::json!(event))),
-        Ok(Err(RecvError::Lagged(missed))) => Some(encode("events.missed", &serde_json::json!({ "missed": missed }))),
+        Ok(Err(RecvError::Lagged(missed))) => Some(encode(
+            "events.missed",
+            &serde_json::json!({ "missed": missed }),
+        )),
         Ok(Err(RecvError::Closed)) => None,
     }
 }
@@ -82,7 +91,9 @@ impl HttpBody for Chunks {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
+        self.0
+            .poll_recv(context)
+            .map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
     }
 }
 
@@ -94,7 +105,11 @@ mod tests {
     #[tokio::test]
     async fn events_are_framed_and_losses_are_told() {
         let (sender, mut events) = broadcast::channel(2);
-        let event = |detail: &str| Event { at: Timestamp(7), kind: "map.published".into(), detail: detail.into() };
+        let event = |detail: &str| Event {
+            at: Timestamp(7),
+            kind: "map.published".into(),
+            detail: detail.into(),
+        };
         sender.send(event("a\nb")).unwrap();
         let chunk = next(&mut events).await.unwrap();
         let text = "event: map.published\ndata: {\"at\":7,\"detail\":\"a\\nb\",\"kind\":\"map.published\"}\n\n";
@@ -102,7 +117,10 @@ mod tests {
         for detail in ["1", "2", "3"] {
             sender.send(event(detail)).unwrap();
         }
-        assert_eq!(next(&mut events).await.unwrap(), "event: events.missed\ndata: {\"missed\":1}\n\n");
+        assert_eq!(
+            next(&mut events).await.unwrap(),
+            "event: events.missed\ndata: {\"missed\":1}\n\n"
+        );
         drop(sender);
         assert!(next(&mut events).await.is_some() && next(&mut events).await.is_some());
         assert_eq!(next(&mut events).await, None);

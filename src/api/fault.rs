@@ -25,9 +25,19 @@ pub(super) struct Fault {
 
 impl Fault {
     /// A fault with what is wrong and what to do.
-    pub(super) fn new(status: StatusCode, error: impl Into<String>, hint: impl Into<String>) -> Self {
-        let body = view::Fault { error: error.into(), hint: hint.into() };
-        Self { status, body: Box::new(json!(body)) }
+    pub(super) fn new(
+        status: StatusCode,
+        error: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        let body = view::Fault {
+            error: error.into(),
+            hint: hint.into(),
+        };
+        Self {
+            status,
+            body: Box::new(json!(body)),
+        }
     }
 
     /// No token, or none that is known. Both look alike.
@@ -64,7 +74,12 @@ impl Fault {
         let hint = "wait until other drains have ended, drain less at once, or add capacity where it is short";
         let mut fault = Self::new(StatusCode::CONFLICT, text, hint);
         if let Some(drain) = drain {
-            fault.body["bottleneck"] = json!(drain.refusal.as_ref().and_then(|refusal| refusal.bottleneck.as_ref()));
+            fault.body["bottleneck"] = json!(
+                drain
+                    .refusal
+                    .as_ref()
+                    .and_then(|refusal| refusal.bottleneck.as_ref())
+            );
             fault.body["drain"] = json!(drain);
         }
         fault
@@ -74,7 +89,9 @@ impl Fault {
 impl From<ControlError> for Fault {
     fn from(error: ControlError) -> Self {
         match error {
-            ControlError::NotFound(text) => Self::not_found(text, "see GET /v1/inventory and GET /v1/drains"),
+            ControlError::NotFound(text) => {
+                Self::not_found(text, "see GET /v1/inventory and GET /v1/drains")
+            }
             ControlError::Refused(text, drain) => Self::refused(text, drain),
             ControlError::Invalid(text) => Self::invalid(text, "see GET /v1/openapi.json"),
             ControlError::Unavailable(text) => Self::busy(StatusCode::SERVICE_UNAVAILABLE, text),
@@ -108,13 +125,20 @@ impl IntoResponse for Fault {
 
 /// Answers a path that does not exist.
 pub(super) async fn no_such_route() -> Fault {
-    Fault::not_found("there is no such path", "see GET /v1/openapi.json for all there are")
+    Fault::not_found(
+        "there is no such path",
+        "see GET /v1/openapi.json for all there are",
+    )
 }
 
 /// Answers a method that a path does not have.
 pub(super) async fn no_such_method() -> Fault {
     let hint = "see GET /v1/openapi.json for the methods of each path";
-    Fault::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not have that method", hint)
+    Fault::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this path does not have that method",
+        hint,
+    )
 }
 
 /// Puts the plain-text refusals of the HTTP library (bad query, body too large) into our form.
@@ -126,8 +150,14 @@ pub(super) async fn uniform(request: Request, next: Next) -> Response {
     if !status.is_client_error() || !plain {
         return response;
     }
-    let text = to_bytes(response.into_body(), PLAIN_BYTES_MAX).await.unwrap_or_default();
+    let text = to_bytes(response.into_body(), PLAIN_BYTES_MAX)
+        .await
+        .unwrap_or_default();
     let text = String::from_utf8_lossy(&text).trim().to_owned();
-    let error = if text.is_empty() { status.to_string() } else { text };
+    let error = if text.is_empty() {
+        status.to_string()
+    } else {
+        text
+    };
     Fault::new(status, error, "see GET /v1/openapi.json").into_response()
 }

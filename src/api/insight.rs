@@ -10,7 +10,6 @@ use engine::explain::Explanation;
 use engine::plan::Instance;
 use serde::Deserialize;
 use std::net::IpAddr;
-use utoipa::IntoParams;
 
 /// Longest domain name, RFC 1035 section 2.3.4, with its final dot in text.
 const NAME_BYTES_MAX: usize = 255;
@@ -20,22 +19,18 @@ const AUDIT_ENTRIES: u32 = 100;
 const AUDIT_ENTRIES_MAX: u32 = 10_000;
 
 /// Whose answer is to be explained.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(super) struct Question {
     /// Domain name, or host of a redirect.
-    #[param(example = "live.example.net")]
     name: String,
     /// Address of the client, or network address of its prefix.
-    #[param(value_type = String, example = "198.51.100.7")]
     client: String,
 }
 
 /// Which instance.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(super) struct Which {
     /// As if no map were in force, so that nothing costs a move.
     #[serde(default)]
@@ -43,9 +38,8 @@ pub(super) struct Which {
 }
 
 /// How much of the audit log.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(super) struct Tail {
     /// How many of the newest entries, at most 10000.
     limit: Option<u32>,
@@ -53,6 +47,8 @@ pub(super) struct Tail {
 
 /// Why a client gets its answer: area, candidates, prices, drains, map version.
 #[utoipa::path(get, path = "/v1/explain", tag = "insight",
+    params(("name" = String, Query, description = "domain name, or host of a redirect"),
+        ("client" = String, Query, description = "IP address of the client")),
     responses((status = 200, body = view::Explanation), (status = 400, body = view::Fault),
         (status = 401, body = view::Fault), (status = 404, body = view::Fault, description = "nobody answers for it")))]
 pub(super) async fn explain(
@@ -60,10 +56,16 @@ pub(super) async fn explain(
     Query(question): Query<Question>,
 ) -> Result<Json<Explanation>, Fault> {
     let client: IpAddr = question.client.parse().map_err(|_| {
-        Fault::invalid("client: this is no IP address", "send an IPv4 or IPv6 address without a prefix length")
+        Fault::invalid(
+            "client: this is no IP address",
+            "send an IPv4 or IPv6 address without a prefix length",
+        )
     })?;
     if question.name.is_empty() || question.name.len() > NAME_BYTES_MAX {
-        return Err(Fault::invalid("name: no domain name has that length", "send 1 to 255 bytes"));
+        return Err(Fault::invalid(
+            "name: no domain name has that length",
+            "send 1 to 255 bytes",
+        ));
     }
     Ok(Json(control.explain(&question.name, client).await?))
 }
@@ -76,7 +78,8 @@ pub(super) async fn inventory(State(control): State<ControlHandle>) -> Json<view
 }
 
 /// What the next tick would solve: an instance file for `watershed solve`.
-#[utoipa::path(get, path = "/v1/instance", tag = "insight", params(Which),
+#[utoipa::path(get, path = "/v1/instance", tag = "insight",
+    params(("fresh" = Option<bool>, Query, description = "as if no map were in force")),
     responses((status = 200, body = Object, description = "instance file, version 1"),
         (status = 400, body = view::Fault), (status = 401, body = view::Fault)))]
 pub(super) async fn instance(
@@ -88,6 +91,7 @@ pub(super) async fn instance(
 
 /// The newest entries of the audit log, newest first.
 #[utoipa::path(get, path = "/v1/audit", tag = "insight",
+    params(("limit" = Option<u32>, Query, description = "how many of the newest, at most 10000")),
     responses((status = 200, body = [AuditEntry]), (status = 400, body = view::Fault), (status = 401, body = view::Fault)))]
 pub(super) async fn audit(
     State(control): State<ControlHandle>,

@@ -14,7 +14,7 @@ use coverage::{Digest, MapVersion};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 /// Longest time that an edge's question may stay open.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -23,18 +23,16 @@ const EDGE_BYTES_MAX: usize = 128;
 /// Longest reason of a pin, in bytes.
 const REASON_BYTES_MAX: usize = 1024;
 /// What binary answers are.
-const OCTETS: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/octet-stream")];
+const OCTETS: [(header::HeaderName, &str); 1] =
+    [(header::CONTENT_TYPE, "application/octet-stream")];
 
 /// An edge's question for a newer map.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(super) struct After {
     /// Version that the edge serves, `EPOCH.VERSION`; 0.0 at first.
-    #[param(example = "3.1207")]
     after: Option<String>,
     /// How long to wait for a newer one, at most 60s.
-    #[param(example = "20s")]
     wait: Option<String>,
     /// Name of the edge: its versions confirm that a drain has reached every edge.
     edge: Option<String>,
@@ -77,6 +75,9 @@ pub(super) async fn show(State(control): State<ControlHandle>) -> Json<serde_jso
 
 /// The sealed record of the newest map, when it is newer than `after`.
 #[utoipa::path(get, path = "/v1/map/record", tag = "map",
+    params(("after" = Option<String>, Query, description = "version that is served, EPOCH.VERSION", example = "3.1207"),
+        ("wait" = Option<String>, Query, description = "how long to wait for a newer one, at most 60s", example = "20s"),
+        ("edge" = Option<String>, Query, description = "name of the edge that asks")),
     responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>),
         (status = 204, description = "nothing newer"), (status = 400, body = view::Fault),
         (status = 401, body = view::Fault)))]
@@ -84,17 +85,28 @@ pub(super) async fn record(
     State(control): State<ControlHandle>,
     Query(asked): Query<After>,
 ) -> Result<Response, Fault> {
-    let after: MapVersion = asked.after.as_deref().map(version).transpose()?.unwrap_or_default();
+    let after: MapVersion = asked
+        .after
+        .as_deref()
+        .map(version)
+        .transpose()?
+        .unwrap_or_default();
     let wait = patience("wait", asked.wait.as_deref(), WAIT_MAX)?;
     if let Some(edge) = asked.edge.filter(|edge| !edge.is_empty()) {
         let fits = edge.len() <= EDGE_BYTES_MAX && !edge.contains(char::is_control);
         if !fits {
-            return Err(Fault::invalid("edge: too long, or with control characters", "send at most 128 bytes"));
+            return Err(Fault::invalid(
+                "edge: too long, or with control characters",
+                "send at most 128 bytes",
+            ));
         }
         control.edge_seen(&edge, after);
     }
     // When time runs out, or the control plane ends, there is nothing newer.
-    let found = tokio::time::timeout(wait, newer_than(&control, after)).await.ok().flatten();
+    let found = tokio::time::timeout(wait, newer_than(&control, after))
+        .await
+        .ok()
+        .flatten();
     Ok(found.map_or_else(
         || StatusCode::NO_CONTENT.into_response(),
         |record| (OCTETS, record.as_slice().to_vec()).into_response(),
@@ -107,7 +119,9 @@ async fn newer_than(control: &ControlHandle, after: MapVersion) -> Option<Arc<Ve
     loop {
         let record = records.borrow_and_update().clone();
         if let Some(record) = record
-            && control.snapshot().is_some_and(|snapshot| snapshot.version > after)
+            && control
+                .snapshot()
+                .is_some_and(|snapshot| snapshot.version > after)
             && sealed_version(control, Arc::clone(&record)).await > Some(after)
         {
             return Some(record);
@@ -119,7 +133,11 @@ async fn newer_than(control: &ControlHandle, after: MapVersion) -> Option<Arc<Ve
 /// The version inside a record. The snapshot alone does not tell: it is swapped in a moment before its record is shown.
 async fn sealed_version(control: &ControlHandle, record: Arc<Vec<u8>>) -> Option<MapVersion> {
     let key = control.map_key();
-    let open = move || coverage::record::open(&record, &[key]).map(|opened| opened.header.version).ok();
+    let open = move || {
+        coverage::record::open(&record, &[key])
+            .map(|opened| opened.header.version)
+            .ok()
+    };
     // Hashing megabytes is work for a thread of its own.
     tokio::task::spawn_blocking(open).await.ok().flatten()
 }
@@ -128,7 +146,9 @@ async fn sealed_version(control: &ControlHandle, record: Arc<Vec<u8>>) -> Option
 #[utoipa::path(get, path = "/v1/map/key", tag = "map",
     responses((status = 200, body = view::MapKey), (status = 401, body = view::Fault)))]
 pub(super) async fn key(State(control): State<ControlHandle>) -> Json<view::MapKey> {
-    Json(view::MapKey { key: Digest(control.map_key().to_bytes()).to_string() })
+    Json(view::MapKey {
+        key: Digest(control.map_key().to_bytes()).to_string(),
+    })
 }
 
 /// The area table that maps are made for.
@@ -143,12 +163,20 @@ pub(super) async fn areas(
     let own = Digest(table.digest()).to_string();
     if digest != own {
         let hint = "ask for the table that GET /v1/map names";
-        return Err(Fault::not_found("this control plane does not use that area table", hint));
+        return Err(Fault::not_found(
+            "this control plane does not use that area table",
+            hint,
+        ));
     }
     // A large table takes a moment to encode; the runtime goes on meanwhile.
-    let bytes = tokio::task::spawn_blocking(move || table.encode()).await.map_err(|fault| {
-        Fault::busy(StatusCode::SERVICE_UNAVAILABLE, format!("the area table was not encoded: {fault}"))
-    })?;
+    let bytes = tokio::task::spawn_blocking(move || table.encode())
+        .await
+        .map_err(|fault| {
+            Fault::busy(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("the area table was not encoded: {fault}"),
+            )
+        })?;
     Ok((OCTETS, bytes).into_response())
 }
 
@@ -163,20 +191,30 @@ pub(super) async fn pin(
 ) -> Result<Json<view::Done>, Fault> {
     caller.must_be(Role::Operator, "pinning the map")?;
     if !(1..=REASON_BYTES_MAX).contains(&pin.reason.trim().len()) {
-        return Err(Fault::invalid("reason must have 1 to 1024 bytes", "say why, for whoever comes next"));
+        return Err(Fault::invalid(
+            "reason must have 1 to 1024 bytes",
+            "say why, for whoever comes next",
+        ));
     }
     control.pin(&caller.name, &pin.reason).await?;
-    Ok(Json(view::Done { done: format!("the map is pinned: {}", pin.reason) }))
+    Ok(Json(view::Done {
+        done: format!("the map is pinned: {}", pin.reason),
+    }))
 }
 
 /// Lets the map move again.
 #[utoipa::path(post, path = "/v1/map/unpin", tag = "map",
     responses((status = 200, body = view::Done), (status = 401, body = view::Fault),
         (status = 403, body = view::Fault, description = "needs the role operator")))]
-pub(super) async fn unpin(State(control): State<ControlHandle>, caller: Caller) -> Result<Json<view::Done>, Fault> {
+pub(super) async fn unpin(
+    State(control): State<ControlHandle>,
+    caller: Caller,
+) -> Result<Json<view::Done>, Fault> {
     caller.must_be(Role::Operator, "unpinning the map")?;
     control.unpin(&caller.name).await?;
-    Ok(Json(view::Done { done: "the map may move again".to_owned() }))
+    Ok(Json(view::Done {
+        done: "the map may move again".to_owned(),
+    }))
 }
 
 /// Publishes an earlier map again, under a new version, and pins it.
@@ -192,12 +230,18 @@ pub(super) async fn rollback(
     caller.must_be(Role::Operator, "a rollback")?;
     let to = rollback.to.as_deref().map(version).transpose()?;
     control.rollback(&caller.name, to).await?;
-    let in_force = control.snapshot().map(|snapshot| snapshot.version.to_string()).unwrap_or_default();
+    let in_force = control
+        .snapshot()
+        .map(|snapshot| snapshot.version.to_string())
+        .unwrap_or_default();
     let from = to.map_or_else(|| "the map before".to_owned(), |to| format!("map {to}"));
-    Ok(Json(view::Done { done: format!("{from} is in force again, as {in_force}, and pinned") }))
+    Ok(Json(view::Done {
+        done: format!("{from} is in force again, as {in_force}, and pinned"),
+    }))
 }
 
 /// Reads a map version.
 fn version(text: &str) -> Result<MapVersion, Fault> {
-    text.parse().map_err(|fault: coverage::BadVersion| Fault::invalid(fault.to_string(), "see GET /v1/map"))
+    text.parse()
+        .map_err(|fault: coverage::BadVersion| Fault::invalid(fault.to_string(), "see GET /v1/map"))
 }

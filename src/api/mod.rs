@@ -41,15 +41,27 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Largest body of an ordinary request, in bytes.
-const BODY_BYTES_MAX: usize = 64 << 10;
+const BODY_BYTES_MAX: u32 = 64 << 10;
 /// Largest batch of telemetry, in bytes.
-const TELEMETRY_BYTES_MAX: usize = 16 << 20;
+const TELEMETRY_BYTES_MAX: u32 = 16 << 20;
 /// Bounds of ordinary requests.
-const QUICK: Bounds = Bounds { places: 256, time: Duration::from_secs(20) };
+const QUICK: Bounds = Bounds {
+    places: 256,
+    time: Duration::from_secs(20),
+    bytes: BODY_BYTES_MAX as u64,
+};
 /// Bounds of telemetry: each place may hold a whole batch in memory.
-const BULK: Bounds = Bounds { places: 16, time: Duration::from_secs(60) };
+const BULK: Bounds = Bounds {
+    places: 16,
+    time: Duration::from_secs(60),
+    bytes: TELEMETRY_BYTES_MAX as u64,
+};
 /// Bounds of requests that wait for something to happen: one per edge, and one per rollout.
-const WAITING: Bounds = Bounds { places: 8192, time: Duration::from_secs(330) };
+const WAITING: Bounds = Bounds {
+    places: 8192,
+    time: Duration::from_secs(330),
+    bytes: BODY_BYTES_MAX as u64,
+};
 
 /// What the document says about the whole.
 #[derive(OpenApi)]
@@ -60,7 +72,6 @@ const WAITING: Bounds = Bounds { places: 8192, time: Duration::from_secs(330) };
 struct Described;
 
 /// The control API as a router, with its bounds and permissions.
-#[must_use]
 pub fn router(handle: ControlHandle, auth: Auth, metrics: Metrics) -> Router {
     let (routes, document) = described_routes();
     let document = Arc::new(document);
@@ -82,8 +93,13 @@ pub fn router(handle: ControlHandle, auth: Auth, metrics: Metrics) -> Router {
 /// What an edge shows: whether it lives, whether it serves, and its metrics.
 ///
 /// `ready` tells whether a map is in service.
-pub fn edge_router(metrics: Metrics, ready: impl Fn() -> bool + Clone + Send + Sync + 'static) -> Router {
-    probes::routes(metrics, ready).fallback(fault::no_such_route).layer(from_fn(fault::uniform))
+pub fn edge_router(
+    metrics: Metrics,
+    ready: impl Fn() -> bool + Clone + Send + Sync + 'static,
+) -> Router {
+    probes::routes(metrics, ready)
+        .fallback(fault::no_such_route)
+        .layer(from_fn(fault::uniform))
 }
 
 /// All routes that need a token, and their description.
@@ -101,11 +117,11 @@ fn described_routes() -> (Router<ControlHandle>, Document) {
         .routes(routes!(insight::inventory))
         .routes(routes!(insight::instance))
         .routes(routes!(insight::audit))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX as usize))
         .layer(from_fn_with_state(QUICK.gate(), bounds::bound));
     let bulk = OpenApiRouter::new()
         .routes(routes!(telemetry::push))
-        .layer(DefaultBodyLimit::max(TELEMETRY_BYTES_MAX))
+        .layer(DefaultBodyLimit::max(TELEMETRY_BYTES_MAX as usize))
         .layer(from_fn_with_state(BULK.gate(), bounds::bound));
     let waiting = OpenApiRouter::new()
         .routes(routes!(drains::get))
@@ -113,7 +129,11 @@ fn described_routes() -> (Router<ControlHandle>, Document) {
         .routes(routes!(events::stream))
         .layer(from_fn_with_state(WAITING.gate(), bounds::bound));
     let all = OpenApiRouter::with_openapi(Described::openapi());
-    let (routes, mut document) = all.merge(quick).merge(bulk).merge(waiting).split_for_parts();
+    let (routes, mut document) = all
+        .merge(quick)
+        .merge(bulk)
+        .merge(waiting)
+        .split_for_parts();
     describe_open(&mut document);
     (routes, document)
 }
@@ -122,5 +142,8 @@ fn described_routes() -> (Router<ControlHandle>, Document) {
 fn describe_open(document: &mut Document) {
     document.merge(probes::Described::openapi());
     let token = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-    document.components.get_or_insert_default().add_security_scheme("token", token);
+    document
+        .components
+        .get_or_insert_default()
+        .add_security_scheme("token", token);
 }

@@ -29,7 +29,10 @@ pub(super) fn routes(metrics: Metrics, ready: impl Fn() -> bool + Send + Sync + 
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_page))
-        .with_state(Probed { metrics, ready: Arc::new(ready) })
+        .with_state(Probed {
+            metrics,
+            ready: Arc::new(ready),
+        })
 }
 
 /// The probes of a control plane: it is ready once a map was published.
@@ -62,12 +65,18 @@ async fn readyz(State(probed): State<Probed>) -> Response {
 #[utoipa::path(get, path = "/metrics", tag = "probes", security(()),
     responses((status = 200, content_type = "text/plain", body = String)))]
 async fn metrics_page(State(probed): State<Probed>) -> Response {
-    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    let headers = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
     (headers, probed.metrics.render()).into_response()
 }
 
 /// This document.
 #[utoipa::path(get, path = "/v1/openapi.json", tag = "insight",
     responses((status = 200, body = Object), (status = 401, body = view::Fault)))]
-#[expect(dead_code, reason = "described here, answered by a closure that holds the finished document")]
+#[expect(
+    dead_code,
+    reason = "described here, answered by a closure that holds the finished document"
+)]
 const fn openapi() {}

@@ -25,11 +25,17 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// When the listener is not usable at all.
-pub async fn serve(listener: TcpListener, router: Router, mut shutdown: watch::Receiver<bool>) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    mut shutdown: watch::Receiver<bool>,
+) -> io::Result<()> {
     listener.local_addr()?;
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            break;
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = shutdown.wait_for(|shutdown| *shutdown) => break,

@@ -25,10 +25,21 @@ pub(super) async fn push(
     body: Bytes,
 ) -> Result<(StatusCode, Json<view::Taken>), Fault> {
     let decoder = control.clone();
-    let decode = move || decode_batch(&body, decoder.directory(), decoder.table(), now(), &Limits::default());
+    let decode = move || {
+        decode_batch(
+            &body,
+            decoder.directory(),
+            decoder.table(),
+            now(),
+            &Limits::default(),
+        )
+    };
     // A full batch takes tens of milliseconds to decode; the runtime goes on meanwhile.
     let batch = tokio::task::spawn_blocking(decode).await.map_err(|fault| {
-        Fault::busy(StatusCode::SERVICE_UNAVAILABLE, format!("the batch was not decoded: {fault}"))
+        Fault::busy(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("the batch was not decoded: {fault}"),
+        )
     })?;
     take(&control, batch)
 }
@@ -55,6 +66,10 @@ fn take(control: &ControlHandle, batch: Batch) -> Result<(StatusCode, Json<view:
         metrics::counter!("watershed_telemetry_refused_total", "reason" => reason).increment(count);
     }
     let all_bad = answer.accepted == 0 && answer.refused_total > 0;
-    let status = if all_bad { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = if all_bad {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
+    };
     Ok((status, Json(answer)))
 }

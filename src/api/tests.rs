@@ -73,7 +73,8 @@ endpoints = [{{ group = "gz{number}-a", isp = "ct", vips = ["198.18.{number}.1"]
     )
 }
 
-const ZONE: &str = "@ 3600 SOA ns1 hostmaster 1 7200 900 1209600 60\n@ 3600 NS ns1\nns1 3600 A 192.0.2.1\n";
+const ZONE: &str =
+    "@ 3600 SOA ns1 hostmaster 1 7200 900 1209600 60\n@ 3600 NS ns1\nns1 3600 A 192.0.2.1\n";
 
 /// A control plane behind its API, until dropped.
 struct World {
@@ -96,7 +97,11 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let sites: String = (1..=4).map(site).collect();
         let inventory = format!("{INVENTORY}{sites}");
-        for (name, text) in [("watershed.toml", MAIN), ("inventory.toml", &inventory), ("cdn.zone", ZONE)] {
+        for (name, text) in [
+            ("watershed.toml", MAIN),
+            ("inventory.toml", &inventory),
+            ("cdn.zone", ZONE),
+        ] {
             fs::write(dir.path().join(name), text).unwrap();
         }
         let config = Config::load(&dir.path().join("watershed.toml"), &[]).unwrap();
@@ -105,7 +110,11 @@ impl World {
         layers.add(read_csv(b"1.0.0.0,1.0.255.255,CN\n2.0.0.0,2.0.0.255,US\n").unwrap());
         let table = Arc::new(layers.finish().unwrap().0);
         let key = signing_key(&config.data_dir).unwrap();
-        let intake = Intake::new(&config.data_dir, vec![key.verifying_key()], Some(Arc::clone(&table)));
+        let intake = Intake::new(
+            &config.data_dir,
+            vec![key.verifying_key()],
+            Some(Arc::clone(&table)),
+        );
         let options = ControlOptions {
             engine: config.engine.clone(),
             cycle: config.cycle,
@@ -113,14 +122,26 @@ impl World {
             serves: true,
         };
         let store = Box::new(SqliteStore::open(&config.data_dir.join("state.db")).unwrap());
-        let (control, _) =
-            start(Arc::new(config.inventory), table, options, store, key, Arc::new(intake)).unwrap();
+        let (control, _) = start(
+            Arc::new(config.inventory),
+            table,
+            options,
+            store,
+            key,
+            Arc::new(intake),
+        )
+        .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = watch::channel(false);
         let routes = router(control.clone(), auth(), Metrics::of_process());
         tokio::spawn(serve(listener, routes, stopped));
-        Self { control, url, stop, _dir: dir }
+        Self {
+            control,
+            url,
+            stop,
+            _dir: dir,
+        }
     }
 
     /// A client whose token has that name, and that role.
@@ -132,7 +153,12 @@ impl World {
     async fn ready(&self) {
         let mut records = self.control.record();
         let ready = records.wait_for(Option::is_some);
-        drop(tokio::time::timeout(Duration::from_secs(20), ready).await.unwrap().unwrap());
+        drop(
+            tokio::time::timeout(Duration::from_secs(20), ready)
+                .await
+                .unwrap()
+                .unwrap(),
+        );
     }
 }
 
@@ -154,7 +180,10 @@ fn auth() -> Auth {
 
 /// One request to a router, without a socket.
 pub(super) async fn call(routes: Router, request: Request) -> Response {
-    TowerToHyperService::new(routes).call(request).await.unwrap()
+    TowerToHyperService::new(routes)
+        .call(request)
+        .await
+        .unwrap()
 }
 
 /// Status of an answer that is an error; 200 for one that is not.

@@ -49,7 +49,10 @@ pub struct RefusedLine {
 impl RefusedLine {
     /// As the decoder tells it.
     pub(super) fn of(refused: &collectors::Refused) -> Self {
-        Self { line: refused.line, reason: refused.reason.to_string() }
+        Self {
+            line: refused.line,
+            reason: refused.reason.to_string(),
+        }
     }
 }
 

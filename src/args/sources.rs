@@ -27,22 +27,44 @@ pub struct Sources(pub Vec<Origin>);
 
 /// The options, with what they are called in help.
 const OPTIONS: [(&str, &str, &str); 4] = [
-    ("mmdb", "FILE", "MaxMind database (country or city); repeatable"),
-    ("csv", "FILE", "Ranges: first,last,country code or AS number; repeatable"),
-    ("ip2region", "FILE", "ip2region database (China: province and ISP); repeatable"),
-    ("cidr", "ISP=FILE", "Prefixes of one ISP, one a line; repeatable"),
+    (
+        "mmdb",
+        "FILE",
+        "MaxMind database (country or city); repeatable",
+    ),
+    (
+        "csv",
+        "FILE",
+        "Ranges: first,last,country code or AS number; repeatable",
+    ),
+    (
+        "ip2region",
+        "FILE",
+        "ip2region database (China: province and ISP); repeatable",
+    ),
+    (
+        "cidr",
+        "ISP=FILE",
+        "Prefixes of one ISP, one a line; repeatable",
+    ),
 ];
 
 // Derived options forget their order among one another, so this one is written out.
 impl Args for Sources {
     fn augment_args(command: Command) -> Command {
-        OPTIONS.iter().fold(command, |command, (name, value, help)| {
-            let option = Arg::new(*name).long(*name).value_name(*value).help(*help).action(ArgAction::Append);
-            command.arg(match *name {
-                "cidr" => option.value_parser(isp_and_file),
-                _ => option.value_parser(value_parser!(PathBuf)),
+        OPTIONS
+            .iter()
+            .fold(command, |command, (name, value, help)| {
+                let option = Arg::new(*name)
+                    .long(*name)
+                    .value_name(*value)
+                    .help(*help)
+                    .action(ArgAction::Append);
+                command.arg(match *name {
+                    "cidr" => option.value_parser(isp_and_file),
+                    _ => option.value_parser(value_parser!(PathBuf)),
+                })
             })
-        })
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -53,17 +75,33 @@ impl Args for Sources {
 impl FromArgMatches for Sources {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut placed: Vec<(usize, Origin)> = Vec::new();
-        let files: [(&str, fn(PathBuf) -> Origin); 3] =
-            [("mmdb", Origin::Mmdb), ("csv", Origin::Csv), ("ip2region", Origin::Ip2region)];
-        for (name, origin) in files {
+        for (name, _, _) in OPTIONS.iter().filter(|(name, ..)| *name != "cidr") {
+            let origin = match *name {
+                "mmdb" => Origin::Mmdb,
+                "csv" => Origin::Csv,
+                _ => Origin::Ip2region,
+            };
             let values = matches.get_many::<PathBuf>(name).into_iter().flatten();
             let places = matches.indices_of(name).into_iter().flatten();
-            placed.extend(places.zip(values).map(|(place, file)| (place, origin(file.clone()))));
+            placed.extend(
+                places
+                    .zip(values)
+                    .map(|(place, file)| (place, origin(file.clone()))),
+            );
         }
-        let values = matches.get_many::<(String, PathBuf)>("cidr").into_iter().flatten();
+        let values = matches
+            .get_many::<(String, PathBuf)>("cidr")
+            .into_iter()
+            .flatten();
         let places = matches.indices_of("cidr").into_iter().flatten();
         placed.extend(places.zip(values).map(|(place, (isp, file))| {
-            (place, Origin::Cidr { isp: isp.clone(), file: file.clone() })
+            (
+                place,
+                Origin::Cidr {
+                    isp: isp.clone(),
+                    file: file.clone(),
+                },
+            )
         }));
         placed.sort_by_key(|(place, _)| *place);
         Ok(Self(placed.into_iter().map(|(_, origin)| origin).collect()))
@@ -78,7 +116,9 @@ impl FromArgMatches for Sources {
 /// Reads `ISP=FILE`.
 fn isp_and_file(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
-        Some((isp, file)) if !isp.is_empty() && !file.is_empty() => Ok((isp.to_owned(), file.into())),
+        Some((isp, file)) if !isp.is_empty() && !file.is_empty() => {
+            Ok((isp.to_owned(), file.into()))
+        }
         _ => Err("write ISP=FILE, such as ct=chinanet.txt".to_owned()),
     }
 }
@@ -94,8 +134,12 @@ mod tests {
 
     #[test]
     fn sources_keep_their_order_across_options() {
-        let sources = parse("--csv a --mmdb b --cidr ct=c --csv d --ip2region e --cidr cu=f").unwrap();
-        let cidr = |isp: &str, file: &str| Origin::Cidr { isp: isp.into(), file: file.into() };
+        let sources =
+            parse("--csv a --mmdb b --cidr ct=c --csv d --ip2region e --cidr cu=f").unwrap();
+        let cidr = |isp: &str, file: &str| Origin::Cidr {
+            isp: isp.into(),
+            file: file.into(),
+        };
         let wanted = [
             Origin::Csv("a".into()),
             Origin::Mmdb("b".into()),

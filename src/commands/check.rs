@@ -8,7 +8,9 @@ use serde_json::json;
 /// Reads the configuration and tells what is in it.
 pub(super) fn check(global: &Global) -> Result<(), CommandError> {
     let Some(path) = global.config.as_deref() else {
-        return Err(CommandError::Usage("name the configuration: watershed check -c watershed.toml".to_owned()));
+        return Err(CommandError::Usage(
+            "name the configuration: watershed check -c watershed.toml".to_owned(),
+        ));
     };
     let config = match Config::load(path, &global.set) {
         Ok(config) => config,
@@ -29,9 +31,19 @@ pub(super) fn check(global: &Global) -> Result<(), CommandError> {
         ("zones", inventory.zones.len()),
     ];
     if global.json {
-        let counts: serde_json::Map<_, _> = counts.iter().map(|(what, n)| ((*what).to_owned(), json!(n))).collect();
+        let counts: serde_json::Map<_, _> = counts
+            .iter()
+            .map(|(what, n)| ((*what).to_owned(), json!(n)))
+            .collect();
         return Ok(output::json(&json!({ "faults": [], "inventory": counts }))?);
     }
-    let counts: Vec<String> = counts.iter().map(|(what, count)| format!("{count} {what}")).collect();
-    Ok(output::say(&format!("{}: no faults; {}", path.display(), counts.join(", ")))?)
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(what, count)| format!("{count} {what}"))
+        .collect();
+    Ok(output::say(&format!(
+        "{}: no faults; {}",
+        path.display(),
+        counts.join(", ")
+    ))?)
 }

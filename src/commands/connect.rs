@@ -17,7 +17,11 @@ struct Addresses {
 
 /// A client as the global options describe it: `--api` and `--token-file` first, what `-c` tells otherwise.
 pub(super) fn connect(global: &Global) -> Result<ApiClient, CommandError> {
-    let config = global.config.is_some().then(|| config(global)).transpose()?;
+    let config = global
+        .config
+        .is_some()
+        .then(|| config(global))
+        .transpose()?;
     let data_dir = config.as_ref().map(|config| config.data_dir.as_path());
     let url = match (&global.api, &config) {
         (Some(url), _) => url.clone(),
@@ -30,11 +34,15 @@ pub(super) fn connect(global: &Global) -> Result<ApiClient, CommandError> {
             return Err(CommandError::Usage(text.to_owned()));
         }
     };
-    let admin = data_dir.map(|dir| dir.join("admin.token")).filter(|path| path.exists());
+    let admin = data_dir
+        .map(|dir| dir.join("admin.token"))
+        .filter(|path| path.exists());
     let token_file = global.token_file.clone().or(admin);
-    let token = token_file.as_deref().map(read_token).transpose().map_err(|fault| {
-        CommandError::Usage(format!("{fault:#}"))
-    })?;
+    let token = token_file
+        .as_deref()
+        .map(read_token)
+        .transpose()
+        .map_err(|fault| CommandError::Usage(format!("{fault:#}")))?;
     Ok(ApiClient::new(&url, token)?)
 }
 
@@ -42,7 +50,9 @@ pub(super) fn connect(global: &Global) -> Result<ApiClient, CommandError> {
 pub(super) fn converse<T>(
     conversation: impl Future<Output = Result<T, CommandError>>,
 ) -> Result<T, CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.map_err(anyhow::Error::from)?.block_on(conversation)
 }
 
@@ -71,9 +81,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let token = dir.path().join("token");
         fs::write(&token, "secret\n").unwrap();
-        let global = Global { api: Some("http://127.0.0.1:9".into()), token_file: Some(token), ..Global::default() };
+        let global = Global {
+            api: Some("http://127.0.0.1:9".into()),
+            token_file: Some(token),
+            ..Global::default()
+        };
         assert_eq!(connect(&global).unwrap().base_url(), "http://127.0.0.1:9");
-        let missing = Global { token_file: Some(dir.path().join("none")), ..global };
+        let missing = Global {
+            token_file: Some(dir.path().join("none")),
+            ..global
+        };
         assert_eq!(connect(&missing).unwrap_err().exit_code(), 2);
         assert_eq!(connect(&Global::default()).unwrap_err().exit_code(), 2);
     }
@@ -82,7 +99,11 @@ mod tests {
     fn the_address_of_the_running_daemon_is_found() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(running(dir.path()), None);
-        fs::write(dir.path().join("addresses.json"), r#"{"dns":[],"api":"0.0.0.0:8053"}"#).unwrap();
+        fs::write(
+            dir.path().join("addresses.json"),
+            r#"{"dns":[],"api":"0.0.0.0:8053"}"#,
+        )
+        .unwrap();
         let found = running(dir.path()).unwrap();
         assert_eq!(reachable(found).to_string(), "127.0.0.1:8053");
         assert_eq!(reachable("[::]:1".parse().unwrap()).to_string(), "[::1]:1");

@@ -30,7 +30,10 @@ pub(super) fn drain(global: &Global, args: &DrainArgs) -> Result<(), CommandErro
     };
     let client = connect(global)?;
     converse(async {
-        let mut answer: Value = client.post_json("/v1/drains", &request).await.map_err(|fault| refused(global, fault))?;
+        let mut answer: Value = client
+            .post_json("/v1/drains", &request)
+            .await
+            .map_err(|fault| refused(global, fault))?;
         if args.wait {
             answer = wait(&client, read(&answer)?).await?;
         }
@@ -41,7 +44,9 @@ pub(super) fn drain(global: &Global, args: &DrainArgs) -> Result<(), CommandErro
             output::say(&sentence(&drain))?;
         }
         if args.wait && drain.state != "drained" {
-            return Err(anyhow::anyhow!("{} is {} and was not drained", drain.target, drain.state).into());
+            return Err(
+                anyhow::anyhow!("{} is {} and was not drained", drain.target, drain.state).into(),
+            );
         }
         Ok(())
     })
@@ -49,8 +54,15 @@ pub(super) fn drain(global: &Global, args: &DrainArgs) -> Result<(), CommandErro
 
 /// Tells why a drain was refused: the bottleneck, when capacity is the reason.
 fn refused(global: &Global, fault: ClientError) -> CommandError {
-    let ClientError::Answered { status: 409, body, .. } = &fault else { return fault.into() };
-    if global.json && let Err(fault) = output::json(body) {
+    let ClientError::Answered {
+        status: 409, body, ..
+    } = &fault
+    else {
+        return fault.into();
+    };
+    if global.json
+        && let Err(fault) = output::json(body)
+    {
         return fault.into();
     }
     match RefusedDrain::deserialize(&**body) {
@@ -61,9 +73,22 @@ fn refused(global: &Global, fault: ClientError) -> CommandError {
 
 fn explain_refusal(refusal: &RefusedDrain) -> String {
     let mut text = format!("refused: {}", refusal.error);
-    if let Some(Bottleneck { regions, saturated, missing_mbps }) = &refusal.bottleneck {
-        let regions = if regions.is_empty() { "all regions".to_owned() } else { regions.join(", ") };
-        let full = if saturated.is_empty() { "nothing".to_owned() } else { saturated.join(", ") };
+    if let Some(Bottleneck {
+        regions,
+        saturated,
+        missing_mbps,
+    }) = &refusal.bottleneck
+    {
+        let regions = if regions.is_empty() {
+            "all regions".to_owned()
+        } else {
+            regions.join(", ")
+        };
+        let full = if saturated.is_empty() {
+            "nothing".to_owned()
+        } else {
+            saturated.join(", ")
+        };
         let missing = output::mbps(*missing_mbps);
         text += &format!("\nbottleneck: {missing} would be missing in {regions}; full: {full}");
     }
@@ -73,11 +98,17 @@ fn explain_refusal(refusal: &RefusedDrain) -> String {
 /// Looks at a drain until it is settled, and shows how it goes. A control plane that is away for a moment is forgiven.
 async fn wait(client: &ApiClient, mut drain: Drain) -> Result<Value, CommandError> {
     let progress = Progress::new();
-    let path = format!("/v1/drains/{}?wait=drained&timeout={}s", drain.id, LOOK_EVERY.as_secs());
+    let path = format!(
+        "/v1/drains/{}?wait=drained&timeout={}s",
+        drain.id,
+        LOOK_EVERY.as_secs()
+    );
     let mut heard = Instant::now();
     loop {
         progress.show(&drain);
-        let answer = client.get_json_within::<Value>(&path, LOOK_EVERY + Duration::from_secs(10)).await;
+        let answer = client
+            .get_json_within::<Value>(&path, LOOK_EVERY + Duration::from_secs(10))
+            .await;
         match answer {
             Ok(answer) => {
                 heard = Instant::now();
@@ -88,7 +119,10 @@ async fn wait(client: &ApiClient, mut drain: Drain) -> Result<Value, CommandErro
                     return Ok(answer);
                 }
             }
-            Err(fault) if fault.status().is_none_or(|status| status >= 429) && heard.elapsed() < SILENCE_MAX => {
+            Err(fault)
+                if fault.status().is_none_or(|status| status >= 429)
+                    && heard.elapsed() < SILENCE_MAX =>
+            {
                 progress.say(&format!("waiting for the control plane: {fault}"));
                 tokio::time::sleep(LOOK_EVERY).await;
             }
@@ -106,7 +140,10 @@ struct Progress {
 impl Progress {
     fn new() -> Self {
         let bar = stderr().is_terminal().then(|| output::spinner("asking"));
-        Self { bar, last: std::cell::RefCell::default() }
+        Self {
+            bar,
+            last: std::cell::RefCell::default(),
+        }
     }
 
     fn show(&self, drain: &Drain) {
@@ -134,12 +171,17 @@ fn progress_line(drain: &Drain) -> String {
     let mut parts = vec![
         format!("{} {}: {}", drain.id, drain.target, drain.state),
         format!("planned share {}", output::percent(drain.planned_share)),
-        drain.observed_mbps.map_or_else(|| "not measured".to_owned(), |seen| format!("observed {}", output::mbps(seen))),
+        drain.observed_mbps.map_or_else(
+            || "not measured".to_owned(),
+            |seen| format!("observed {}", output::mbps(seen)),
+        ),
     ];
     if let Some(tail_ms) = drain.ttl_tail_left_ms {
         parts.push(format!("TTL tail {} s", tail_ms.div_ceil(1000)));
     }
-    if drain.state == "queued" && let Some(refusal) = &drain.refusal {
+    if drain.state == "queued"
+        && let Some(refusal) = &drain.refusal
+    {
         parts.push(refusal.text.clone());
     }
     parts.extend(drain.warnings.iter().cloned());
@@ -150,8 +192,13 @@ fn progress_line(drain: &Drain) -> String {
 fn sentence(drain: &Drain) -> String {
     let lease = output::until(drain.expires_at, now());
     let waits = drain.refusal.as_ref().filter(|_| drain.state == "queued");
-    let why = waits.map(|refusal| format!("; it waits: {}", refusal.text)).unwrap_or_default();
-    format!("{} {}: {}, lease {lease}{why}", drain.id, drain.target, drain.state)
+    let why = waits
+        .map(|refusal| format!("; it waits: {}", refusal.text))
+        .unwrap_or_default();
+    format!(
+        "{} {}: {}, lease {lease}{why}",
+        drain.id, drain.target, drain.state
+    )
 }
 
 /// Ends a drain, or all drains of a target.
@@ -178,15 +225,28 @@ pub(super) fn undrain(global: &Global, args: &UndrainArgs) -> Result<(), Command
 async fn meant(client: &ApiClient, what: &str) -> Result<Vec<String>, CommandError> {
     if !what.contains(':') {
         let plain = !what.is_empty() && what.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let usage = || CommandError::Usage(format!("{what:?} is neither a target, such as group:gz1-a, nor a drain, such as d17"));
-        return if plain { Ok(vec![what.to_owned()]) } else { Err(usage()) };
+        let usage = || {
+            CommandError::Usage(format!(
+                "{what:?} is neither a target, such as group:gz1-a, nor a drain, such as d17"
+            ))
+        };
+        return if plain {
+            Ok(vec![what.to_owned()])
+        } else {
+            Err(usage())
+        };
     }
     let drains: Vec<Drain> = client.get_json("/v1/drains").await?;
     let leased = |drain: &Drain| matches!(drain.state.as_str(), "queued" | "shifting" | "drained");
-    let meant: Vec<String> =
-        drains.into_iter().filter(|drain| drain.target == what && leased(drain)).map(|drain| drain.id).collect();
+    let meant: Vec<String> = drains
+        .into_iter()
+        .filter(|drain| drain.target == what && leased(drain))
+        .map(|drain| drain.id)
+        .collect();
     if meant.is_empty() {
-        return Err(CommandError::Usage(format!("no drain of {what} is in force; see `watershed drains`")));
+        return Err(CommandError::Usage(format!(
+            "no drain of {what} is in force; see `watershed drains`"
+        )));
     }
     Ok(meant)
 }
@@ -199,17 +259,36 @@ pub(super) fn list(global: &Global) -> Result<(), CommandError> {
         return Ok(output::json(&answer)?);
     }
     let drains = Vec::<Drain>::deserialize(&answer).map_err(anyhow::Error::from)?;
-    let heading = ["id", "target", "state", "share", "observed", "lease ends in", "who", "reason"];
+    let heading = [
+        "id",
+        "target",
+        "state",
+        "share",
+        "observed",
+        "lease ends in",
+        "who",
+        "reason",
+    ];
     let mut table = output::table(&heading);
     for drain in drains {
         let over = matches!(drain.state.as_str(), "refused" | "refilling" | "serving");
         table.add_row([
             drain.id,
             drain.target,
-            [drain.state].into_iter().chain(drain.warnings).collect::<Vec<_>>().join(", "),
+            [drain.state]
+                .into_iter()
+                .chain(drain.warnings)
+                .collect::<Vec<_>>()
+                .join(", "),
             output::percent(drain.planned_share),
-            drain.observed_mbps.map_or_else(|| "-".to_owned(), output::mbps),
-            if over { "-".to_owned() } else { output::until(drain.expires_at, now()) },
+            drain
+                .observed_mbps
+                .map_or_else(|| "-".to_owned(), output::mbps),
+            if over {
+                "-".to_owned()
+            } else {
+                output::until(drain.expires_at, now())
+            },
             drain.requester,
             drain.reason,
         ]);
@@ -222,7 +301,8 @@ pub(super) fn list(global: &Global) -> Result<(), CommandError> {
 
 /// Reads a drain out of an answer.
 fn read(answer: &Value) -> anyhow::Result<Drain> {
-    Drain::deserialize(answer).map_err(|fault| anyhow::anyhow!("the answer is no drain: {fault}; {}", json!(answer)))
+    Drain::deserialize(answer)
+        .map_err(|fault| anyhow::anyhow!("the answer is no drain: {fault}; {}", json!(answer)))
 }
 
 #[cfg(test)]
@@ -237,9 +317,17 @@ mod tests {
         }))
         .unwrap();
         let text = explain_refusal(&refusal);
-        assert!(text.contains("120.0 Mbps would be missing in south; full: link:gz1/ct"), "{text}");
+        assert!(
+            text.contains("120.0 Mbps would be missing in south; full: link:gz1/ct"),
+            "{text}"
+        );
         let body = json!({ "error": "x", "hint": "y", "bottleneck": null, "drain": null });
-        let fault = ClientError::Answered { status: 409, error: "x".into(), hint: "y".into(), body: body.into() };
+        let fault = ClientError::Answered {
+            status: 409,
+            error: "x".into(),
+            hint: "y".into(),
+            body: body.into(),
+        };
         assert_eq!(refused(&Global::default(), fault).exit_code(), 3);
     }
 
@@ -252,7 +340,8 @@ mod tests {
             "warnings": ["at-risk"], "history": [],
         }))
         .unwrap();
-        let wanted = "d1 site:a: shifting, planned share 25.0 %, observed 12.3 Mbps, TTL tail 3 s, at-risk";
+        let wanted =
+            "d1 site:a: shifting, planned share 25.0 %, observed 12.3 Mbps, TTL tail 3 s, at-risk";
         assert_eq!(progress_line(&drain), wanted);
     }
 }

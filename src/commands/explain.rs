@@ -14,7 +14,10 @@ pub(super) fn explain(global: &Global, args: &ExplainArgs) -> Result<(), Command
     let client = connect(global)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._*".contains(c);
     if args.name.is_empty() || !args.name.chars().all(plain) {
-        return Err(CommandError::Usage(format!("{:?} is no domain name", args.name)));
+        return Err(CommandError::Usage(format!(
+            "{:?} is no domain name",
+            args.name
+        )));
     }
     let path = format!("/v1/explain?name={}&client={}", args.name, args.client);
     let answer: Value = converse(async { Ok(client.get_json(&path).await?) })?;
@@ -28,21 +31,54 @@ pub(super) fn explain(global: &Global, args: &ExplainArgs) -> Result<(), Command
 
 /// The answer in sentences.
 fn summary(story: &Explanation) -> String {
-    let Explanation { name, service, client, area, area_why, answer, .. } = story;
+    let Explanation {
+        name,
+        service,
+        client,
+        area,
+        area_why,
+        answer,
+        ..
+    } = story;
     let mut text = format!("{name} (service {service}) for {client} in area {area}: {area_why}\n");
     let addresses = answer.addresses.join(" ");
-    let _ = writeln!(text, "answer: {} over {} at {}: {addresses}", answer.group, answer.link, answer.site);
+    let _ = writeln!(
+        text,
+        "answer: {} over {} at {}: {addresses}",
+        answer.group, answer.link, answer.site
+    );
     let age = output::since(story.map_created_at_ms, now());
-    let _ = writeln!(text, "ECS scope /{}; map {}, {age} old", story.scope, story.map_version);
-    for drain in story.drains.iter().filter(|drain| drain.touches_this_answer) {
-        let _ = writeln!(text, "drain {} on {} ({}): {}", drain.id, drain.target, drain.state, drain.reason);
+    let _ = writeln!(
+        text,
+        "ECS scope /{}; map {}, {age} old",
+        story.scope, story.map_version
+    );
+    for drain in story
+        .drains
+        .iter()
+        .filter(|drain| drain.touches_this_answer)
+    {
+        let _ = writeln!(
+            text,
+            "drain {} on {} ({}): {}",
+            drain.id, drain.target, drain.state, drain.reason
+        );
     }
     text.trim_end().to_owned()
 }
 
 /// Everyone who could answer.
 fn candidates(story: &Explanation) -> comfy_table::Table {
-    let heading = ["link", "share", "ms", "from", "capacity", "money", "extra CNY/Mbps", "verdict"];
+    let heading = [
+        "link",
+        "share",
+        "ms",
+        "from",
+        "capacity",
+        "money",
+        "extra CNY/Mbps",
+        "verdict",
+    ];
     let mut table = output::table(&heading);
     for candidate in &story.candidates {
         table.add_row([

@@ -54,14 +54,18 @@ fn build(global: &Global, args: &GeoBuildArgs) -> Result<(), CommandError> {
 
 const fn file(origin: &Origin) -> &std::path::PathBuf {
     match origin {
-        Origin::Mmdb(file) | Origin::Csv(file) | Origin::Ip2region(file) | Origin::Cidr { file, .. } => file,
+        Origin::Mmdb(file)
+        | Origin::Csv(file)
+        | Origin::Ip2region(file)
+        | Origin::Cidr { file, .. } => file,
     }
 }
 
 /// Reads one source whole.
 fn read(origin: &Origin, places: &Places) -> Result<Source, CommandError> {
     let path = file(origin);
-    let usage = |fault: &dyn std::fmt::Display| CommandError::Usage(format!("{}: {fault}", path.display()));
+    let usage =
+        |fault: &dyn std::fmt::Display| CommandError::Usage(format!("{}: {fault}", path.display()));
     let bytes = fs::read(path).map_err(|fault| usage(&fault))?;
     let source = match origin {
         Origin::Mmdb(_) => read_mmdb(&bytes, places),
@@ -76,7 +80,9 @@ fn read(origin: &Origin, places: &Places) -> Result<Source, CommandError> {
 /// What was taken of a source, and the first reasons for what was not.
 fn taken(path: &Path, source: &Source) -> Value {
     let reasons = source.reasons.iter().take(REASONS_SHOWN_MAX);
-    let reasons: Vec<Value> = reasons.map(|refused| json!({ "at": refused.at, "why": refused.why })).collect();
+    let reasons: Vec<Value> = reasons
+        .map(|refused| json!({ "at": refused.at, "why": refused.why }))
+        .collect();
     json!({
         "file": path.display().to_string(),
         "taken": source.taken,
@@ -87,21 +93,40 @@ fn taken(path: &Path, source: &Source) -> Value {
 
 /// Writes the table so that a crash leaves either the old file or the new one.
 fn keep(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
-        CommandError::Usage(format!("{} is no file name to write to", path.display()))
-    })?;
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    Ok(keep_file(dir, name, None, bytes).with_context(|| format!("cannot write {}", path.display()))?)
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(|| {
+            CommandError::Usage(format!("{} is no file name to write to", path.display()))
+        })?;
+    let dir = path
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."));
+    Ok(keep_file(dir, name, None, bytes)
+        .with_context(|| format!("cannot write {}", path.display()))?)
 }
 
 fn tell(path: &Path, summary: &Value) -> anyhow::Result<()> {
     let mut table = output::table(&["source", "taken", "refused", "first reasons"]);
     for source in summary["sources"].as_array().into_iter().flatten() {
         let reasons = source["reasons"].as_array().into_iter().flatten();
-        let reasons: Vec<String> =
-            reasons.map(|reason| format!("{}: {}", reason["at"], reason["why"].as_str().unwrap_or_default())).collect();
+        let reasons: Vec<String> = reasons
+            .map(|reason| {
+                format!(
+                    "{}: {}",
+                    reason["at"],
+                    reason["why"].as_str().unwrap_or_default()
+                )
+            })
+            .collect();
         let name = source["file"].as_str().unwrap_or_default().to_owned();
-        table.add_row([name, source["taken"].to_string(), source["refused"].to_string(), reasons.join("\n")]);
+        table.add_row([
+            name,
+            source["taken"].to_string(),
+            source["refused"].to_string(),
+            reasons.join("\n"),
+        ]);
     }
     output::show(&table)?;
     output::say(&format!(
@@ -125,19 +150,30 @@ mod tests {
     fn a_table_is_built_and_reads_back() {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
-        fs::write(path("a.csv"), "1.0.0.0,1.0.255.255,CN\nbad,row,x\n2.0.0.0,2.0.0.255,US\nno,no,no\n").unwrap();
+        fs::write(
+            path("a.csv"),
+            "1.0.0.0,1.0.255.255,CN\nbad,row,x\n2.0.0.0,2.0.0.255,US\nno,no,no\n",
+        )
+        .unwrap();
         fs::write(path("ct.txt"), "1.0.128.0/17\n").unwrap();
         let args = GeoBuildArgs {
             output: path("areas.wsa"),
             keys: vec!["country".into(), "cn=country,isp".into()],
             sources: Sources(vec![
                 Origin::Csv(path("a.csv")),
-                Origin::Cidr { isp: "ct".into(), file: path("ct.txt") },
+                Origin::Cidr {
+                    isp: "ct".into(),
+                    file: path("ct.txt"),
+                },
             ]),
         };
         build(&Global::default(), &args).unwrap();
         let table = read_table(&path("areas.wsa")).unwrap();
-        let names: Vec<&str> = table.areas().iter().map(|area| area.name.as_str()).collect();
+        let names: Vec<&str> = table
+            .areas()
+            .iter()
+            .map(|area| area.name.as_str())
+            .collect();
         assert_eq!(names, ["zz", "cn", "cn/-/ct", "us"]);
     }
 
@@ -153,7 +189,11 @@ mod tests {
             args("county", vec![]),
             args("country", vec![Origin::Csv("does-not-exist.csv".into())]),
         ] {
-            assert_eq!(build(&Global::default(), &args).unwrap_err().exit_code(), 2, "{args:?}");
+            assert_eq!(
+                build(&Global::default(), &args).unwrap_err().exit_code(),
+                2,
+                "{args:?}"
+            );
         }
     }
 }

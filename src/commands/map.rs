@@ -20,7 +20,8 @@ pub(super) fn map(global: &Global, command: MapCommand) -> Result<(), CommandErr
         MapCommand::Unpin => change(global, "/v1/map/unpin", &json!({})),
         MapCommand::Rollback { to } => {
             if let Some(to) = &to {
-                to.parse::<MapVersion>().map_err(|fault| CommandError::Usage(format!("--to: {fault}")))?;
+                to.parse::<MapVersion>()
+                    .map_err(|fault| CommandError::Usage(format!("--to: {fault}")))?;
             }
             change(global, "/v1/map/rollback", &Rollback { to })
         }
@@ -31,5 +32,9 @@ pub(super) fn map(global: &Global, command: MapCommand) -> Result<(), CommandErr
 fn change(global: &Global, path: &str, body: &impl Serialize) -> Result<(), CommandError> {
     let client = connect(global)?;
     let done: Done = converse(async { Ok(client.post_json(path, body).await?) })?;
-    Ok(if global.json { output::json(&done) } else { output::say(&done.done) }?)
+    Ok(if global.json {
+        output::json(&done)
+    } else {
+        output::say(&done.done)
+    }?)
 }

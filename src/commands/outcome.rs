@@ -49,13 +49,24 @@ mod tests {
     fn answers_become_exit_codes() {
         let code = |status| {
             let (error, hint) = ("x".to_owned(), String::new());
-            let answered = ClientError::Answered { status, error, hint, body: Box::default() };
+            let answered = ClientError::Answered {
+                status,
+                error,
+                hint,
+                body: Box::default(),
+            };
             CommandError::from(answered).exit_code()
         };
-        assert_eq!([400, 404, 409, 401, 403, 429, 500, 503].map(code), [2, 2, 3, 1, 1, 1, 1, 1]);
+        assert_eq!(
+            [400, 404, 409, 401, 403, 429, 500, 503].map(code),
+            [2, 2, 3, 1, 1, 1, 1, 1]
+        );
         let address = ClientError::Address { url: "x".into() };
         assert_eq!(CommandError::from(address).exit_code(), 2);
-        let gone = ClientError::Unreachable { url: "x".into(), why: "y".into() };
+        let gone = ClientError::Unreachable {
+            url: "x".into(),
+            why: "y".into(),
+        };
         assert_eq!(CommandError::from(gone).exit_code(), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! What commands print: tables and sentences for people, JSON for programs, progress beside both.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
 use coverage::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -32,11 +32,15 @@ fn forgive(written: io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
-/// An empty table with a heading.
+/// An empty table with a heading; without one when it has no words.
 pub(super) fn table(heading: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(heading.to_vec());
+    table
+        .load_style(UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    if !heading.is_empty() {
+        table.set_header(heading.to_vec());
+    }
     table
 }
 
@@ -58,7 +62,11 @@ pub(super) fn spinner(what: &str) -> ProgressBar {
 /// The time from now until `at`, in whole seconds, for people; `over` when it has passed.
 pub(super) fn until(at: u64, now: Timestamp) -> String {
     let left = Duration::from_secs(Timestamp(at).since(now).as_secs());
-    if left.is_zero() { "over".to_owned() } else { humantime::format_duration(left).to_string() }
+    if left.is_zero() {
+        "over".to_owned()
+    } else {
+        humantime::format_duration(left).to_string()
+    }
 }
 
 /// The time since `at`, in whole seconds, for people.
@@ -69,12 +77,17 @@ pub(super) fn since(at: u64, now: Timestamp) -> String {
 
 /// Traffic for people: Mbps, or Gbps from 10 000 Mbps on.
 pub(super) fn mbps(mbps: f64) -> String {
-    if mbps >= 10_000.0 { format!("{:.2} Gbps", mbps / 1000.0) } else { format!("{mbps:.1} Mbps") }
+    if mbps >= 10_000.0 {
+        format!("{:.2} Gbps", mbps / 1000.0)
+    } else {
+        format!("{mbps:.1} Mbps")
+    }
 }
 
 /// A share for people.
 pub(super) fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
+    // Adding zero turns -0.0, the sum of nothing, into 0.0.
+    format!("{:.1} %", share * 100.0 + 0.0)
 }
 
 #[cfg(test)]
@@ -83,8 +96,11 @@ mod tests {
 
     #[test]
     fn quantities_read_well() {
-        assert_eq!((mbps(9_999.94), mbps(10_000.0)), ("9999.9 Mbps".to_owned(), "10.00 Gbps".to_owned()));
-        assert_eq!(percent(0.1234), "12.3 %");
+        assert_eq!(
+            (mbps(9_999.94), mbps(10_000.0)),
+            ("9999.9 Mbps".to_owned(), "10.00 Gbps".to_owned())
+        );
+        assert_eq!([percent(0.1234), percent(-0.0)], ["12.3 %", "0.0 %"]);
         assert_eq!(until(65_000, Timestamp(0)), "1m 5s");
         assert_eq!(until(5, Timestamp(900)), "over");
         assert_eq!(since(1_000, Timestamp(3_999)), "2s");

@@ -7,7 +7,6 @@ use crate::args::{Global, SolveArgs};
 use anyhow::Context;
 use engine::check::{self, Verified};
 use engine::plan::{self, Instance, Outcome, Report, RowKind, SolveOptions, Solved};
-use serde_json::json;
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -22,7 +21,11 @@ pub(super) fn solve(global: &Global, args: &SolveArgs) -> Result<(), CommandErro
     let bar = output::spinner(&format!("reading {}", args.instance.display()));
     let started = Instant::now();
     let instance = read(&args.instance)?;
-    let warm = args.warm.as_deref().map(|path| warm::read(path, &instance)).transpose()?;
+    let warm = args
+        .warm
+        .as_deref()
+        .map(|path| warm::read(path, &instance))
+        .transpose()?;
     let read_ms = started.elapsed().as_secs_f64() * 1e3;
 
     let (units, links) = (instance.units.len(), instance.links.len());
@@ -30,15 +33,28 @@ pub(super) fn solve(global: &Global, args: &SolveArgs) -> Result<(), CommandErro
     let cores = || available_parallelism().map_or(1, usize::from);
     let threads = args.threads.map_or_else(cores, usize::from);
     let started = Instant::now();
-    let expired = || args.time_limit.is_some_and(|limit| started.elapsed() >= limit);
-    let options = SolveOptions { threads, seed: args.seed, deadline: Some(&expired), ..SolveOptions::default() };
+    let expired = || {
+        args.time_limit
+            .is_some_and(|limit| started.elapsed() >= limit)
+    };
+    let options = SolveOptions {
+        threads,
+        seed: args.seed,
+        deadline: Some(&expired),
+        ..SolveOptions::default()
+    };
     let solved = plan::solve(&instance, &options, warm.as_ref());
     let solve_ms = started.elapsed().as_secs_f64() * 1e3;
 
     bar.set_message("checking the plan");
     let verified = check::verify(&instance, &solved.plan, &solved.certificate)
         .context("the independent checker refuses the plan; keep the instance file, this is a fault of the solver")?;
-    let report = Report { read_ms, solve_ms, peak_rss_mb: peak_rss_mb(), ..plan::report(&instance, &solved) };
+    let report = Report {
+        read_ms,
+        solve_ms,
+        peak_rss_mb: peak_rss_mb(),
+        ..plan::report(&instance, &solved)
+    };
     bar.finish_and_clear();
     write(args, &report, &solved)?;
     if global.json {
@@ -56,7 +72,8 @@ fn read(path: &Path) -> Result<Instance, CommandError> {
 fn write(args: &SolveArgs, report: &Report, solved: &Solved) -> anyhow::Result<()> {
     if let Some(path) = &args.report {
         let text = serde_json::to_vec_pretty(report)?;
-        fs::write(path, text).with_context(|| format!("cannot write the report {}", path.display()))?;
+        fs::write(path, text)
+            .with_context(|| format!("cannot write the report {}", path.display()))?;
     }
     if let Some(path) = &args.assign {
         let written = fs::File::create(path).and_then(|file| {
@@ -72,25 +89,67 @@ fn write(args: &SolveArgs, report: &Report, solved: &Solved) -> anyhow::Result<(
 /// The report for people.
 fn tell(instance: &Instance, report: &Report, verified: &Verified) -> anyhow::Result<()> {
     let demand_mbps: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
-    let moved_min = report.moved_min_possible_mbps.map_or_else(String::new, |least| {
-        format!(" (at least {} by any plan as good)", output::mbps(least))
-    });
-    let stopped = if report.outcome == Outcome::Stopped { "; stopped by the time limit" } else { "" };
-    let mut table = output::table(&["", ""]);
+    let moved_min = report
+        .moved_min_possible_mbps
+        .map_or_else(String::new, |least| {
+            format!(" (at least {} by any plan as good)", output::mbps(least))
+        });
+    let stopped = if report.outcome == Outcome::Stopped {
+        "; stopped by the time limit"
+    } else {
+        ""
+    };
+    let mut table = output::table(&[]);
     for (what, value) in [
-        ("demand", format!("{} in {} units", output::mbps(demand_mbps), instance.units.len())),
+        (
+            "demand",
+            format!(
+                "{} in {} units",
+                output::mbps(demand_mbps),
+                instance.units.len()
+            ),
+        ),
         ("unserved", output::mbps(report.unserved_mbps)),
         ("overload", output::mbps(report.overload_mbps)),
         ("below floor", output::mbps(report.below_floor_mbps)),
-        ("cost", format!(
-            "{:.4} CNY per slot: latency {:.4}, money {:.4}", report.objective, report.latency_cny, report.money_cny
-        )),
-        ("moved", format!("{}{moved_min}", output::mbps(report.moved_mbps))),
+        (
+            "cost",
+            format!(
+                "{:.4} CNY per slot: latency {:.4}, money {:.4}",
+                report.objective, report.latency_cny, report.money_cny
+            ),
+        ),
+        (
+            "moved",
+            format!("{}{moved_min}", output::mbps(report.moved_mbps)),
+        ),
         ("split units", report.split_units.to_string()),
-        ("lower bound", format!("{:.4} CNY per slot", report.lower_bound)),
-        ("gap", format!("{:.5} % on level {}{stopped}", report.gap * 100.0, report.gap_level)),
-        ("checked", format!("independently; levels 1 to {} proved optimal", verified.levels_proved)),
-        ("time", format!("read {:.0} ms, solve {:.0} ms, {} threads", report.read_ms, report.solve_ms, report.threads)),
+        (
+            "lower bound",
+            format!("{:.4} CNY per slot", report.lower_bound),
+        ),
+        (
+            "gap",
+            format!(
+                "{:.5} % on level {}{stopped}",
+                report.gap * 100.0,
+                report.gap_level
+            ),
+        ),
+        (
+            "checked",
+            format!(
+                "independently; levels 1 to {} proved optimal",
+                verified.levels_proved
+            ),
+        ),
+        (
+            "time",
+            format!(
+                "read {:.0} ms, solve {:.0} ms, {} threads",
+                report.read_ms, report.solve_ms, report.threads
+            ),
+        ),
         ("memory", format!("{:.0} MiB at most", report.peak_rss_mb)),
     ] {
         table.add_row([what.to_owned(), value]);
@@ -102,12 +161,29 @@ fn tell(instance: &Instance, report: &Report, verified: &Verified) -> anyhow::Re
 
 /// Where demand is stuck.
 fn tell_shortage(instance: &Instance, report: &Report) -> anyhow::Result<()> {
-    let Some(cut) = &report.cut else { return Ok(()) };
-    let links = cut.links.iter().filter_map(|index| instance.links.get(*index as usize)).map(|link| &link.id);
-    let sites = cut.sites.iter().filter_map(|index| instance.sites.get(*index as usize)).map(|site| &site.id);
-    let full: Vec<&str> = links.chain(sites).map(String::as_str).take(BINDING_SHOWN_MAX).collect();
+    let Some(cut) = &report.cut else {
+        return Ok(());
+    };
+    let links = cut
+        .links
+        .iter()
+        .filter_map(|index| instance.links.get(*index as usize))
+        .map(|link| &link.id);
+    let sites = cut
+        .sites
+        .iter()
+        .filter_map(|index| instance.sites.get(*index as usize))
+        .map(|site| &site.id);
+    let full: Vec<&str> = links
+        .chain(sites)
+        .map(String::as_str)
+        .take(BINDING_SHOWN_MAX)
+        .collect();
     let rows = cut.links.len() + cut.sites.len();
-    let by_region = cut.missing_by_region.iter().map(|(region, missing)| format!("{region} {}", output::mbps(*missing)));
+    let by_region = cut
+        .missing_by_region
+        .iter()
+        .map(|(region, missing)| format!("{region} {}", output::mbps(*missing)));
     let by_region: Vec<String> = by_region.collect();
     output::say(&format!(
         "short: {} confined to {} of capacity; missing in {}; full ({rows}): {}",
@@ -123,7 +199,14 @@ fn tell_binding(report: &Report) -> anyhow::Result<()> {
     if report.binding.is_empty() {
         return Ok(());
     }
-    let mut table = output::table(&["what binds", "load", "unserved", "overload", "below floor", "CNY/Mbps"]);
+    let mut table = output::table(&[
+        "what binds",
+        "load",
+        "unserved",
+        "overload",
+        "below floor",
+        "CNY/Mbps",
+    ]);
     for row in report.binding.iter().take(BINDING_SHOWN_MAX) {
         let kind = match row.kind {
             RowKind::Link => "link",
@@ -143,19 +226,25 @@ fn tell_binding(report: &Report) -> anyhow::Result<()> {
     output::show(&table)?;
     let hidden = report.binding.len().saturating_sub(BINDING_SHOWN_MAX);
     if hidden > 0 {
-        output::say(&json!({ "more rows in the report": hidden }).to_string())?;
+        output::say(&format!("and {hidden} more rows; --report keeps them"))?;
     }
     Ok(())
 }
 
 /// Largest resident set of this process so far, MiB; 0 where the system does not tell.
 fn peak_rss_mb() -> f64 {
-    fs::read_to_string("/proc/self/status").ok().and_then(|text| high_water_mark_kib(&text)).unwrap_or(0.0) / 1024.0
+    fs::read_to_string("/proc/self/status")
+        .ok()
+        .and_then(|text| high_water_mark_kib(&text))
+        .unwrap_or(0.0)
+        / 1024.0
 }
 
 /// `VmHWM` of proc(5).
 fn high_water_mark_kib(status: &str) -> Option<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
@@ -172,7 +261,15 @@ mod tests {
         "units": [{"area": "x", "service": "s", "mbps": 150, "incumbent": [[0, 1.0]], "cand": [[0, 5], [1, 9]]}] }"#;
 
     fn args(instance: PathBuf) -> SolveArgs {
-        SolveArgs { instance, report: None, assign: None, threads: Some(1), warm: None, time_limit: None, seed: 0 }
+        SolveArgs {
+            instance,
+            report: None,
+            assign: None,
+            threads: Some(1),
+            warm: None,
+            time_limit: None,
+            seed: 0,
+        }
     }
 
     #[test]
@@ -180,15 +277,32 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         fs::write(path("i.json"), SMALL).unwrap();
-        let global = Global { json: true, ..Global::default() };
-        let first = SolveArgs { report: Some(path("r.json")), assign: Some(path("a.csv")), ..args(path("i.json")) };
+        let global = Global {
+            json: true,
+            ..Global::default()
+        };
+        let first = SolveArgs {
+            report: Some(path("r.json")),
+            assign: Some(path("a.csv")),
+            ..args(path("i.json"))
+        };
         solve(&global, &first).unwrap();
         let report: Report = serde_json::from_slice(&fs::read(path("r.json")).unwrap()).unwrap();
-        assert!(report.unserved_mbps.abs() < 1e-6 && report.split_units == 1, "{report:?}");
-        assert!(report.peak_rss_mb > 1.0 && report.read_ms > 0.0 && report.solve_ms > 0.0, "{report:?}");
+        assert!(
+            report.unserved_mbps.abs() < 1e-6 && report.split_units == 1,
+            "{report:?}"
+        );
+        assert!(
+            report.peak_rss_mb > 1.0 && report.read_ms > 0.0 && report.solve_ms > 0.0,
+            "{report:?}"
+        );
         let rows = fs::read_to_string(path("a.csv")).unwrap();
         assert_eq!(rows.lines().count(), 3, "{rows}");
-        let second = SolveArgs { warm: Some(path("a.csv")), assign: Some(path("b.csv")), ..args(path("i.json")) };
+        let second = SolveArgs {
+            warm: Some(path("a.csv")),
+            assign: Some(path("b.csv")),
+            ..args(path("i.json"))
+        };
         solve(&global, &second).unwrap();
         assert_eq!(fs::read_to_string(path("b.csv")).unwrap(), rows);
     }
@@ -197,8 +311,17 @@ mod tests {
     fn a_bad_instance_is_bad_input() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("i.json");
-        assert_eq!(solve(&Global::default(), &args(path.clone())).unwrap_err().exit_code(), 2);
-        fs::write(&path, SMALL.replace("\"a/x\", \"site\": \"a\"", "\"a/x\", \"site\": \"c\"")).unwrap();
+        assert_eq!(
+            solve(&Global::default(), &args(path.clone()))
+                .unwrap_err()
+                .exit_code(),
+            2
+        );
+        fs::write(
+            &path,
+            SMALL.replace("\"a/x\", \"site\": \"a\"", "\"a/x\", \"site\": \"c\""),
+        )
+        .unwrap();
         let fault = solve(&Global::default(), &args(path)).unwrap_err();
         assert_eq!(fault.exit_code(), 2);
         assert!(fault.to_string().contains("i.json"), "{fault}");
@@ -206,7 +329,10 @@ mod tests {
 
     #[test]
     fn the_high_water_mark_is_read() {
-        assert_eq!(high_water_mark_kib("VmPeak:\t9 kB\nVmHWM:\t  2048 kB\n"), Some(2048.0));
+        assert_eq!(
+            high_water_mark_kib("VmPeak:\t9 kB\nVmHWM:\t  2048 kB\n"),
+            Some(2048.0)
+        );
         assert_eq!(high_water_mark_kib("nothing"), None);
     }
 }

@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 pub(super) fn status(global: &Global) -> Result<(), CommandError> {
     let client = connect(global)?;
     let (map, drains): (Value, Value) = converse(async {
-        Ok((client.get_json("/v1/map").await?, client.get_json("/v1/drains").await?))
+        Ok((
+            client.get_json("/v1/map").await?,
+            client.get_json("/v1/drains").await?,
+        ))
     })?;
     if global.json {
         return Ok(output::json(&json!({ "map": map, "drains": drains }))?);
@@ -23,8 +26,15 @@ pub(super) fn status(global: &Global) -> Result<(), CommandError> {
     for drain in &drains {
         *states.entry(&drain.state).or_default() += 1;
     }
-    let words: Vec<String> = states.iter().map(|(state, count)| format!("{count} {state}")).collect();
-    let words = if words.is_empty() { "none".to_owned() } else { words.join(", ") };
+    let words: Vec<String> = states
+        .iter()
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    let words = if words.is_empty() {
+        "none".to_owned()
+    } else {
+        words.join(", ")
+    };
     Ok(output::say(&format!("drains: {words}"))?)
 }
 
@@ -43,7 +53,12 @@ fn print_map(map: &Value) -> anyhow::Result<()> {
     let cycle = &map.cycle;
     match &map.version {
         Some(version) => {
-            let digest = map.digest.as_deref().unwrap_or_default().get(..12).unwrap_or_default();
+            let digest = map
+                .digest
+                .as_deref()
+                .unwrap_or_default()
+                .get(..12)
+                .unwrap_or_default();
             let age = output::since(map.created_at.unwrap_or_default(), now());
             output::say(&format!("map {version} ({digest}), {age} old"))?;
         }
@@ -53,16 +68,23 @@ fn print_map(map: &Value) -> anyhow::Result<()> {
         return output::say("no cycle has run yet");
     }
     let ran = output::since(cycle.at, now());
-    output::say(&format!("last cycle {ran} ago, {:.0} ms: {}: {}", cycle.solve_ms, cycle.outcome, cycle.detail))?;
+    output::say(&format!(
+        "last cycle {ran} ago, {:.0} ms: {}: {}",
+        cycle.solve_ms, cycle.outcome, cycle.detail
+    ))?;
     for region in &cycle.failed_open {
-        output::say(&format!("region {region}: too much looks down to be true; health reports are not believed"))?;
+        output::say(&format!(
+            "region {region}: too much looks down to be true; health reports are not believed"
+        ))?;
     }
     levels(cycle)
 }
 
 /// The newest plan beside the map in force.
 fn levels(cycle: &Cycle) -> anyhow::Result<()> {
-    let Some(plan) = &cycle.plan else { return Ok(()) };
+    let Some(plan) = &cycle.plan else {
+        return Ok(());
+    };
     let row = |name: &str, levels: &Levels| {
         [
             name.to_owned(),
@@ -74,7 +96,15 @@ fn levels(cycle: &Cycle) -> anyhow::Result<()> {
             output::mbps(levels.moved_mbps),
         ]
     };
-    let heading = ["", "unserved", "overload", "below floor", "latency CNY", "money CNY", "moves"];
+    let heading = [
+        "",
+        "unserved",
+        "overload",
+        "below floor",
+        "latency CNY",
+        "money CNY",
+        "moves",
+    ];
     let mut table = output::table(&heading);
     table.add_row(row("newest plan", &plan.levels));
     if let Some(incumbent) = &cycle.incumbent {
@@ -83,5 +113,8 @@ fn levels(cycle: &Cycle) -> anyhow::Result<()> {
     output::show(&table)?;
     let demand = output::mbps(cycle.demand_mbps);
     let gap = plan.gap * 100.0;
-    output::say(&format!("demand {demand}; cost {:.2} CNY per slot, at most {gap:.4} % above the optimum", plan.objective))
+    output::say(&format!(
+        "demand {demand}; cost {:.2} CNY per slot, at most {gap:.4} % above the optimum",
+        plan.objective
+    ))
 }

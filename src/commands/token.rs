@@ -13,11 +13,15 @@ pub(super) fn token(global: &Global, command: &TokenCommand) -> Result<(), Comma
     let secret = Digest(random_bytes::<32>()?).to_string();
     let sha256 = digest(&secret);
     if global.json {
-        return Ok(output::json(&json!({ "token": secret, "name": name, "role": role, "sha256": sha256 }))?);
+        return Ok(output::json(
+            &json!({ "token": secret, "name": name, "role": role, "sha256": sha256 }),
+        )?);
     }
     // A name in a configuration is a TOML string; Rust's debug form of plain text is one, too.
     let lines = format!("[[api.tokens]]\nname = {name:?}\nrole = {role:?}\nsha256 = {sha256:?}");
-    Ok(output::say(&format!("{secret}\n\nKeep it in a file for --token-file. To accept it, add:\n\n{lines}"))?)
+    Ok(output::say(&format!(
+        "{secret}\n\nKeep it in a file for --token-file. To accept it, add:\n\n{lines}"
+    ))?)
 }
 
 /// What the configuration keeps of a token: SHA-256 of its text, hex.
@@ -32,6 +36,9 @@ mod tests {
     #[test]
     fn the_digest_is_that_of_the_text() {
         // FIPS 180-2, appendix B.1.
-        assert_eq!(digest("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            digest("abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 }

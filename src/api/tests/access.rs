@@ -8,7 +8,12 @@ use serde_json::{Value, json};
 const ROUTES: [(&str, &str, &str, &str); 19] = [
     ("GET", "/v1/drains", "", "viewer"),
     ("GET", "/v1/drains/d9", "", "viewer"),
-    ("GET", "/v1/explain?name=live.cdn.example&client=1.0.0.1", "", "viewer"),
+    (
+        "GET",
+        "/v1/explain?name=live.cdn.example&client=1.0.0.1",
+        "",
+        "viewer",
+    ),
     ("GET", "/v1/map", "", "viewer"),
     ("GET", "/v1/map/record?after=9999.0", "", "viewer"),
     ("GET", "/v1/map/key", "", "viewer"),
@@ -18,10 +23,20 @@ const ROUTES: [(&str, &str, &str, &str); 19] = [
     ("GET", "/v1/audit?limit=1", "", "viewer"),
     ("GET", "/v1/openapi.json", "", "viewer"),
     ("POST", "/v1/telemetry", "", "rollout"),
-    ("POST", "/v1/drains", r#"{"target":"site:none","lease":"1m","reason":"x"}"#, "rollout"),
+    (
+        "POST",
+        "/v1/drains",
+        r#"{"target":"site:none","lease":"1m","reason":"x"}"#,
+        "rollout",
+    ),
     ("PATCH", "/v1/drains/d9", r#"{"lease":"1m"}"#, "rollout"),
     ("DELETE", "/v1/drains/d9", "", "rollout"),
-    ("POST", "/v1/drains", r#"{"target":"site:none","lease":"1m","reason":"x","force":true}"#, "operator"),
+    (
+        "POST",
+        "/v1/drains",
+        r#"{"target":"site:none","lease":"1m","reason":"x","force":true}"#,
+        "operator",
+    ),
     ("POST", "/v1/map/pin", r#"{"reason":"x"}"#, "operator"),
     ("POST", "/v1/map/unpin", "", "operator"),
     ("POST", "/v1/map/rollback", r#"{"to":"9999.9"}"#, "operator"),
@@ -45,12 +60,19 @@ async fn each_route_wants_a_token_and_its_role() {
             let (parts, _) = bare(method, path, Some(role)).into_parts();
             let response = call(routes.clone(), Request::from_parts(parts, Body::from(body))).await;
             let status = response.status().as_u16();
-            assert_eq!(status == 403, rank < least, "{method} {path} as {role}: {status}");
+            assert_eq!(
+                status == 403,
+                rank < least,
+                "{method} {path} as {role}: {status}"
+            );
             assert_ne!(status, 401, "{method} {path} as {role}");
             if status >= 400 {
                 let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
                 let fault: Value = serde_json::from_slice(&bytes).unwrap();
-                assert!(fault["error"].is_string() && fault["hint"].is_string(), "{method} {path}: {fault}");
+                assert!(
+                    fault["error"].is_string() && fault["hint"].is_string(),
+                    "{method} {path}: {fault}"
+                );
             }
         }
     }
@@ -66,15 +88,33 @@ async fn probes_are_open_and_readiness_follows_the_map() {
         let edge = edge.clone();
         async move { call(edge, bare("GET", path, None)).await.status().as_u16() }
     };
-    assert_eq!((status("/healthz").await, status("/readyz").await, status("/metrics").await), (200, 503, 200));
+    assert_eq!(
+        (
+            status("/healthz").await,
+            status("/readyz").await,
+            status("/metrics").await
+        ),
+        (200, 503, 200)
+    );
     ready.store(true, std::sync::atomic::Ordering::Relaxed);
-    assert_eq!((status("/readyz").await, status("/v1/map").await), (200, 404));
+    assert_eq!(
+        (status("/readyz").await, status("/v1/map").await),
+        (200, 404)
+    );
 
     let world = World::new().await;
     world.ready().await;
     let open = ApiClient::new(&world.url, None).unwrap();
-    for (path, text) in [("/healthz", "ok"), ("/readyz", "ready"), ("/metrics", "watershed_")] {
-        let page = open.get_bytes(path, Duration::from_secs(10)).await.unwrap().unwrap();
+    for (path, text) in [
+        ("/healthz", "ok"),
+        ("/readyz", "ready"),
+        ("/metrics", "watershed_"),
+    ] {
+        let page = open
+            .get_bytes(path, Duration::from_secs(10))
+            .await
+            .unwrap()
+            .unwrap();
         assert!(String::from_utf8(page).unwrap().contains(text), "{path}");
     }
 }
@@ -84,7 +124,16 @@ async fn unknown_paths_and_methods_are_answered_in_the_same_form() {
     let world = World::new().await;
     let client = world.client("admin");
     let fault = client.get_json::<Value>("/v1/nothing").await.unwrap_err();
-    assert_eq!((fault.status(), fault.to_string().contains("openapi")), (Some(404), true));
-    let fault = client.post_json::<Value>("/v1/inventory", &json!({})).await.unwrap_err();
-    assert_eq!((fault.status(), fault.to_string().contains("method")), (Some(405), true));
+    assert_eq!(
+        (fault.status(), fault.to_string().contains("openapi")),
+        (Some(404), true)
+    );
+    let fault = client
+        .post_json::<Value>("/v1/inventory", &json!({}))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (fault.status(), fault.to_string().contains("method")),
+        (Some(405), true)
+    );
 }

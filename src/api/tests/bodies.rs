@@ -1,7 +1,7 @@
 //! What is sent wrongly is refused with a reason, and what is too much is refused early.
 
-use super::*;
 use super::super::view::Taken;
+use super::*;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -23,7 +23,10 @@ async fn malformed_requests_say_what_to_send() {
     ] {
         let mut body = good.clone();
         body[key] = value.clone();
-        let fault = client.post_json::<Value>("/v1/drains", &body).await.unwrap_err();
+        let fault = client
+            .post_json::<Value>("/v1/drains", &body)
+            .await
+            .unwrap_err();
         assert_eq!(fault.status(), Some(400), "{key} {value}: {fault}");
         assert!(fault.to_string().contains(word), "{key} {value}: {fault}");
     }
@@ -43,8 +46,22 @@ async fn malformed_requests_say_what_to_send() {
     }
     let long = format!("/v1/map/record?edge={}", "e".repeat(200));
     assert_eq!(status(client.get_json::<Value>(&long).await), 400);
-    assert_eq!(status(client.post_json::<Value>("/v1/map/pin", &json!({"reason": " "})).await), 400);
-    assert_eq!(status(client.post_json::<Value>("/v1/map/rollback", &json!({"to": "x"})).await), 400);
+    assert_eq!(
+        status(
+            client
+                .post_json::<Value>("/v1/map/pin", &json!({"reason": " "}))
+                .await
+        ),
+        400
+    );
+    assert_eq!(
+        status(
+            client
+                .post_json::<Value>("/v1/map/rollback", &json!({"to": "x"}))
+                .await
+        ),
+        400
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,30 +71,63 @@ async fn telemetry_is_refused_line_by_line() {
     let good = r#"{"kind":"demand","area":"cn","service":"live","mbps":10}"#;
     let bad = r#"{"kind":"demand","area":"atlantis","service":"live","mbps":10}"#;
     let push = |text: String| client.post_lines::<Taken>("/v1/telemetry", text.into_bytes());
-    let taken = push(format!("{good}\nnot json\n{bad}\n{good}\n")).await.unwrap();
+    let taken = push(format!("{good}\nnot json\n{bad}\n{good}\n"))
+        .await
+        .unwrap();
     assert_eq!((taken.accepted, taken.refused_total), (2, 2));
-    assert_eq!(taken.refused.iter().map(|refused| refused.line).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(
+        taken
+            .refused
+            .iter()
+            .map(|refused| refused.line)
+            .collect::<Vec<_>>(),
+        [2, 3]
+    );
     assert!(taken.refused[1].reason.contains("atlantis"), "{taken:?}");
     let taken = push(String::new()).await.unwrap();
     assert_eq!((taken.accepted, taken.refused_total), (0, 0));
     let fault = push(format!("{bad}\n\u{0}\n")).await.unwrap_err();
-    let ClientError::Answered { status: 400, body, .. } = fault else { panic!("{fault}") };
-    assert_eq!((&body["accepted"], &body["refused_total"]), (&json!(0), &json!(2)));
+    let ClientError::Answered {
+        status: 400, body, ..
+    } = fault
+    else {
+        panic!("{fault}")
+    };
+    assert_eq!(
+        (&body["accepted"], &body["refused_total"]),
+        (&json!(0), &json!(2))
+    );
     let page = Metrics::of_process().render();
-    assert!(page.contains(r#"watershed_telemetry_accepted_total{kind="demand"}"#), "{page}");
-    assert!(page.contains(r#"watershed_telemetry_refused_total{reason="name"}"#), "{page}");
+    assert!(
+        page.contains(r#"watershed_telemetry_accepted_total{kind="demand"}"#),
+        "{page}"
+    );
+    assert!(
+        page.contains(r#"watershed_telemetry_refused_total{reason="name"}"#),
+        "{page}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_are_bounded_by_kind() {
     let world = World::new().await;
     let client = world.client("admin");
-    let reason = "x".repeat(super::super::BODY_BYTES_MAX);
-    let fault = client.post_json::<Value>("/v1/map/pin", &json!({ "reason": reason })).await.unwrap_err();
+    let reason = "x".repeat(super::super::BODY_BYTES_MAX as usize);
+    let fault = client
+        .post_json::<Value>("/v1/map/pin", &json!({ "reason": reason }))
+        .await
+        .unwrap_err();
     assert_eq!(fault.status(), Some(413), "{fault}");
     // The same size is no burden for telemetry, whose own bound is announced without sending the body.
-    let batch = vec![b'\n'; super::super::BODY_BYTES_MAX * 2];
-    assert_eq!(client.post_lines::<Taken>("/v1/telemetry", batch).await.unwrap().refused_total, 0);
+    let batch = vec![b'\n'; super::super::BODY_BYTES_MAX as usize * 2];
+    assert_eq!(
+        client
+            .post_lines::<Taken>("/v1/telemetry", batch)
+            .await
+            .unwrap()
+            .refused_total,
+        0
+    );
     let address = world.url.strip_prefix("http://").unwrap();
     let mut socket = TcpStream::connect(address).await.unwrap();
     let head = format!(

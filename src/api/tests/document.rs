@@ -33,34 +33,66 @@ const ROUTES: [&str; 22] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_lists_every_route() {
     let world = World::new().await;
-    let document: Value = world.client("viewer").get_json("/v1/openapi.json").await.unwrap();
+    let document: Value = world
+        .client("viewer")
+        .get_json("/v1/openapi.json")
+        .await
+        .unwrap();
     let mut listed = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            assert!(operation["summary"].is_string() || operation["description"].is_string(), "{method} {path}");
-            assert!(operation["responses"]["200"].is_object() || operation["responses"]["201"].is_object(), "{path}");
+            assert!(
+                operation["summary"].is_string() || operation["description"].is_string(),
+                "{method} {path}"
+            );
+            assert!(
+                operation["responses"]["200"].is_object()
+                    || operation["responses"]["201"].is_object(),
+                "{path}"
+            );
             listed.insert(format!("{method} {path}"));
         }
     }
     let wanted: BTreeSet<String> = ROUTES.iter().map(|route| (*route).to_owned()).collect();
     assert_eq!(listed, wanted);
     let query = |path: &str| {
-        let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
-        parameters.iter().filter_map(|one| one["name"].as_str()).collect::<BTreeSet<_>>()
+        let parameters = document["paths"][path]["get"]["parameters"]
+            .as_array()
+            .unwrap();
+        parameters
+            .iter()
+            .filter_map(|one| one["name"].as_str())
+            .collect::<BTreeSet<_>>()
     };
     assert_eq!(query("/v1/explain"), BTreeSet::from(["client", "name"]));
-    assert_eq!(query("/v1/map/record"), BTreeSet::from(["after", "edge", "wait"]));
-    assert_eq!(query("/v1/drains/{id}"), BTreeSet::from(["id", "timeout", "wait"]));
-    assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+    assert_eq!(
+        query("/v1/map/record"),
+        BTreeSet::from(["after", "edge", "wait"])
+    );
+    assert_eq!(
+        query("/v1/drains/{id}"),
+        BTreeSet::from(["id", "timeout", "wait"])
+    );
+    assert_eq!(
+        document["components"]["securitySchemes"]["token"]["scheme"],
+        "bearer"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_reference_of_the_document_resolves() {
     let world = World::new().await;
-    let document: Value = world.client("viewer").get_json("/v1/openapi.json").await.unwrap();
+    let document: Value = world
+        .client("viewer")
+        .get_json("/v1/openapi.json")
+        .await
+        .unwrap();
     let text = document.to_string();
     let schemas = document["components"]["schemas"].as_object().unwrap();
-    let references = text.split("\"#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next());
+    let references = text
+        .split("\"#/components/schemas/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
     for name in references {
         assert!(schemas.contains_key(name), "{name} is not described");
     }

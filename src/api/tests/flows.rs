@@ -18,14 +18,28 @@ async fn a_drain_is_asked_for_seen_renewed_and_ended() {
     let body = json!({"target": "group:gz1-a", "lease": "30m", "reason": "upgrade", "ramp": "0s"});
     let (parts, _) = bare("POST", "/v1/drains", Some("rollout")).into_parts();
     let routes = router(world.control.clone(), auth(), Metrics::of_process());
-    let response = call(routes, Request::from_parts(parts, Body::from(body.to_string()))).await;
+    let response = call(
+        routes,
+        Request::from_parts(parts, Body::from(body.to_string())),
+    )
+    .await;
     assert_eq!(response.status(), 201);
     let path = response.headers()["location"].to_str().unwrap().to_owned();
 
     let drain: view::Drain = client.get_json(&path).await.unwrap();
-    assert_eq!((drain.target.as_str(), drain.requester.as_str()), ("group:gz1-a", "rollout"));
-    assert!(["shifting", "queued"].contains(&drain.state.as_str()), "{}", drain.state);
-    let renewed: view::Drain = client.patch_json(&path, &json!({"lease": "1h"})).await.unwrap();
+    assert_eq!(
+        (drain.target.as_str(), drain.requester.as_str()),
+        ("group:gz1-a", "rollout")
+    );
+    assert!(
+        ["shifting", "queued"].contains(&drain.state.as_str()),
+        "{}",
+        drain.state
+    );
+    let renewed: view::Drain = client
+        .patch_json(&path, &json!({"lease": "1h"}))
+        .await
+        .unwrap();
     assert_eq!(renewed.lease_ms, 3_600_000);
     let all: Vec<view::Drain> = client.get_json("/v1/drains").await.unwrap();
     assert_eq!(all.len(), 1);
@@ -36,16 +50,31 @@ async fn a_drain_is_asked_for_seen_renewed_and_ended() {
     let waited: view::Drain = client.get_json(&wait).await.unwrap();
     assert!(waited.state != "serving" && started.elapsed() >= Duration::from_millis(200));
     let waiting = tokio::spawn({
-        let (client, path) = (world.client("viewer"), format!("{path}?wait=drained&timeout=15s"));
-        async move { client.get_json_within::<view::Drain>(&path, LONG).await.unwrap() }
+        let (client, path) = (
+            world.client("viewer"),
+            format!("{path}?wait=drained&timeout=15s"),
+        );
+        async move {
+            client
+                .get_json_within::<view::Drain>(&path, LONG)
+                .await
+                .unwrap()
+        }
     });
     let ended: view::Drain = client.delete(&path).await.unwrap();
     assert_eq!(ended.ended_by.as_deref(), Some("cancelled"));
     let woken = waiting.await.unwrap();
-    assert!(["refilling", "serving"].contains(&woken.state.as_str()), "{}", woken.state);
+    assert!(
+        ["refilling", "serving"].contains(&woken.state.as_str()),
+        "{}",
+        woken.state
+    );
 
     let audit: Vec<Value> = client.get_json("/v1/audit?limit=10").await.unwrap();
-    let actions: Vec<&str> = audit.iter().filter_map(|entry| entry["action"].as_str()).collect();
+    let actions: Vec<&str> = audit
+        .iter()
+        .filter_map(|entry| entry["action"].as_str())
+        .collect();
     assert_eq!(actions, ["drain.cancel", "drain.renew", "drain.request"]);
     assert_eq!(audit[0]["who"], "rollout");
 }
@@ -56,16 +85,30 @@ async fn what_the_rest_cannot_carry_is_refused_with_its_bottleneck() {
     world.ready().await;
     let client = world.client("rollout");
     let lines = r#"{"kind":"demand","area":"cn","service":"live","mbps":3500}"#;
-    let _: view::Taken = client.post_lines("/v1/telemetry", lines.into()).await.unwrap();
+    let _: view::Taken = client
+        .post_lines("/v1/telemetry", lines.into())
+        .await
+        .unwrap();
     let body = json!({"target": "site:gz1", "lease": "30m", "reason": "upgrade"});
-    let fault = client.post_json::<Value>("/v1/drains", &body).await.unwrap_err();
-    let ClientError::Answered { status: 409, body, .. } = fault else { panic!("{fault}") };
+    let fault = client
+        .post_json::<Value>("/v1/drains", &body)
+        .await
+        .unwrap_err();
+    let ClientError::Answered {
+        status: 409, body, ..
+    } = fault
+    else {
+        panic!("{fault}")
+    };
     let refused: view::RefusedDrain = serde_json::from_value(*body).unwrap();
     assert_eq!(refused.drain.unwrap().state, "refused");
     assert!(refused.bottleneck.unwrap().missing_mbps > 0.0);
     assert_eq!(status(client.delete::<Value>("/v1/drains/d77").await), 404);
     let unknown = json!({"target": "site:gz9", "lease": "30m", "reason": "x"});
-    assert_eq!(status(client.post_json::<Value>("/v1/drains", &unknown).await), 404);
+    assert_eq!(
+        status(client.post_json::<Value>("/v1/drains", &unknown).await),
+        404
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,22 +118,36 @@ async fn an_edge_gets_record_key_and_table() {
     let client = world.client("viewer");
     let map: view::Map = client.get_json("/v1/map").await.unwrap();
     let version = map.version.unwrap();
-    let record = client.get_bytes("/v1/map/record?after=0.0&wait=20s&edge=e1", LONG).await.unwrap().unwrap();
+    let record = client
+        .get_bytes("/v1/map/record?after=0.0&wait=20s&edge=e1", LONG)
+        .await
+        .unwrap()
+        .unwrap();
     let key = world.control.map_key();
     let opened = coverage::record::open(&record, &[key]).unwrap();
     assert!(opened.header.version.to_string() >= version);
     let newest = opened.header.version;
     let started = Instant::now();
-    let pinned = world.client("operator").post_json::<view::Done>("/v1/map/pin", &json!({"reason": "test"})).await;
+    let pinned = world
+        .client("operator")
+        .post_json::<view::Done>("/v1/map/pin", &json!({"reason": "test"}))
+        .await;
     assert!(pinned.unwrap().done.contains("test"));
-    let path = format!("/v1/map/record?after={}.{}&wait=300ms&edge=e1", newest.epoch, newest.version + 9);
+    let path = format!(
+        "/v1/map/record?after={}.{}&wait=300ms&edge=e1",
+        newest.epoch,
+        newest.version + 9
+    );
     assert_eq!(client.get_bytes(&path, LONG).await.unwrap(), None);
     assert!(started.elapsed() >= Duration::from_millis(300));
     let told: view::MapKey = client.get_json("/v1/map/key").await.unwrap();
     assert_eq!(told.key, coverage::Digest(key.to_bytes()).to_string());
     let path = format!("/v1/areas/{}", map.area_table);
     let table = client.get_bytes(&path, LONG).await.unwrap().unwrap();
-    assert_eq!(coverage::AreaTable::decode(&table).unwrap().digest(), world.control.table().digest());
+    assert_eq!(
+        coverage::AreaTable::decode(&table).unwrap().digest(),
+        world.control.table().digest()
+    );
     assert_eq!(status(client.get_bytes("/v1/areas/00", LONG).await), 404);
 }
 
@@ -99,8 +156,18 @@ async fn a_rollback_to_what_is_not_kept_is_refused() {
     let world = World::new().await;
     world.ready().await;
     let client = world.client("operator");
-    assert_eq!(status(client.post_json::<Value>("/v1/map/rollback", &json!({"to": "77.9"})).await), 404);
-    assert_eq!(status(client.post_json::<Value>("/v1/map/unpin", &json!({})).await), 200);
+    assert_eq!(
+        status(
+            client
+                .post_json::<Value>("/v1/map/rollback", &json!({"to": "77.9"}))
+                .await
+        ),
+        404
+    );
+    assert_eq!(
+        status(client.post_json::<Value>("/v1/map/unpin", &json!({})).await),
+        200
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,11 +177,20 @@ async fn answers_have_the_shapes_that_are_described() {
     let client = world.client("rollout");
     let body = json!({"target": "node:gz2-a-1", "lease": "30m", "reason": "x"});
     let drain: Value = client.post_json("/v1/drains", &body).await.unwrap();
-    let explanation: Value =
-        client.get_json("/v1/explain?name=live.cdn.example&client=1.0.0.1").await.unwrap();
+    let explanation: Value = client
+        .get_json("/v1/explain?name=live.cdn.example&client=1.0.0.1")
+        .await
+        .unwrap();
     let map: Value = client.get_json("/v1/map").await.unwrap();
     let document: Value = client.get_json("/v1/openapi.json").await.unwrap();
-    let drain_parts = ["shifting_since", "refilling_since", "refill_from", "base_mbps", "zero_since", "zero_version"];
+    let drain_parts = [
+        "shifting_since",
+        "refilling_since",
+        "refill_from",
+        "base_mbps",
+        "zero_since",
+        "zero_version",
+    ];
     for (answer, schema, inner) in [
         (&drain, "Drain", &drain_parts[..]),
         (&drain["history"][0], "DrainEvent", &[]),
@@ -122,22 +198,42 @@ async fn answers_have_the_shapes_that_are_described() {
         (&explanation["answer"], "Answer", &[]),
         (&explanation["candidates"][0], "Candidate", &[]),
         (&map, "Map", &[]),
-        (&map["cycle"], "Cycle", &["map_version", "map_digest", "map_created_at"]),
+        (
+            &map["cycle"],
+            "Cycle",
+            &["map_version", "map_digest", "map_created_at"],
+        ),
         (&map["cycle"]["plan"], "Plan", &[]),
         (&map["cycle"]["plan"]["levels"], "Levels", &[]),
     ] {
         let described = &document["components"]["schemas"][schema]["properties"];
-        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        let keys = |value: &Value| {
+            value
+                .as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<BTreeSet<_>>()
+        };
         let missing: Vec<_> = keys(described).difference(&keys(answer)).cloned().collect();
         assert!(missing.is_empty(), "{schema} promises {missing:?}");
         let silent: Vec<_> = keys(answer).difference(&keys(described)).cloned().collect();
-        assert!(silent.iter().all(|key| inner.contains(&key.as_str()) || schema == "Drain"), "{schema} is silent about {silent:?}");
+        assert!(
+            silent
+                .iter()
+                .all(|key| inner.contains(&key.as_str()) || schema == "Drain"),
+            "{schema} is silent about {silent:?}"
+        );
     }
     serde_json::from_value::<view::Explanation>(explanation).unwrap();
     let inventory: view::Inventory = client.get_json("/v1/inventory").await.unwrap();
-    assert_eq!((inventory.sites.len(), inventory.groups[0].nodes.len()), (4, 2));
+    assert_eq!(
+        (inventory.sites.len(), inventory.groups[0].nodes.len()),
+        (4, 2)
+    );
     assert_eq!(inventory.groups[0].links, ["gz1/ct"]);
-    let instance: engine::plan::Instance = client.get_json("/v1/instance?fresh=true").await.unwrap();
+    let instance: engine::plan::Instance =
+        client.get_json("/v1/instance?fresh=true").await.unwrap();
     instance.validate().unwrap();
 }
 
@@ -145,22 +241,38 @@ async fn answers_have_the_shapes_that_are_described() {
 async fn events_are_streamed_as_they_happen() {
     let world = World::new().await;
     world.ready().await;
-    let socket = TcpStream::connect(world.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let socket = TcpStream::connect(world.url.strip_prefix("http://").unwrap())
+        .await
+        .unwrap();
     let (read, mut write) = socket.into_split();
-    write.write_all(b"GET /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer viewer\r\n\r\n").await.unwrap();
+    write
+        .write_all(b"GET /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer viewer\r\n\r\n")
+        .await
+        .unwrap();
     let mut lines = BufReader::new(read).lines();
     let mut seen = String::new();
     let mut pinned = false;
-    while let Some(line) = tokio::time::timeout(LONG, lines.next_line()).await.unwrap().unwrap() {
+    while let Some(line) = tokio::time::timeout(LONG, lines.next_line())
+        .await
+        .unwrap()
+        .unwrap()
+    {
         seen += &line;
         if line.starts_with(": connected") && !pinned {
             pinned = true;
             let pin = json!({"reason": "look here"});
-            world.client("operator").post_json::<Value>("/v1/map/pin", &pin).await.unwrap();
+            world
+                .client("operator")
+                .post_json::<Value>("/v1/map/pin", &pin)
+                .await
+                .unwrap();
         }
         if line.contains("look here") {
             break;
         }
     }
-    assert!(seen.contains("text/event-stream") && seen.contains("event: map.pin"), "{seen}");
+    assert!(
+        seen.contains("text/event-stream") && seen.contains("event: map.pin"),
+        "{seen}"
+    );
 }

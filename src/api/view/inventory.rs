@@ -127,7 +127,12 @@ impl Inventory {
                 })
                 .collect(),
             meters: known.meters.iter().map(Meter::of).collect(),
-            groups: known.groups.iter().enumerate().map(|(index, group)| Group::of(known, index, group)).collect(),
+            groups: known
+                .groups
+                .iter()
+                .enumerate()
+                .map(|(index, group)| Group::of(known, index, group))
+                .collect(),
             services: known.services.iter().map(Service::of).collect(),
         }
     }
@@ -167,15 +172,28 @@ impl Meter {
 
 impl Group {
     fn of(known: &inventory::Inventory, index: usize, group: &inventory::Group) -> Self {
-        let services = group.services.iter().map(|id| known.services[id.index()].served.name.clone());
-        let mine = known.endpoints.iter().filter(|endpoint| endpoint.group.index() == index);
+        let services = group
+            .services
+            .iter()
+            .map(|id| known.services[id.index()].served.name.clone());
+        let mine = known
+            .endpoints
+            .iter()
+            .filter(|endpoint| endpoint.group.index() == index);
         let nodes = group.nodes.iter().map(|id| &known.nodes[id.index()]);
         Self {
             name: group.name.clone(),
             site: known.sites[group.site.index()].name.clone(),
             services: services.collect(),
-            links: mine.map(|endpoint| known.links[endpoint.link.index()].name.clone()).collect(),
-            nodes: nodes.map(|node| Node { name: node.name.clone(), capacity_mbps: node.capacity_mbps }).collect(),
+            links: mine
+                .map(|endpoint| known.links[endpoint.link.index()].name.clone())
+                .collect(),
+            nodes: nodes
+                .map(|node| Node {
+                    name: node.name.clone(),
+                    capacity_mbps: node.capacity_mbps,
+                })
+                .collect(),
         }
     }
 }

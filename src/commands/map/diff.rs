@@ -73,26 +73,39 @@ pub(super) fn diff(global: &Global, old: &str, new: &str) -> Result<(), CommandE
 /// Keys that may have signed the maps here: our own where we publish, the control plane's on an edge.
 fn keys(data_dir: &Path) -> Result<Vec<VerifyingKey>, CommandError> {
     let mut keys = accepted_keys(data_dir);
-    let own = fs::read(data_dir.join("map.key")).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let own = fs::read(data_dir.join("map.key"))
+        .ok()
+        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     keys.extend(own.map(|bytes| SigningKey::from_bytes(&bytes).verifying_key()));
     if keys.is_empty() {
-        let text = format!("{} holds neither map.key nor map.pub; name the configuration of a daemon", data_dir.display());
+        let text = format!(
+            "{} holds neither map.key nor map.pub; name the configuration of a daemon",
+            data_dir.display()
+        );
         return Err(CommandError::Usage(text));
     }
     Ok(keys)
 }
 
 /// Opens the map of a version, or of a file.
-fn open(config: &Config, keys: &[VerifyingKey], which: &str) -> Result<(Header, Body), CommandError> {
+fn open(
+    config: &Config,
+    keys: &[VerifyingKey],
+    which: &str,
+) -> Result<(Header, Body), CommandError> {
     let path = which.parse::<MapVersion>().map_or_else(
         |_| PathBuf::from(which),
         |version| config.data_dir.join("maps").join(format!("{version}.wsm")),
     );
     let usage = |why: String| CommandError::Usage(format!("{}: {why}", path.display()));
-    let bytes = fs::read(&path).map_err(|fault| usage(format!("{fault}; only the newest maps are kept")))?;
+    let bytes = fs::read(&path)
+        .map_err(|fault| usage(format!("{fault}; only the newest maps are kept")))?;
     let opened = record::open(&bytes, keys).map_err(|fault| usage(fault.to_string()))?;
     let body = opened.body().map_err(|fault| usage(fault.to_string()))?;
-    let fault = body.catalog.fault().or_else(|| body.map.fault(body.catalog.endpoints.len()));
+    let fault = body
+        .catalog
+        .fault()
+        .or_else(|| body.map.fault(body.catalog.endpoints.len()));
     match fault {
         Some(fault) => Err(usage(fault)),
         None => Ok((opened.header.clone(), body)),
@@ -102,8 +115,12 @@ fn open(config: &Config, keys: &[VerifyingKey], which: &str) -> Result<(Header, 
 /// The table that a map was made for, when it is at hand: for the names of areas.
 fn table(config: &Config, header: &Header) -> Option<Arc<AreaTable>> {
     let kept = config.data_dir.join("areas.wsa");
-    let found = [config.areas.as_path(), kept.as_path()].into_iter().filter_map(|path| read_table(path).ok());
-    found.into_iter().find(|table| table.digest() == header.table_digest.0)
+    let found = [config.areas.as_path(), kept.as_path()]
+        .into_iter()
+        .filter_map(|path| read_table(path).ok());
+    found
+        .into_iter()
+        .find(|table| table.digest() == header.table_digest.0)
 }
 
 /// Compares two maps of one area table.
@@ -118,7 +135,9 @@ fn compare(
     }
     let missing = |from: &Catalog, to: &Catalog| {
         let names = from.services.iter().map(|service| service.name.clone());
-        names.filter(|name| to.service(name).is_none()).collect::<Vec<_>>()
+        names
+            .filter(|name| to.service(name).is_none())
+            .collect::<Vec<_>>()
     };
     let mut difference = Difference {
         old: old_header.version.to_string(),
@@ -136,7 +155,9 @@ fn compare(
     }
     difference.areas.sort_by(|a, b| {
         let weight = |row: &AreaDifference| std::cmp::Reverse(row.ipv4_addresses);
-        weight(a).cmp(&weight(b)).then_with(|| (&a.service, &a.area).cmp(&(&b.service, &b.area)))
+        weight(a)
+            .cmp(&weight(b))
+            .then_with(|| (&a.service, &a.area).cmp(&(&b.service, &b.area)))
     });
     Ok(difference)
 }
@@ -154,7 +175,10 @@ fn compare_service(
     for area in (0..areas).map(AreaId) {
         let known = table.and_then(|table| table.areas().get(area.0 as usize));
         let ipv4_addresses = known.map_or(0, |area| area.ipv4_addresses);
-        #[expect(clippy::cast_precision_loss, reason = "IPv4 has 2^32 addresses, far below 2^52")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "IPv4 has 2^32 addresses, far below 2^52"
+        )]
         let weight = known.map_or(1.0, |_| ipv4_addresses as f64);
         addresses += weight;
         let was = named(&old.catalog, old.map.get(before, area));
@@ -178,21 +202,35 @@ fn compare_service(
         service: name.to_owned(),
         areas: areas as usize,
         areas_changed: changed,
-        ipv4_share_moved: if addresses > 0.0 { moved_addresses / addresses } else { 0.0 },
+        ipv4_share_moved: if addresses > 0.0 {
+            moved_addresses / addresses
+        } else {
+            0.0
+        },
     });
 }
 
 /// Weights out of 64 by endpoint, as `group over link`: ids differ between maps.
 fn named(catalog: &Catalog, answers: &AnswerSet) -> BTreeMap<String, u8> {
     let name = |id: coverage::EndpointId| {
-        format!("{} over {}", catalog.group_of(id).name, catalog.endpoints[id.index()].link)
+        format!(
+            "{} over {}",
+            catalog.group_of(id).name,
+            catalog.endpoints[id.index()].link
+        )
     };
-    answers.shares.iter().map(|(id, weight)| (name(*id), *weight)).collect()
+    answers
+        .shares
+        .iter()
+        .map(|(id, weight)| (name(*id), *weight))
+        .collect()
 }
 
 /// Share of clients that must get another endpoint.
 fn moved(old: &BTreeMap<String, u8>, new: &BTreeMap<String, u8>) -> f64 {
-    let kept = |(name, weight): (&String, &u8)| u16::from((*weight).min(new.get(name).copied().unwrap_or(0)));
+    let kept = |(name, weight): (&String, &u8)| {
+        u16::from((*weight).min(new.get(name).copied().unwrap_or(0)))
+    };
     let kept: u16 = old.iter().map(kept).sum();
     1.0 - f64::from(kept) / f64::from(coverage::WEIGHT_TOTAL)
 }
@@ -200,14 +238,21 @@ fn moved(old: &BTreeMap<String, u8>, new: &BTreeMap<String, u8>) -> f64 {
 /// An answer in words.
 fn words(answers: &BTreeMap<String, u8>) -> String {
     let one = |(name, weight): (&String, &u8)| {
-        if answers.len() == 1 { name.clone() } else { format!("{name} {weight}/{}", coverage::WEIGHT_TOTAL) }
+        if answers.len() == 1 {
+            name.clone()
+        } else {
+            format!("{name} {weight}/{}", coverage::WEIGHT_TOTAL)
+        }
     };
     answers.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn tell(difference: &Difference) -> anyhow::Result<()> {
     output::say(&format!("map {} -> {}", difference.old, difference.new))?;
-    for (what, names) in [("only before", &difference.only_old), ("only after", &difference.only_new)] {
+    for (what, names) in [
+        ("only before", &difference.only_old),
+        ("only after", &difference.only_new),
+    ] {
         if !names.is_empty() {
             output::say(&format!("services {what}: {}", names.join(", ")))?;
         }
@@ -228,7 +273,13 @@ fn tell(difference: &Difference) -> anyhow::Result<()> {
     let mut table = output::table(&["service", "area", "moved", "before", "after"]);
     for row in difference.areas.iter().take(ROWS_MAX) {
         let (service, area) = (row.service.clone(), row.area.clone());
-        table.add_row([service, area, output::percent(row.moved), row.old.clone(), row.new.clone()]);
+        table.add_row([
+            service,
+            area,
+            output::percent(row.moved),
+            row.old.clone(),
+            row.new.clone(),
+        ]);
     }
     output::show(&table)?;
     match difference.areas.len().saturating_sub(ROWS_MAX) {
@@ -242,7 +293,10 @@ mod tests {
     use super::*;
 
     fn answer(weights: &[(&str, u8)]) -> BTreeMap<String, u8> {
-        weights.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect()
+        weights
+            .iter()
+            .map(|(name, weight)| ((*name).to_owned(), *weight))
+            .collect()
     }
 
     #[test]
@@ -253,6 +307,9 @@ mod tests {
         assert!((moved(&split, &whole) - 0.25).abs() < 1e-9);
         assert!((moved(&whole, &answer(&[("c", 64)])) - 1.0).abs() < 1e-9);
         assert!(moved(&split, &split).abs() < 1e-9);
-        assert_eq!((words(&whole), words(&split)), ("a".to_owned(), "a 48/64, b 16/64".to_owned()));
+        assert_eq!(
+            (words(&whole), words(&split)),
+            ("a".to_owned(), "a 48/64, b 16/64".to_owned())
+        );
     }
 }
