@@ -9,7 +9,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,6 +22,8 @@ pub const ANSWER_BYTES_MAX: usize = coverage::record::RECORD_MAX_BYTES;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a connection to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for which an idle connection is kept: shorter than the control API keeps it, so that no request meets its end.
+const IDLE: Duration = Duration::from_secs(3);
 /// Most bytes of an answer that is no JSON which an error repeats.
 const QUOTED_CHARS_MAX: usize = 200;
 
@@ -130,7 +132,10 @@ impl ApiClient {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
-        let http = Client::builder(TokioExecutor::new()).build(connector);
+        let http = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE)
+            .pool_timer(TokioTimer::new())
+            .build(connector);
         Ok(Self {
             base: base.to_owned(),
             authorization: authorization.transpose()?,

@@ -54,7 +54,11 @@ impl Subscription {
 
     /// Asks once and takes in what comes.
     async fn round(&self) -> Result<(), anyhow::Error> {
-        let serving = self.intake.snapshot().map(|snapshot| snapshot.version).unwrap_or_default();
+        let serving = self
+            .intake
+            .snapshot()
+            .map(|snapshot| snapshot.version)
+            .unwrap_or_default();
         let Some(record) = self.fetch(serving).await? else {
             return Ok(());
         };
@@ -76,15 +80,25 @@ impl Subscription {
 
     async fn fetch(&self, after: MapVersion) -> Result<Option<Vec<u8>>, ClientError> {
         let wait_s = WAIT.as_secs();
-        let path = format!("/v1/map/record?after={after}&wait={wait_s}s&edge={}", self.edge);
-        self.client.get_bytes(&path, WAIT + Duration::from_secs(10)).await
+        let path = format!(
+            "/v1/map/record?after={after}&wait={wait_s}s&edge={}",
+            self.edge
+        );
+        self.client
+            .get_bytes(&path, WAIT + Duration::from_secs(10))
+            .await
     }
 
     async fn fetch_table(&self, wanted: Digest) -> Result<(), anyhow::Error> {
         let path = format!("/v1/areas/{wanted}");
-        let bytes = self.client.get_bytes(&path, Duration::from_secs(60)).await?;
-        let bytes = bytes.ok_or_else(|| anyhow::anyhow!("the control plane has no area table {wanted}"))?;
-        self.intake.set_table(keep_table(&self.data_dir, &bytes, wanted)?);
+        let bytes = self
+            .client
+            .get_bytes(&path, Duration::from_secs(60))
+            .await?;
+        let bytes =
+            bytes.ok_or_else(|| anyhow::anyhow!("the control plane has no area table {wanted}"))?;
+        self.intake
+            .set_table(keep_table(&self.data_dir, &bytes, wanted)?);
         Ok(())
     }
 }

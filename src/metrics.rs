@@ -24,22 +24,35 @@ impl Metrics {
     #[must_use]
     pub fn of_process() -> Self {
         let make = || {
-            let handle = PrometheusBuilder::new().install_recorder().expect("no other recorder is installed");
+            let handle = PrometheusBuilder::new()
+                .install_recorder()
+                .expect("no other recorder is installed");
             describe();
-            Self { handle, sources: Arc::default() }
+            Self {
+                handle,
+                sources: Arc::default(),
+            }
         };
         METRICS.get_or_init(make).clone()
     }
 
     /// Adds a source that is read at each scrape.
     pub fn add_source(&self, source: impl Fn() + Send + Sync + 'static) {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(source));
+        self.sources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Box::new(source));
     }
 
     /// The page in Prometheus text format.
     #[must_use]
     pub fn render(&self) -> String {
-        for source in self.sources.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for source in self
+            .sources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
             source();
         }
         self.handle.render()
@@ -50,21 +63,54 @@ impl Metrics {
 fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_counter!("watershed_map_accepted_total", "Maps taken into service.");
-    describe_counter!("watershed_map_refused_total", "Maps refused, by reason; the one in service stayed.");
-    describe_counter!("watershed_map_persist_failures_total", "Maps in service that could not be kept on disk.");
-    describe_counter!("watershed_map_fetch_failures_total", "Questions for a newer map that failed.");
+    describe_counter!(
+        "watershed_map_refused_total",
+        "Maps refused, by reason; the one in service stayed."
+    );
+    describe_counter!(
+        "watershed_map_persist_failures_total",
+        "Maps in service that could not be kept on disk."
+    );
+    describe_counter!(
+        "watershed_map_fetch_failures_total",
+        "Questions for a newer map that failed."
+    );
     describe_gauge!("watershed_map_epoch", "Epoch of the map in service.");
     describe_gauge!("watershed_map_version", "Version of the map in service.");
     describe_gauge!("watershed_map_age_seconds", "Age of the map in service.");
-    describe_counter!("watershed_telemetry_accepted_total", "Telemetry records accepted.");
-    describe_counter!("watershed_telemetry_refused_total", "Telemetry records refused, by reason.");
+    describe_counter!(
+        "watershed_telemetry_accepted_total",
+        "Telemetry records accepted."
+    );
+    describe_counter!(
+        "watershed_telemetry_refused_total",
+        "Telemetry records refused, by reason."
+    );
     describe_counter!("watershed_cycles_total", "Engine cycles, by outcome.");
-    describe_histogram!("watershed_solve_seconds", "Time to solve and check one cycle.");
-    describe_gauge!("watershed_plan_gap_ratio", "Certified gap of the newest plan, as a share of its cost.");
-    describe_gauge!("watershed_plan_unserved_mbps", "Demand that the newest plan cannot place.");
-    describe_gauge!("watershed_plan_overload_mbps", "Traffic above watermarks in the newest plan.");
-    describe_gauge!("watershed_plan_cost_cny", "Cost and latency of the newest plan, CNY per slot.");
+    describe_histogram!(
+        "watershed_solve_seconds",
+        "Time to solve and check one cycle."
+    );
+    describe_gauge!(
+        "watershed_plan_gap_ratio",
+        "Certified gap of the newest plan, as a share of its cost."
+    );
+    describe_gauge!(
+        "watershed_plan_unserved_mbps",
+        "Demand that the newest plan cannot place."
+    );
+    describe_gauge!(
+        "watershed_plan_overload_mbps",
+        "Traffic above watermarks in the newest plan."
+    );
+    describe_gauge!(
+        "watershed_plan_cost_cny",
+        "Cost and latency of the newest plan, CNY per slot."
+    );
     describe_gauge!("watershed_drains", "Drains, by state.");
     describe_counter!("watershed_dns_messages_total", "DNS messages, by outcome.");
-    describe_counter!("watershed_http_requests_total", "HTTP requests on serving ports, by outcome.");
+    describe_counter!(
+        "watershed_http_requests_total",
+        "HTTP requests on serving ports, by outcome."
+    );
 }

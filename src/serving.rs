@@ -78,7 +78,13 @@ impl Intake {
     /// An intake that serves nothing yet.
     #[must_use]
     pub fn new(data_dir: &Path, keys: Vec<VerifyingKey>, table: Option<Arc<AreaTable>>) -> Self {
-        Self { data_dir: data_dir.to_owned(), keys, table: Mutex::new(table), cell: OnceLock::new(), ready: watch::Sender::new(false) }
+        Self {
+            data_dir: data_dir.to_owned(),
+            keys,
+            table: Mutex::new(table),
+            cell: OnceLock::new(),
+            ready: watch::Sender::new(false),
+        }
     }
 
     /// Waits for the first map.
@@ -94,7 +100,9 @@ impl Intake {
 
     /// The snapshot in service.
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
-        self.cell.get().map(|cell| Arc::clone(&cell.load().snapshot))
+        self.cell
+            .get()
+            .map(|cell| Arc::clone(&cell.load().snapshot))
     }
 
     /// Takes another area table; maps made for it are accepted from now on.
@@ -129,14 +137,17 @@ impl Intake {
         let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         for name in ["map.wsm", "map.previous.wsm"] {
             let path = self.data_dir.join(name);
-            let Ok(record) = fs::read(&path) else { continue };
+            let Ok(record) = fs::read(&path) else {
+                continue;
+            };
             match self.check(&record, table.as_ref()) {
                 Ok(serving) => {
                     self.swap(Arc::clone(&serving));
                     return Some(Arc::clone(&serving.snapshot));
                 }
                 Err(fault) => {
-                    metrics::counter!("watershed_map_refused_total", "reason" => fault.reason()).increment(1);
+                    metrics::counter!("watershed_map_refused_total", "reason" => fault.reason())
+                        .increment(1);
                     tracing::error!(path = %path.display(), %fault, "a kept map cannot be served");
                 }
             }
@@ -144,23 +155,38 @@ impl Intake {
         None
     }
 
-    fn check(&self, record: &[u8], table: Option<&Arc<AreaTable>>) -> Result<Arc<Serving>, IntakeError> {
+    fn check(
+        &self,
+        record: &[u8],
+        table: Option<&Arc<AreaTable>>,
+    ) -> Result<Arc<Serving>, IntakeError> {
         let opened = record::open(record, &self.keys)?;
         let wanted = opened.header.table_digest;
         let table = table.ok_or(Refusal::Table { wanted })?;
         let serving = self.snapshot();
         let snapshot = Arc::new(opened.accept(serving.as_deref(), table)?);
-        let dns = DnsView::build(Arc::clone(&snapshot)).map_err(|fault| IntakeError::View(fault.to_string()))?;
-        let http = HttpView::build(Arc::clone(&snapshot)).map_err(|fault| IntakeError::View(fault.to_string()))?;
-        Ok(Arc::new(Serving { snapshot, dns, http }))
+        let dns = DnsView::build(Arc::clone(&snapshot))
+            .map_err(|fault| IntakeError::View(fault.to_string()))?;
+        let http = HttpView::build(Arc::clone(&snapshot))
+            .map_err(|fault| IntakeError::View(fault.to_string()))?;
+        Ok(Arc::new(Serving {
+            snapshot,
+            dns,
+            http,
+        }))
     }
 
     fn swap(&self, serving: Arc<Serving>) {
         let version = serving.snapshot.version;
-        let cell = self.cell.get_or_init(|| Arc::new(ArcSwap::new(Arc::clone(&serving))));
+        let cell = self
+            .cell
+            .get_or_init(|| Arc::new(ArcSwap::new(Arc::clone(&serving))));
         cell.store(serving);
         self.ready.send_replace(true);
-        #[expect(clippy::cast_precision_loss, reason = "gauges are floats; versions stay far below 2^52")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "gauges are floats; versions stay far below 2^52"
+        )]
         {
             metrics::gauge!("watershed_map_epoch").set(version.epoch as f64);
             metrics::gauge!("watershed_map_version").set(version.version as f64);
@@ -171,7 +197,8 @@ impl Intake {
         match &taken {
             Ok(_) => metrics::counter!("watershed_map_accepted_total").increment(1),
             Err(fault) => {
-                metrics::counter!("watershed_map_refused_total", "reason" => fault.reason()).increment(1);
+                metrics::counter!("watershed_map_refused_total", "reason" => fault.reason())
+                    .increment(1);
             }
         }
         taken
@@ -203,9 +230,14 @@ pub fn keep_file(dir: &Path, name: &str, previous: Option<&str>, content: &[u8])
 /// # Errors
 /// When the file cannot be read or is no area table.
 pub fn read_table(path: &Path) -> anyhow::Result<Arc<AreaTable>> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read the area table {}", path.display()))?;
-    let table = AreaTable::decode(&bytes)
-        .with_context(|| format!("{} is no area table; build one with `watershed geo build`", path.display()))?;
+    let bytes =
+        fs::read(path).with_context(|| format!("cannot read the area table {}", path.display()))?;
+    let table = AreaTable::decode(&bytes).with_context(|| {
+        format!(
+            "{} is no area table; build one with `watershed geo build`",
+            path.display()
+        )
+    })?;
     Ok(Arc::new(table))
 }
 
@@ -215,7 +247,10 @@ pub fn read_table(path: &Path) -> anyhow::Result<Arc<AreaTable>> {
 /// When it does not have the wanted digest, does not decode, or cannot be written.
 pub fn keep_table(dir: &Path, bytes: &[u8], wanted: Digest) -> anyhow::Result<Arc<AreaTable>> {
     let table = AreaTable::decode(bytes).context("the fetched area table does not decode")?;
-    anyhow::ensure!(table.digest() == wanted.0, "the fetched area table is not {wanted}");
+    anyhow::ensure!(
+        table.digest() == wanted.0,
+        "the fetched area table is not {wanted}"
+    );
     keep_file(dir, "areas.wsa", None, bytes)?;
     Ok(Arc::new(table))
 }

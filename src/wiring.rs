@@ -53,17 +53,26 @@ struct Addresses {
 /// # Errors
 /// When it cannot start; once it serves, faults are logged and counted instead.
 pub async fn run(duty: Duty, config: Config, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
-    fs::create_dir_all(&config.data_dir)
-        .with_context(|| format!("cannot create the data directory {}", config.data_dir.display()))?;
+    fs::create_dir_all(&config.data_dir).with_context(|| {
+        format!(
+            "cannot create the data directory {}",
+            config.data_dir.display()
+        )
+    })?;
     let metrics = Metrics::of_process();
     let listener = TcpListener::bind(config.api.listen)
         .await
         .with_context(|| format!("cannot listen on api.listen {}", config.api.listen))?;
-    let mut addresses = Addresses { api: Some(listener.local_addr()?), ..Addresses::default() };
+    let mut addresses = Addresses {
+        api: Some(listener.local_addr()?),
+        ..Addresses::default()
+    };
     keep_addresses(&config.data_dir, &addresses)?;
     let daemon = match duty {
         Duty::Edge => start_edge(&config, listener, &metrics, stop.clone()).await?,
-        Duty::All | Duty::Control => start_control(&config, listener, &metrics, duty, stop.clone())?,
+        Duty::All | Duty::Control => {
+            start_control(&config, listener, &metrics, duty, stop.clone())?
+        }
     };
     if duty != Duty::Control {
         let ready = stopped_or(daemon.intake.ready(), stop.clone()).await;
@@ -118,7 +127,11 @@ fn start_control(
     let dir = &config.data_dir;
     let table = read_table(&config.areas)?;
     let key = signing_key(dir)?;
-    let intake = Arc::new(Intake::new(dir, vec![key.verifying_key()], Some(Arc::clone(&table))));
+    let intake = Arc::new(Intake::new(
+        dir,
+        vec![key.verifying_key()],
+        Some(Arc::clone(&table)),
+    ));
     if let Some(snapshot) = intake.restore() {
         tracing::info!(version = %snapshot.version, "serving the map kept on disk");
     }
@@ -135,7 +148,11 @@ fn start_control(
     tokens.push(admin_token(dir)?);
     let router = api::router(handle.clone(), Auth::new(tokens), metrics.clone());
     let tasks = vec![serve_api(listener, router, stop)];
-    Ok(Daemon { intake, control: Some((handle, thread)), tasks })
+    Ok(Daemon {
+        intake,
+        control: Some((handle, thread)),
+        tasks,
+    })
 }
 
 /// Starts the subscription and the health endpoint.
@@ -146,7 +163,10 @@ async fn start_edge(
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<Daemon> {
     let dir = &config.data_dir;
-    let upstream = config.control.as_ref().context("an edge needs [control] url in its configuration")?;
+    let upstream = config
+        .control
+        .as_ref()
+        .context("an edge needs [control] url in its configuration")?;
     let token = upstream.token_file.as_deref().map(read_token).transpose()?;
     let client = ApiClient::new(&upstream.url, token)?;
     let mut keys = accepted_keys(dir);
@@ -155,17 +175,30 @@ async fn start_edge(
         keys = accepted_keys(dir);
     }
     let kept = dir.join("areas.wsa");
-    let table = [kept.as_path(), &config.areas].into_iter().find_map(|path| read_table(path).ok());
+    let table = [kept.as_path(), &config.areas]
+        .into_iter()
+        .find_map(|path| read_table(path).ok());
     let intake = Arc::new(Intake::new(dir, keys, table));
     if let Some(snapshot) = intake.restore() {
         tracing::info!(version = %snapshot.version, "serving the map kept on disk");
     }
-    let subscription =
-        Subscription { client, edge: edge_name(upstream), data_dir: dir.clone(), intake: Arc::clone(&intake) };
+    let subscription = Subscription {
+        client,
+        edge: edge_name(upstream),
+        data_dir: dir.clone(),
+        intake: Arc::clone(&intake),
+    };
     let ready = Arc::clone(&intake);
     let router = api::edge_router(metrics.clone(), move || ready.cell().is_some());
-    let tasks = vec![tokio::spawn(subscription.run(stop.clone())), serve_api(listener, router, stop)];
-    Ok(Daemon { intake, control: None, tasks })
+    let tasks = vec![
+        tokio::spawn(subscription.run(stop.clone())),
+        serve_api(listener, router, stop),
+    ];
+    Ok(Daemon {
+        intake,
+        control: None,
+        tasks,
+    })
 }
 
 /// Keeps the control plane's map key at the first contact; from then on only maps signed by it are taken.
@@ -174,7 +207,9 @@ async fn first_contact(client: &ApiClient, dir: &Path) {
     loop {
         match fetch_key(client, dir).await {
             Ok(()) => return,
-            Err(fault) => tracing::warn!(%fault, "no control plane yet; an edge without a kept map needs one"),
+            Err(fault) => {
+                tracing::warn!(%fault, "no control plane yet; an edge without a kept map needs one")
+            }
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -186,9 +221,14 @@ async fn fetch_key(client: &ApiClient, dir: &Path) -> anyhow::Result<()> {
         key: String,
     }
     let Key { key } = client.get_json("/v1/map/key").await?;
-    let digits = |at: usize| key.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let digits = |at: usize| {
+        key.get(at..at + 2)
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+    };
     let bytes: Option<Vec<u8>> = (0..32).map(|index| digits(index * 2)).collect();
-    let bytes = bytes.filter(|_| key.len() == 64).context("the control plane's map key is not 64 hex digits")?;
+    let bytes = bytes
+        .filter(|_| key.len() == 64)
+        .context("the control plane's map key is not 64 hex digits")?;
     Ok(keep_file(dir, "map.pub", None, &bytes)?)
 }
 
@@ -217,7 +257,8 @@ impl Servers {
         let counters = Arc::clone(dns.counters());
         metrics.add_source(move || {
             for (event, count) in counters.snapshot().iter() {
-                metrics::counter!("watershed_dns_messages_total", "event" => event.name()).absolute(count);
+                metrics::counter!("watershed_dns_messages_total", "event" => event.name())
+                    .absolute(count);
             }
         });
         let counters = Arc::clone(redirect.counters());
@@ -231,7 +272,10 @@ impl Servers {
     }
 
     fn addresses(&self) -> (Vec<SocketAddr>, Vec<SocketAddr>) {
-        (self.dns.local_addrs().to_vec(), self.redirect.local_addrs().to_vec())
+        (
+            self.dns.local_addrs().to_vec(),
+            self.redirect.local_addrs().to_vec(),
+        )
     }
 
     async fn shutdown(self) {
@@ -249,11 +293,18 @@ fn keep_addresses(dir: &Path, addresses: &Addresses) -> anyhow::Result<()> {
 fn admin_token(dir: &Path) -> anyhow::Result<Token> {
     let path = dir.join("admin.token");
     if !path.exists() {
-        let secret: String = random_bytes::<32>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let secret: String = random_bytes::<32>()?
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         write_secret(&path, secret.as_bytes())?;
     }
     let secret = read_token(&path)?;
-    Ok(Token { name: "admin".into(), role: Role::Admin, sha256: Sha256::digest(secret).into() })
+    Ok(Token {
+        name: "admin".into(),
+        role: Role::Admin,
+        sha256: Sha256::digest(secret).into(),
+    })
 }
 
 /// A token from a file, without surrounding white space.
@@ -261,13 +312,15 @@ fn admin_token(dir: &Path) -> anyhow::Result<Token> {
 /// # Errors
 /// When the file cannot be read.
 pub fn read_token(path: &Path) -> anyhow::Result<String> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read the token file {}", path.display()))?;
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("cannot read the token file {}", path.display()))?;
     Ok(text.trim().to_owned())
 }
 
 /// Name of this edge: as configured, else that of the machine.
 fn edge_name(upstream: &Upstream) -> String {
-    let machine = || fs::read_to_string(PathBuf::from("/proc/sys/kernel/hostname")).unwrap_or_default();
+    let machine =
+        || fs::read_to_string(PathBuf::from("/proc/sys/kernel/hostname")).unwrap_or_default();
     let name = upstream.edge.clone().unwrap_or_else(machine);
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     name.chars().filter(|c| plain(*c)).take(64).collect()

@@ -137,7 +137,10 @@ impl Engine {
     /// Folds observations in. Returns billing slots that they closed, to be stored.
     pub fn observe(&mut self, observations: &[Observation]) -> Vec<SlotSample> {
         let mut closed = Vec::new();
-        for observation in observations {
+        // What links carry comes first: it tells which quality was measured through a full one.
+        let (traffic, quality): (Vec<_>, Vec<_>) =
+            observations.iter().partition(|observation| !matches!(observation.sample, Sample::Quality { .. }));
+        for observation in traffic.into_iter().chain(quality) {
             self.estimates.apply(observation);
             if let Sample::Link { link, mbps } = observation.sample {
                 closed.extend(self.ledger.count(

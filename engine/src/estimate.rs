@@ -131,8 +131,12 @@ pub struct Estimates {
     node_mbps: Vec<Option<Estimate>>,
     /// [node].
     nodes: Vec<NodeHealth>,
-    /// First and last link of each site, exclusive end; links of a site need not be contiguous, so all are listed.
+    /// [site] -> its links.
     site_links: Vec<Vec<LinkId>>,
+    /// [link]: the newest sample as it came, Mbps; 0 before the first.
+    link_last_mbps: Vec<f64>,
+    /// [link], Mbps.
+    watermarks_mbps: Vec<f64>,
 }
 
 impl Estimates {
@@ -164,6 +168,12 @@ impl Estimates {
                 inventory.nodes.len()
             ],
             site_links,
+            link_last_mbps: vec![0.0; links],
+            watermarks_mbps: inventory
+                .links
+                .iter()
+                .map(|link| link.watermark_mbps)
+                .collect(),
         }
     }
 
@@ -188,12 +198,13 @@ impl Estimates {
                 let all = &self.site_links[site.index()];
                 let fed: &[LinkId] = link.as_ref().map_or(all.as_slice(), std::slice::from_ref);
                 for link in fed {
-                    Estimate::feed(
-                        &mut self.quality_ms[row + link.index()],
-                        value,
-                        at,
-                        quality_tau,
-                    );
+                    let load_mbps = self.link_last_mbps[link.index()];
+                    // Above the watermark what is measured is our own doing: to believe it would empty the link, find it
+                    // good again, and fill it anew. Capacity is what keeps traffic away from a full link.
+                    if load_mbps <= self.watermarks_mbps[link.index()] {
+                        let cell = &mut self.quality_ms[row + link.index()];
+                        Estimate::feed(cell, value, at, quality_tau);
+                    }
                 }
             }
             Sample::Node {
@@ -214,6 +225,7 @@ impl Estimates {
                 Estimate::feed(&mut self.group_mbps[cell], mbps, at, traffic_tau);
             }
             Sample::Link { link, mbps } => {
+                self.link_last_mbps[link.index()] = mbps;
                 Estimate::feed(&mut self.link_mbps[link.index()], mbps, at, traffic_tau);
             }
             Sample::Demand {

@@ -247,7 +247,8 @@ impl Facts<'_> {
             // Whoever serves now stays a candidate as long as it may serve.
             let serves = |link: u32| incumbent.iter().any(|(known, _)| *known == link);
             cand.retain(|(link, _)| !serves(*link));
-            cand.iter_mut().for_each(|(_, ms)| *ms = self.moved_ms(*ms, floor_ms));
+            cand.iter_mut()
+                .for_each(|(_, ms)| *ms = self.moved_ms(*ms, floor_ms));
             cand.extend(all.iter().filter(|(link, _)| serves(*link)));
         }
         Unit {
@@ -263,7 +264,11 @@ impl Facts<'_> {
     /// Quality of a candidate that would have to be moved to. The cost of a move is no reason to miss the floor.
     fn moved_ms(&self, quality_ms: f64, floor_ms: f64) -> f64 {
         let moved_ms = quality_ms + self.options.move_cost_ms;
-        if quality_ms <= floor_ms { moved_ms.min(floor_ms) } else { moved_ms }
+        if quality_ms <= floor_ms {
+            moved_ms.min(floor_ms)
+        } else {
+            moved_ms
+        }
     }
 
     /// Cuts candidates, sorted by quality, to the nearest plus a few of the largest among the rest.

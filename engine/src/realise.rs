@@ -132,7 +132,8 @@ pub fn realise(
 ) -> Result<CoverageMap, Uncovered> {
     let areas = facts.table.areas().len();
     let services = facts.inventory.services.len();
-    let mut rooms = Rooms::new(facts, limits, previous);
+    let site_mbps = planned_by_site(facts.inventory, instance, plan);
+    let mut rooms = Rooms::new(facts, limits, &site_mbps, previous);
     let mut placed: Vec<Vec<(EndpointId, f64)>> = vec![Vec::new(); instance.units.len()];
     for unit in by_demand(instance) {
         let (service, area) = split_index(unit, areas);
@@ -198,12 +199,40 @@ fn by_demand(instance: &Instance) -> Vec<usize> {
     order
 }
 
+/// [site]: traffic that the plan sends there, Mbps.
+fn planned_by_site(inventory: &Inventory, instance: &Instance, plan: &Plan) -> Vec<f64> {
+    let mut site_mbps = vec![0.0; inventory.sites.len()];
+    for (unit, shares) in instance.units.iter().zip(&plan.shares) {
+        for &(link, share) in shares {
+            site_mbps[inventory.links[link as usize].site.index()] += unit.mbps * share;
+        }
+    }
+    site_mbps
+}
+
+/// [group]: its part of its site's traffic by capacity, and a little more, Mbps.
+fn fair_parts_mbps(inventory: &Inventory, group_mbps: &[f64], site_mbps: &[f64]) -> Vec<f64> {
+    const SLACK: f64 = 1.1;
+    let mut capacity_mbps = vec![0.0; inventory.sites.len()];
+    for (group, mbps) in inventory.groups.iter().zip(group_mbps) {
+        capacity_mbps[group.site.index()] += mbps;
+    }
+    let part = |(group, mbps): (&crate::inventory::Group, &f64)| {
+        let site = group.site.index();
+        SLACK * site_mbps[site] * mbps / capacity_mbps[site].max(1e-9)
+    };
+    inventory.groups.iter().zip(group_mbps).map(part).collect()
+}
+
 /// Room left in every group while units are placed.
 struct Rooms<'a> {
     facts: &'a Facts<'a>,
     previous: Option<&'a Snapshot>,
     /// [group], Mbps.
     group_left_mbps: Vec<f64>,
+    /// [group]: what is left of its fair part of its site's traffic, Mbps. Beyond it a unit does not stay for old times'
+    /// sake, so that a group which was drained gets its part back.
+    fair_left_mbps: Vec<f64>,
     /// (group, service) where a limit of its own holds, Mbps.
     service_left_mbps: BTreeMap<(GroupId, ServiceId), f64>,
     /// [link][service] -> endpoints that may serve, by inventory order.
@@ -211,9 +240,16 @@ struct Rooms<'a> {
 }
 
 impl<'a> Rooms<'a> {
-    fn new(facts: &'a Facts<'a>, limits: &'a Limits, previous: Option<&'a Snapshot>) -> Self {
+    fn new(
+        facts: &'a Facts<'a>,
+        limits: &'a Limits,
+        site_mbps: &[f64],
+        previous: Option<&'a Snapshot>,
+    ) -> Self {
         let inventory = facts.inventory;
         let groups = (0..inventory.groups.len()).map(GroupId::from_index);
+        let group_mbps: Vec<f64> =
+            groups.map(|group| facts.group_capacity_mbps(group, limits)).collect();
         let services = || (0..inventory.services.len()).map(ServiceId::from_index);
         let open_on = |link: LinkId, service: ServiceId| {
             let endpoints = inventory.endpoints_for(link, service);
@@ -226,9 +262,8 @@ impl<'a> Rooms<'a> {
         Self {
             facts,
             previous,
-            group_left_mbps: groups
-                .map(|group| facts.group_capacity_mbps(group, limits))
-                .collect(),
+            fair_left_mbps: fair_parts_mbps(inventory, &group_mbps, site_mbps),
+            group_left_mbps: group_mbps,
             service_left_mbps: limits.services_mbps.clone(),
             open: links
                 .map(|link| services().map(|service| open_on(link, service)).collect())
@@ -236,8 +271,12 @@ impl<'a> Rooms<'a> {
         }
     }
 
+    fn group_of(&self, endpoint: EndpointId) -> GroupId {
+        self.facts.inventory.endpoints[endpoint.index()].group
+    }
+
     fn left_mbps(&self, endpoint: EndpointId, service: ServiceId) -> f64 {
-        let group = self.facts.inventory.endpoints[endpoint.index()].group;
+        let group = self.group_of(endpoint);
         let own = self
             .service_left_mbps
             .get(&(group, service))
@@ -259,8 +298,11 @@ impl<'a> Rooms<'a> {
         let mut order = self.open[link.index()][service.index()].clone();
         let stays = self.previous_endpoints(area, service);
         order.sort_by(|&a, &b| {
-            let kept =
-                |id: EndpointId| stays.contains(&id) && self.left_mbps(id, service) >= mbps * share;
+            let kept = |id: EndpointId| {
+                let fair_left_mbps = self.fair_left_mbps[self.group_of(id).index()];
+                let left_mbps = self.left_mbps(id, service).min(fair_left_mbps);
+                stays.contains(&id) && left_mbps >= mbps * share
+            };
             let room = self
                 .left_mbps(b, service)
                 .total_cmp(&self.left_mbps(a, service));
@@ -288,8 +330,9 @@ impl<'a> Rooms<'a> {
     }
 
     fn take(&mut self, endpoint: EndpointId, service: ServiceId, mbps: f64) {
-        let group = self.facts.inventory.endpoints[endpoint.index()].group;
+        let group = self.group_of(endpoint);
         self.group_left_mbps[group.index()] -= mbps;
+        self.fair_left_mbps[group.index()] -= mbps;
         if let Some(left) = self.service_left_mbps.get_mut(&(group, service)) {
             *left -= mbps;
         }
@@ -322,7 +365,7 @@ impl<'a> Rooms<'a> {
         let mut ranked = Vec::new();
         for &&(link, _) in &order {
             for &endpoint in &self.open[link as usize][service.index()] {
-                let group = self.facts.inventory.endpoints[endpoint.index()].group;
+                let group = self.group_of(endpoint);
                 if !groups.contains(&group) {
                     groups.push(group);
                     ranked.push(endpoint);

@@ -5,15 +5,18 @@ use crate::drain::{Bottleneck, Facts as DrainFacts, Feasibility, Part, Reading};
 use crate::estimate::Estimate;
 use crate::limits::Limits;
 use crate::model::Facts;
-use crate::plan::{Cut, FeasibilityOptions, FlowModel, Instance};
+use crate::plan::{Cut, FeasibilityOptions, FlowModel, Instance, Unit};
 use coverage::{
     AreaId, EndpointId, GroupId, LinkId, ServiceId, SiteId, Snapshot, Timestamp, WEIGHT_TOTAL,
 };
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 
-/// Candidates per unit in a question of feasibility: twice the usual, because a shortage sends traffic far.
-const FEASIBILITY_CANDIDATES: usize = 40;
+/// Candidates per unit in a question of feasibility: many, because a shortage sends traffic far.
+const FEASIBILITY_CANDIDATES: usize = 256;
+
+/// What a bottleneck calls the demand of areas that nothing but the target serves well.
+const NOWHERE_ELSE: &str = "areas that nothing else serves within the quality floor";
 
 /// Planned traffic, [endpoint][service] row-major over the inventory's endpoints, Mbps.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,6 +114,7 @@ pub struct World<'a> {
     now: Timestamp,
     /// The instance of the last question: a proof asks many about the same limits.
     asked: RefCell<Option<(Limits, Instance)>>,
+    near: OnceCell<Vec<bool>>,
 }
 
 impl<'a> World<'a> {
@@ -124,6 +128,7 @@ impl<'a> World<'a> {
             snapshot,
             now,
             asked: RefCell::new(None),
+            near: OnceCell::new(),
         }
     }
 
@@ -139,6 +144,15 @@ impl<'a> World<'a> {
             .sum()
     }
 
+    /// Which units have a candidate within their quality floor when nothing is limited.
+    fn near(&self) -> &[bool] {
+        self.near.get_or_init(|| {
+            let undrained = self.facts.instance(&Limits::default(), self.now);
+            let near = |unit: &Unit| unit.floor_ms.is_none_or(|floor_ms| unit.cand.iter().any(|(_, ms)| *ms <= floor_ms));
+            undrained.units.iter().map(near).collect()
+        })
+    }
+
     fn group_of(&self, endpoint: EndpointId) -> GroupId {
         self.facts.inventory.endpoints[endpoint.index()].group
     }
@@ -150,20 +164,31 @@ impl<'a> World<'a> {
     /// The sum of readings, as old as the oldest of them; `None` when one is missing or there is none: no data is not good
     /// news.
     fn total(&self, mut readings: impl Iterator<Item = Option<Estimate>>) -> Option<Reading> {
-        let reading = |estimate: Estimate| Reading { mbps: estimate.value, age: self.now.since(estimate.at) };
+        let reading = |estimate: Estimate| Reading {
+            mbps: estimate.value,
+            age: self.now.since(estimate.at),
+        };
         let first = reading(readings.next()??);
         readings.try_fold(first, |total, next| {
             let next = reading(next?);
-            Some(Reading { mbps: total.mbps + next.mbps, age: total.age.max(next.age) })
+            Some(Reading {
+                mbps: total.mbps + next.mbps,
+                age: total.age.max(next.age),
+            })
         })
     }
 
     /// Traffic of all services that the groups serve.
     fn observed_groups(&self, counts: impl Fn(GroupId) -> bool) -> Option<Reading> {
         let groups = self.facts.inventory.groups.iter().enumerate();
-        let cells = groups.filter(|(index, _)| counts(GroupId::from_index(*index))).flat_map(|(index, group)| {
-            group.services.iter().map(move |service| (GroupId::from_index(index), *service))
-        });
+        let cells = groups
+            .filter(|(index, _)| counts(GroupId::from_index(*index)))
+            .flat_map(|(index, group)| {
+                group
+                    .services
+                    .iter()
+                    .map(move |service| (GroupId::from_index(index), *service))
+            });
         self.total(cells.map(|(group, service)| self.facts.estimates.group(group, service)))
     }
 
@@ -199,7 +224,7 @@ impl<'a> World<'a> {
             regions: regions
                 .into_iter()
                 .filter(|(_, mbps)| *mbps > 0.0)
-                .map(|(region, _)| region)
+                .map(|(region, _)| if region.is_empty() { NOWHERE_ELSE.to_owned() } else { region })
                 .collect(),
             saturated: cut
                 .links
@@ -259,7 +284,12 @@ impl DrainFacts for World<'_> {
             let mut facts = self.facts;
             facts.options.candidates_max = FEASIBILITY_CANDIDATES;
             facts.incumbent = None;
-            *asked = Some((limits.clone(), facts.instance(limits, self.now)));
+            let mut instance = facts.instance(limits, self.now);
+            for (unit, near) in instance.units.iter_mut().zip(self.near()) {
+                // Capacity that is too far away to serve well is no reserve for who is served well without drains.
+                unit.cand.retain(|(_, ms)| !near || unit.floor_ms.is_none_or(|floor_ms| *ms <= floor_ms));
+            }
+            *asked = Some((limits.clone(), instance));
         }
         let Some((_, instance)) = asked.as_ref() else {
             return Feasibility::default();

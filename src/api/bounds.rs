@@ -63,7 +63,13 @@ pub(super) async fn bound(
     };
     let answer = tokio::time::timeout(gate.bounds.time, next.run(request)).await;
     drop(place);
-    answer.map_err(|_| Fault::busy(StatusCode::REQUEST_TIMEOUT, "the request took too long"))
+    answer.map_err(|_| {
+        Fault::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the request took too long",
+            "look whether it was done before you send it again",
+        )
+    })
 }
 
 /// What `Content-Length` says; 0 when it is absent. The HTTP library has refused one that is no number.
@@ -125,7 +131,7 @@ mod tests {
         );
         assert_eq!(
             status(1, Duration::from_secs(5)).await,
-            StatusCode::REQUEST_TIMEOUT
+            StatusCode::SERVICE_UNAVAILABLE
         );
     }
 }

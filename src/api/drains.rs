@@ -12,6 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::drain::{Drain, Request, State as DrainState};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -100,6 +101,8 @@ pub(super) async fn list(State(control): State<ControlHandle>) -> Json<Vec<Drain
     responses(
         (status = 201, body = view::Drain, description = "admitted, or queued; see its state",
             headers(("Location" = String, description = "path of the drain"))),
+        (status = 200, body = view::Drain, description = "repeated: the drain was there already, and its lease is extended",
+            headers(("Location" = String, description = "path of the drain"))),
         (status = 400, body = view::Fault), (status = 401, body = view::Fault),
         (status = 403, body = view::Fault, description = "force without the role operator"),
         (status = 404, body = view::Fault, description = "the inventory has no such target"),
@@ -127,9 +130,15 @@ pub(super) async fn request(
         force: asked.force,
         idempotency_key: asked.idempotency_key,
     };
+    let before = Arc::clone(&control.drains().borrow());
     let drain = control.request_drain(&caller.name, request).await?;
+    let status = if before.iter().any(|known| known.id == drain.id) {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     let location = [(header::LOCATION, format!("/v1/drains/{}", drain.id))];
-    Ok((StatusCode::CREATED, location, Json(drain)).into_response())
+    Ok((status, location, Json(drain)).into_response())
 }
 
 /// One drain; with `wait`, as soon as it has come that far.
@@ -144,16 +153,14 @@ pub(super) async fn get(
     Path(id): Path<String>,
     Query(wait): Query<Wait>,
 ) -> Result<Json<Drain>, Fault> {
-    let timeout = patience("timeout", wait.timeout.as_deref(), WAIT_MAX)?;
-    let timeout = if wait.timeout.is_none() {
-        WAIT_MAX
-    } else {
-        timeout
+    let timeout = match wait.timeout.as_deref() {
+        Some(text) => patience("timeout", Some(text), WAIT_MAX)?,
+        None => WAIT_MAX,
     };
     let mut drains = control.drains();
     let unknown = || Fault::not_found(format!("there is no drain {id:?}"), "see GET /v1/drains");
     if let Some(milestone) = wait.wait {
-        let settled = |drains: &std::sync::Arc<Vec<Drain>>| {
+        let settled = |drains: &Arc<Vec<Drain>>| {
             let found = drains.iter().find(|drain| drain.id == id);
             found.is_none_or(|drain| milestone.settled(drain.state))
         };

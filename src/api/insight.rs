@@ -6,8 +6,9 @@ use crate::control::ControlHandle;
 use crate::store::AuditEntry;
 use axum::Json;
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use engine::explain::Explanation;
-use engine::plan::Instance;
 use serde::Deserialize;
 use std::net::IpAddr;
 
@@ -85,8 +86,17 @@ pub(super) async fn inventory(State(control): State<ControlHandle>) -> Json<view
 pub(super) async fn instance(
     State(control): State<ControlHandle>,
     Query(which): Query<Which>,
-) -> Result<Json<Instance>, Fault> {
-    Ok(Json(control.instance(which.fresh).await?))
+) -> Result<Response, Fault> {
+    let instance = control.instance(which.fresh).await?;
+    // A large instance takes a moment to encode; the runtime goes on meanwhile.
+    tokio::task::spawn_blocking(move || Json(instance).into_response())
+        .await
+        .map_err(|fault| {
+            Fault::busy(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("the instance was not encoded: {fault}"),
+            )
+        })
 }
 
 /// The newest entries of the audit log, newest first.

@@ -6,14 +6,16 @@ use super::fault::Fault;
 use super::view;
 use crate::config::Role;
 use crate::control::ControlHandle;
-use axum::Json;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use coverage::{Digest, MapVersion};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
 /// Longest time that an edge's question may stay open.
@@ -83,6 +85,7 @@ pub(super) async fn show(State(control): State<ControlHandle>) -> Json<serde_jso
         (status = 401, body = view::Fault)))]
 pub(super) async fn record(
     State(control): State<ControlHandle>,
+    Extension(newest): Extension<Arc<Newest>>,
     Query(asked): Query<After>,
 ) -> Result<Response, Fault> {
     let after: MapVersion = asked
@@ -103,43 +106,63 @@ pub(super) async fn record(
         control.edge_seen(&edge, after);
     }
     // When time runs out, or the control plane ends, there is nothing newer.
-    let found = tokio::time::timeout(wait, newer_than(&control, after))
+    let found = tokio::time::timeout(wait, newest.after(&control, after))
         .await
         .ok()
         .flatten();
     Ok(found.map_or_else(
         || StatusCode::NO_CONTENT.into_response(),
-        |record| (OCTETS, record.as_slice().to_vec()).into_response(),
+        |record| (OCTETS, Body::from(Bytes::from_owner(Shared(record)))).into_response(),
     ))
 }
 
-/// Waits for a record newer than `after`; `None` when the control plane has ended.
-async fn newer_than(control: &ControlHandle, after: MapVersion) -> Option<Arc<Vec<u8>>> {
-    let mut records = control.record();
-    loop {
-        let record = records.borrow_and_update().clone();
-        if let Some(record) = record
-            && control
-                .snapshot()
-                .is_some_and(|snapshot| snapshot.version > after)
-            && sealed_version(control, Arc::clone(&record)).await > Some(after)
-        {
-            return Some(record);
+/// The record that was shown last and the version inside it, found out once for all edges that wait.
+#[derive(Debug, Default)]
+pub(super) struct Newest(Mutex<Option<(Arc<Vec<u8>>, MapVersion)>>);
+
+impl Newest {
+    /// Waits for a record newer than `after`; `None` when the control plane has ended.
+    async fn after(&self, control: &ControlHandle, after: MapVersion) -> Option<Arc<Vec<u8>>> {
+        let mut records = control.record();
+        loop {
+            let record = records.borrow_and_update().clone();
+            if let Some(record) = record
+                && self.version(control, &record).await > Some(after)
+            {
+                return Some(record);
+            }
+            records.changed().await.ok()?;
         }
-        records.changed().await.ok()?;
+    }
+
+    /// The version inside a record. The snapshot does not tell: it is swapped in a moment before its record is shown.
+    async fn version(&self, control: &ControlHandle, record: &Arc<Vec<u8>>) -> Option<MapVersion> {
+        let mut known = self.0.lock().await;
+        if let Some((last, version)) = &*known
+            && Arc::ptr_eq(last, record)
+        {
+            return Some(*version);
+        }
+        let (key, sealed) = (control.map_key(), Arc::clone(record));
+        let open = move || {
+            coverage::record::open(&sealed, &[key])
+                .map(|opened| opened.header.version)
+                .ok()
+        };
+        // Hashing megabytes is work for a thread of its own.
+        let version = tokio::task::spawn_blocking(open).await.ok().flatten()?;
+        *known = Some((Arc::clone(record), version));
+        Some(version)
     }
 }
 
-/// The version inside a record. The snapshot alone does not tell: it is swapped in a moment before its record is shown.
-async fn sealed_version(control: &ControlHandle, record: Arc<Vec<u8>>) -> Option<MapVersion> {
-    let key = control.map_key();
-    let open = move || {
-        coverage::record::open(&record, &[key])
-            .map(|opened| opened.header.version)
-            .ok()
-    };
-    // Hashing megabytes is work for a thread of its own.
-    tokio::task::spawn_blocking(open).await.ok().flatten()
+/// A record as the body of many answers at once, without a copy for each.
+struct Shared(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// The public key that map records are signed with, in hex.

@@ -28,9 +28,9 @@ pub use serve::serve;
 
 use crate::control::ControlHandle;
 use crate::metrics::Metrics;
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{Extension, Router};
 use bounds::Bounds;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +48,12 @@ const TELEMETRY_BYTES_MAX: u32 = 16 << 20;
 const QUICK: Bounds = Bounds {
     places: 256,
     time: Duration::from_secs(20),
+    bytes: BODY_BYTES_MAX as u64,
+};
+/// Bounds of answers that may have many megabytes, each made on its own.
+const LARGE: Bounds = Bounds {
+    places: 8,
+    time: Duration::from_secs(60),
     bytes: BODY_BYTES_MAX as u64,
 };
 /// Bounds of telemetry: each place may hold a whole batch in memory.
@@ -109,16 +115,18 @@ fn described_routes() -> (Router<ControlHandle>, Document) {
         .routes(routes!(drains::renew, drains::cancel))
         .routes(routes!(map::show))
         .routes(routes!(map::key))
-        .routes(routes!(map::areas))
         .routes(routes!(map::pin))
         .routes(routes!(map::unpin))
         .routes(routes!(map::rollback))
         .routes(routes!(insight::explain))
         .routes(routes!(insight::inventory))
-        .routes(routes!(insight::instance))
         .routes(routes!(insight::audit))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX as usize))
         .layer(from_fn_with_state(QUICK.gate(), bounds::bound));
+    let large = OpenApiRouter::new()
+        .routes(routes!(map::areas))
+        .routes(routes!(insight::instance))
+        .layer(from_fn_with_state(LARGE.gate(), bounds::bound));
     let bulk = OpenApiRouter::new()
         .routes(routes!(telemetry::push))
         .layer(DefaultBodyLimit::max(TELEMETRY_BYTES_MAX as usize))
@@ -127,10 +135,12 @@ fn described_routes() -> (Router<ControlHandle>, Document) {
         .routes(routes!(drains::get))
         .routes(routes!(map::record))
         .routes(routes!(events::stream))
+        .layer(Extension(Arc::new(map::Newest::default())))
         .layer(from_fn_with_state(WAITING.gate(), bounds::bound));
     let all = OpenApiRouter::with_openapi(Described::openapi());
     let (routes, mut document) = all
         .merge(quick)
+        .merge(large)
         .merge(bulk)
         .merge(waiting)
         .split_for_parts();

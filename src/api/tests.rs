@@ -2,6 +2,7 @@
 
 mod access;
 mod bodies;
+mod command_line;
 mod document;
 mod flows;
 

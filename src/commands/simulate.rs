@@ -33,6 +33,9 @@ pub struct SimulateArgs {
     /// Demand of the whole world if everyone had their busiest hour at once, Mbps.
     #[arg(long, default_value_t = 1_000_000.0, value_name = "MBPS")]
     pub peak_mbps: f64,
+    /// Client prefixes behind each resolver.
+    #[arg(long, default_value_t = 4, value_name = "COUNT")]
+    pub clients: usize,
     /// Share of clients that keep an answer beyond its TTL.
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
     pub overstay: f64,
@@ -45,11 +48,21 @@ pub struct SimulateArgs {
 ///
 /// # Errors
 /// When the simulation cannot start.
-pub fn run(config: &Config, token_file: Option<PathBuf>, args: &SimulateArgs) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+pub fn run(
+    config: &Config,
+    token_file: Option<PathBuf>,
+    args: &SimulateArgs,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let table = read_table(&config.areas)?;
     let token_file = token_file.unwrap_or_else(|| config.data_dir.join("admin.token"));
-    let api_token = if args.telemetry.is_some() { read_token(&token_file)? } else { String::new() };
+    let api_token = if args.telemetry.is_some() {
+        read_token(&token_file)?
+    } else {
+        String::new()
+    };
     let mut simulation = SimulationConfig {
         world: world(&config.inventory),
         servers: Servers {
@@ -69,14 +82,19 @@ pub fn run(config: &Config, token_file: Option<PathBuf>, args: &SimulateArgs) ->
         },
         events: Vec::new(),
     };
+    simulation.population.clients_per_resolver = args.clients;
     simulation.population.overstay_share = args.overstay;
     // On one machine all resolvers have one address: without ECS they would all seem to be in one place.
     simulation.population.without_ecs_share = 0.0;
     runtime.block_on(async {
-        let handle = Simulation::start(simulation, &table).await.context("the simulation cannot start")?;
+        let handle = Simulation::start(simulation, &table)
+            .await
+            .context("the simulation cannot start")?;
         let input = tokio::io::stdin();
         let output = tokio::io::stdout();
-        simulator::serve_lines(&handle, input, output).await.context("the control lines broke off")?;
+        simulator::serve_lines(&handle, input, output)
+            .await
+            .context("the control lines broke off")?;
         handle.stop().await;
         Ok(())
     })
@@ -98,28 +116,39 @@ fn world(inventory: &Inventory) -> World {
         latitude: site.latitude,
         longitude: site.longitude,
     });
-    let groups = inventory.groups.iter().enumerate().map(|(index, group)| simulator::Group {
-        name: group.name.clone(),
-        site: site_name(group.site),
-        nodes: group
-            .nodes
-            .iter()
-            .map(|node| &inventory.nodes[node.index()])
-            .map(|node| simulator::Node { name: node.name.clone(), capacity_mbps: node.capacity_mbps })
-            .collect(),
-        endpoints: inventory
-            .endpoints
-            .iter()
-            .filter(|endpoint| endpoint.group.index() == index)
-            .map(|endpoint| world_endpoint(inventory, endpoint))
-            .collect(),
-    });
+    let groups = inventory
+        .groups
+        .iter()
+        .enumerate()
+        .map(|(index, group)| simulator::Group {
+            name: group.name.clone(),
+            site: site_name(group.site),
+            nodes: group
+                .nodes
+                .iter()
+                .map(|node| &inventory.nodes[node.index()])
+                .map(|node| simulator::Node {
+                    name: node.name.clone(),
+                    capacity_mbps: node.capacity_mbps,
+                })
+                .collect(),
+            endpoints: inventory
+                .endpoints
+                .iter()
+                .filter(|endpoint| endpoint.group.index() == index)
+                .map(|endpoint| world_endpoint(inventory, endpoint))
+                .collect(),
+        });
     let services = inventory.services.iter().map(|service| {
         let served = &service.served;
         let redirected = served.redirect_hosts.first();
         simulator::Service {
             name: served.name.clone(),
-            way: if redirected.is_some() { Way::Redirect } else { Way::Dns },
+            way: if redirected.is_some() {
+                Way::Redirect
+            } else {
+                Way::Dns
+            },
             domain: served.domains.first().cloned().unwrap_or_default(),
             redirect_host: redirected.cloned().unwrap_or_default(),
             share: service.initial_mbps,
@@ -127,21 +156,33 @@ fn world(inventory: &Inventory) -> World {
             session_s: SESSION_S,
         }
     });
-    World { sites: sites.collect(), links: links.collect(), groups: groups.collect(), services: services.collect() }
+    World {
+        sites: sites.collect(),
+        links: links.collect(),
+        groups: groups.collect(),
+        services: services.collect(),
+    }
 }
 
 fn world_endpoint(inventory: &Inventory, endpoint: &Endpoint) -> simulator::Endpoint {
     let group = &inventory.groups[endpoint.group.index()];
     let named = group.front == Front::Nodes;
-    let nodes = group.nodes.iter().zip(&endpoint.nodes).map(|(node, port)| simulator::NodePort {
-        node: inventory.nodes[node.index()].name.clone(),
-        authority: port.authority.clone(),
-        addresses: if named {
-            [Some(IpAddr::V4(port.ipv4)), port.ipv6.map(IpAddr::V6)].into_iter().flatten().collect()
-        } else {
-            Vec::new()
-        },
-    });
+    let nodes = group
+        .nodes
+        .iter()
+        .zip(&endpoint.nodes)
+        .map(|(node, port)| simulator::NodePort {
+            node: inventory.nodes[node.index()].name.clone(),
+            authority: port.authority.clone(),
+            addresses: if named {
+                [Some(IpAddr::V4(port.ipv4)), port.ipv6.map(IpAddr::V6)]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            } else {
+                Vec::new()
+            },
+        });
     simulator::Endpoint {
         link: inventory.links[endpoint.link.index()].name.clone(),
         ipv4: endpoint.ipv4.clone(),

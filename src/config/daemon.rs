@@ -23,7 +23,10 @@ pub(super) fn read(root: &Section<'_>, dir: &Path) -> Config {
         root.fault("version", "must be 1, the only format there is");
     }
     let empty = super::tree::Node::empty();
-    let below = |key| root.section(key).unwrap_or_else(|| Section::new(&empty, key, root.sink()));
+    let below = |key| {
+        root.section(key)
+            .unwrap_or_else(|| Section::new(&empty, key, root.sink()))
+    };
     let dns = below("dns");
     let redirect = below("redirect");
     let api = below("api");
@@ -35,13 +38,17 @@ pub(super) fn read(root: &Section<'_>, dir: &Path) -> Config {
         dns: read_dns(&dns),
         redirect: read_redirect(&redirect),
         api: read_api(&api),
-        control: root.section("control").map(|control| read_control(control, dir)),
+        control: root
+            .section("control")
+            .map(|control| read_control(control, dir)),
         engine: options,
         cycle,
         areas: PathBuf::new(),
         inventory: engine::inventory::Inventory::default(),
     };
-    [dns, redirect, api, engine, drain].into_iter().for_each(Section::finish);
+    [dns, redirect, api, engine, drain]
+        .into_iter()
+        .for_each(Section::finish);
     config
 }
 
@@ -51,14 +58,22 @@ fn read_dns(section: &Section<'_>) -> DnsConfig {
     config.pin = section.flag("pin-workers", true);
     let peers = section.texts("ecs-peers");
     let parsed = PrefixSet::parse(peers.iter().map(String::as_str));
-    let parsed = parsed.map_err(|fault| section.fault("ecs-peers", fault.to_string())).unwrap_or_default();
-    let words = [("all", EcsWord::All), ("peers", EcsWord::Peers), ("nobody", EcsWord::Nobody)];
+    let parsed = parsed
+        .map_err(|fault| section.fault("ecs-peers", fault.to_string()))
+        .unwrap_or_default();
+    let words = [
+        ("all", EcsWord::All),
+        ("peers", EcsWord::Peers),
+        ("nobody", EcsWord::Nobody),
+    ];
     config.reply.ecs = match section.choice("ecs", Some(EcsWord::All), &words) {
         Some(EcsWord::Peers) => EcsPolicy::Peers(parsed),
         Some(EcsWord::Nobody) => EcsPolicy::Nobody,
         _ => EcsPolicy::All,
     };
-    config.reply.nsid = section.text_or_none("nsid").map(|nsid| nsid.into_bytes().into());
+    config.reply.nsid = section
+        .text_or_none("nsid")
+        .map(|nsid| nsid.into_bytes().into());
     config
 }
 
@@ -92,8 +107,12 @@ fn read_redirect(section: &Section<'_>) -> RedirectConfig {
 }
 
 fn read_api(section: &Section<'_>) -> Api {
-    let roles =
-        [("viewer", Role::Viewer), ("rollout", Role::Rollout), ("operator", Role::Operator), ("admin", Role::Admin)];
+    let roles = [
+        ("viewer", Role::Viewer),
+        ("rollout", Role::Rollout),
+        ("operator", Role::Operator),
+        ("admin", Role::Admin),
+    ];
     let token = |token: Section<'_>| {
         let read = Token {
             name: token.name("name"),
@@ -103,18 +122,30 @@ fn read_api(section: &Section<'_>) -> Api {
         token.finish();
         read
     };
-    let listen = section.parsed("listen").unwrap_or_else(|| ([127, 0, 0, 1], 8053).into());
-    Api { listen, tokens: section.sections("tokens").into_iter().map(token).collect() }
+    let listen = section
+        .parsed("listen")
+        .unwrap_or_else(|| ([127, 0, 0, 1], 8053).into());
+    Api {
+        listen,
+        tokens: section.sections("tokens").into_iter().map(token).collect(),
+    }
 }
 
 /// 64 hex digits; zeros on a fault, which nothing hashes to.
 fn digest(section: &Section<'_>, key: &'static str) -> [u8; 32] {
     let text = section.text(key);
     let mut bytes = [0; 32];
-    let digit = |at: usize| text.as_bytes().get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let digit = |at: usize| {
+        text.as_bytes()
+            .get(at)
+            .and_then(|byte| char::from(*byte).to_digit(16))
+    };
     let valid = text.len() == 64 && (0..64).all(|at| digit(at).is_some());
     if !valid {
-        section.fault(key, "must be the SHA-256 of the token in 64 hex digits; `watershed token new` prints both");
+        section.fault(
+            key,
+            "must be the SHA-256 of the token in 64 hex digits; `watershed token new` prints both",
+        );
         return bytes;
     }
     for (at, byte) in bytes.iter_mut().enumerate() {
@@ -127,7 +158,9 @@ fn digest(section: &Section<'_>, key: &'static str) -> [u8; 32] {
 fn read_control(section: Section<'_>, dir: &Path) -> Upstream {
     let upstream = Upstream {
         url: section.text("url"),
-        token_file: section.text_or_none("token-file").map(|file| dir.join(file)),
+        token_file: section
+            .text_or_none("token-file")
+            .map(|file| dir.join(file)),
         edge: section.text_or_none("edge-name"),
     };
     if !upstream.url.starts_with("http://") {
@@ -150,8 +183,12 @@ fn read_engine(section: &Section<'_>, drain: Rules) -> (EngineOptions, Duration)
         },
         model: ModelOptions {
             slot_seconds: u32::try_from(slot.as_secs()).unwrap_or(300),
-            value_cny_per_gbps_ms_slot: section.number_or_none("value-cny-per-gbps-ms-slot", 0.0..=1e6).unwrap_or(0.02),
-            move_cost_ms: section.number_or_none("move-cost-ms", 0.0..=1e4).unwrap_or(5.0),
+            value_cny_per_gbps_ms_slot: section
+                .number_or_none("value-cny-per-gbps-ms-slot", 0.0..=1e6)
+                .unwrap_or(0.02),
+            move_cost_ms: section
+                .number_or_none("move-cost-ms", 0.0..=1e4)
+                .unwrap_or(5.0),
             candidates_max: section.whole("candidates-max", 20, 8..=256) as usize,
         },
         publish: PublishRules {
@@ -170,14 +207,20 @@ fn read_engine(section: &Section<'_>, drain: Rules) -> (EngineOptions, Duration)
 
 fn read_drain(section: &Section<'_>) -> Rules {
     let known = Rules::default();
-    let span = |key, default: Duration| section.span(key, default, Duration::ZERO..=Duration::from_secs(86_400));
+    let span = |key, default: Duration| {
+        section.span(key, default, Duration::ZERO..=Duration::from_secs(86_400))
+    };
     let count = |key, default: usize| {
         let default = u32::try_from(default).unwrap_or(u32::MAX);
         section.whole(key, default, 0..=100_000) as usize
     };
     let number = |key, range, default| section.number_or_none(key, range).unwrap_or(default);
     Rules {
-        lease_max: section.span("lease-max", known.lease_max, SECOND..=engine::drain::LEASE_MAX),
+        lease_max: section.span(
+            "lease-max",
+            known.lease_max,
+            SECOND..=engine::drain::LEASE_MAX,
+        ),
         ramp: span("ramp", known.ramp),
         refill_ramp: span("refill-ramp", known.refill_ramp),
         warm_up_share: number("warm-up-share", 0.0..=1.0, known.warm_up_share),
@@ -187,7 +230,11 @@ fn read_drain(section: &Section<'_>) -> Rules {
         demand_headroom: number("demand-headroom", 1.0..=10.0, known.demand_headroom),
         reserve_worst_site: section.flag("reserve-worst-site", known.reserve_worst_site),
         recheck_every: span("recheck-every", known.recheck_every),
-        nodes_per_group_share: number("nodes-per-group-share", 0.0..=1.0, known.nodes_per_group_share),
+        nodes_per_group_share: number(
+            "nodes-per-group-share",
+            0.0..=1.0,
+            known.nodes_per_group_share,
+        ),
         groups_per_site: count("groups-per-site", known.groups_per_site),
         sites_per_region: count("sites-per-region", known.sites_per_region),
         world_max: count("world-max", known.world_max),

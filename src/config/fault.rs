@@ -27,13 +27,23 @@ pub struct Fault {
 
 impl Fault {
     pub(super) fn new(origin: &Origin, path: &str, message: impl Into<String>) -> Self {
-        Self { file: origin.file.to_string(), line: origin.line, path: path.to_owned(), message: message.into() }
+        Self {
+            file: origin.file.to_string(),
+            line: origin.line,
+            path: path.to_owned(),
+            message: message.into(),
+        }
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, path, message } = self;
+        let Self {
+            file,
+            line,
+            path,
+            message,
+        } = self;
         if path.is_empty() {
             write!(out, "{file}:{line}: {message}")
         } else {
@@ -55,7 +65,11 @@ impl fmt::Display for Faults {
             writeln!(out, "{fault}")?;
         }
         let count = self.faults.len();
-        write!(out, "{count} fault{}; nothing was loaded", if count == 1 { "" } else { "s" })
+        write!(
+            out,
+            "{count} fault{}; nothing was loaded",
+            if count == 1 { "" } else { "s" }
+        )
     }
 }
 

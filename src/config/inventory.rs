@@ -23,7 +23,12 @@ const NODES_MAX: u32 = 4096;
 /// Reads an inventory file into `inventory`, whose zones are already there.
 pub(super) fn read(root: &Section<'_>, inventory: &mut Inventory) {
     let nodes_domain = root.text_or_none("nodes-domain").unwrap_or_default();
-    let mut reader = Reader { inventory: &mut *inventory, nodes_domain, names: Names::default(), addresses: BTreeSet::new() };
+    let mut reader = Reader {
+        inventory: &mut *inventory,
+        nodes_domain,
+        names: Names::default(),
+        addresses: BTreeSet::new(),
+    };
     for meter in root.sections("meters") {
         reader.meter(&meter);
         meter.finish();
@@ -37,14 +42,17 @@ pub(super) fn read(root: &Section<'_>, inventory: &mut Inventory) {
         site.finish();
     }
     reader.check_meters(root);
-    for (empty, key) in
-        [(inventory.sites.is_empty(), "sites"), (inventory.services.is_empty(), "services")]
-    {
+    for (empty, key) in [
+        (inventory.sites.is_empty(), "sites"),
+        (inventory.services.is_empty(), "services"),
+    ] {
         if empty {
             root.fault(key, "there is none; add at least one");
         }
     }
-    inventory.endpoints.sort_by_key(|endpoint| (endpoint.group, endpoint.link));
+    inventory
+        .endpoints
+        .sort_by_key(|endpoint| (endpoint.group, endpoint.link));
     zones::add_nodes(inventory, NODE_TTL_S);
 }
 
@@ -75,7 +83,9 @@ impl Reader<'_> {
             ("per-gb", BillingModel::PerGb),
         ];
         let name = section.name("name");
-        let model = section.choice("model", None, &models).unwrap_or(BillingModel::Flat);
+        let model = section
+            .choice("model", None, &models)
+            .unwrap_or(BillingModel::Flat);
         let by_bandwidth = !matches!(model, BillingModel::Flat | BillingModel::PerGb);
         let monthly = section.number_or_none("price-cny-per-mbps-month", 0.0..=1e6);
         let volume = section.number_or_none("price-cny-per-gb", 0.0..=1e4);
@@ -85,9 +95,20 @@ impl Reader<'_> {
             _ => {}
         };
         wants("price-cny-per-mbps-month", monthly.is_some(), by_bandwidth);
-        wants("price-cny-per-gb", volume.is_some(), model == BillingModel::PerGb);
-        let commit_mbps = section.number_or_none("commit-mbps", 0.0..=MBPS_MAX).unwrap_or(0.0);
-        if self.names.meters.insert(name.clone(), self.inventory.meters.len()).is_some() {
+        wants(
+            "price-cny-per-gb",
+            volume.is_some(),
+            model == BillingModel::PerGb,
+        );
+        let commit_mbps = section
+            .number_or_none("commit-mbps", 0.0..=MBPS_MAX)
+            .unwrap_or(0.0);
+        if self
+            .names
+            .meters
+            .insert(name.clone(), self.inventory.meters.len())
+            .is_some()
+        {
             section.fault("name", format!("{name:?} is given to two meters"));
         }
         self.inventory.meters.push(Meter {
@@ -101,21 +122,37 @@ impl Reader<'_> {
 
     fn service(&mut self, section: &Section<'_>) {
         let name = section.name("name");
-        let domains: Vec<String> = section.texts("domains").iter().map(|domain| absolute(domain)).collect();
+        let domains: Vec<String> = section
+            .texts("domains")
+            .iter()
+            .map(|domain| absolute(domain))
+            .collect();
         for domain in &domains {
-            if let Err(why) = zones::check_domain(domain.trim_start_matches("*."), &self.inventory.zones) {
+            if let Err(why) =
+                zones::check_domain(domain.trim_start_matches("*."), &self.inventory.zones)
+            {
                 section.fault("domains", why);
             }
             if !self.names.domains.insert(domain.clone()) {
                 section.fault("domains", format!("{domain} belongs to two services"));
             }
         }
-        let redirect_hosts: Vec<String> =
-            section.texts("redirect-hosts").iter().map(|host| host.to_ascii_lowercase()).collect();
+        let redirect_hosts: Vec<String> = section
+            .texts("redirect-hosts")
+            .iter()
+            .map(|host| host.to_ascii_lowercase())
+            .collect();
         if domains.is_empty() && redirect_hosts.is_empty() {
-            section.fault("domains", "the service has no name; give it domains or redirect-hosts");
+            section.fault(
+                "domains",
+                "the service has no name; give it domains or redirect-hosts",
+            );
         }
-        let ttl = section.span("ttl", Duration::from_secs(60), Duration::from_secs(1)..=Duration::from_secs(86_400));
+        let ttl = section.span(
+            "ttl",
+            Duration::from_secs(60),
+            Duration::from_secs(1)..=Duration::from_secs(86_400),
+        );
         let addresses_max = section.whole("addresses-max", 2, 1..=8);
         let served = ServedService {
             name: name.clone(),
@@ -129,8 +166,14 @@ impl Reader<'_> {
             section.fault("name", format!("{name:?} is given to two services"));
         }
         let floor_ms = section.number("floor-ms", 1.0..=1e5);
-        let initial_mbps = section.number_or_none("initial-mbps", 0.0..=MBPS_MAX).unwrap_or(0.0);
-        self.inventory.services.push(Service { served, floor_ms, initial_mbps });
+        let initial_mbps = section
+            .number_or_none("initial-mbps", 0.0..=MBPS_MAX)
+            .unwrap_or(0.0);
+        self.inventory.services.push(Service {
+            served,
+            floor_ms,
+            initial_mbps,
+        });
     }
 
     fn site(&mut self, section: &Section<'_>) {
@@ -175,15 +218,28 @@ impl Reader<'_> {
         let watermark_mbps = section.number_or_none("watermark-mbps", MBPS_MIN..=MBPS_MAX);
         let watermark_mbps = watermark_mbps.unwrap_or(capacity_mbps * 0.9);
         if watermark_mbps > capacity_mbps {
-            section.fault("watermark-mbps", format!("{watermark_mbps} is above capacity-mbps {capacity_mbps}"));
+            section.fault(
+                "watermark-mbps",
+                format!("{watermark_mbps} is above capacity-mbps {capacity_mbps}"),
+            );
         }
         let meter_name = section.text("meter");
         let meter = self.names.meters.get(&meter_name).copied();
         if meter.is_none() && !meter_name.is_empty() {
-            section.fault("meter", format!("there is no meter {meter_name:?}; add it under [[meters]]"));
+            section.fault(
+                "meter",
+                format!("there is no meter {meter_name:?}; add it under [[meters]]"),
+            );
         }
         let meter = meter.unwrap_or(0);
-        self.inventory.links.push(Link { name, site, isp, capacity_mbps, watermark_mbps, meter });
+        self.inventory.links.push(Link {
+            name,
+            site,
+            isp,
+            capacity_mbps,
+            watermark_mbps,
+            meter,
+        });
     }
 
     fn group(&mut self, section: &Section<'_>, site: SiteId, first_group: usize) {
@@ -192,12 +248,17 @@ impl Reader<'_> {
             section.fault("name", format!("{name:?} is given to two groups"));
         }
         let fronts = [("vip", Front::Vip), ("nodes", Front::Nodes)];
-        let front = section.choice("front", Some(Front::Vip), &fronts).unwrap_or(Front::Vip);
+        let front = section
+            .choice("front", Some(Front::Vip), &fronts)
+            .unwrap_or(Front::Vip);
         let mut services: Vec<ServiceId> = Vec::new();
         for service in section.texts("services") {
             match self.names.services.get(&service) {
                 Some(id) => services.push(*id),
-                None => section.fault("services", format!("there is no service {service:?}; add it under [[services]]")),
+                None => section.fault(
+                    "services",
+                    format!("there is no service {service:?}; add it under [[services]]"),
+                ),
             }
         }
         services.sort_unstable();
@@ -205,7 +266,11 @@ impl Reader<'_> {
         if services.is_empty() {
             section.fault("services", "the group serves nothing");
         }
-        let other = self.inventory.groups.get(first_group).map(|group| &group.services);
+        let other = self
+            .inventory
+            .groups
+            .get(first_group)
+            .map(|group| &group.services);
         if other.is_some_and(|other| *other != services) {
             section.fault("services", "groups of one site must serve the same services: what a site carries is the sum of its groups; make it two sites");
         }
@@ -216,20 +281,47 @@ impl Reader<'_> {
         let capacity_mbps = section.number("node-capacity-mbps", MBPS_MIN..=MBPS_MAX);
         let group = GroupId::from_index(self.inventory.groups.len());
         let first_node = self.inventory.nodes.len();
-        let node = |number| Node { name: format!("{name}-{number}"), group, capacity_mbps };
+        let node = |number| Node {
+            name: format!("{name}-{number}"),
+            group,
+            capacity_mbps,
+        };
         self.inventory.nodes.extend((1..=count).map(node));
-        let nodes = (first_node..self.inventory.nodes.len()).map(NodeId::from_index).collect();
-        self.inventory.groups.push(Group { name, site, front, services, nodes });
+        let nodes = (first_node..self.inventory.nodes.len())
+            .map(NodeId::from_index)
+            .collect();
+        self.inventory.groups.push(Group {
+            name,
+            site,
+            front,
+            services,
+            nodes,
+        });
     }
 
     /// One endpoint: VIPs, and the addresses of the first node, from which those of the others count up.
-    fn endpoint(&mut self, section: &Section<'_>, site: &str, (first_link, first_group): (usize, usize)) {
+    fn endpoint(
+        &mut self,
+        section: &Section<'_>,
+        site: &str,
+        (first_link, first_group): (usize, usize),
+    ) {
         let group_name = section.text("group");
         let isp = section.text("isp");
         let link_name = format!("{site}/{isp}");
         let here = |first: usize, found: Option<usize>| found.map(|index| first + index);
-        let group = here(first_group, self.inventory.groups[first_group..].iter().position(|g| g.name == group_name));
-        let link = here(first_link, self.inventory.links[first_link..].iter().position(|l| l.name == link_name));
+        let group = here(
+            first_group,
+            self.inventory.groups[first_group..]
+                .iter()
+                .position(|g| g.name == group_name),
+        );
+        let link = here(
+            first_link,
+            self.inventory.links[first_link..]
+                .iter()
+                .position(|l| l.name == link_name),
+        );
         let vips = section.list::<IpAddr>("vips");
         let first = section.list::<IpAddr>("first-node");
         let (Some(group), Some(link)) = (group, link) else {
@@ -242,31 +334,62 @@ impl Reader<'_> {
             return;
         };
         let id = GroupId::from_index(group);
-        if self.inventory.endpoints.iter().any(|e| e.group == id && e.link.index() == link) {
-            section.fault("isp", format!("{group_name} has two endpoints on {link_name}"));
+        if self
+            .inventory
+            .endpoints
+            .iter()
+            .any(|e| e.group == id && e.link.index() == link)
+        {
+            section.fault(
+                "isp",
+                format!("{group_name} has two endpoints on {link_name}"),
+            );
         }
         let is_vip = self.inventory.groups[group].front == Front::Vip;
         if is_vip && !vips.iter().any(IpAddr::is_ipv4) {
-            section.fault("vips", "a group with a balancer needs an IPv4 VIP on each of its links");
+            section.fault(
+                "vips",
+                "a group with a balancer needs an IPv4 VIP on each of its links",
+            );
         }
         if !is_vip && !vips.is_empty() {
-            section.fault("vips", "a group that answers its nodes one by one has no VIPs");
+            section.fault(
+                "vips",
+                "a group that answers its nodes one by one has no VIPs",
+            );
         }
         let nodes = self.node_ports(section, group, &isp, &first);
-        let ports = nodes.iter().flat_map(|port| [Some(IpAddr::V4(port.ipv4)), port.ipv6.map(IpAddr::V6)]);
+        let ports = nodes
+            .iter()
+            .flat_map(|port| [Some(IpAddr::V4(port.ipv4)), port.ipv6.map(IpAddr::V6)]);
         for addr in vips.iter().copied().chain(ports.flatten()) {
             if !self.addresses.insert(addr) {
                 section.fault("", format!("{addr} is given to two endpoints or nodes"));
             }
         }
         let (ipv4, ipv6) = by_family(&vips);
-        self.inventory.endpoints.push(Endpoint { group: id, link: LinkId::from_index(link), ipv4, ipv6, nodes });
+        self.inventory.endpoints.push(Endpoint {
+            group: id,
+            link: LinkId::from_index(link),
+            ipv4,
+            ipv6,
+            nodes,
+        });
     }
 
-    fn node_ports(&self, section: &Section<'_>, group: usize, isp: &str, first: &[IpAddr]) -> Vec<NodePort> {
+    fn node_ports(
+        &self,
+        section: &Section<'_>,
+        group: usize,
+        isp: &str,
+        first: &[IpAddr],
+    ) -> Vec<NodePort> {
         let (ipv4, ipv6) = by_family(first);
         let Some(first_v4) = ipv4.first() else {
-            section.fault("first-node", "must hold the IPv4 address of the first node; the others count up from it");
+            section.fault(
+                "first-node",
+                "must hold the IPv4 address of the first node; the others count up from it",
+            );
             return Vec::new();
         };
         let port = |(step, node): (u32, &NodeId)| {
@@ -274,11 +397,16 @@ impl Reader<'_> {
             let domain = self.nodes_domain.trim_matches('.');
             NodePort {
                 ipv4: Ipv4Addr::from(u32::from(*first_v4).wrapping_add(step)),
-                ipv6: ipv6.first().map(|first| Ipv6Addr::from(u128::from(*first).wrapping_add(u128::from(step)))),
+                ipv6: ipv6
+                    .first()
+                    .map(|first| Ipv6Addr::from(u128::from(*first).wrapping_add(u128::from(step)))),
                 authority: format!("{name}.{isp}.{domain}"),
             }
         };
-        (0..).zip(&self.inventory.groups[group].nodes).map(port).collect()
+        (0..)
+            .zip(&self.inventory.groups[group].nodes)
+            .map(port)
+            .collect()
     }
 
     /// What can only be said of a whole site.
@@ -295,7 +423,10 @@ impl Reader<'_> {
             for (link_index, link) in self.inventory.links.iter().enumerate().skip(first_link) {
                 let here = |e: &&Endpoint| e.group.index() == index && e.link.index() == link_index;
                 if !self.inventory.endpoints.iter().any(|e| here(&e)) {
-                    section.fault("endpoints", format!("group {} has no endpoint on link {}", group.name, link.name));
+                    section.fault(
+                        "endpoints",
+                        format!("group {} has no endpoint on link {}", group.name, link.name),
+                    );
                 }
             }
         }
@@ -304,9 +435,20 @@ impl Reader<'_> {
     /// A meter must have links, and one that spans sites must cover them whole, so that contracts nest over sites.
     fn check_meters(&self, root: &Section<'_>) {
         for (index, meter) in self.inventory.meters.iter().enumerate() {
-            let links = || self.inventory.links.iter().filter(|link| link.meter == index);
+            let links = || {
+                self.inventory
+                    .links
+                    .iter()
+                    .filter(|link| link.meter == index)
+            };
             let sites: BTreeSet<SiteId> = links().map(|link| link.site).collect();
-            let whole = || self.inventory.links.iter().filter(|l| sites.contains(&l.site)).all(|l| l.meter == index);
+            let whole = || {
+                self.inventory
+                    .links
+                    .iter()
+                    .filter(|l| sites.contains(&l.site))
+                    .all(|l| l.meter == index)
+            };
             if sites.is_empty() {
                 root.fault("meters", format!("meter {:?} bills no link", meter.name));
             } else if sites.len() > 1 && !whole() {
@@ -318,8 +460,20 @@ impl Reader<'_> {
 
 /// Addresses by family.
 fn by_family(addresses: &[IpAddr]) -> (Vec<Ipv4Addr>, Vec<Ipv6Addr>) {
-    let v4 = addresses.iter().filter_map(|addr| if let IpAddr::V4(v4) = addr { Some(*v4) } else { None });
-    let v6 = addresses.iter().filter_map(|addr| if let IpAddr::V6(v6) = addr { Some(*v6) } else { None });
+    let v4 = addresses.iter().filter_map(|addr| {
+        if let IpAddr::V4(v4) = addr {
+            Some(*v4)
+        } else {
+            None
+        }
+    });
+    let v6 = addresses.iter().filter_map(|addr| {
+        if let IpAddr::V6(v6) = addr {
+            Some(*v6)
+        } else {
+            None
+        }
+    });
     (v4.collect(), v6.collect())
 }
 

@@ -104,7 +104,9 @@ impl Config {
     pub fn load(path: &Path, set: &[String]) -> Result<Self, Faults> {
         let mut faults = Vec::new();
         let config = Self::read(path, set, &mut faults);
-        faults.sort_by(|a: &Fault, b: &Fault| (&a.file, a.line, &a.path).cmp(&(&b.file, b.line, &b.path)));
+        faults.sort_by(|a: &Fault, b: &Fault| {
+            (&a.file, a.line, &a.path).cmp(&(&b.file, b.line, &b.path))
+        });
         faults.dedup();
         match config {
             Some(config) if faults.is_empty() => Ok(config),
@@ -135,7 +137,10 @@ impl Config {
             zone.finish();
         }
         if let Some(file) = root.text_or_none("inventory") {
-            if let Some(tree) = parse_file(&dir.join(file), &mut sink.borrow_mut()) {
+            let mut found = Vec::new();
+            let tree = parse_file(&dir.join(file), &mut found);
+            sink.borrow_mut().append(&mut found);
+            if let Some(tree) = tree {
                 inventory::read(&Section::new(&tree, "", &sink), &mut config.inventory);
             }
         }
@@ -148,7 +153,9 @@ impl Config {
 fn parse_file(path: &Path, faults: &mut Vec<Fault>) -> Option<Node> {
     let name = path.display().to_string();
     match fs::read_to_string(path) {
-        Ok(text) => tree::parse(&text, &name).map_err(|found| faults.extend(found)).ok(),
+        Ok(text) => tree::parse(&text, &name)
+            .map_err(|found| faults.extend(found))
+            .ok(),
         Err(why) => {
             faults.push(zones::unreadable(&name, &why));
             None
@@ -158,9 +165,16 @@ fn parse_file(path: &Path, faults: &mut Vec<Fault>) -> Option<Node> {
 
 /// `path.key=VALUE` is a TOML document of one line.
 fn parse_set(text: &str) -> Result<Node, Vec<Fault>> {
-    let origin = Origin { file: "--set".into(), line: 1 };
+    let origin = Origin {
+        file: "--set".into(),
+        line: 1,
+    };
     if !text.contains('=') {
-        return Err(vec![Fault::new(&origin, text, "must be path.key=VALUE, such as dns.udp-workers=2")]);
+        return Err(vec![Fault::new(
+            &origin,
+            text,
+            "must be path.key=VALUE, such as dns.udp-workers=2",
+        )]);
     }
     tree::parse(text, "--set")
 }
@@ -168,6 +182,12 @@ fn parse_set(text: &str) -> Result<Node, Vec<Fault>> {
 impl Node {
     /// A table that is not written anywhere.
     fn empty() -> Self {
-        Self { value: Value::Table(std::collections::BTreeMap::new()), origin: Origin { file: "".into(), line: 1 } }
+        Self {
+            value: Value::Table(std::collections::BTreeMap::new()),
+            origin: Origin {
+                file: "".into(),
+                line: 1,
+            },
+        }
     }
 }

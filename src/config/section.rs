@@ -25,16 +25,31 @@ impl<'a> Section<'a> {
         let table = if let Value::Table(table) = &node.value {
             Some(table)
         } else {
-            sink.borrow_mut().push(Fault::new(&node.origin, path, format!("is {}, not a table", node.value.kind())));
+            sink.borrow_mut().push(Fault::new(
+                &node.origin,
+                path,
+                format!("is {}, not a table", node.value.kind()),
+            ));
             None
         };
-        Self { table, origin: node.origin.clone(), path: path.to_owned(), asked: RefCell::default(), sink }
+        Self {
+            table,
+            origin: node.origin.clone(),
+            path: path.to_owned(),
+            asked: RefCell::default(),
+            sink,
+        }
     }
 
     /// Reports a fault of a key, at its line; of the section itself when the key is missing.
     pub(super) fn fault(&self, key: &str, message: impl Into<String>) {
-        let origin = self.table.and_then(|table| table.get(key)).map_or(&self.origin, |node| &node.origin);
-        self.sink.borrow_mut().push(Fault::new(origin, &self.path_of(key), message));
+        let origin = self
+            .table
+            .and_then(|table| table.get(key))
+            .map_or(&self.origin, |node| &node.origin);
+        self.sink
+            .borrow_mut()
+            .push(Fault::new(origin, &self.path_of(key), message));
     }
 
     /// Where faults of this section go.
@@ -63,7 +78,10 @@ impl<'a> Section<'a> {
     }
 
     fn wrong(&self, key: &'static str, node: &Node, wanted: &str) {
-        self.fault(key, format!("is {}, but must be {wanted}", node.value.kind()));
+        self.fault(
+            key,
+            format!("is {}, but must be {wanted}", node.value.kind()),
+        );
     }
 
     /// Text, if the key is there.
@@ -88,24 +106,47 @@ impl<'a> Section<'a> {
     /// A name: letters, digits, `-`, `_`, `.`; empty on a fault.
     pub(super) fn name(&self, key: &'static str) -> String {
         let name = self.text(key);
-        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-            self.fault(key, format!("{name:?} may only have letters, digits, '-', '_' and '.'"));
+        if !name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        {
+            self.fault(
+                key,
+                format!("{name:?} may only have letters, digits, '-', '_' and '.'"),
+            );
         }
         name
     }
 
     /// Text that parses, if the key is there; what is wrong is reported.
-    pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(&self, key: &'static str) -> Option<T> {
+    pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &self,
+        key: &'static str,
+    ) -> Option<T> {
         let text = self.text_or_none(key)?;
-        text.parse().map_err(|fault| self.fault(key, format!("{text:?}: {fault}"))).ok()
+        text.parse()
+            .map_err(|fault| self.fault(key, format!("{text:?}: {fault}")))
+            .ok()
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Copy>(&self, key: &'static str, default: Option<T>, words: &[(&str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Copy>(
+        &self,
+        key: &'static str,
+        default: Option<T>,
+        words: &[(&str, T)],
+    ) -> Option<T> {
         let Some(text) = self.text_or_none(key) else {
-            return if default.is_some() { default } else { self.required(key, None) };
+            return if default.is_some() {
+                default
+            } else {
+                self.required(key, None)
+            };
         };
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let found = words
+            .iter()
+            .find(|(word, _)| *word == text)
+            .map(|(_, value)| *value);
         if found.is_none() {
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             self.fault(key, format!("{text:?} is not one of {}", known.join(", ")));
@@ -114,9 +155,16 @@ impl<'a> Section<'a> {
     }
 
     /// A number in a range, if the key is there.
-    pub(super) fn number_or_none(&self, key: &'static str, range: RangeInclusive<f64>) -> Option<f64> {
+    pub(super) fn number_or_none(
+        &self,
+        key: &'static str,
+        range: RangeInclusive<f64>,
+    ) -> Option<f64> {
         let node = self.get(key)?;
-        #[expect(clippy::cast_precision_loss, reason = "numbers in a configuration are far below 2^52")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "numbers in a configuration are far below 2^52"
+        )]
         let number = match node.value {
             Value::Integer(number) => number as f64,
             Value::Float(number) => number,
@@ -128,7 +176,14 @@ impl<'a> Section<'a> {
         if range.contains(&number) {
             return Some(number);
         }
-        self.fault(key, format!("{number} is not within {} to {}", range.start(), range.end()));
+        self.fault(
+            key,
+            format!(
+                "{number} is not within {} to {}",
+                range.start(),
+                range.end()
+            ),
+        );
         None
     }
 
@@ -141,7 +196,9 @@ impl<'a> Section<'a> {
 
     /// A whole number in a range; the default when the key is missing.
     pub(super) fn whole(&self, key: &'static str, default: u32, range: RangeInclusive<u32>) -> u32 {
-        let Some(node) = self.get(key) else { return default };
+        let Some(node) = self.get(key) else {
+            return default;
+        };
         let Value::Integer(number) = node.value else {
             self.wrong(key, node, "a whole number");
             return default;
@@ -149,7 +206,14 @@ impl<'a> Section<'a> {
         match u32::try_from(number) {
             Ok(number) if range.contains(&number) => number,
             _ => {
-                self.fault(key, format!("{number} is not within {} to {}", range.start(), range.end()));
+                self.fault(
+                    key,
+                    format!(
+                        "{number} is not within {} to {}",
+                        range.start(),
+                        range.end()
+                    ),
+                );
                 default
             }
         }
@@ -157,7 +221,9 @@ impl<'a> Section<'a> {
 
     /// True or false; the default when the key is missing.
     pub(super) fn flag(&self, key: &'static str, default: bool) -> bool {
-        let Some(node) = self.get(key) else { return default };
+        let Some(node) = self.get(key) else {
+            return default;
+        };
         if let Value::Bool(yes) = node.value {
             return yes;
         }
@@ -166,21 +232,46 @@ impl<'a> Section<'a> {
     }
 
     /// A duration such as `"250ms"`; the default when the key is missing.
-    pub(super) fn span(&self, key: &'static str, default: Duration, range: RangeInclusive<Duration>) -> Duration {
-        let Some(node) = self.get(key) else { return default };
+    pub(super) fn span(
+        &self,
+        key: &'static str,
+        default: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Duration {
+        let Some(node) = self.get(key) else {
+            return default;
+        };
         let Value::Text(text) = &node.value else {
-            self.fault(key, format!("is {}, but must be a duration with its unit, such as \"30s\"", node.value.kind()));
+            self.fault(
+                key,
+                format!(
+                    "is {}, but must be a duration with its unit, such as \"30s\"",
+                    node.value.kind()
+                ),
+            );
             return default;
         };
         match humantime::parse_duration(text) {
             Ok(span) if range.contains(&span) => span,
             Ok(_) => {
                 let show = |span: &Duration| humantime::format_duration(*span).to_string();
-                self.fault(key, format!("{text:?} is not within {} to {}", show(range.start()), show(range.end())));
+                self.fault(
+                    key,
+                    format!(
+                        "{text:?} is not within {} to {}",
+                        show(range.start()),
+                        show(range.end())
+                    ),
+                );
                 default
             }
             Err(fault) => {
-                self.fault(key, format!("{text:?} is no duration ({fault}): write it with its unit, such as \"30s\""));
+                self.fault(
+                    key,
+                    format!(
+                        "{text:?} is no duration ({fault}): write it with its unit, such as \"30s\""
+                    ),
+                );
                 default
             }
         }
@@ -188,7 +279,9 @@ impl<'a> Section<'a> {
 
     /// A list of texts; empty when the key is missing.
     pub(super) fn texts(&self, key: &'static str) -> Vec<String> {
-        let Some(node) = self.get(key) else { return Vec::new() };
+        let Some(node) = self.get(key) else {
+            return Vec::new();
+        };
         let Value::List(items) = &node.value else {
             self.wrong(key, node, "a list");
             return Vec::new();
@@ -204,9 +297,14 @@ impl<'a> Section<'a> {
     }
 
     /// A list of texts that parse.
-    pub(super) fn list<T: std::str::FromStr<Err: std::fmt::Display>>(&self, key: &'static str) -> Vec<T> {
+    pub(super) fn list<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &self,
+        key: &'static str,
+    ) -> Vec<T> {
         let parse = |text: &String| {
-            text.parse().map_err(|fault| self.fault(key, format!("{text:?}: {fault}"))).ok()
+            text.parse()
+                .map_err(|fault| self.fault(key, format!("{text:?}: {fault}")))
+                .ok()
         };
         self.texts(key).iter().filter_map(parse).collect()
     }
@@ -219,24 +317,40 @@ impl<'a> Section<'a> {
 
     /// The tables of a list; empty when the key is missing.
     pub(super) fn sections(&self, key: &'static str) -> Vec<Self> {
-        let Some(node) = self.get(key) else { return Vec::new() };
+        let Some(node) = self.get(key) else {
+            return Vec::new();
+        };
         let Value::List(items) = &node.value else {
             self.wrong(key, node, "a list of tables");
             return Vec::new();
         };
         let path = self.path_of(key);
-        items.iter().enumerate().map(|(index, item)| Section::new(item, &format!("{path}[{index}]"), self.sink)).collect()
+        items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| Section::new(item, &format!("{path}[{index}]"), self.sink))
+            .collect()
     }
 
     /// Reports every key that was not asked for, with the nearest one that is known.
     pub(super) fn finish(self) {
         let asked = self.asked.borrow();
-        let unknown = self.table.into_iter().flatten().filter(|(key, _)| !asked.contains(key.as_str()));
+        let unknown = self
+            .table
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| !asked.contains(key.as_str()));
         for (key, node) in unknown {
-            let nearest = asked.iter().min_by_key(|known| (distance(known, key), **known));
+            let nearest = asked
+                .iter()
+                .min_by_key(|known| (distance(known, key), **known));
             let hint = nearest.filter(|known| distance(known, key) <= known.len() / 2);
             let hint = hint.map_or_else(String::new, |known| format!("; is `{known}` meant?"));
-            let fault = Fault::new(&node.origin, &self.path_of(key), format!("is no key that is known here{hint}"));
+            let fault = Fault::new(
+                &node.origin,
+                &self.path_of(key),
+                format!("is no key that is known here{hint}"),
+            );
             self.sink.borrow_mut().push(fault);
         }
     }

@@ -57,12 +57,17 @@ endpoints = [
 ]
 "#;
 
-const ZONE: &str = "@ 3600 SOA ns1 hostmaster 1 7200 900 1209600 60\n@ 3600 NS ns1\nns1 3600 A 192.0.2.1\n";
+const ZONE: &str =
+    "@ 3600 SOA ns1 hostmaster 1 7200 900 1209600 60\n@ 3600 NS ns1\nns1 3600 A 192.0.2.1\n";
 
 /// Loads the small configuration after a change to each of its files.
 fn load(change: impl Fn(&str) -> String, set: &[&str]) -> Result<Config, Faults> {
     let dir = tempfile::tempdir().unwrap();
-    for (name, text) in [("watershed.toml", MAIN), ("inventory.toml", INVENTORY), ("cdn.zone", ZONE)] {
+    for (name, text) in [
+        ("watershed.toml", MAIN),
+        ("inventory.toml", INVENTORY),
+        ("cdn.zone", ZONE),
+    ] {
         fs::write(dir.path().join(name), change(text)).unwrap();
     }
     let set: Vec<String> = set.iter().map(|text| (*text).to_owned()).collect();
@@ -71,20 +76,38 @@ fn load(change: impl Fn(&str) -> String, set: &[&str]) -> Result<Config, Faults>
 
 /// The faults after replacing one piece of text by another, as `file:line: path: message`.
 fn faults(old: &str, new: &str) -> Vec<String> {
-    assert!(MAIN.contains(old) || INVENTORY.contains(old) || ZONE.contains(old), "{old} is not there");
+    assert!(
+        MAIN.contains(old) || INVENTORY.contains(old) || ZONE.contains(old),
+        "{old} is not there"
+    );
     let found = load(|text| text.replace(old, new), &[]).unwrap_err();
-    let name = |fault: &Fault| Path::new(&fault.file).file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = |fault: &Fault| {
+        Path::new(&fault.file)
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
     found
         .faults
         .iter()
-        .map(|fault| format!("{}:{}: {}: {}", name(fault).unwrap(), fault.line, fault.path, fault.message))
+        .map(|fault| {
+            format!(
+                "{}:{}: {}: {}",
+                name(fault).unwrap(),
+                fault.line,
+                fault.path,
+                fault.message
+            )
+        })
         .collect()
 }
 
 #[track_caller]
 fn check(old: &str, new: &str, expected: &str) {
     let found = faults(old, new);
-    assert!(found.iter().any(|fault| fault.contains(expected)), "expected {expected:?} in {found:#?}");
+    assert!(
+        found.iter().any(|fault| fault.contains(expected)),
+        "expected {expected:?} in {found:#?}"
+    );
 }
 
 #[test]
@@ -93,42 +116,121 @@ fn the_small_configuration_loads() {
     assert_eq!(config.inventory.links[0].name, "gz1/ct");
     assert!((config.inventory.links[0].watermark_mbps - 900.0).abs() < 1e-9);
     let port = &config.inventory.endpoints[0].nodes[1];
-    assert_eq!((port.ipv4.to_string().as_str(), port.authority.as_str()), ("198.18.0.3", "gz1-a-2.ct.node.cdn.example"));
-    let nodes = config.inventory.zones[0].records.iter().filter(|record| record.owner.contains(".node."));
+    assert_eq!(
+        (port.ipv4.to_string().as_str(), port.authority.as_str()),
+        ("198.18.0.3", "gz1-a-2.ct.node.cdn.example")
+    );
+    let nodes = config.inventory.zones[0]
+        .records
+        .iter()
+        .filter(|record| record.owner.contains(".node."));
     assert_eq!(nodes.count(), 2, "redirects lead to names that resolve");
 }
 
 #[test]
 fn every_kind_of_fault_names_file_line_and_key() {
-    check("ecs = \"all\"", "esc = \"all\"", "watershed.toml:10: dns.esc: is no key that is known here; is `ecs` meant?");
-    check("version = 1", "version = 2", "watershed.toml:1: version: must be 1");
-    check("cycle = \"1s\"", "cycle = \"1\"", "watershed.toml:19: engine.cycle");
-    check("cycle = \"1s\"", "cycle = 1", "must be a duration with its unit");
-    check("model = \"month-95\"", "model = \"monthly\"", "inventory.toml:5: meters[0].model: \"monthly\" is not one of");
-    check("price-cny-per-mbps-month = 12.0", "", "meters[0].price-cny-per-mbps-month: is missing");
-    check("capacity-mbps = 1000", "capacity-gbps = 1", "sites[0].links[0].capacity-gbps: is no key that is known here; is `capacity-mbps` meant?");
-    check("capacity-mbps = 1000", "capacity-mbps = -1", "inventory.toml:21: sites[0].links[0].capacity-mbps: -1 is not within");
-    check("capacity-mbps = 1000", "capacity-mbps = nan", "is not within");
-    check("capacity-mbps = 1000", "capacity-mbps = 1000, watermark-mbps = 1001", "is above capacity-mbps");
-    check("meter = \"m1\"", "meter = \"m2\"", "there is no meter \"m2\"");
-    check("services = [\"live\"]", "services = [\"dead\"]", "there is no service \"dead\"");
+    check(
+        "ecs = \"all\"",
+        "esc = \"all\"",
+        "watershed.toml:10: dns.esc: is no key that is known here; is `ecs` meant?",
+    );
+    check(
+        "version = 1",
+        "version = 2",
+        "watershed.toml:1: version: must be 1",
+    );
+    check(
+        "cycle = \"1s\"",
+        "cycle = \"1\"",
+        "watershed.toml:19: engine.cycle",
+    );
+    check(
+        "cycle = \"1s\"",
+        "cycle = 1",
+        "must be a duration with its unit",
+    );
+    check(
+        "model = \"month-95\"",
+        "model = \"monthly\"",
+        "inventory.toml:5: meters[0].model: \"monthly\" is not one of",
+    );
+    check(
+        "price-cny-per-mbps-month = 12.0",
+        "",
+        "meters[0].price-cny-per-mbps-month: is missing",
+    );
+    check(
+        "capacity-mbps = 1000",
+        "capacity-gbps = 1",
+        "sites[0].links[0].capacity-gbps: is no key that is known here; is `capacity-mbps` meant?",
+    );
+    check(
+        "capacity-mbps = 1000",
+        "capacity-mbps = -1",
+        "inventory.toml:21: sites[0].links[0].capacity-mbps: -1 is not within",
+    );
+    check(
+        "capacity-mbps = 1000",
+        "capacity-mbps = nan",
+        "is not within",
+    );
+    check(
+        "capacity-mbps = 1000",
+        "capacity-mbps = 1000, watermark-mbps = 1001",
+        "is above capacity-mbps",
+    );
+    check(
+        "meter = \"m1\"",
+        "meter = \"m2\"",
+        "there is no meter \"m2\"",
+    );
+    check(
+        "services = [\"live\"]",
+        "services = [\"dead\"]",
+        "there is no service \"dead\"",
+    );
     check("latitude = 23.1", "latitude = 123.1", "sites[0].latitude");
-    check("live.cdn.example", "live.other.example", "lies in none of the zones");
-    check("vips = [\"198.18.0.1\"]", "vips = [\"198.18.0.2\"]", "198.18.0.2 is given to two endpoints or nodes");
+    check(
+        "live.cdn.example",
+        "live.other.example",
+        "lies in none of the zones",
+    );
+    check(
+        "vips = [\"198.18.0.1\"]",
+        "vips = [\"198.18.0.2\"]",
+        "198.18.0.2 is given to two endpoints or nodes",
+    );
     check("vips = [\"198.18.0.1\"], ", "", "needs an IPv4 VIP");
-    check("isp = \"ct\", vips", "isp = \"cu\", vips", "this site has no link to \"cu\"");
-    check("isp = \"ct\", vips", "isp = \"cu\", vips", "group gz1-a has no endpoint on link gz1/ct");
+    check(
+        "isp = \"ct\", vips",
+        "isp = \"cu\", vips",
+        "this site has no link to \"cu\"",
+    );
+    check(
+        "isp = \"ct\", vips",
+        "isp = \"cu\", vips",
+        "group gz1-a has no endpoint on link gz1/ct",
+    );
     check("SOA", "TXT", "exactly one SOA");
     check("data-dir = \"data\"", "data-dir = [", "watershed.toml:");
     check("file = \"cdn.zone\"", "file = \"none.zone\"", "cannot read");
-    check("inventory = \"inventory.toml\"", "inventory = \"none.toml\"", "none.toml:1");
+    check(
+        "inventory = \"inventory.toml\"",
+        "inventory = \"none.toml\"",
+        "none.toml:1",
+    );
 }
 
 #[test]
 fn groups_of_one_site_serve_alike_and_names_are_given_once() {
-    let second = "{ name = \"gz1-a\", services = [], nodes = 1, node-capacity-mbps = 5 },\n]\nendpoints";
+    let second =
+        "{ name = \"gz1-a\", services = [], nodes = 1, node-capacity-mbps = 5 },\n]\nendpoints";
     let found = faults("]\nendpoints", second).join("\n");
-    for expected in ["is given to two groups", "the group serves nothing", "must serve the same services"] {
+    for expected in [
+        "is given to two groups",
+        "the group serves nothing",
+        "must serve the same services",
+    ] {
         assert!(found.contains(expected), "expected {expected:?} in {found}");
     }
 }
@@ -136,7 +238,9 @@ fn groups_of_one_site_serve_alike_and_names_are_given_once() {
 #[test]
 fn all_faults_are_reported_together() {
     let broken = |text: &str| {
-        text.replace("ecs = \"all\"", "ecs = \"some\"\nfoo = 1").replace("floor-ms = 80", "floor-ms = \"80\"").replace("ttl", "tll")
+        text.replace("ecs = \"all\"", "ecs = \"some\"\nfoo = 1")
+            .replace("floor-ms = 80", "floor-ms = \"80\"")
+            .replace("ttl", "tll")
     };
     let found = load(broken, &[]).unwrap_err();
     assert_eq!(found.faults.len(), 4, "{found}");
@@ -145,11 +249,21 @@ fn all_faults_are_reported_together() {
 
 #[test]
 fn keys_can_be_set_from_the_command_line() {
-    let config = load(str::to_owned, &["dns.udp-workers=3", "data-dir=\"/tmp/elsewhere\""]).unwrap();
-    assert_eq!((config.dns.udp_workers, config.data_dir.to_str()), (3, Some("/tmp/elsewhere")));
+    let config = load(
+        str::to_owned,
+        &["dns.udp-workers=3", "data-dir=\"/tmp/elsewhere\""],
+    )
+    .unwrap();
+    assert_eq!(
+        (config.dns.udp_workers, config.data_dir.to_str()),
+        (3, Some("/tmp/elsewhere"))
+    );
     let found = load(str::to_owned, &["dns.udp-wrokers=3", "nonsense"]).unwrap_err();
     let shown = found.to_string();
-    assert!(shown.contains("--set:1: dns.udp-wrokers: is no key"), "{shown}");
+    assert!(
+        shown.contains("--set:1: dns.udp-wrokers: is no key"),
+        "{shown}"
+    );
     assert!(shown.contains("must be path.key=VALUE"), "{shown}");
 }
 
@@ -159,16 +273,27 @@ fn the_demo_is_what_it_promises() {
     let config = Config::load(&path, &[]).unwrap_or_else(|faults| panic!("{faults}"));
     let inventory = &config.inventory;
     assert!(inventory.sites.len() >= 55, "{}", inventory.sites.len());
-    let models: std::collections::BTreeSet<_> = inventory.meters.iter().map(|meter| meter.model).collect();
+    let models: std::collections::BTreeSet<_> =
+        inventory.meters.iter().map(|meter| meter.model).collect();
     assert_eq!(models.len(), 5, "all five billing models");
     let both = |endpoint: &engine::inventory::Endpoint| {
         let by_vip = !endpoint.ipv4.is_empty() && !endpoint.ipv6.is_empty();
         by_vip || endpoint.nodes.iter().all(|port| port.ipv6.is_some())
     };
-    assert!(inventory.endpoints.iter().all(both), "IPv4 and IPv6 everywhere");
-    let eligible = |service| inventory.groups.iter().filter(|group| group.services.contains(&service)).count();
-    let counts: std::collections::BTreeSet<_> =
-        (0..3).map(|service| eligible(coverage::ServiceId(service))).collect();
+    assert!(
+        inventory.endpoints.iter().all(both),
+        "IPv4 and IPv6 everywhere"
+    );
+    let eligible = |service| {
+        inventory
+            .groups
+            .iter()
+            .filter(|group| group.services.contains(&service))
+            .count()
+    };
+    let counts: std::collections::BTreeSet<_> = (0..3)
+        .map(|service| eligible(coverage::ServiceId(service)))
+        .collect();
     assert_eq!(counts.len(), 3, "each service has its own eligible groups");
 }
 
@@ -182,12 +307,40 @@ fn every_key_is_documented() {
         ("mod", include_str!("mod.rs")),
     ] {
         // Keys are the quoted kebab-case words that follow a reading call.
-        for key in source.split("(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
-            let is_key = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte.is_ascii_digit());
+        for key in source
+            .split("(\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+        {
+            let is_key = !key.is_empty()
+                && key
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte.is_ascii_digit());
             let word_of_choice = source.contains(&format!("(\"{key}\", "))
-                && ["all", "peers", "nobody", "http", "https", "viewer", "rollout", "operator", "admin", "vip", "nodes", "flat", "per-gb", "month-95", "daily-peak-mean", "daily-95-mean"].contains(&key);
+                && [
+                    "all",
+                    "peers",
+                    "nobody",
+                    "http",
+                    "https",
+                    "viewer",
+                    "rollout",
+                    "operator",
+                    "admin",
+                    "vip",
+                    "nodes",
+                    "flat",
+                    "per-gb",
+                    "month-95",
+                    "daily-peak-mean",
+                    "daily-95-mean",
+                ]
+                .contains(&key);
             if is_key && !word_of_choice {
-                assert!(documented.contains(&format!("`{key}`")), "{name}: `{key}` is not in docs/configuration.md");
+                assert!(
+                    documented.contains(&format!("`{key}`")),
+                    "{name}: `{key}` is not in docs/configuration.md"
+                );
             }
         }
     }

@@ -45,10 +45,16 @@ impl Value {
 /// Parses one file. All syntax errors are reported, each with its line.
 pub(super) fn parse(text: &str, file: &str) -> Result<Node, Vec<Fault>> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let source = Source { file: file.into(), line_starts: line_starts(text) };
+    let source = Source {
+        file: file.into(),
+        line_starts: line_starts(text),
+    };
     if errors.is_empty() {
         let span = table.span();
-        return Ok(Node { value: source.table(table.get_ref()), origin: source.origin(span.start) });
+        return Ok(Node {
+            value: source.table(table.get_ref()),
+            origin: source.origin(span.start),
+        });
     }
     let fault = |error: &toml::de::Error| {
         let origin = source.origin(error.span().map_or(0, |span| span.start));
@@ -68,14 +74,21 @@ pub(super) fn merge(under: &mut Node, over: Node) {
                 }
             }
         }
-        (_, value) => *under = Node { value, origin: over.origin },
+        (_, value) => {
+            *under = Node {
+                value,
+                origin: over.origin,
+            }
+        }
     }
 }
 
 /// Byte offsets at which lines start.
 fn line_starts(text: &str) -> Vec<usize> {
     let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-    std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect()
+    std::iter::once(0)
+        .chain(breaks.map(|(at, _)| at + 1))
+        .collect()
 }
 
 struct Source {
@@ -86,13 +99,22 @@ struct Source {
 impl Source {
     fn origin(&self, offset: usize) -> Origin {
         let line = self.line_starts.partition_point(|start| *start <= offset);
-        Origin { file: Rc::clone(&self.file), line }
+        Origin {
+            file: Rc::clone(&self.file),
+            line,
+        }
     }
 
     fn table(&self, table: &DeTable<'_>) -> Value {
-        let entry = |(key, value): (&toml::Spanned<std::borrow::Cow<'_, str>>, &toml::Spanned<DeValue<'_>>)| {
+        let entry = |(key, value): (
+            &toml::Spanned<std::borrow::Cow<'_, str>>,
+            &toml::Spanned<DeValue<'_>>,
+        )| {
             // A key's line is where a person looks, also when its value is a table that opens elsewhere.
-            let node = Node { value: self.value(value.get_ref()), origin: self.origin(key.span().start) };
+            let node = Node {
+                value: self.value(value.get_ref()),
+                origin: self.origin(key.span().start),
+            };
             (key.get_ref().to_string(), node)
         };
         Value::Table(table.iter().map(entry).collect())
@@ -103,14 +125,18 @@ impl Source {
             DeValue::String(text) => Value::Text(text.to_string()),
             DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
                 .map_or(Value::Other("an integer out of range"), Value::Integer),
-            DeValue::Float(digits) => {
-                digits.as_str().parse().map_or(Value::Other("a number out of range"), Value::Float)
-            }
+            DeValue::Float(digits) => digits
+                .as_str()
+                .parse()
+                .map_or(Value::Other("a number out of range"), Value::Float),
             DeValue::Boolean(yes) => Value::Bool(*yes),
             DeValue::Datetime(_) => Value::Other("a date"),
             DeValue::Array(list) => Value::List(
                 list.iter()
-                    .map(|item| Node { value: self.value(item.get_ref()), origin: self.origin(item.span().start) })
+                    .map(|item| Node {
+                        value: self.value(item.get_ref()),
+                        origin: self.origin(item.span().start),
+                    })
                     .collect(),
             ),
             DeValue::Table(table) => self.table(table),

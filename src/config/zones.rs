@@ -54,7 +54,9 @@ fn records(apex: &str, text: &[u8]) -> Result<Zone, String> {
     loop {
         match file.next_entry().map_err(|fault| fault.to_string())? {
             None => break,
-            Some(Entry::Include { .. }) => return Err("$INCLUDE is not supported: put the records into one file".into()),
+            Some(Entry::Include { .. }) => {
+                return Err("$INCLUDE is not supported: put the records into one file".into());
+            }
             Some(Entry::Record(record)) => records.push(converted(&record, &origin)?),
         }
         if records.len() > RECORDS_MAX {
@@ -65,7 +67,10 @@ fn records(apex: &str, text: &[u8]) -> Result<Zone, String> {
     records.dedup();
     let apex = absolute(&origin);
     let at_apex = |rtype: Rtype| {
-        records.iter().filter(|record| record.owner == apex && record.rtype == rtype.to_int()).count()
+        records
+            .iter()
+            .filter(|record| record.owner == apex && record.rtype == rtype.to_int())
+            .count()
     };
     if at_apex(Rtype::SOA) != 1 {
         return Err(format!("the zone needs exactly one SOA at {apex}"));
@@ -79,14 +84,22 @@ fn records(apex: &str, text: &[u8]) -> Result<Zone, String> {
 fn converted(record: &ScannedRecord, origin: &Name<bytes::Bytes>) -> Result<ZoneRecord, String> {
     let owner = absolute(record.owner());
     if record.class() != Class::IN {
-        return Err(format!("{owner} is of class {}, but only IN is served", record.class()));
+        return Err(format!(
+            "{owner} is of class {}, but only IN is served",
+            record.class()
+        ));
     }
     if !record.owner().ends_with(origin) {
         return Err(format!("{owner} lies outside the zone"));
     }
     let mut rdata = Vec::new();
     let Ok(()) = record.data().compose_rdata(&mut rdata);
-    Ok(ZoneRecord { owner, rtype: record.data().rtype().to_int(), ttl_s: record.ttl().as_secs(), rdata })
+    Ok(ZoneRecord {
+        owner,
+        rtype: record.data().rtype().to_int(),
+        ttl_s: record.ttl().as_secs(),
+        rdata,
+    })
 }
 
 /// A name in text, lower-case, with its final dot.
@@ -103,11 +116,20 @@ pub(super) fn add_nodes(inventory: &mut Inventory, ttl_s: u32) {
         for port in &endpoint.nodes {
             let host = port.authority.split(':').next().unwrap_or_default();
             let owner = format!("{}.", host.to_ascii_lowercase());
-            let zone = inventory.zones.iter_mut().find(|zone| owner.ends_with(&format!(".{}", zone.apex)));
+            let zone = inventory
+                .zones
+                .iter_mut()
+                .find(|zone| owner.ends_with(&format!(".{}", zone.apex)));
             let Some(zone) = zone else { continue };
-            let record = |rtype, rdata| ZoneRecord { owner: owner.clone(), rtype, ttl_s, rdata };
+            let record = |rtype, rdata| ZoneRecord {
+                owner: owner.clone(),
+                rtype,
+                ttl_s,
+                rdata,
+            };
             zone.records.push(record(A, port.ipv4.octets().to_vec()));
-            zone.records.extend(port.ipv6.map(|ipv6| record(AAAA, ipv6.octets().to_vec())));
+            zone.records
+                .extend(port.ipv6.map(|ipv6| record(AAAA, ipv6.octets().to_vec())));
         }
     }
     for zone in &mut inventory.zones {
@@ -122,33 +144,56 @@ pub(super) fn check_domain(domain: &str, zones: &[Zone]) -> Result<(), String> {
     if zones.iter().any(inside) {
         return Ok(());
     }
-    Err(format!("{domain} lies in none of the zones; add its zone under [[zones]]"))
+    Err(format!(
+        "{domain} lies in none of the zones; add its zone under [[zones]]"
+    ))
 }
 
 /// A fault that concerns the whole file.
 pub(super) fn unreadable(file: &str, why: &std::io::Error) -> Fault {
-    Fault { file: file.to_owned(), line: 1, path: String::new(), message: format!("cannot be read: {why}") }
+    Fault {
+        file: file.to_owned(),
+        line: 1,
+        path: String::new(),
+        message: format!("cannot be read: {why}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ZONE: &str = "@ 3600 SOA ns1 hostmaster 1 7200 900 1209600 60\n@ 3600 NS ns1\nns1 3600 A 192.0.2.1\n";
+    const ZONE: &str =
+        "@ 3600 SOA ns1 hostmaster 1 7200 900 1209600 60\n@ 3600 NS ns1\nns1 3600 A 192.0.2.1\n";
 
     #[test]
     fn records_are_on_the_wire_and_absolute() {
         let zone = records("cdn.example", ZONE.as_bytes()).unwrap();
         assert_eq!(zone.apex, "cdn.example.");
-        let address = zone.records.iter().find(|record| record.rtype == 1).unwrap();
-        assert_eq!((address.owner.as_str(), address.rdata.as_slice()), ("ns1.cdn.example.", &[192, 0, 2, 1][..]));
+        let address = zone
+            .records
+            .iter()
+            .find(|record| record.rtype == 1)
+            .unwrap();
+        assert_eq!(
+            (address.owner.as_str(), address.rdata.as_slice()),
+            ("ns1.cdn.example.", &[192, 0, 2, 1][..])
+        );
     }
 
     #[test]
     fn a_zone_without_soa_or_with_strangers_is_refused() {
-        assert!(records("cdn.example", b"@ 60 NS ns1\n").unwrap_err().contains("SOA"));
+        assert!(
+            records("cdn.example", b"@ 60 NS ns1\n")
+                .unwrap_err()
+                .contains("SOA")
+        );
         let strange = format!("{ZONE}www.other.example. 60 A 192.0.2.2\n");
-        assert!(records("cdn.example", strange.as_bytes()).unwrap_err().contains("outside"));
+        assert!(
+            records("cdn.example", strange.as_bytes())
+                .unwrap_err()
+                .contains("outside")
+        );
         assert!(records("cdn.example", b"@ 60 SOA nonsense\n").is_err());
     }
 }

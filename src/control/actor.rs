@@ -59,21 +59,39 @@ pub fn start(
 ) -> anyhow::Result<(ControlHandle, JoinHandle<()>)> {
     let map_key = key.verifying_key();
     let serving = intake.snapshot();
-    let publisher =
-        Publisher::new(&options.data_dir, key, Digest(table.digest()), store.as_mut(), serving.as_deref())?;
+    let publisher = Publisher::new(
+        &options.data_dir,
+        key,
+        Digest(table.digest()),
+        store.as_mut(),
+        serving.as_deref(),
+    )?;
     let samples = ledger(store.as_ref(), &inventory)?;
     let drains = store.drains()?;
     let pinned = store.flag("pin")?;
-    let mut engine =
-        Engine::new(Arc::clone(&inventory), Arc::clone(&table), options.engine, (drains, samples), serving);
+    let mut engine = Engine::new(
+        Arc::clone(&inventory),
+        Arc::clone(&table),
+        options.engine,
+        (drains, samples),
+        serving,
+    );
     engine.pin(pinned);
-    let record = std::fs::read(options.data_dir.join("map.wsm")).ok().filter(|_| intake.snapshot().is_some());
+    let record = std::fs::read(options.data_dir.join("map.wsm"))
+        .ok()
+        .filter(|_| intake.snapshot().is_some());
     let (queue, commands) = sync_channel(QUEUE_MAX);
     let (record, record_seen) = watch::channel(record.map(Arc::new));
     let (cycle, cycle_seen) = watch::channel(Arc::new(CycleReport::default()));
     let (drains, drains_seen) = watch::channel(Arc::new(Vec::new()));
     let (events, _) = broadcast::channel(EVENTS_MAX);
-    let fixed = Fixed { directory: inventory.directory(), inventory, table, map_key, intake: Arc::clone(&intake) };
+    let fixed = Fixed {
+        directory: inventory.directory(),
+        inventory,
+        table,
+        map_key,
+        intake: Arc::clone(&intake),
+    };
     let handle = ControlHandle {
         fixed: Arc::new(fixed),
         queue,
@@ -95,7 +113,9 @@ pub fn start(
         events,
     };
     let every = options.cycle;
-    let thread = thread::Builder::new().name("control".into()).spawn(move || actor.run(&commands, every));
+    let thread = thread::Builder::new()
+        .name("control".into())
+        .spawn(move || actor.run(&commands, every));
     Ok((handle, thread.context("cannot start the control thread")?))
 }
 
@@ -104,7 +124,13 @@ fn ledger(store: &dyn StateStore, inventory: &Inventory) -> anyhow::Result<Vec<S
     let since = Timestamp(now().0.saturating_sub(LEDGER_SPAN_MS));
     let meter = |name: &str| inventory.meters.iter().position(|meter| meter.name == name);
     let rows = store.ledger_since(since)?;
-    let sample = |row: LedgerRow| Some(SlotSample { meter: meter(&row.meter)?, slot: row.slot, mbps: row.mbps });
+    let sample = |row: LedgerRow| {
+        Some(SlotSample {
+            meter: meter(&row.meter)?,
+            slot: row.slot,
+            mbps: row.mbps,
+        })
+    };
     Ok(rows.into_iter().filter_map(sample).collect())
 }
 
@@ -172,11 +198,13 @@ impl Actor {
             }
             Command::Explain(name, client, reply) => {
                 let explained = self.engine.explain(&name, client, now());
-                let _ = reply.send(explained.map_err(|fault| ControlError::NotFound(fault.to_string())));
+                let _ = reply
+                    .send(explained.map_err(|fault| ControlError::NotFound(fault.to_string())));
             }
             Command::Audit(limit, reply) => {
                 let tail = self.store.audit_tail(limit);
-                let _ = reply.send(tail.map_err(|fault| ControlError::Unavailable(fault.to_string())));
+                let _ =
+                    reply.send(tail.map_err(|fault| ControlError::Unavailable(fault.to_string())));
             }
             Command::EdgeSeen(edge, version) => self.edge_seen(edge, version),
             Command::Stop => {}
@@ -187,20 +215,35 @@ impl Actor {
         let started = std::time::Instant::now();
         let at = now();
         self.confirm_edges(at);
-        let Tick { drains, forgotten, outcome, failed_open } = self.engine.tick(at, None);
+        let Tick {
+            drains,
+            forgotten,
+            outcome,
+            failed_open,
+        } = self.engine.tick(at, None);
         let solve_ms = started.elapsed().as_secs_f64() * 1e3;
         metrics::histogram!("watershed_solve_seconds").record(solve_ms / 1e3);
         // What a drain has become is durable before any map shows it.
-        let kept = self.keep_drains(&drains).and_then(|()| Ok(self.store.forget_drains(&forgotten)?));
+        let kept = self
+            .keep_drains(&drains)
+            .and_then(|()| Ok(self.store.forget_drains(&forgotten)?));
         for drain in &drains {
-            let why = drain.history.last().map(|event| event.why.clone()).unwrap_or_default();
-            self.event(&format!("drain.{}", drain.state), format!("{} {}: {why}", drain.id, drain.target));
+            let why = drain
+                .history
+                .last()
+                .map(|event| event.why.clone())
+                .unwrap_or_default();
+            self.event(
+                &format!("drain.{}", drain.state),
+                format!("{} {}: {why}", drain.id, drain.target),
+            );
         }
         let (word, detail) = match (kept, outcome) {
             (Err(fault), _) => ("store".to_owned(), fault.to_string()),
             (Ok(()), Ok(draft)) => self.publish(&draft, at),
             (Ok(()), Err(held)) => {
-                if !matches!(held, Held::NoGain) {
+                // Said once, not at every tick that it lasts.
+                if !matches!(held, Held::NoGain) && self.cycle.borrow().outcome != held.word() {
                     tracing::warn!(%held, "the map stays");
                 }
                 (held.word().to_owned(), held.to_string())
@@ -212,9 +255,17 @@ impl Actor {
             at,
             outcome: word,
             detail,
-            map_version: snapshot.as_ref().map(|snapshot| snapshot.version.to_string()).unwrap_or_default(),
-            map_digest: snapshot.as_ref().map(|snapshot| snapshot.digest.to_string()).unwrap_or_default(),
-            map_created_at: snapshot.map(|snapshot| snapshot.created_at).unwrap_or_default(),
+            map_version: snapshot
+                .as_ref()
+                .map(|snapshot| snapshot.version.to_string())
+                .unwrap_or_default(),
+            map_digest: snapshot
+                .as_ref()
+                .map(|snapshot| snapshot.digest.to_string())
+                .unwrap_or_default(),
+            map_created_at: snapshot
+                .map(|snapshot| snapshot.created_at)
+                .unwrap_or_default(),
             solve_ms,
             failed_open,
             ..CycleReport::default()
@@ -241,25 +292,45 @@ impl Actor {
         }
     }
 
-    fn put_in_service(&mut self, body: &Body, input: Digest, at: Timestamp) -> anyhow::Result<Arc<Snapshot>> {
-        let (snapshot, record) = self.publisher.publish(body, input, (self.store.as_mut(), &self.intake), at)?;
+    fn put_in_service(
+        &mut self,
+        body: &Body,
+        input: Digest,
+        at: Timestamp,
+    ) -> anyhow::Result<Arc<Snapshot>> {
+        let (snapshot, record) =
+            self.publisher
+                .publish(body, input, (self.store.as_mut(), &self.intake), at)?;
         self.record.send_replace(Some(record));
         self.engine.published(Arc::clone(&snapshot), at);
         Ok(snapshot)
     }
 
     fn request_drain(&mut self, who: &str, request: Request) -> Result<Drain, ControlError> {
-        let (target, reason, force) = (request.target.to_string(), request.reason.clone(), request.force);
-        let drain = self.engine.request_drain(request, now()).map_err(|fault| match fault {
-            RequestError::Target(_) => ControlError::NotFound(fault.to_string()),
-            RequestError::QueueFull(_) | RequestError::TooMany(_) => ControlError::Refused(fault.to_string(), None),
-            _ => ControlError::Invalid(fault.to_string()),
-        })?;
+        let (target, reason, force) = (
+            request.target.to_string(),
+            request.reason.clone(),
+            request.force,
+        );
+        let drain = self
+            .engine
+            .request_drain(request, now())
+            .map_err(|fault| match fault {
+                RequestError::Target(_) => ControlError::NotFound(fault.to_string()),
+                RequestError::QueueFull(_) | RequestError::TooMany(_) => {
+                    ControlError::Refused(fault.to_string(), None)
+                }
+                _ => ControlError::Invalid(fault.to_string()),
+            })?;
         let forced = if force { " (forced)" } else { "" };
         let detail = format!("{} {target} -> {}{forced}: {reason}", drain.id, drain.state);
         self.store_change(who, "drain.request", &detail, std::slice::from_ref(&drain))?;
         if drain.state == State::Refused {
-            let text = drain.refusal.as_ref().map_or("refused", |refusal| refusal.text.as_str()).to_owned();
+            let text = drain
+                .refusal
+                .as_ref()
+                .map_or("refused", |refusal| refusal.text.as_str())
+                .to_owned();
             return Err(ControlError::Refused(text, Some(Box::new(drain))));
         }
         Ok(drain)
@@ -282,30 +353,51 @@ impl Actor {
     }
 
     /// Makes a change durable and audited before anybody hears that it was done.
-    fn store_change(&mut self, who: &str, action: &str, detail: &str, drains: &[Drain]) -> Result<(), ControlError> {
-        let stored = self.keep_drains(drains).and_then(|()| Ok(self.store.audit(now(), who, action, detail)?));
+    fn store_change(
+        &mut self,
+        who: &str,
+        action: &str,
+        detail: &str,
+        drains: &[Drain],
+    ) -> Result<(), ControlError> {
+        let stored = self
+            .keep_drains(drains)
+            .and_then(|()| Ok(self.store.audit(now(), who, action, detail)?));
         self.show_drains();
         self.event(action, format!("{who}: {detail}"));
         stored.map_err(|fault| ControlError::Unavailable(fault.to_string()))
     }
 
     fn pin(&mut self, who: &str, reason: Option<String>) -> Result<(), ControlError> {
-        let unavailable = |fault: crate::store::StoreError| ControlError::Unavailable(fault.to_string());
-        let action = if reason.is_some() { "map.pin" } else { "map.unpin" };
-        self.store.set_flag("pin", reason.as_deref()).map_err(unavailable)?;
+        let unavailable =
+            |fault: crate::store::StoreError| ControlError::Unavailable(fault.to_string());
+        let action = if reason.is_some() {
+            "map.pin"
+        } else {
+            "map.unpin"
+        };
+        self.store
+            .set_flag("pin", reason.as_deref())
+            .map_err(unavailable)?;
         let detail = reason.clone().unwrap_or_default();
-        self.store.audit(now(), who, action, &detail).map_err(unavailable)?;
+        self.store
+            .audit(now(), who, action, &detail)
+            .map_err(unavailable)?;
         self.engine.pin(reason);
         self.event(action, format!("{who}: {detail}"));
         Ok(())
     }
 
     fn rollback(&mut self, who: &str, to: Option<MapVersion>) -> Result<(), ControlError> {
-        let (version, body) =
-            self.publisher.kept(to).map_err(|fault| ControlError::NotFound(format!("{fault:#}")))?;
+        let (version, body) = self
+            .publisher
+            .kept(to)
+            .map_err(|fault| ControlError::NotFound(format!("{fault:#}")))?;
         self.pin(who, Some(format!("rolled back to map {version}")))?;
         let published = self.put_in_service(&body, Digest::default(), now());
-        published.map(|_| ()).map_err(|fault| ControlError::Unavailable(fault.to_string()))
+        published
+            .map(|_| ())
+            .map_err(|fault| ControlError::Unavailable(fault.to_string()))
     }
 
     fn edge_seen(&mut self, edge: String, version: MapVersion) {
@@ -316,9 +408,19 @@ impl Actor {
 
     /// The oldest version among edges that were heard of lately, and our own where we serve.
     fn confirm_edges(&mut self, at: Timestamp) {
-        self.edges.retain(|_, (_, seen)| at.since(*seen) <= EDGE_SILENT_MAX);
-        let own = self.intake.snapshot().filter(|_| self.serves).map(|snapshot| snapshot.version);
-        let oldest = self.edges.values().map(|(version, _)| *version).chain(own).min();
+        self.edges
+            .retain(|_, (_, seen)| at.since(*seen) <= EDGE_SILENT_MAX);
+        let own = self
+            .intake
+            .snapshot()
+            .filter(|_| self.serves)
+            .map(|snapshot| snapshot.version);
+        let oldest = self
+            .edges
+            .values()
+            .map(|(version, _)| *version)
+            .chain(own)
+            .min();
         self.engine.confirm_edges(oldest);
     }
 
@@ -352,7 +454,11 @@ impl Actor {
     fn event(&self, kind: &str, detail: String) {
         tracing::info!(kind, detail, "event");
         // Nobody listening is no fault.
-        let _ = self.events.send(Event { at: now(), kind: kind.to_owned(), detail });
+        let _ = self.events.send(Event {
+            at: now(),
+            kind: kind.to_owned(),
+            detail,
+        });
     }
 
     fn gauge(&self, report: &CycleReport) {

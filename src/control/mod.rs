@@ -160,7 +160,9 @@ impl ControlHandle {
     /// # Errors
     /// [`QueueFull`]; none of them was taken.
     pub fn observe(&self, observations: Vec<Observation>) -> Result<(), QueueFull> {
-        self.queue.try_send(Command::Observe(observations)).map_err(|_| QueueFull)
+        self.queue
+            .try_send(Command::Observe(observations))
+            .map_err(|_| QueueFull)
     }
 
     /// Asks for a drain.
@@ -168,15 +170,22 @@ impl ControlHandle {
     /// # Errors
     /// [`ControlError::Refused`] with the proof, or what is wrong with the request.
     pub async fn request_drain(&self, who: &str, request: Request) -> Result<Drain, ControlError> {
-        self.ask(|reply| Command::RequestDrain(who.to_owned(), Box::new(request), reply)).await
+        self.ask(|reply| Command::RequestDrain(who.to_owned(), Box::new(request), reply))
+            .await
     }
 
     /// Renews a lease, from now.
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn renew_drain(&self, who: &str, id: &str, lease: Duration) -> Result<Drain, ControlError> {
-        self.ask(|reply| Command::RenewDrain(who.to_owned(), id.to_owned(), lease, reply)).await
+    pub async fn renew_drain(
+        &self,
+        who: &str,
+        id: &str,
+        lease: Duration,
+    ) -> Result<Drain, ControlError> {
+        self.ask(|reply| Command::RenewDrain(who.to_owned(), id.to_owned(), lease, reply))
+            .await
     }
 
     /// Ends a drain.
@@ -184,7 +193,8 @@ impl ControlHandle {
     /// # Errors
     /// [`ControlError`].
     pub async fn cancel_drain(&self, who: &str, id: &str) -> Result<Drain, ControlError> {
-        self.ask(|reply| Command::CancelDrain(who.to_owned(), id.to_owned(), reply)).await
+        self.ask(|reply| Command::CancelDrain(who.to_owned(), id.to_owned(), reply))
+            .await
     }
 
     /// Pins the map in force.
@@ -192,7 +202,8 @@ impl ControlHandle {
     /// # Errors
     /// [`ControlError`].
     pub async fn pin(&self, who: &str, reason: &str) -> Result<(), ControlError> {
-        self.ask(|reply| Command::Pin(who.to_owned(), reason.to_owned(), reply)).await
+        self.ask(|reply| Command::Pin(who.to_owned(), reason.to_owned(), reply))
+            .await
     }
 
     /// Lets the map move again.
@@ -200,7 +211,8 @@ impl ControlHandle {
     /// # Errors
     /// [`ControlError`].
     pub async fn unpin(&self, who: &str) -> Result<(), ControlError> {
-        self.ask(|reply| Command::Unpin(who.to_owned(), reply)).await
+        self.ask(|reply| Command::Unpin(who.to_owned(), reply))
+            .await
     }
 
     /// Publishes an earlier map again, under a new version, and pins it. Without a version: the parent.
@@ -208,7 +220,8 @@ impl ControlHandle {
     /// # Errors
     /// [`ControlError::NotFound`] when that map is not kept.
     pub async fn rollback(&self, who: &str, to: Option<MapVersion>) -> Result<(), ControlError> {
-        self.ask(|reply| Command::Rollback(who.to_owned(), to, reply)).await
+        self.ask(|reply| Command::Rollback(who.to_owned(), to, reply))
+            .await
     }
 
     /// What the next tick would solve; `fresh` as if no map were in force.
@@ -224,7 +237,8 @@ impl ControlHandle {
     /// # Errors
     /// [`ControlError`].
     pub async fn explain(&self, name: &str, client: IpAddr) -> Result<Explanation, ControlError> {
-        self.ask(|reply| Command::Explain(name.to_owned(), client, reply)).await
+        self.ask(|reply| Command::Explain(name.to_owned(), client, reply))
+            .await
     }
 
     /// The newest entries of the audit log.
@@ -237,7 +251,9 @@ impl ControlHandle {
 
     /// Notes that an edge serves `version`. Lost when the queue is full: the edge will say it again.
     pub fn edge_seen(&self, edge: &str, version: MapVersion) {
-        let _ = self.queue.try_send(Command::EdgeSeen(edge.to_owned(), version));
+        let _ = self
+            .queue
+            .try_send(Command::EdgeSeen(edge.to_owned(), version));
     }
 
     /// Asks the actor to end after what is queued.
@@ -247,11 +263,14 @@ impl ControlHandle {
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, ControlError> {
         let (reply, answer) = oneshot::channel();
-        let ended = || ControlError::Unavailable("the control plane has ended; see its log".to_owned());
-        self.queue.try_send(command(reply)).map_err(|fault| match fault {
-            TrySendError::Full(_) => ControlError::Unavailable(QueueFull.to_string()),
-            TrySendError::Disconnected(_) => ended(),
-        })?;
+        let ended =
+            || ControlError::Unavailable("the control plane has ended; see its log".to_owned());
+        self.queue
+            .try_send(command(reply))
+            .map_err(|fault| match fault {
+                TrySendError::Full(_) => ControlError::Unavailable(QueueFull.to_string()),
+                TrySendError::Disconnected(_) => ended(),
+            })?;
         answer.await.unwrap_or_else(|_| Err(ended()))
     }
 }

@@ -51,12 +51,19 @@ impl Publisher {
         serving: Option<&Snapshot>,
     ) -> anyhow::Result<Self> {
         let history = data_dir.join("maps");
-        fs::create_dir_all(&history).with_context(|| format!("cannot create {}", history.display()))?;
+        fs::create_dir_all(&history)
+            .with_context(|| format!("cannot create {}", history.display()))?;
         let known = serving.map(|snapshot| snapshot.version).unwrap_or_default();
         let version = store.reserved_version()?.max(known.version);
         let epoch = store.take_epoch(known.epoch)?;
         let parent = serving.map(|snapshot| snapshot.digest).unwrap_or_default();
-        Ok(Self { key, version: MapVersion { epoch, version }, parent, table_digest, history })
+        Ok(Self {
+            key,
+            version: MapVersion { epoch, version },
+            parent,
+            table_digest,
+            history,
+        })
     }
 
     /// Numbers, signs, checks and puts a map into service.
@@ -70,11 +77,21 @@ impl Publisher {
         (store, intake): (&mut dyn StateStore, &Intake),
         now: Timestamp,
     ) -> Result<(Arc<Snapshot>, Arc<Vec<u8>>), PublishError> {
-        let version = MapVersion { version: self.version.version + 1, ..self.version };
+        let version = MapVersion {
+            version: self.version.version + 1,
+            ..self.version
+        };
         store.reserve_version(version.version)?;
         self.version = version;
         let (parent, table_digest) = (self.parent, self.table_digest);
-        let header = Header { version, parent, created_at: now, table_digest, input_digest, body_bytes: 0 };
+        let header = Header {
+            version,
+            parent,
+            created_at: now,
+            table_digest,
+            input_digest,
+            body_bytes: 0,
+        };
         let record = record::seal(header, body, &self.key)?;
         let snapshot = intake.take(&record)?;
         self.parent = snapshot.digest;
@@ -141,9 +158,12 @@ pub fn signing_key(data_dir: &Path) -> anyhow::Result<SigningKey> {
     let path = data_dir.join("map.key");
     if path.exists() {
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let bytes: [u8; 32] = bytes
-            .try_into()
-            .map_err(|_| anyhow::anyhow!("{} is no map key of 32 bytes; restore it from a backup", path.display()))?;
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
+            anyhow::anyhow!(
+                "{} is no map key of 32 bytes; restore it from a backup",
+                path.display()
+            )
+        })?;
         return Ok(SigningKey::from_bytes(&bytes));
     }
     let bytes = random_bytes::<32>()?;
@@ -156,7 +176,9 @@ pub fn signing_key(data_dir: &Path) -> anyhow::Result<SigningKey> {
 pub fn accepted_keys(data_dir: &Path) -> Vec<VerifyingKey> {
     let bytes = fs::read(data_dir.join("map.pub")).ok();
     let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    key.and_then(|key| VerifyingKey::from_bytes(&key).ok()).into_iter().collect()
+    key.and_then(|key| VerifyingKey::from_bytes(&key).ok())
+        .into_iter()
+        .collect()
 }
 
 /// Bytes from the system's generator.
@@ -177,7 +199,12 @@ pub fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
 /// When it exists or cannot be written.
 pub fn write_secret(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     use std::io::Write;
-    let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path);
     file.and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
         .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -106,7 +106,13 @@ pub trait StateStore: Send {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn audit(&mut self, at: Timestamp, who: &str, action: &str, detail: &str) -> Result<(), StoreError>;
+    fn audit(
+        &mut self,
+        at: Timestamp,
+        who: &str,
+        action: &str,
+        detail: &str,
+    ) -> Result<(), StoreError>;
 
     /// The newest entries of the audit log, newest first, at most `limit`.
     ///

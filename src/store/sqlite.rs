@@ -43,9 +43,13 @@ impl SqliteStore {
     fn counter(&self, name: &str) -> Result<u64, StoreError> {
         let value: Option<i64> = self
             .connection
-            .query_row("SELECT value FROM counter WHERE name = ?1", [name], |row| row.get(0))
+            .query_row("SELECT value FROM counter WHERE name = ?1", [name], |row| {
+                row.get(0)
+            })
             .optional()?;
-        Ok(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0))
+        Ok(value
+            .and_then(|value| u64::try_from(value).ok())
+            .unwrap_or(0))
     }
 
     fn raise(&self, name: &str, value: u64) -> Result<(), StoreError> {
@@ -85,8 +89,10 @@ impl StateStore for SqliteStore {
     fn put_drains(&mut self, drains: &[Drain]) -> Result<(), StoreError> {
         let change = self.connection.transaction()?;
         for drain in drains {
-            let record = serde_json::to_string(drain)
-                .map_err(|fault| StoreError::Record { key: drain.id.clone(), fault: fault.to_string() })?;
+            let record = serde_json::to_string(drain).map_err(|fault| StoreError::Record {
+                key: drain.id.clone(),
+                fault: fault.to_string(),
+            })?;
             change.execute(
                 "INSERT OR REPLACE INTO drain VALUES (?1, ?2, ?3)",
                 params![drain.id, millis(drain.requested_at), record],
@@ -96,11 +102,18 @@ impl StateStore for SqliteStore {
     }
 
     fn drains(&self) -> Result<Vec<Drain>, StoreError> {
-        let mut query = self.connection.prepare("SELECT id, record FROM drain ORDER BY requested_at, id")?;
-        let rows = query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        let mut query = self
+            .connection
+            .prepare("SELECT id, record FROM drain ORDER BY requested_at, id")?;
+        let rows = query.query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
         rows.map(|row| {
             let (key, record) = row?;
-            serde_json::from_str(&record).map_err(|fault| StoreError::Record { key, fault: fault.to_string() })
+            serde_json::from_str(&record).map_err(|fault| StoreError::Record {
+                key,
+                fault: fault.to_string(),
+            })
         })
         .collect()
     }
@@ -125,15 +138,26 @@ impl StateStore for SqliteStore {
     }
 
     fn ledger_since(&self, since: Timestamp) -> Result<Vec<LedgerRow>, StoreError> {
-        let mut query =
-            self.connection.prepare("SELECT meter, slot, mbps FROM ledger WHERE slot >= ?1 ORDER BY slot, meter")?;
+        let mut query = self.connection.prepare(
+            "SELECT meter, slot, mbps FROM ledger WHERE slot >= ?1 ORDER BY slot, meter",
+        )?;
         let rows = query.query_map([millis(since)], |row| {
-            Ok(LedgerRow { meter: row.get(0)?, slot: timestamp(row.get(1)?), mbps: row.get(2)? })
+            Ok(LedgerRow {
+                meter: row.get(0)?,
+                slot: timestamp(row.get(1)?),
+                mbps: row.get(2)?,
+            })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn audit(&mut self, at: Timestamp, who: &str, action: &str, detail: &str) -> Result<(), StoreError> {
+    fn audit(
+        &mut self,
+        at: Timestamp,
+        who: &str,
+        action: &str,
+        detail: &str,
+    ) -> Result<(), StoreError> {
         self.connection.execute(
             "INSERT INTO audit (at, who, action, detail) VALUES (?1, ?2, ?3, ?4)",
             params![millis(at), who, action, detail],
@@ -142,8 +166,9 @@ impl StateStore for SqliteStore {
     }
 
     fn audit_tail(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-        let mut query =
-            self.connection.prepare("SELECT id, at, who, action, detail FROM audit ORDER BY id DESC LIMIT ?1")?;
+        let mut query = self
+            .connection
+            .prepare("SELECT id, at, who, action, detail FROM audit ORDER BY id DESC LIMIT ?1")?;
         let rows = query.query_map([limit], |row| {
             Ok(AuditEntry {
                 id: row.get(0)?,
@@ -158,15 +183,20 @@ impl StateStore for SqliteStore {
 
     fn flag(&self, name: &str) -> Result<Option<String>, StoreError> {
         let query = "SELECT value FROM flag WHERE name = ?1";
-        Ok(self.connection.query_row(query, [name], |row| row.get(0)).optional()?)
+        Ok(self
+            .connection
+            .query_row(query, [name], |row| row.get(0))
+            .optional()?)
     }
 
     fn set_flag(&mut self, name: &str, value: Option<&str>) -> Result<(), StoreError> {
         match value {
-            Some(value) => {
-                self.connection.execute("INSERT OR REPLACE INTO flag VALUES (?1, ?2)", [name, value])?
-            }
-            None => self.connection.execute("DELETE FROM flag WHERE name = ?1", [name])?,
+            Some(value) => self
+                .connection
+                .execute("INSERT OR REPLACE INTO flag VALUES (?1, ?2)", [name, value])?,
+            None => self
+                .connection
+                .execute("DELETE FROM flag WHERE name = ?1", [name])?,
         };
         Ok(())
     }
@@ -190,7 +220,13 @@ mod tests {
         store.reserve_version(7).unwrap();
         drop(store);
         let mut store = open(&path);
-        assert_eq!((store.take_epoch(0).unwrap(), store.reserved_version().unwrap()), (2, 40));
+        assert_eq!(
+            (
+                store.take_epoch(0).unwrap(),
+                store.reserved_version().unwrap()
+            ),
+            (2, 40)
+        );
     }
 
     #[test]
@@ -199,7 +235,11 @@ mod tests {
         let path = dir.path().join("state.db");
         let mut first = open(&path);
         first.take_epoch(0).unwrap();
-        assert!(SqliteStore::open(&path).and_then(|mut second| second.take_epoch(0)).is_err());
+        assert!(
+            SqliteStore::open(&path)
+                .and_then(|mut second| second.take_epoch(0))
+                .is_err()
+        );
     }
 
     #[test]
@@ -208,8 +248,14 @@ mod tests {
         let path = dir.path().join("state.db");
         let mut store = open(&path);
         store.set_flag("pin", Some("maintenance")).unwrap();
-        store.audit(Timestamp(5), "alice", "map.pin", "maintenance").unwrap();
-        let row = LedgerRow { meter: "m1".into(), slot: Timestamp(300_000), mbps: 12.5 };
+        store
+            .audit(Timestamp(5), "alice", "map.pin", "maintenance")
+            .unwrap();
+        let row = LedgerRow {
+            meter: "m1".into(),
+            slot: Timestamp(300_000),
+            mbps: 12.5,
+        };
         store.put_ledger(std::slice::from_ref(&row)).unwrap();
         drop(store);
         let mut store = open(&path);

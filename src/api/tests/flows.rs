@@ -80,6 +80,54 @@ async fn a_drain_is_asked_for_seen_renewed_and_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_request_finds_its_drain() {
+    let world = World::new().await;
+    world.ready().await;
+    let routes = router(world.control.clone(), auth(), Metrics::of_process());
+    let ask = async |target: &str, key: &str| {
+        let body = json!({"target": target, "lease": "30m", "reason": "x", "idempotency_key": key});
+        let (parts, _) = bare("POST", "/v1/drains", Some("rollout")).into_parts();
+        let request = Request::from_parts(parts, Body::from(body.to_string()));
+        let response = call(routes.clone(), request).await;
+        let location = response.headers().get("location").cloned();
+        (response.status().as_u16(), location)
+    };
+    let (status, first) = ask("node:gz1-a-1", "k1").await;
+    assert_eq!((status, first.is_some()), (201, true));
+    assert_eq!(ask("node:gz1-a-1", "k1").await, (200, first));
+    // The same key for something else is a fault of the caller, not another drain.
+    assert_eq!(ask("node:gz2-a-1", "k1").await, (400, None));
+    assert_eq!(ask("node:gz2-a-1", "k2").await.0, 201);
+    assert_eq!(world.control.drains().borrow().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_waiting_edges_get_the_next_map() {
+    let world = World::new().await;
+    world.ready().await;
+    let client = world.client("viewer");
+    let served = world.control.snapshot().unwrap().version;
+    let path = format!("/v1/map/record?after={served}&wait=20s");
+    let waiting: Vec<_> = (0..20)
+        .map(|edge| {
+            let (client, path) = (client.clone(), format!("{path}&edge=e{edge}"));
+            tokio::spawn(async move { client.get_bytes(&path, LONG).await })
+        })
+        .collect();
+    // A rollback publishes at once, under a new version.
+    let pin = json!({"reason": "next"});
+    let operator = world.client("operator");
+    let _: view::Done = operator.post_json("/v1/map/pin", &pin).await.unwrap();
+    let to = json!({ "to": served.to_string() });
+    let _: view::Done = operator.post_json("/v1/map/rollback", &to).await.unwrap();
+    for edge in waiting {
+        let record = edge.await.unwrap().unwrap().unwrap();
+        let opened = coverage::record::open(&record, &[world.control.map_key()]).unwrap();
+        assert!(opened.header.version > served);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_rest_cannot_carry_is_refused_with_its_bottleneck() {
     let world = World::new().await;
     world.ready().await;

@@ -30,22 +30,40 @@ pub(super) struct DnsAnswer {
 }
 
 /// Asks for A with the client's /24 as Client Subnet. Lost datagrams are errors: on loopback none is lost.
-pub(super) async fn dns(server: SocketAddr, name: &str, client: Ipv4Addr) -> anyhow::Result<DnsAnswer> {
+pub(super) async fn dns(
+    server: SocketAddr,
+    name: &str,
+    client: Ipv4Addr,
+) -> anyhow::Result<DnsAnswer> {
     let id = u16::from_be_bytes([client.octets()[1], client.octets()[2]]);
     let question = question(id, name, client)?;
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     socket.connect(server).await?;
     socket.send(&question).await?;
     let mut bytes = vec![0; 4096];
-    let length = timeout(ANSWER_MAX, socket.recv(&mut bytes)).await.context("no answer within a second")??;
+    let length = timeout(ANSWER_MAX, socket.recv(&mut bytes))
+        .await
+        .context("no answer within a second")??;
     bytes.truncate(length);
-    let message = Message::from_octets(bytes).map_err(|_| anyhow::anyhow!("the answer is no DNS message"))?;
+    let message =
+        Message::from_octets(bytes).map_err(|_| anyhow::anyhow!("the answer is no DNS message"))?;
     ensure!(message.header().id() == id, "the answer has another id");
-    ensure!(message.opt_rcode() == OptRcode::NOERROR, "the answer is {}", message.opt_rcode());
+    ensure!(
+        message.opt_rcode() == OptRcode::NOERROR,
+        "the answer is {}",
+        message.opt_rcode()
+    );
     let answers = message.answer()?.limit_to::<A>();
-    let addresses = answers.map(|record| Ok(record?.data().addr())).collect::<anyhow::Result<Vec<_>>>()?;
-    let option = message.opt().and_then(|opt| opt.opt().first::<ClientSubnet>());
-    Ok(DnsAnswer { addresses, scope: option.map(|subnet| subnet.scope_prefix_len()) })
+    let addresses = answers
+        .map(|record| Ok(record?.data().addr()))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let option = message
+        .opt()
+        .and_then(|opt| opt.opt().first::<ClientSubnet>());
+    Ok(DnsAnswer {
+        addresses,
+        scope: option.map(|subnet| subnet.scope_prefix_len()),
+    })
 }
 
 fn question(id: u16, name: &str, client: Ipv4Addr) -> anyhow::Result<Vec<u8>> {
@@ -57,7 +75,11 @@ fn question(id: u16, name: &str, client: Ipv4Addr) -> anyhow::Result<Vec<u8>> {
     let mut builder: AdditionalBuilder<Vec<u8>> = builder.additional();
     builder.opt(|opt| {
         opt.set_udp_payload_size(1232);
-        opt.client_subnet(24, 0, IpAddr::V4(Ipv4Addr::from(u32::from(client) & 0xffff_ff00)))
+        opt.client_subnet(
+            24,
+            0,
+            IpAddr::V4(Ipv4Addr::from(u32::from(client) & 0xffff_ff00)),
+        )
     })?;
     Ok(builder.finish())
 }
@@ -71,27 +93,64 @@ pub(super) struct Web {
 impl Web {
     /// A client for one server.
     pub(super) fn new(server: SocketAddr) -> Self {
-        Self { server, client: Client::builder(TokioExecutor::new()).build_http() }
+        Self {
+            server,
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        }
     }
 
     /// The authority that a 302 leads to.
-    pub(super) async fn redirect(&self, host: &str, path: &str, client: Ipv4Addr) -> anyhow::Result<String> {
+    pub(super) async fn redirect(
+        &self,
+        host: &str,
+        path: &str,
+        client: Ipv4Addr,
+    ) -> anyhow::Result<String> {
         let response = self.get(host, path, client).await?;
-        ensure!(response.status() == 302, "the answer is {}", response.status());
-        let location = response.headers().get("location").context("a redirect without Location")?;
+        ensure!(
+            response.status() == 302,
+            "the answer is {}",
+            response.status()
+        );
+        let location = response
+            .headers()
+            .get("location")
+            .context("a redirect without Location")?;
         let location: hyper::Uri = location.to_str()?.parse()?;
-        Ok(location.authority().context("a Location without authority")?.to_string())
+        Ok(location
+            .authority()
+            .context("a Location without authority")?
+            .to_string())
     }
 
     /// The addresses that HTTPDNS gives.
-    pub(super) async fn httpdns(&self, host: &str, name: &str, client: Ipv4Addr) -> anyhow::Result<Vec<Ipv4Addr>> {
+    pub(super) async fn httpdns(
+        &self,
+        host: &str,
+        name: &str,
+        client: Ipv4Addr,
+    ) -> anyhow::Result<Vec<Ipv4Addr>> {
         use http_body_util::BodyExt;
-        let response = self.get(host, &format!("/httpdns/d?host={name}&query=4"), client).await?;
-        ensure!(response.status() == 200, "the answer is {}", response.status());
+        let response = self
+            .get(host, &format!("/httpdns/d?host={name}&query=4"), client)
+            .await?;
+        ensure!(
+            response.status() == 200,
+            "the answer is {}",
+            response.status()
+        );
         let body = response.into_body().collect().await?.to_bytes();
         let answer: serde_json::Value = serde_json::from_slice(&body)?;
         let texts = answer["ips"].as_array().context("an answer without ips")?;
-        texts.iter().map(|text| Ok(text.as_str().context("an address that is no text")?.parse()?)).collect()
+        texts
+            .iter()
+            .map(|text| {
+                Ok(text
+                    .as_str()
+                    .context("an address that is no text")?
+                    .parse()?)
+            })
+            .collect()
     }
 
     async fn get(
@@ -104,6 +163,8 @@ impl Web {
             .header("host", host)
             .header("x-forwarded-for", client.to_string())
             .body(Empty::new())?;
-        Ok(timeout(ANSWER_MAX, self.client.request(request)).await.context("no answer within a second")??)
+        Ok(timeout(ANSWER_MAX, self.client.request(request))
+            .await
+            .context("no answer within a second")??)
     }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
+use simulator::Stats;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -36,14 +37,24 @@ impl Daemon {
         set: Vec<String>,
     ) -> anyhow::Result<Self> {
         let data_dir = std::path::absolute(state.join(role))?;
-        std::fs::create_dir_all(&data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
+        std::fs::create_dir_all(&data_dir)
+            .with_context(|| format!("cannot create {}", data_dir.display()))?;
         let child = spawn(role, config, &data_dir, &set)?;
-        Ok(Self { role, data_dir, config: config.to_owned(), set, child })
+        Ok(Self {
+            role,
+            data_dir,
+            config: config.to_owned(),
+            set,
+            child,
+        })
     }
 
     /// Kills it as kill -9 does, and waits until it is gone.
     pub(super) async fn kill(&mut self) -> anyhow::Result<()> {
-        self.child.kill().await.context("cannot kill a process of the demo")
+        self.child
+            .kill()
+            .await
+            .context("cannot kill a process of the demo")
     }
 
     /// Starts it again on the same data directory, with its API where it was, so that everybody finds it again.
@@ -65,11 +76,18 @@ impl Daemon {
             }
             if let Some(status) = self.child.try_wait()? {
                 let log = self.data_dir.join("log");
-                anyhow::bail!("watershed {} ended with {status}; see {}", self.role, log.display());
+                anyhow::bail!(
+                    "watershed {} ended with {status}; see {}",
+                    self.role,
+                    log.display()
+                );
             }
             sleep(LOOK_EVERY).await;
         }
-        anyhow::bail!("watershed {} did not listen on {key} within {START_MAX:?}", self.role)
+        anyhow::bail!(
+            "watershed {} did not listen on {key} within {START_MAX:?}",
+            self.role
+        )
     }
 }
 
@@ -80,14 +98,29 @@ fn read_address(path: &Path, key: &str) -> Option<SocketAddr> {
 }
 
 fn spawn(role: &str, config: &Path, data_dir: &Path, set: &[String]) -> anyhow::Result<Child> {
-    let log = std::fs::File::options().create(true).append(true).open(data_dir.join("log"))?;
-    let mut command = Command::new(std::env::current_exe().context("cannot find this program's file")?);
-    command.arg(role).arg("-c").arg(config).arg("--set").arg(format!("data-dir='{}'", data_dir.display()));
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(data_dir.join("log"))?;
+    let mut command =
+        Command::new(std::env::current_exe().context("cannot find this program's file")?);
+    command
+        .arg(role)
+        .arg("-c")
+        .arg(config)
+        .arg("--set")
+        .arg(format!("data-dir='{}'", data_dir.display()));
     for key in set {
         command.arg("--set").arg(key);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
-    command.spawn().with_context(|| format!("cannot start watershed {role}"))
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .kill_on_drop(true);
+    command
+        .spawn()
+        .with_context(|| format!("cannot start watershed {role}"))
 }
 
 /// The population, driven by lines.
@@ -101,22 +134,47 @@ impl Population {
     /// Starts `watershed simulate` with these arguments.
     pub(super) fn start(config: &Path, state: &Path, arguments: &[String]) -> anyhow::Result<Self> {
         let log = std::fs::File::create(state.join("simulate.log"))?;
-        let mut command = Command::new(std::env::current_exe().context("cannot find this program's file")?);
-        command.arg("simulate").arg("-c").arg(config).args(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
+        let mut command =
+            Command::new(std::env::current_exe().context("cannot find this program's file")?);
+        command
+            .arg("simulate")
+            .arg("-c")
+            .arg(config)
+            .args(arguments);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true);
         let mut child = command.spawn().context("cannot start watershed simulate")?;
         let input = child.stdin.take().context("the simulator has no input")?;
         let output = child.stdout.take().context("the simulator has no output")?;
-        Ok(Self { _child: child, input, output: BufReader::new(output).lines() })
+        Ok(Self {
+            _child: child,
+            input,
+            output: BufReader::new(output).lines(),
+        })
     }
 
     /// Says a line and reads the answer.
     pub(super) async fn say(&mut self, line: &str) -> anyhow::Result<Value> {
         self.input.write_all(format!("{line}\n").as_bytes()).await?;
         self.input.flush().await?;
-        let answer = timeout(LINE_MAX, self.output.next_line()).await.context("the simulator does not answer")??;
+        let answer = timeout(LINE_MAX, self.output.next_line())
+            .await
+            .context("the simulator does not answer")??;
         let answer: Value = serde_json::from_str(&answer.context("the simulator has ended")?)?;
-        ensure!(answer.get("error").is_none(), "the simulator refuses {line:?}: {}", answer["error"]);
+        ensure!(
+            answer.get("error").is_none(),
+            "the simulator refuses {line:?}: {}",
+            answer["error"]
+        );
         Ok(answer)
+    }
+
+    /// What it has counted so far.
+    pub(super) async fn stats(&mut self) -> anyhow::Result<Stats> {
+        serde_json::from_value(self.say("stats").await?)
+            .context("the simulator's counters do not read")
     }
 }

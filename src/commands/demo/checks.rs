@@ -22,8 +22,15 @@ impl Checks {
     /// Notes a check and says it at once.
     pub(super) fn note(&mut self, passed: bool, what: &str, seen: impl Into<String>) {
         let seen = seen.into();
-        output::tell(&format!("   {} {what}: {seen}", if passed { "ok  " } else { "FAIL" }));
-        self.checks.push(Check { what: what.to_owned(), seen, passed });
+        output::tell(&format!(
+            "   {} {what}: {seen}",
+            if passed { "ok  " } else { "FAIL" }
+        ));
+        self.checks.push(Check {
+            what: what.to_owned(),
+            seen,
+            passed,
+        });
     }
 
     /// How many failed.
@@ -35,8 +42,16 @@ impl Checks {
     pub(super) fn table(&self) -> Table {
         let mut table = output::table(&["check", "seen", "verdict"]);
         for check in &self.checks {
-            let (verdict, color) = if check.passed { ("pass", Color::Green) } else { ("FAIL", Color::Red) };
-            table.add_row([Cell::new(&check.what), Cell::new(&check.seen), Cell::new(verdict).fg(color)]);
+            let (verdict, color) = if check.passed {
+                ("pass", Color::Green)
+            } else {
+                ("FAIL", Color::Red)
+            };
+            table.add_row([
+                Cell::new(&check.what),
+                Cell::new(&check.seen),
+                Cell::new(verdict).fg(color),
+            ]);
         }
         table
     }

@@ -1,8 +1,8 @@
 //! What the slot costs: the map in force against what simpler policies would have done on the same input.
 
 use crate::client::ApiClient;
-use anyhow::Context;
 use crate::commands::output;
+use anyhow::Context;
 use comfy_table::{CellAlignment, Table};
 use engine::plan::{Instance, Levels, Plan, SolveOptions};
 use engine::{baseline, check, plan};
@@ -24,20 +24,44 @@ pub(super) struct Costs {
 pub(super) async fn compare(api: &ApiClient) -> anyhow::Result<Costs> {
     let in_force: Instance = api.get_json("/v1/instance").await?;
     let input: Instance = api.get_json("/v1/instance?fresh=true").await?;
-    let shares = in_force.units.into_iter().map(|unit| unit.incumbent).collect();
-    let map = Plan { shares, input_digest: input.digest() };
+    let shares = in_force
+        .units
+        .into_iter()
+        .map(|unit| unit.incumbent)
+        .collect();
+    let map = Plan {
+        shares,
+        input_digest: input.digest(),
+    };
     let solved = plan::solve(&input, &SolveOptions::default(), None);
     let evaluate = |policy, plan: &Plan| -> anyhow::Result<Row> {
-        Ok(Row { policy, levels: check::evaluate(&input, plan).with_context(|| policy)?.levels })
+        Ok(Row {
+            policy,
+            levels: check::evaluate(&input, plan)
+                .with_context(|| policy)?
+                .levels,
+        })
     };
     let rows = vec![
         evaluate("map in force", &with_candidates(&input, &map))?,
         evaluate("optimum, starting anew", &solved.plan)?,
-        Row { policy: "nearest site", levels: baseline::nearest(&input)?.levels },
-        Row { policy: "rank with watermark", levels: baseline::rank_and_fill(&input, 1)?.levels },
-        Row { policy: "stable allocation", levels: baseline::stable(&input)?.levels },
+        Row {
+            policy: "nearest site",
+            levels: baseline::nearest(&input)?.levels,
+        },
+        Row {
+            policy: "rank with watermark",
+            levels: baseline::rank_and_fill(&input, 1)?.levels,
+        },
+        Row {
+            policy: "stable allocation",
+            levels: baseline::stable(&input)?.levels,
+        },
     ];
-    Ok(Costs { rows, lower_bound: solved.certificate.lower_bound })
+    Ok(Costs {
+        rows,
+        lower_bound: solved.certificate.lower_bound,
+    })
 }
 
 /// The plan without links that are no candidates of a fresh start: their share counts as unserved.
@@ -45,9 +69,16 @@ fn with_candidates(input: &Instance, plan: &Plan) -> Plan {
     let units = input.units.iter().zip(&plan.shares);
     let shares = units.map(|(unit, shares)| {
         let known = |link: u32| unit.cand.iter().any(|(cand, _)| *cand == link);
-        shares.iter().copied().filter(|(link, _)| known(*link)).collect()
+        shares
+            .iter()
+            .copied()
+            .filter(|(link, _)| known(*link))
+            .collect()
     });
-    Plan { shares: shares.collect(), input_digest: plan.input_digest.clone() }
+    Plan {
+        shares: shares.collect(),
+        input_digest: plan.input_digest.clone(),
+    }
 }
 
 impl Costs {

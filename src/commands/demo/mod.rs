@@ -38,10 +38,18 @@ pub struct DemoArgs {
 /// # Errors
 /// When a process does not start, or a check failed.
 pub fn demo(json: bool, args: &DemoArgs) -> Result<(), CommandError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let checks: Checks = runtime.map_err(anyhow::Error::from)?.block_on(story::tell(json, args))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    let checks: Checks = runtime
+        .map_err(anyhow::Error::from)?
+        .block_on(story::tell(json, args))?;
     if checks.failed() == 0 {
         return Ok(());
     }
-    Err(CommandError::Failed(anyhow::anyhow!("{} of the demo's checks failed", checks.failed())))
+    Err(CommandError::Failed(anyhow::anyhow!(
+        "{} of the demo's checks failed",
+        checks.failed()
+    )))
 }

@@ -14,13 +14,18 @@ pub(super) struct Places {
 impl Places {
     /// (group, link) of every address and authority.
     pub(super) fn new(inventory: &Inventory) -> Self {
-        let mut places = Self { by_address: BTreeMap::new(), by_authority: BTreeMap::new() };
+        let mut places = Self {
+            by_address: BTreeMap::new(),
+            by_authority: BTreeMap::new(),
+        };
         for endpoint in &inventory.endpoints {
             let group = inventory.groups[endpoint.group.index()].name.clone();
             let place = (group, inventory.links[endpoint.link.index()].name.clone());
             for port in &endpoint.nodes {
                 places.by_address.insert(port.ipv4, place.clone());
-                places.by_authority.insert(port.authority.clone(), place.clone());
+                places
+                    .by_authority
+                    .insert(port.authority.clone(), place.clone());
             }
             for vip in &endpoint.ipv4 {
                 places.by_address.insert(*vip, place.clone());
@@ -42,12 +47,25 @@ impl Places {
 
 /// Up to `count` client addresses of an area, each in another /24, from its real prefixes.
 pub(super) fn clients(table: &AreaTable, area: &str, count: usize) -> Vec<Ipv4Addr> {
-    let Some(id) = table.by_name(area) else { return Vec::new() };
+    let Some(id) = table.by_name(area) else {
+        return Vec::new();
+    };
     let ranges: Vec<_> = table.ranges_v4().collect();
-    let ends = ranges.iter().skip(1).map(|(start, _)| start - 1).chain([u32::MAX]);
-    let whole_24s = ranges.iter().zip(ends).filter(|((_, area), _)| *area == id).flat_map(|((start, _), end)| {
-        let first = (start + 255) >> 8;
-        (first..(u64::from(end) + 1 >> 8) as u32).map(|prefix| prefix << 8)
-    });
-    whole_24s.take(count).map(|network| Ipv4Addr::from(network | 7)).collect()
+    let ends = ranges
+        .iter()
+        .skip(1)
+        .map(|(start, _)| start - 1)
+        .chain([u32::MAX]);
+    let whole_24s = ranges
+        .iter()
+        .zip(ends)
+        .filter(|((_, area), _)| *area == id)
+        .flat_map(|((start, _), end)| {
+            let first = (start + 255) >> 8;
+            (first..(u64::from(end) + 1 >> 8) as u32).map(|prefix| prefix << 8)
+        });
+    whole_24s
+        .take(count)
+        .map(|network| Ipv4Addr::from(network | 7))
+        .collect()
 }
