@@ -121,7 +121,8 @@ mod tests {
 
     /// All that comes back until the connection ends.
     async fn exchange(mut peer: DuplexStream, request: &str) -> String {
-        peer.write_all(request.as_bytes()).await.unwrap();
+        // The answer may come, and the connection end, before all is written.
+        let _ = peer.write_all(request.as_bytes()).await;
         let mut answer = String::new();
         peer.read_to_string(&mut answer).await.unwrap();
         answer
@@ -155,9 +156,9 @@ mod tests {
     async fn heads_are_bounded_in_lines_and_bytes() {
         let stop = watch::Sender::new(false);
         let many = "a: b\r\n".repeat(HEAD_LINES_MAX + 1);
-        let long = format!("a: {}\r\n", "b".repeat(HEAD_BYTES_MAX));
+        let long = format!("a: {}\r\n", "b".repeat(HEAD_BYTES_MAX * 2));
         for lines in [many, long] {
-            let (peer, _served) = open(LONG, &stop);
+            let (peer, _served) = open(SHORT, &stop);
             let head = format!("GET / HTTP/1.1\r\nhost: x\r\n{lines}\r\n");
             let answer = exchange(peer, &head).await;
             assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");

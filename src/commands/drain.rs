@@ -3,7 +3,7 @@
 use super::connect::{connect, converse};
 use super::{CommandError, output};
 use crate::api::DrainRequest;
-use crate::api::view::{Bottleneck, Drain, RefusedDrain};
+use crate::api::view::{Bottleneck, Drain, Map, RefusedDrain};
 use crate::args::{DrainArgs, Global, UndrainArgs};
 use crate::client::{ApiClient, ClientError};
 use crate::clock::now;
@@ -44,9 +44,9 @@ pub(super) fn drain(global: &Global, args: &DrainArgs) -> Result<(), CommandErro
             output::say(&sentence(&drain))?;
         }
         if args.wait && drain.state != "drained" {
-            return Err(
-                anyhow::anyhow!("{} is {} and was not drained", drain.target, drain.state).into(),
-            );
+            let why = drain.history.last().map_or("", |event| &event.why);
+            let (target, state) = (&drain.target, &drain.state);
+            return Err(anyhow::anyhow!("{target} is {state} and was not drained: {why}").into());
         }
         Ok(())
     })
@@ -105,7 +105,8 @@ async fn wait(client: &ApiClient, mut drain: Drain) -> Result<Value, CommandErro
     );
     let mut heard = Instant::now();
     loop {
-        progress.show(&drain);
+        let held = held(client, &drain).await;
+        progress.say(&progress_line(&drain, held.as_deref()));
         let answer = client
             .get_json_within::<Value>(&path, LOOK_EVERY + Duration::from_secs(10))
             .await;
@@ -114,7 +115,7 @@ async fn wait(client: &ApiClient, mut drain: Drain) -> Result<Value, CommandErro
                 heard = Instant::now();
                 drain = read(&answer)?;
                 if !matches!(drain.state.as_str(), "requested" | "queued" | "shifting") {
-                    progress.show(&drain);
+                    progress.say(&progress_line(&drain, None));
                     progress.finish();
                     return Ok(answer);
                 }
@@ -131,6 +132,16 @@ async fn wait(client: &ApiClient, mut drain: Drain) -> Result<Value, CommandErro
     }
 }
 
+/// Why the map stays as it is, when a drain needs another one to go on; `None` as well when that cannot be told.
+async fn held(client: &ApiClient, drain: &Drain) -> Option<String> {
+    if drain.state != "shifting" || drain.ttl_tail_left_ms.is_some() {
+        return None;
+    }
+    let map: Map = client.get_json("/v1/map").await.ok()?;
+    let moving = matches!(map.cycle.outcome.as_str(), "" | "published" | "no-gain");
+    (!moving).then_some(map.cycle.detail)
+}
+
 /// Progress on standard error: one line that changes on a terminal, a line per change elsewhere.
 struct Progress {
     bar: Option<ProgressBar>,
@@ -144,10 +155,6 @@ impl Progress {
             bar,
             last: std::cell::RefCell::default(),
         }
-    }
-
-    fn show(&self, drain: &Drain) {
-        self.say(&progress_line(drain));
     }
 
     fn say(&self, text: &str) {
@@ -166,8 +173,8 @@ impl Progress {
     }
 }
 
-/// Where a drain stands: planned share, observed traffic, TTL tail.
-fn progress_line(drain: &Drain) -> String {
+/// Where a drain stands: planned share, observed traffic, TTL tail, and what holds the map.
+fn progress_line(drain: &Drain, held: Option<&str>) -> String {
     let mut parts = vec![
         format!("{} {}: {}", drain.id, drain.target, drain.state),
         format!("planned share {}", output::percent(drain.planned_share)),
@@ -184,6 +191,7 @@ fn progress_line(drain: &Drain) -> String {
     {
         parts.push(refusal.text.clone());
     }
+    parts.extend(held.map(|held| format!("the map stays: {held}")));
     parts.extend(drain.warnings.iter().cloned());
     parts.join(", ")
 }
@@ -342,6 +350,11 @@ mod tests {
         .unwrap();
         let wanted =
             "d1 site:a: shifting, planned share 25.0 %, observed 12.3 Mbps, TTL tail 3 s, at-risk";
-        assert_eq!(progress_line(&drain), wanted);
+        assert_eq!(progress_line(&drain, None), wanted);
+        let held = progress_line(&drain, Some("it is pinned"));
+        assert!(
+            held.ends_with("the map stays: it is pinned, at-risk"),
+            "{held}"
+        );
     }
 }

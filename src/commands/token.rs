@@ -17,8 +17,8 @@ pub(super) fn token(global: &Global, command: &TokenCommand) -> Result<(), Comma
             &json!({ "token": secret, "name": name, "role": role, "sha256": sha256 }),
         )?);
     }
-    // A name in a configuration is a TOML string; Rust's debug form of plain text is one, too.
-    let lines = format!("[[api.tokens]]\nname = {name:?}\nrole = {role:?}\nsha256 = {sha256:?}");
+    let name = toml::Value::String(name.clone());
+    let lines = format!("[[api.tokens]]\nname = {name}\nrole = \"{role}\"\nsha256 = \"{sha256}\"");
     Ok(output::say(&format!(
         "{secret}\n\nKeep it in a file for --token-file. To accept it, add:\n\n{lines}"
     ))?)

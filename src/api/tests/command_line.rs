@@ -62,6 +62,16 @@ async fn reads_end_with_0_for_people_and_for_programs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wait_fails_when_the_lease_ends_before_the_target_is_empty() {
+    let world = World::new().await;
+    world.ready().await;
+    let shell = Shell::new(&world);
+    // Nobody reports traffic, and without data the map stays and nothing is proved to be empty.
+    let drain = "drain group:gz2-a --lease 2s --reason x --ramp 0s --wait";
+    assert_eq!(shell.run("rollout", drain).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_tell_bad_input_from_refusal_and_failure() {
     let world = World::new().await;
     world.ready().await;
@@ -111,16 +121,22 @@ async fn a_rollout_waits_until_the_target_is_empty_and_gives_it_back() {
     let shell = Shell::new(&world);
     let client = world.client("rollout");
     let reports = tokio::spawn(async move {
-        let line = r#"{"kind":"group","group":"gz1-a","service":"live","mbps":0}"#;
+        // Clients want something, or the map would stay for want of data; nothing of it is on the target.
+        let lines = concat!(
+            r#"{"kind":"demand","area":"cn","service":"live","mbps":100}"#,
+            "\n",
+            r#"{"kind":"group","group":"gz1-a","service":"live","mbps":0}"#
+        );
         loop {
             let _: Value = client
-                .post_lines("/v1/telemetry", line.into())
+                .post_lines("/v1/telemetry", lines.into())
                 .await
                 .unwrap();
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     });
-    let drain = "drain group:gz1-a --lease 30m --reason upgrade --ramp 0s --wait";
+    // A lease that is soon over bounds the wait, whatever goes wrong.
+    let drain = "drain group:gz1-a --lease 20s --reason upgrade --ramp 0s --wait";
     assert_eq!(shell.run("rollout", drain).await, 0);
     reports.abort();
     let client = world.client("viewer");
