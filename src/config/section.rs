@@ -344,7 +344,7 @@ impl<'a> Section<'a> {
             let nearest = asked
                 .iter()
                 .min_by_key(|known| (distance(known, key), **known));
-            let hint = nearest.filter(|known| distance(known, key) <= known.len() / 2);
+            let hint = nearest.filter(|known| distance(known, key) <= known.len().div_ceil(2));
             let hint = hint.map_or_else(String::new, |known| format!("; is `{known}` meant?"));
             let fault = Fault::new(
                 &node.origin,

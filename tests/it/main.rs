@@ -1,1 +1,7 @@
-//! Integration tests.
+//! Integration tests: real processes, real sockets on ephemeral ports, small worlds.
+
+mod crash;
+mod faults;
+mod harness;
+mod serving;
+mod tidy;

@@ -61,8 +61,9 @@ pub(super) fn clients(table: &AreaTable, area: &str, count: usize) -> Vec<Ipv4Ad
         .zip(ends)
         .filter(|((_, area), _)| *area == id)
         .flat_map(|((start, _), end)| {
-            let first = (start + 255) >> 8;
-            (first..(u64::from(end) + 1 >> 8) as u32).map(|prefix| prefix << 8)
+            // From the first /24 that begins in the range to the last that ends in it; there are at most 2^24.
+            let after_last = u32::try_from((u64::from(end) + 1) / 256).unwrap_or(0);
+            (start.div_ceil(256)..after_last).map(|prefix| prefix << 8)
         });
     whole_24s
         .take(count)

@@ -1,0 +1,31 @@
+# Targets for people and for CI; each is what its line of help says.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench geo tools
+
+CARGO ?= cargo
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+demo: tools ## the main job on real data, with checks; KEEP=1 stays up at the end
+	$(CARGO) build --release --locked
+	$(CARGO) run --release --locked --quiet -- demo $(if $(KEEP),--keep)
+
+test: tools lint ## set-up, lint, unit, property and integration tests
+	$(CARGO) test --workspace --locked
+
+lint: tools ## formatting and lints; warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+bench: tools ## what one question, one redirect and one cycle cost
+	$(CARGO) test --release --locked -p watershed-dns -p watershed-redirect -- --ignored --nocapture --test-threads=1
+
+geo: tools ## rebuild data/geo/areas.wsa from its sources (needs npm)
+	geo/fetch.sh
+	$(CARGO) run --release --locked -p watershed-geo --example build
+
+# A C compiler for the embedded store is all that is needed beside Rust; on a fresh Debian it is installed here.
+tools:
+	@command -v $(CARGO) >/dev/null || { echo 'Rust is missing: install it with rustup (1.95 or later)'; exit 1; }
+	@command -v cc >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev; }

@@ -1,0 +1,92 @@
+//! What documents and manifests say is true.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Our crates that each crate may depend on.
+const ARROWS: [(&str, &[&str]); 7] = [
+    ("coverage", &[]),
+    ("engine", &["coverage"]),
+    ("dns", &["coverage"]),
+    ("redirect", &["coverage"]),
+    ("collectors", &["coverage"]),
+    ("geo", &["coverage"]),
+    ("simulator", &["coverage", "collectors"]),
+];
+
+#[test]
+fn crates_depend_only_where_the_architecture_says() {
+    for (name, allowed) in ARROWS {
+        let manifest = fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();
+        let dependencies = manifest
+            .split("[dependencies]")
+            .nth(1)
+            .unwrap()
+            .split("\n[")
+            .next()
+            .unwrap();
+        for (other, _) in ARROWS {
+            let used = dependencies.lines().any(|line| {
+                line.starts_with(&format!("{other}.")) || line.starts_with(&format!("{other} "))
+            });
+            assert!(
+                !used || allowed.contains(&other),
+                "{name} must not depend on {other}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_path_in_the_architecture_exists() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let quoted = text.split('`').skip(1).step_by(2);
+    let is_path = |word: &&str| {
+        word.contains('/') && !word.contains([' ', '*', '<', '{', ':']) && !word.starts_with("/v1")
+    };
+    let mut seen = 0;
+    for path in quoted.filter(is_path) {
+        assert!(
+            root().join(path).exists(),
+            "ARCHITECTURE.md names {path}, which does not exist"
+        );
+        seen += 1;
+    }
+    assert!(seen > 20, "the architecture names hardly a path");
+}
+
+#[test]
+fn the_engine_has_no_runtime_sockets_files_clocks_or_environment() {
+    let banned = [
+        "tokio",
+        "std::net::Tcp",
+        "std::net::Udp",
+        "std::fs",
+        "Instant::now",
+        "SystemTime::now",
+        "std::env",
+    ];
+    for file in sources(&root().join("engine/src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for word in banned {
+            assert!(!text.contains(word), "{} mentions {word}", file.display());
+        }
+    }
+}
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
