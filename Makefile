@@ -23,7 +23,7 @@ bench: tools ## what one question, one redirect and one cycle cost
 
 geo: tools ## rebuild data/geo/areas.wsa from its sources (needs npm)
 	geo/fetch.sh
-	$(CARGO) run --release --locked -p watershed-geo --example build
+	$(CARGO) run --release --locked -p watershed-geo --example shipped
 
 # A C compiler for the embedded store is all that is needed beside Rust; on a fresh Debian it is installed here.
 tools:

@@ -138,8 +138,9 @@ impl Engine {
     pub fn observe(&mut self, observations: &[Observation]) -> Vec<SlotSample> {
         let mut closed = Vec::new();
         // What links carry comes first: it tells which quality was measured through a full one.
-        let (traffic, quality): (Vec<_>, Vec<_>) =
-            observations.iter().partition(|observation| !matches!(observation.sample, Sample::Quality { .. }));
+        let (traffic, quality): (Vec<_>, Vec<_>) = observations
+            .iter()
+            .partition(|observation| !matches!(observation.sample, Sample::Quality { .. }));
         for observation in traffic.into_iter().chain(quality) {
             self.estimates.apply(observation);
             if let Sample::Link { link, mbps } = observation.sample {

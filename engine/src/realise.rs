@@ -248,8 +248,9 @@ impl<'a> Rooms<'a> {
     ) -> Self {
         let inventory = facts.inventory;
         let groups = (0..inventory.groups.len()).map(GroupId::from_index);
-        let group_mbps: Vec<f64> =
-            groups.map(|group| facts.group_capacity_mbps(group, limits)).collect();
+        let group_mbps: Vec<f64> = groups
+            .map(|group| facts.group_capacity_mbps(group, limits))
+            .collect();
         let services = || (0..inventory.services.len()).map(ServiceId::from_index);
         let open_on = |link: LinkId, service: ServiceId| {
             let endpoints = inventory.endpoints_for(link, service);

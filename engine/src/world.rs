@@ -148,7 +148,10 @@ impl<'a> World<'a> {
     fn near(&self) -> &[bool] {
         self.near.get_or_init(|| {
             let undrained = self.facts.instance(&Limits::default(), self.now);
-            let near = |unit: &Unit| unit.floor_ms.is_none_or(|floor_ms| unit.cand.iter().any(|(_, ms)| *ms <= floor_ms));
+            let near = |unit: &Unit| {
+                unit.floor_ms
+                    .is_none_or(|floor_ms| unit.cand.iter().any(|(_, ms)| *ms <= floor_ms))
+            };
             undrained.units.iter().map(near).collect()
         })
     }
@@ -224,7 +227,13 @@ impl<'a> World<'a> {
             regions: regions
                 .into_iter()
                 .filter(|(_, mbps)| *mbps > 0.0)
-                .map(|(region, _)| if region.is_empty() { NOWHERE_ELSE.to_owned() } else { region })
+                .map(|(region, _)| {
+                    if region.is_empty() {
+                        NOWHERE_ELSE.to_owned()
+                    } else {
+                        region
+                    }
+                })
                 .collect(),
             saturated: cut
                 .links
@@ -287,7 +296,9 @@ impl DrainFacts for World<'_> {
             let mut instance = facts.instance(limits, self.now);
             for (unit, near) in instance.units.iter_mut().zip(self.near()) {
                 // Capacity that is too far away to serve well is no reserve for who is served well without drains.
-                unit.cand.retain(|(_, ms)| !near || unit.floor_ms.is_none_or(|floor_ms| *ms <= floor_ms));
+                unit.cand.retain(|(_, ms)| {
+                    !near || unit.floor_ms.is_none_or(|floor_ms| *ms <= floor_ms)
+                });
             }
             *asked = Some((limits.clone(), instance));
         }

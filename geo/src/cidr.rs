@@ -1,6 +1,6 @@
 //! Operator prefix lists: one CIDR a line, IPv4 and IPv6 mixed, `#` begins a comment.
 
-use crate::source::{Source, SourceBuilder, SourceError};
+use crate::source::{Source, SourceBuilder, SourceError, name_part};
 use coverage::area::AreaAttrs;
 use std::net::IpAddr;
 
@@ -10,19 +10,38 @@ use std::net::IpAddr;
 /// [`SourceError`] when no line could be used; single bad lines are counted and left out.
 pub fn read_cidr_list(text: &str, isp: &str) -> Result<Source, SourceError> {
     let attrs = AreaAttrs {
-        isp: isp.to_owned(),
+        isp: name_part(isp),
         ..AreaAttrs::default()
     };
+    read_cidr_lists(&[(attrs, text)])
+}
+
+/// Reads several lists, each with what its prefixes have in common, as one source. A longer prefix goes before a shorter
+/// one whoever lists it, as it does in routing; where two lists hold the same prefix, the later list goes first.
+///
+/// # Errors
+/// [`SourceError`] when no line could be used; single bad lines are counted and left out.
+pub fn read_cidr_lists(lists: &[(AreaAttrs, &str)]) -> Result<Source, SourceError> {
     let mut source = SourceBuilder::default();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.split('#').next().unwrap_or_default().trim();
-        if line.is_empty() {
-            continue;
+    let mut prefixes = Vec::new();
+    for (list, (attrs, text)) in lists.iter().enumerate() {
+        for (index, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            let at = index + 1;
+            match parse(line) {
+                Some((addr, len)) => prefixes.push((len, list, at, addr)),
+                None if line.is_empty() => {}
+                None => {
+                    let list = attrs.name();
+                    source.refuse(at, format!("{line:?} in list {list} is no CIDR"));
+                }
+            }
         }
-        match parse(line) {
-            Some((addr, len)) => source.take_prefix(index + 1, addr, len, &attrs),
-            None => source.refuse(index + 1, format!("{line:?} is no CIDR")),
-        }
+    }
+    // What is added later lies on top.
+    prefixes.sort_unstable();
+    for (len, list, at, addr) in prefixes {
+        source.take_prefix(at, addr, len, &lists[list].0);
     }
     source.finish()
 }
@@ -62,6 +81,33 @@ mod tests {
         );
         let found = source.table.lookup("1.2.255.1".parse().unwrap());
         assert_eq!(source.table.area(found.area).attrs.isp, "ct");
+    }
+
+    #[test]
+    fn a_longer_prefix_goes_first_whoever_lists_it() {
+        let list = |isp: &str, text| {
+            let isp = isp.to_owned();
+            (
+                AreaAttrs {
+                    isp,
+                    ..AreaAttrs::default()
+                },
+                text,
+            )
+        };
+        let lists = [
+            list("ct", "1.2.3.0/24\n9.0.0.0/8\n"),
+            list("edu", "1.2.0.0/16\n9.0.0.0/8\n"),
+        ];
+        let source = read_cidr_lists(&lists).unwrap();
+        let isp = |addr: &str| {
+            let found = source.table.lookup(addr.parse().unwrap());
+            source.table.area(found.area).attrs.isp.clone()
+        };
+        assert_eq!(
+            ["1.2.3.4", "1.2.4.4", "9.9.9.9"].map(isp),
+            ["ct", "edu", "edu"]
+        );
     }
 
     #[test]

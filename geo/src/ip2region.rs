@@ -5,14 +5,15 @@
 //! 4-byte city number and the text `country|area|province|city|ISP`, `0` for what is unknown.
 
 use crate::places::Places;
-use crate::source::{Source, SourceBuilder, SourceError};
+use crate::source::{Reach, Source, SourceBuilder, SourceError, name_part};
 use coverage::area::AreaAttrs;
 use std::net::Ipv4Addr;
 
 /// Bytes of one index row.
 const ROW_BYTES: usize = 12;
 
-/// Reads the file. Only rows in China say more than a country does elsewhere; others are left to better sources.
+/// Reads the file. Only Chinese rows say more than a country; others are left to better sources. As published files are
+/// years old, the source counts only where nothing below it found another country.
 ///
 /// # Errors
 /// [`SourceError`] when the index lies outside the file, or no row could be used.
@@ -44,7 +45,7 @@ pub fn read_ip2region(bytes: &[u8], places: &Places) -> Result<Source, SourceErr
             None => source.refuse(at, "the row points outside the file or at no text"),
         }
     }
-    source.finish()
+    Ok(source.finish()?.reaching(Reach::SameCountryOrNone))
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<usize> {
@@ -61,7 +62,7 @@ fn record<'a>(bytes: &'a [u8], row: &[u8]) -> Option<(u32, u32, &'a str)> {
     Some((field(0)?, field(4)?, std::str::from_utf8(text).ok()?))
 }
 
-/// What a Chinese record says; `None` outside the mainland.
+/// What a Chinese record says; `None` elsewhere. Taiwan, Hong Kong and Macau have country codes of their own (ISO 3166).
 fn attributes(text: &str, places: &Places) -> Option<AreaAttrs> {
     let mut fields = text.split('|');
     let (country, _area, province, city, isp) = (
@@ -71,29 +72,26 @@ fn attributes(text: &str, places: &Places) -> Option<AreaAttrs> {
         fields.next()?,
         fields.next()?,
     );
-    let known = |text: &str| {
-        if text == "0" {
-            String::new()
-        } else {
-            text.to_owned()
-        }
+    let own_code = match (country, province) {
+        ("中国", "台湾省") => "tw",
+        ("中国", "香港") => "hk",
+        ("中国", "澳门") => "mo",
+        ("中国", _) => "",
+        _ => return None,
     };
-    if country != "中国" {
-        return None;
+    if !own_code.is_empty() {
+        return Some(AreaAttrs {
+            country: own_code.to_owned(),
+            ..AreaAttrs::default()
+        });
     }
-    let province = known(province);
-    if ["台湾省", "香港", "澳门"].contains(&province.as_str()) {
-        return None;
-    }
-    let province = places
-        .province_code(&province)
-        .unwrap_or_default()
-        .to_owned();
-    let isp = isp_code(isp).to_owned();
+    let province = places.province_code(province).unwrap_or_default();
+    let city = if city == "0" { "" } else { city };
     Some(AreaAttrs {
-        province,
-        city: known(city),
-        isp,
+        country: "cn".to_owned(),
+        province: province.to_owned(),
+        city: name_part(city),
+        isp: isp_code(isp).to_owned(),
         ..AreaAttrs::default()
     })
 }
@@ -145,6 +143,22 @@ mod tests {
             ),
             ("44", "ct", "深圳市")
         );
+    }
+
+    #[test]
+    fn places_with_codes_of_their_own_are_countries() {
+        for (text, name) in [
+            ("中国|0|台湾省|台北市|中华电信", "tw"),
+            ("中国|0|香港|0|电讯盈科", "hk"),
+            ("中国|0|澳门|0|澳门电讯", "mo"),
+            ("中国|0|内蒙古|0|联通", "cn/15/cu"),
+            ("中国|0|0|0|阿里云", "cn"),
+        ] {
+            let attrs = attributes(text, &Places::shipped()).unwrap();
+            assert_eq!(attrs.name(), name, "{text}");
+        }
+        assert_eq!(attributes("美国|0|0|0|Level3", &Places::shipped()), None);
+        assert_eq!(attributes("中国|0", &Places::shipped()), None);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use crate::keys::Keys;
 use crate::places::Places;
-use crate::source::Source;
+use crate::source::{Reach, Refused, Source, SourceError};
+use crate::{read_cidr_list, read_csv, read_ip2region, read_mmdb};
 use coverage::area::{AreaAttrs, AreaBuildError, AreaId, AreaTable, AreaTableBuilder};
 use std::collections::HashMap;
-use std::hash::Hash;
 
 /// Why no table could be built.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,17 @@ pub enum GeoError {
     Build(#[from] AreaBuildError),
 }
 
+/// What was taken from one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceReport {
+    /// Records taken.
+    pub taken: usize,
+    /// Records left out.
+    pub refused: usize,
+    /// The first of them, with reasons.
+    pub reasons: Vec<Refused>,
+}
+
 /// What a build took in and put out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildReport {
@@ -27,13 +38,16 @@ pub struct BuildReport {
     pub ranges_v4: usize,
     /// IPv6 ranges after merging.
     pub ranges_v6: usize,
+    /// Sources in the order in which they were added.
+    pub sources: Vec<SourceReport>,
 }
 
 /// Sources in order; a later one overrides the attributes it knows.
 pub struct Layers {
     keys: Keys,
     places: Places,
-    sources: Vec<AreaTable>,
+    sources: Vec<(AreaTable, Reach)>,
+    reports: Vec<SourceReport>,
 }
 
 impl Layers {
@@ -44,12 +58,69 @@ impl Layers {
             keys,
             places,
             sources: Vec::new(),
+            reports: Vec::new(),
         }
     }
 
     /// Lays a source over those before it.
     pub fn add(&mut self, source: Source) {
-        self.sources.push(source.table);
+        let Source {
+            table,
+            reach,
+            taken,
+            refused,
+            reasons,
+        } = source;
+        self.sources.push((table, reach));
+        self.reports.push(SourceReport {
+            taken,
+            refused,
+            reasons,
+        });
+    }
+
+    /// Lays a MaxMind database over the sources before it.
+    ///
+    /// # Errors
+    /// As [`read_mmdb`].
+    pub fn mmdb(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
+        let source = read_mmdb(bytes, &self.places)?;
+        self.add(source);
+        Ok(())
+    }
+
+    /// Lays CSV ranges over the sources before them.
+    ///
+    /// # Errors
+    /// As [`read_csv`].
+    pub fn csv(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
+        self.add(read_csv(bytes)?);
+        Ok(())
+    }
+
+    /// Lays an ip2region file over the sources before it.
+    ///
+    /// # Errors
+    /// As [`read_ip2region`].
+    pub fn ip2region(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
+        let source = read_ip2region(bytes, &self.places)?;
+        self.add(source);
+        Ok(())
+    }
+
+    /// Lays one ISP's prefixes over the sources before them.
+    ///
+    /// # Errors
+    /// As [`read_cidr_list`].
+    pub fn cidr_list(&mut self, isp: &str, text: &str) -> Result<(), SourceError> {
+        self.add(read_cidr_list(text, isp)?);
+        Ok(())
+    }
+
+    /// What was taken from each source so far, in order.
+    #[must_use]
+    pub fn reports(&self) -> &[SourceReport] {
+        &self.reports
     }
 
     /// The table. Each stretch of addresses gets the attributes of every source that covers it, reduced to the keys.
@@ -65,7 +136,7 @@ impl Layers {
         let v4: Vec<Vec<(u32, AreaId)>> = self
             .sources
             .iter()
-            .map(|table| table.ranges_v4().collect())
+            .map(|(table, _)| table.ranges_v4().collect())
             .collect();
         sweep(
             &v4,
@@ -76,7 +147,7 @@ impl Layers {
         let v6: Vec<Vec<(u64, AreaId)>> = self
             .sources
             .iter()
-            .map(|table| table.ranges_v6().collect())
+            .map(|(table, _)| table.ranges_v6().collect())
             .collect();
         sweep(
             &v6,
@@ -89,6 +160,7 @@ impl Layers {
             areas: table.areas().len(),
             ranges_v4: table.ranges_v4().len(),
             ranges_v6: table.ranges_v6().len(),
+            sources: self.reports,
         };
         Ok((table, report))
     }
@@ -141,10 +213,7 @@ impl<'a> Combined<'a> {
         }
     }
 
-    fn of(&mut self, ids: &[AreaId]) -> &AreaAttrs
-    where
-        AreaId: Hash,
-    {
+    fn of(&mut self, ids: &[AreaId]) -> &AreaAttrs {
         if !self.known.contains_key(ids) {
             self.known.insert(ids.to_vec(), self.combine(ids));
         }
@@ -153,8 +222,17 @@ impl<'a> Combined<'a> {
 
     fn combine(&self, ids: &[AreaId]) -> AreaAttrs {
         let mut attrs = AreaAttrs::default();
-        for (table, id) in self.layers.sources.iter().zip(ids) {
+        for ((table, reach), id) in self.layers.sources.iter().zip(ids) {
             let over = &table.area(*id).attrs;
+            let same = over.country == attrs.country;
+            let within_reach = match reach {
+                Reach::Everywhere => true,
+                Reach::SameCountryOrNone => same || attrs.country.is_empty(),
+                Reach::SameCountry => same && !attrs.country.is_empty(),
+            };
+            if !within_reach {
+                continue;
+            }
             if !over.country.is_empty() && over.country != attrs.country {
                 // Province and city were those of another country.
                 (attrs.province, attrs.city) = (String::new(), String::new());
@@ -217,6 +295,42 @@ mod tests {
                 .latitude
                 .is_some()
         );
+    }
+
+    #[test]
+    fn a_source_counts_only_within_its_reach() {
+        let china = b"1.0.0.0,1.0.0.255,CN\n3.0.0.0,3.0.0.255,CN\n";
+        let country = |reach| {
+            let keys = Keys::parse(["country,isp"]).unwrap();
+            let mut layers = Layers::new(keys, Places::shipped());
+            layers.csv(b"1.0.0.0,1.0.0.255,US\n").unwrap();
+            layers.add(read_csv(china).unwrap().reaching(reach));
+            let (table, _) = layers.finish().unwrap();
+            ["1.0.0.1", "3.0.0.1"].map(|addr| {
+                let found = table.lookup(addr.parse().unwrap());
+                table.area(found.area).name.clone()
+            })
+        };
+        assert_eq!(country(Reach::Everywhere), ["cn", "cn"]);
+        assert_eq!(country(Reach::SameCountryOrNone), ["us", "cn"]);
+        assert_eq!(country(Reach::SameCountry), ["us", "zz"]);
+    }
+
+    #[test]
+    fn every_source_is_reported_in_order() {
+        let keys = Keys::parse(["country,isp"]).unwrap();
+        let mut layers = Layers::new(keys, Places::shipped());
+        layers.csv(b"1.0.0.0,1.0.0.255,US\n").unwrap();
+        layers.cidr_list("CT", "1.0.0.0/25\nnonsense\n").unwrap();
+        let (table, report) = layers.finish().unwrap();
+        let counts: Vec<_> = report
+            .sources
+            .iter()
+            .map(|source| (source.taken, source.refused))
+            .collect();
+        assert_eq!(counts, [(1, 0), (1, 1)]);
+        assert_eq!(report.sources[1].reasons[0].at, 2);
+        assert!(table.by_name("us/-/ct").is_some());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! publishers use. Network databases (`autonomous_system_number`) are read alike.
 
 use crate::places::Places;
-use crate::source::{Source, SourceBuilder, SourceError};
+use crate::source::{Source, SourceBuilder, SourceError, name_part};
 use coverage::area::AreaAttrs;
 use maxminddb::{Reader, WithinOptions};
 use serde::Deserialize;
@@ -128,11 +128,11 @@ fn attributes(record: &Record<'_>, places: &Places) -> AreaAttrs {
             .to_owned()
     } else {
         let code = subdivision.and_then(|subdivision| subdivision.iso_code);
-        code.map_or(province_name, str::to_ascii_lowercase)
+        name_part(code.unwrap_or(&province_name))
     };
     let city = match &record.city {
-        Some(City::Flat(city)) => (*city).to_owned(),
-        Some(City::Nested(city)) => english(city).unwrap_or_default(),
+        Some(City::Flat(city)) => name_part(city),
+        Some(City::Nested(city)) => name_part(&english(city).unwrap_or_default()),
         None => String::new(),
     };
     let asn = record.autonomous_system_number.unwrap_or(0);
@@ -148,12 +148,97 @@ fn attributes(record: &Record<'_>, places: &Places) -> AreaAttrs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mmdb_file::{Value, write};
+    use proptest::prelude::*;
+
+    fn map<const N: usize>(pairs: [(&'static str, Value); N]) -> Value {
+        Value::Map(pairs.to_vec())
+    }
+
+    fn named(code: &'static str, english: &'static str) -> Value {
+        let names = map([("de", Value::Text("anders")), ("en", Value::Text(english))]);
+        map([("iso_code", Value::Text(code)), ("names", names)])
+    }
+
+    fn nested(country: &'static str, province: Value, city: &'static str) -> Value {
+        map([
+            ("city", map([("names", map([("en", Value::Text(city))]))])),
+            ("country", named(country, "Some Country")),
+            ("subdivisions", Value::List(vec![province])),
+        ])
+    }
+
+    fn attrs(source: &Source, addr: &str) -> AreaAttrs {
+        let found = source.table.lookup(addr.parse().unwrap());
+        source.table.area(found.area).attrs.clone()
+    }
+
+    #[test]
+    fn both_shapes_and_networks_are_told_apart_by_their_records() {
+        let flat = map([
+            ("city", Value::Text("Los Angeles (Playa Vista)")),
+            ("country_code", Value::Text("US")),
+            ("latitude", Value::Double(33.98)),
+            ("state1", Value::Text("New York")),
+        ]);
+        let network = map([
+            ("autonomous_system_number", Value::Number(4134)),
+            ("autonomous_system_organization", Value::Text("Some Org")),
+        ]);
+        let bytes = write(&[
+            ("1.0.0.0/24", flat),
+            (
+                "1.2.0.0/16",
+                nested("CN", named("GD", "Guangdong"), "Shenzhen"),
+            ),
+            (
+                "2001:db8::/32",
+                nested("DE", named("BY", "Bavaria"), "Munich"),
+            ),
+            ("2001:db9::/48", network),
+        ]);
+        let source = read_mmdb(&bytes, &Places::shipped()).unwrap();
+        assert_eq!((source.taken, source.refused), (4, 0));
+        assert_eq!(
+            attrs(&source, "1.0.0.9").name(),
+            "us/new-york/los-angeles-(playa-vista)"
+        );
+        assert_eq!(attrs(&source, "1.0.1.0").name(), "zz");
+        assert_eq!(attrs(&source, "1.2.255.255").name(), "cn/44/shenzhen");
+        assert_eq!(attrs(&source, "2001:db8::1").name(), "de/by/munich");
+        assert_eq!(attrs(&source, "2001:db9::1").asn, 4134);
+    }
+
+    #[test]
+    fn a_record_of_another_shape_is_refused_and_the_rest_kept() {
+        let good = map([("country_code", Value::Text("JP"))]);
+        let bad = map([("country_code", Value::Number(7))]);
+        let bytes = write(&[("1.0.0.0/24", good), ("2.0.0.0/24", bad)]);
+        let source = read_mmdb(&bytes, &Places::shipped()).unwrap();
+        assert_eq!(
+            (source.taken, source.refused, source.reasons.len()),
+            (1, 1, 1)
+        );
+        assert_eq!(attrs(&source, "1.0.0.1").country, "jp");
+    }
 
     #[test]
     fn no_database_is_an_error_not_a_panic() {
         for length in [0, 1, 100, 5000] {
             let bytes = vec![0xab_u8; length];
             assert!(read_mmdb(&bytes, &Places::shipped()).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn damage_never_panics(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let record = nested("CN", named("GD", "Guangdong"), "Shenzhen");
+            let mut bytes = write(&[("1.2.0.0/16", record.clone()), ("2001:db8::/32", record)]);
+            let cut = at.index(bytes.len());
+            let _ = read_mmdb(&bytes[..cut], &Places::default());
+            bytes[cut] = byte;
+            let _ = read_mmdb(&bytes, &Places::default());
         }
     }
 }

@@ -34,16 +34,46 @@ pub enum SourceError {
     Build(#[from] coverage::area::AreaBuildError),
 }
 
+/// Where a source counts, by the country that the layers below it found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Everywhere that it covers: it overrides the country, too.
+    Everywhere,
+    /// Where the layers below found the same country or none.
+    SameCountryOrNone,
+    /// Only where the layers below found the same country: it refines and never claims.
+    SameCountry,
+}
+
 /// A source that was read: its own table, and what was left out.
 #[derive(Debug)]
 pub struct Source {
     pub(crate) table: AreaTable,
+    pub(crate) reach: Reach,
     /// Records taken.
     pub taken: usize,
     /// Records left out.
     pub refused: usize,
     /// The first of them, with reasons.
     pub reasons: Vec<Refused>,
+}
+
+impl Source {
+    /// The same source with another reach.
+    #[must_use]
+    pub fn reaching(self, reach: Reach) -> Self {
+        Self { reach, ..self }
+    }
+}
+
+/// Text from a source as part of an area's name: lower-case, words joined by `-`, without the `/` that parts names.
+pub(crate) fn name_part(text: &str) -> String {
+    let words = text.split(|char: char| char.is_whitespace() || char == '/');
+    let words: Vec<String> = words
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    words.join("-")
 }
 
 /// Collects the records of one source.
@@ -126,6 +156,7 @@ impl SourceBuilder {
         } = self;
         Ok(Source {
             table: builder.finish()?,
+            reach: Reach::Everywhere,
             taken,
             refused,
             reasons,

