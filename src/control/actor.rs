@@ -83,7 +83,9 @@ pub fn start(
     let (queue, commands) = sync_channel(QUEUE_MAX);
     let (record, record_seen) = watch::channel(record.map(Arc::new));
     let (cycle, cycle_seen) = watch::channel(Arc::new(CycleReport::default()));
-    let (drains, drains_seen) = watch::channel(Arc::new(Vec::new()));
+    // Stored drains are shown from the first moment on.
+    let stored: Vec<Drain> = engine.drains().iter().cloned().collect();
+    let (drains, drains_seen) = watch::channel(Arc::new(stored));
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let fixed = Fixed {
         directory: inventory.directory(),
@@ -151,7 +153,6 @@ struct Actor {
 impl Actor {
     /// Works commands off and ticks every `every`, until told to stop or every handle is gone.
     fn run(mut self, commands: &Receiver<Command>, every: Duration) {
-        self.show_drains();
         let mut next_tick = now();
         loop {
             let wait = next_tick.since(now());

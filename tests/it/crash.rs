@@ -1,6 +1,6 @@
 //! kill -9 at any moment: no drain is lost, no answer is empty, no version goes back.
 
-use crate::harness::{World, ask, telemetry, wait_for};
+use crate::harness::{Daemon, World, ask, telemetry, wait_for};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use std::collections::BTreeSet;
@@ -42,6 +42,19 @@ fn clients(
     })
 }
 
+/// Asks for a drain: its id if it was acknowledged before the crash could swallow the answer.
+fn request(control: &mut Daemon, round: u32) -> Option<String> {
+    let target = format!("node:gz{}-a-{}", 1 + round % 2, 1 + round % 3);
+    let body = format!(
+        r#"{{"target":"{target}","lease":"10m","reason":"round","idempotency_key":"k{round}"}}"#
+    );
+    let (201 | 200, text) = control.call("POST", "/v1/drains", &body) else {
+        return None;
+    };
+    let drain: serde_json::Value = serde_json::from_str(&text).unwrap();
+    Some(drain["id"].as_str().unwrap().to_owned())
+}
+
 #[test]
 fn killing_either_process_at_random_moments_loses_nothing() {
     let seed = std::process::id();
@@ -63,24 +76,16 @@ fn killing_either_process_at_random_moments_loses_nothing() {
     let mut newest = 0.0;
     for round in 0..8 {
         control.tell(&telemetry(|_| 100.0));
-        // A drain that is acknowledged, and one whose answer the crash may swallow.
-        let body = format!(
-            r#"{{"target":"node:gz1-a-1","lease":"10m","reason":"round","idempotency_key":"k{round}"}}"#
-        );
-        if let (201 | 200, text) = control.call("POST", "/v1/drains", &body) {
-            let drain: serde_json::Value = serde_json::from_str(&text).unwrap();
-            acknowledged.insert(drain["id"].as_str().unwrap().to_owned());
-        }
+        acknowledged.extend(request(&mut control, round));
         std::thread::sleep(Duration::from_millis(random(400)));
-        if random(2) == 0 {
-            control.kill();
-            std::thread::sleep(Duration::from_millis(random(200)));
-            control.restart();
+        let victim = if random(2) == 0 {
+            &mut control
         } else {
-            edge.kill();
-            std::thread::sleep(Duration::from_millis(random(200)));
-            edge.restart();
-        }
+            &mut edge
+        };
+        victim.kill();
+        std::thread::sleep(Duration::from_millis(random(200)));
+        victim.restart();
         let _ = (control.address("api"), edge.address("dns"));
         let kept = control.json("GET", "/v1/drains", "").to_string();
         for id in &acknowledged {

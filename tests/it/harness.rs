@@ -371,7 +371,9 @@ pub(crate) fn ask(
     socket.send(&question(name, rtype, client)).ok()?;
     let mut bytes = [0; 4096];
     let length = socket.recv(&mut bytes).ok()?;
-    Some(read_reply(&bytes[..length]))
+    // While a server is gone its port may be given to the very socket that asks, which then hears itself.
+    let is_reply = bytes[2] & 0x80 != 0;
+    is_reply.then(|| read_reply(&bytes[..length]))
 }
 
 /// Asks by TCP.

@@ -1,6 +1,6 @@
 //! The whole way over real sockets: telemetry in, map out, answers by DNS, 302 and HTTPDNS, a drain by command line.
 
-use crate::harness::{World, ask, ask_tcp, http, run, telemetry, wait_for};
+use crate::harness::{Daemon, World, ask, ask_tcp, http, run, telemetry, wait_for};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use std::net::Ipv4Addr;
@@ -154,6 +154,14 @@ fn a_drain_leaves_is_measured_and_comes_back() {
         &format!(r#"{{"target":"site:{rest}","lease":"5m","reason":"too much"}}"#),
     );
     assert!(status == 409 || text.contains("queued"), "{status} {text}");
+    by_command_line(&world, &mut daemon, &id);
+    wait_for("serving", || {
+        daemon.json("GET", &path, "")["state"] == "serving"
+    });
+}
+
+/// The same daemon by the command line: undrain, a usage fault, an explanation.
+fn by_command_line(world: &World, daemon: &mut Daemon, id: &str) {
     let config = world.config();
     let api = format!("http://{}", daemon.address("api"));
     let token = daemon.data_dir.join("admin.token");
@@ -165,15 +173,12 @@ fn a_drain_leaves_is_measured_and_comes_back() {
         "--token-file",
         token.to_str().unwrap(),
     ];
-    let out = run(&[&["undrain", &id][..], &global].concat());
+    let out = run(&[&["undrain", id][..], &global].concat());
     assert!(
         out.status.success(),
         "{}",
         String::from_utf8_lossy(&out.stderr)
     );
-    wait_for("serving", || {
-        daemon.json("GET", &path, "")["state"] == "serving"
-    });
     let out = run(&[
         &["drain", "group:nobody", "--lease", "5m", "--reason", "x"][..],
         &global,
