@@ -16,6 +16,7 @@ pub mod catalog;
 mod ids;
 pub mod map;
 pub mod observation;
+mod prefix;
 pub mod record;
 mod snapshot;
 pub mod split;
@@ -23,5 +24,6 @@ mod units;
 
 pub use area::{AreaId, AreaTable};
 pub use ids::{AnswerSetId, EndpointId, GroupId, LinkId, NodeId, ServiceId, SiteId};
+pub use prefix::{BadPrefix, Prefix, PrefixSet};
 pub use snapshot::{BadVersion, Body, BodyFault, Decision, Digest, MapVersion, Snapshot};
 pub use units::{Timestamp, WEIGHT_TOTAL};

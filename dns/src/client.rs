@@ -1,19 +1,14 @@
 //! Whom a question comes from: the address that decisions are made for, and how its scope is bounded.
 //!
-//! - An ECS option that counts (see [`EcsPolicy`]) gives the address, cut to [`ECS_V4_BITS_MAX`] or [`ECS_V6_BITS_MAX`]
-//!   bits: nothing longer ever takes part in a decision, so no scope needs to be longer.
+//! - An ECS option that counts (see [`EcsPolicy`]) gives the address, cut to [`EcsBits`]: nothing longer ever takes part in a decision, so no scope needs to be longer.
 //! - SOURCE PREFIX-LENGTH 0 is a client that wants no part of its address used (RFC 7871 section 7.1.2). It gets the
 //!   answer for the resolver's own address with SCOPE 0: what that resolver would have got without the option.
 //! - An ECS option that does not count is left out of the reply.
 
-use crate::config::EcsPolicy;
+use crate::config::{EcsBits, EcsPolicy};
 use crate::edns::Ecs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// Most bits of an IPv4 client subnet that are looked at (RFC 7871 section 11.1).
-pub const ECS_V4_BITS_MAX: u8 = 24;
-/// Most bits of an IPv6 client subnet that are looked at (RFC 7871 section 11.1).
-pub const ECS_V6_BITS_MAX: u8 = 56;
+use coverage::Prefix;
+use std::net::IpAddr;
 
 /// Whom to decide for.
 #[derive(Clone, Copy, Debug)]
@@ -29,41 +24,20 @@ pub struct Client<'q> {
 impl<'q> Client<'q> {
     /// Chooses between the option and the peer that sent the question.
     #[must_use]
-    pub fn choose(ecs: Option<Ecs<'q>>, peer: IpAddr, policy: &EcsPolicy) -> Self {
+    pub fn choose(ecs: Option<Ecs<'q>>, peer: IpAddr, policy: &EcsPolicy, bits: EcsBits) -> Self {
         let peer = peer.to_canonical();
         let ecs = ecs.filter(|_| policy.allows(peer));
-        match ecs {
-            Some(Ecs {
-                source: 1..,
-                addr: Some(IpAddr::V4(addr)),
-                ..
-            }) => {
-                let masked = u32::from(addr) & u32::MAX << (32 - ECS_V4_BITS_MAX);
-                let addr = IpAddr::V4(Ipv4Addr::from(masked));
-                Self {
-                    addr,
-                    ecs,
-                    scope_max: ECS_V4_BITS_MAX,
-                }
-            }
-            Some(Ecs {
-                source: 1..,
-                addr: Some(IpAddr::V6(addr)),
-                ..
-            }) => {
-                let masked = u128::from(addr) & u128::MAX << (128 - ECS_V6_BITS_MAX);
-                let addr = IpAddr::V6(Ipv6Addr::from(masked));
-                Self {
-                    addr,
-                    ecs,
-                    scope_max: ECS_V6_BITS_MAX,
-                }
-            }
-            _ => Self {
-                addr: peer,
-                ecs,
-                scope_max: 0,
-            },
+        let subnet = ecs.filter(|ecs| ecs.source > 0).and_then(|ecs| ecs.addr);
+        let scope_max = match subnet {
+            Some(IpAddr::V4(_)) => bits.v4,
+            Some(IpAddr::V6(_)) => bits.v6,
+            None => 0,
+        };
+        let cut = subnet.and_then(|addr| Prefix::around(addr, scope_max));
+        Self {
+            addr: cut.map_or(peer, Prefix::addr),
+            ecs,
+            scope_max: cut.map_or(0, Prefix::bits),
         }
     }
 
@@ -77,7 +51,7 @@ impl<'q> Client<'q> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prefixes::PrefixSet;
+    use coverage::PrefixSet;
 
     fn ecs(addr: &str, source: u8) -> Option<Ecs<'static>> {
         Some(Ecs {
@@ -93,7 +67,14 @@ mod tests {
 
     #[test]
     fn long_sources_are_cut_and_bound_the_scope() {
-        let choose = |option| Client::choose(option, addr("::ffff:9.9.9.9"), &EcsPolicy::All);
+        let choose = |option| {
+            Client::choose(
+                option,
+                addr("::ffff:9.9.9.9"),
+                &EcsPolicy::All,
+                EcsBits::default(),
+            )
+        };
         let v4 = choose(ecs("198.51.100.77", 32));
         assert_eq!(
             (v4.addr, v4.scope(32), v4.scope(9)),
@@ -108,24 +89,25 @@ mod tests {
     #[test]
     fn opting_out_and_distrust_lead_to_the_peer() {
         let peer = addr("203.0.113.9");
-        let out = Client::choose(ecs("0.0.0.0", 0), peer, &EcsPolicy::All);
+        let out = Client::choose(ecs("0.0.0.0", 0), peer, &EcsPolicy::All, EcsBits::default());
         assert_eq!(
             (out.addr, out.scope(24), out.ecs.is_some()),
             (peer, 0, true)
         );
-        let family_0 = Client::choose(ecs("", 0), peer, &EcsPolicy::All);
+        let family_0 = Client::choose(ecs("", 0), peer, &EcsPolicy::All, EcsBits::default());
         assert_eq!(
             (family_0.addr, family_0.scope(24), family_0.ecs.is_some()),
             (peer, 0, true)
         );
         let others = EcsPolicy::Peers(PrefixSet::parse(["192.0.2.0/24"]).unwrap());
         for policy in [EcsPolicy::Nobody, others] {
-            let distrusted = Client::choose(ecs("198.51.100.0", 24), peer, &policy);
+            let distrusted =
+                Client::choose(ecs("198.51.100.0", 24), peer, &policy, EcsBits::default());
             assert_eq!((distrusted.addr, distrusted.ecs.is_none()), (peer, true));
         }
         let trusted = EcsPolicy::Peers(PrefixSet::parse(["203.0.113.0/24"]).unwrap());
         assert_eq!(
-            Client::choose(ecs("198.51.100.0", 24), peer, &trusted).addr,
+            Client::choose(ecs("198.51.100.0", 24), peer, &trusted, EcsBits::default()).addr,
             addr("198.51.100.0")
         );
     }

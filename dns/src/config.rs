@@ -1,8 +1,7 @@
 //! What the server is told at start.
 
 use crate::cookie::CookieSecrets;
-use crate::prefixes::PrefixSet;
-use coverage::Timestamp;
+use coverage::{PrefixSet, Timestamp};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -36,11 +35,29 @@ impl EcsPolicy {
     }
 }
 
+/// Most bits of a client subnet that are looked at, by family. Nothing longer takes part in a decision, so that no scope
+/// needs to be longer (RFC 7871 section 11.1 has the defaults).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EcsBits {
+    /// IPv4: 1 to 32.
+    pub v4: u8,
+    /// IPv6: 1 to 64, the longest that an area table tells apart.
+    pub v6: u8,
+}
+
+impl Default for EcsBits {
+    fn default() -> Self {
+        Self { v4: 24, v6: 56 }
+    }
+}
+
 /// What shapes a reply beside the view. Cheap to share, never changed while serving.
 #[derive(Clone, Debug, Default)]
 pub struct ReplyConfig {
     /// Whose Client Subnet options count.
     pub ecs: EcsPolicy,
+    /// How much of them counts.
+    pub ecs_bits: EcsBits,
     /// Server cookies; `None` ignores the option.
     pub cookies: Option<CookieSecrets>,
     /// The identifier given to those who ask for it (RFC 5001), at most [`NSID_BYTES_MAX`] octets; `None` gives nothing

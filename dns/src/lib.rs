@@ -23,7 +23,6 @@ mod edns;
 mod encode;
 mod name;
 mod names;
-mod prefixes;
 mod respond;
 mod server;
 mod sys;
@@ -34,16 +33,16 @@ mod wire;
 mod zone;
 
 pub use answer::{Addresses, Answer, CHAIN_MAX, Chain, Outcome, Tailored, answer};
-pub use client::{Client, ECS_V4_BITS_MAX, ECS_V6_BITS_MAX};
+pub use client::Client;
 pub use config::{
-    DnsConfig, EcsPolicy, NSID_BYTES_MAX, ReplyConfig, TcpConfig, UDP_PAYLOAD_MAX, wall_clock,
+    DnsConfig, EcsBits, EcsPolicy, NSID_BYTES_MAX, ReplyConfig, TcpConfig, UDP_PAYLOAD_MAX,
+    wall_clock,
 };
 pub use cookie::{CookiePolicy, CookieSecrets};
 pub use counters::{Counters, Event, Tally};
 pub use edns::Ecs;
 pub use name::NameBuf;
 pub use names::RrSet;
-pub use prefixes::{BadPrefix, PrefixSet};
 pub use respond::{Arrival, Transport, respond};
 pub use server::{BindError, DnsServer};
 pub use view::{DnsView, ViewError};

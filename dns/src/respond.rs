@@ -100,7 +100,7 @@ fn respond_to(
         return encode(&reply, out);
     }
     let ecs = edns.and_then(|edns| edns.ecs);
-    let client = Client::choose(ecs, arrival.peer.ip(), &config.ecs);
+    let client = Client::choose(ecs, arrival.peer.ip(), &config.ecs, config.ecs_bits);
     let answer = answer(&query.question, &client, view);
     tally.count(outcome_event(answer.outcome));
     if let Some(ecs) = client.ecs {

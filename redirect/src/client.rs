@@ -1,6 +1,6 @@
 //! Who is asking: the peer, or what trusted proxies say about whom they speak for.
 
-use crate::cidr::CidrSet;
+use coverage::PrefixSet;
 use std::net::{IpAddr, SocketAddr};
 
 /// Which header the trusted proxies write. Exactly one counts: a header that a proxy does not write itself is passed
@@ -35,7 +35,7 @@ pub fn client_address<'h>(
     peer: IpAddr,
     lines: impl DoubleEndedIterator<Item = &'h [u8]>,
     header: ForwardedHeader,
-    trusted: &CidrSet,
+    trusted: &PrefixSet,
 ) -> IpAddr {
     let mut client = peer.to_canonical();
     if !trusted.contains(client) {
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     fn client(peer: &str, lines: &[&str], header: ForwardedHeader) -> String {
-        let trusted = CidrSet::parse(["10.0.0.0/8", "2001:db8:f::/48"]).unwrap();
+        let trusted = PrefixSet::parse(["10.0.0.0/8", "2001:db8:f::/48"]).unwrap();
         let lines = lines.iter().map(|line| line.as_bytes());
         client_address(peer.parse().unwrap(), lines, header, &trusted).to_string()
     }

@@ -1,8 +1,8 @@
 //! What the server is told at start.
 
-use crate::cidr::CidrSet;
 use crate::client::ForwardedHeader;
 use crate::host::Host;
+use coverage::PrefixSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ pub struct AnswerConfig {
     /// Scheme of a `Location`, unless a trusted proxy says by `X-Forwarded-Proto` which one the client uses.
     pub scheme: Scheme,
     /// Proxies whose forwarding headers count.
-    pub trusted_proxies: CidrSet,
+    pub trusted_proxies: PrefixSet,
     /// The header that they write.
     pub forwarded_header: ForwardedHeader,
     /// Hosts that are asked HTTPDNS questions; the address that a connection came to counts always.

@@ -16,7 +16,6 @@
 //! Deliberately absent: proxying (no byte of content passes here), TLS (a terminator in front is named as a trusted
 //! proxy), HTTP/2 (a redirect is one small exchange), request bodies, cookies, sessions.
 
-mod cidr;
 mod client;
 mod config;
 mod counters;
@@ -31,7 +30,6 @@ mod ring;
 mod slots;
 mod view;
 
-pub use cidr::{BadCidr, CidrSet};
 pub use client::{ForwardedHeader, client_address};
 pub use config::{AnswerConfig, Limits, RedirectConfig, Scheme, Token, TokenTooShort};
 pub use counters::{Counters, Event};

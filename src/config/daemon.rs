@@ -2,13 +2,14 @@
 
 use super::section::Section;
 use super::{Api, Config, Role, Token, Upstream};
-use dns::{DnsConfig, EcsPolicy, PrefixSet};
+use coverage::PrefixSet;
+use dns::{DnsConfig, EcsBits, EcsPolicy};
 use engine::cycle::EngineOptions;
 use engine::drain::Rules;
 use engine::estimate::EstimateOptions;
 use engine::model::ModelOptions;
 use engine::publish::PublishRules;
-use redirect::{CidrSet, Host, RedirectConfig, Scheme};
+use redirect::{Host, RedirectConfig, Scheme};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,6 +72,15 @@ fn read_dns(section: &Section<'_>) -> DnsConfig {
         Some(EcsWord::Nobody) => EcsPolicy::Nobody,
         _ => EcsPolicy::All,
     };
+    let default = EcsBits::default();
+    let bits = |key, default: u8, max| {
+        let bits = section.whole(key, u32::from(default), 1..=max);
+        u8::try_from(bits).unwrap_or(default)
+    };
+    config.reply.ecs_bits = EcsBits {
+        v4: bits("ecs-v4-bits-max", default.v4, 32),
+        v6: bits("ecs-v6-bits-max", default.v6, 64),
+    };
     config.reply.nsid = section
         .text_or_none("nsid")
         .map(|nsid| nsid.into_bytes().into());
@@ -89,7 +99,7 @@ fn read_redirect(section: &Section<'_>) -> RedirectConfig {
     let mut config = RedirectConfig::new(section.list("listen"));
     config.workers = section.whole("workers", 1, 1..=256) as usize;
     let proxies = section.texts("trusted-proxies");
-    match CidrSet::parse(proxies.iter().map(String::as_str)) {
+    match PrefixSet::parse(proxies.iter().map(String::as_str)) {
         Ok(proxies) => config.answer.trusted_proxies = proxies,
         Err(fault) => section.fault("trusted-proxies", fault.to_string()),
     }

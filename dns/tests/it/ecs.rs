@@ -2,7 +2,8 @@
 
 use crate::message::{A, AAAA, TXT, addresses, ask, scope};
 use crate::world;
-use dns::{DnsView, EcsPolicy, PrefixSet, ReplyConfig, Transport};
+use coverage::PrefixSet;
+use dns::{DnsView, EcsPolicy, ReplyConfig, Transport};
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

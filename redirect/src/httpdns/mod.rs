@@ -14,13 +14,12 @@
 
 mod reply;
 
-use crate::cidr;
 use crate::config::Token;
 use crate::host::HostName;
 use crate::query::{BadQuery, parameter};
 use crate::view::HttpView;
 use coverage::split::{SPLIT_PREFIX_V4, SPLIT_PREFIX_V6, mix};
-use coverage::{EndpointId, ServiceId};
+use coverage::{EndpointId, Prefix, ServiceId};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub use reply::Reply;
@@ -248,7 +247,9 @@ fn client_of(
 /// An address, or the network address of a prefix.
 fn parse_client(text: &str) -> Option<IpAddr> {
     match text.split_once('/') {
-        Some((addr, len)) => cidr::network(addr.parse().ok()?, len.parse().ok()?),
+        Some((addr, len)) => {
+            Prefix::around(addr.parse().ok()?, len.parse().ok()?).map(Prefix::addr)
+        }
         None => text.parse().ok(),
     }
 }

@@ -1,7 +1,8 @@
 //! HTTPDNS in its three shapes, over real sockets.
 
 use crate::world::{Running, field, status, view};
-use redirect::{CidrSet, Event, Host, HostName, RedirectConfig, Token, httpdns};
+use coverage::PrefixSet;
+use redirect::{Event, Host, HostName, RedirectConfig, Token, httpdns};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "a token long enough";
@@ -151,7 +152,7 @@ fn other_clients_are_for_callers_with_a_right_to_ask() {
     let nobody = start(|config| config.answer.httpdns_token = None);
     refused(nobody.get(host, "/d?dn=live.example.com&ip=10.1.0.9&token="));
     let trusting = start(|config| {
-        config.answer.trusted_proxies = CidrSet::parse(["127.0.0.0/8"]).unwrap();
+        config.answer.trusted_proxies = PrefixSet::parse(["127.0.0.0/8"]).unwrap();
     });
     let target = "/httpdns/d?host=live.example.com&ip=10.1.0.9";
     assert_eq!(parse(&trusting.get(host, target))["client_ip"], "10.1.0.9");

@@ -1,7 +1,8 @@
 //! The server on real sockets: keep-alive, limits, swaps, shutdown.
 
 use crate::world::{Held, Running, field, status, view};
-use redirect::{CidrSet, Event, ForwardedHeader};
+use coverage::PrefixSet;
+use redirect::{Event, ForwardedHeader};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -89,7 +90,7 @@ fn forwarding_headers_count_from_trusted_proxies_only() {
                 Forwarded: for=10.1.0.9\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n";
     let location = |trusted: &[&str], header| {
         let running = Running::start(|config| {
-            config.answer.trusted_proxies = CidrSet::parse(trusted.iter().copied()).unwrap();
+            config.answer.trusted_proxies = PrefixSet::parse(trusted.iter().copied()).unwrap();
             config.answer.forwarded_header = header;
         });
         let response = running.exchange(east.as_bytes());
