@@ -144,12 +144,11 @@ impl Engine {
         for observation in traffic.into_iter().chain(quality) {
             self.estimates.apply(observation);
             if let Sample::Link { link, mbps } = observation.sample {
-                closed.extend(self.ledger.count(
-                    &self.inventory,
-                    link.index(),
-                    mbps,
-                    observation.at,
-                ));
+                // What is refused is counted by the ledger; the good ones go on.
+                let counted =
+                    self.ledger
+                        .count(&self.inventory, link.index(), mbps, observation.at);
+                closed.extend(counted.ok().flatten());
             }
         }
         closed
@@ -185,6 +184,7 @@ impl Engine {
 
     /// One tick at `now`: drains first, then the map.
     pub fn tick(&mut self, now: Timestamp, deadline: Option<&dyn plan::Deadline>) -> Tick {
+        self.ledger.advance(now);
         let health = self.health();
         let changed = self.with_world(&health, now, |drains, world| drains.step(world, now));
         let drains = changed

@@ -5,6 +5,7 @@
 //!   `---< group --< node          endpoint = one group on one link: the addresses an answer names
 //! ```
 
+use crate::billing::UtcOffset;
 use coverage::catalog::{Service as ServedService, Zone};
 use coverage::observation::Directory;
 use coverage::{EndpointId, GroupId, LinkId, NodeId, ServiceId, SiteId};
@@ -73,6 +74,8 @@ pub struct Meter {
     pub price_cny_per_gb: f64,
     /// Bandwidth that is paid for in any case, Mbps.
     pub commit_mbps: f64,
+    /// Zone that its months and days are counted in.
+    pub utc_offset: UtcOffset,
 }
 
 /// How a group is named in answers.

@@ -196,7 +196,7 @@ impl Facts<'_> {
 
     fn meters(&self, now: Timestamp) -> Vec<Meter> {
         let meter = |(index, meter): (usize, &crate::inventory::Meter)| {
-            let marginal = self.ledger.marginal(index, meter, now);
+            let marginal = self.ledger.marginal(index, now);
             let model = match meter.model {
                 BillingModel::Month95 => MeterModel::Month95,
                 BillingModel::DailyPeakMean => MeterModel::DailyPeakMean,
@@ -215,7 +215,7 @@ impl Facts<'_> {
                 } else {
                     0.0
                 },
-                burst: false,
+                burst: marginal.burst,
             }
         };
         self.inventory

@@ -117,6 +117,7 @@ impl Reader<'_> {
             price_cny_per_mbps_month: monthly.unwrap_or(0.0),
             price_cny_per_gb: volume.unwrap_or(0.0),
             commit_mbps,
+            utc_offset: section.parsed("utc-offset").unwrap_or_default(),
         });
     }
 

@@ -1,0 +1,83 @@
+//! What billing refuses, and where that is counted.
+
+use coverage::Timestamp;
+use std::collections::VecDeque;
+
+/// Most refused samples remembered in words.
+const RECENT_MAX: usize = 16;
+
+/// Why a sample does not count. Everything else goes on.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SampleFault {
+    /// No number, infinite, or negative.
+    #[error("sample of {name} at {} ms: {mbps} is no traffic; send a finite number of Mbps, 0 or more", at.0)]
+    NotTraffic {
+        /// Link or meter.
+        name: String,
+        /// What was sent.
+        mbps: f64,
+        /// Its time.
+        at: Timestamp,
+    },
+    /// Its slot is closed for good.
+    #[error("sample of {name} at {} ms: comes too late at {} ms, its slot is closed; check the sender's clock and delay", at.0, now.0)]
+    Late {
+        /// Link.
+        name: String,
+        /// Its time.
+        at: Timestamp,
+        /// The time it was counted at.
+        now: Timestamp,
+    },
+    /// From the future.
+    #[error("sample of {name} at {} ms: lies ahead of the clock, {} ms; set the sender's clock", at.0, now.0)]
+    Ahead {
+        /// Link.
+        name: String,
+        /// Its time.
+        at: Timestamp,
+        /// The time it was counted at.
+        now: Timestamp,
+    },
+    /// No such link.
+    #[error("sample of link number {link}: there is no such link")]
+    UnknownLink {
+        /// Index that was given.
+        link: usize,
+    },
+    /// No such meter.
+    #[error("stored sample of meter number {meter}: there is no such meter")]
+    UnknownMeter {
+        /// Index that was given.
+        meter: usize,
+    },
+}
+
+/// Samples refused since the start.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Refused {
+    /// No traffic, or of nothing known.
+    pub malformed: u64,
+    /// Too late for their slot.
+    pub late: u64,
+    /// Ahead of the clock.
+    pub ahead: u64,
+    /// The latest of them, oldest first, at most 16.
+    pub recent: VecDeque<SampleFault>,
+}
+
+impl Refused {
+    pub(super) fn add(&mut self, fault: SampleFault) {
+        match fault {
+            SampleFault::Late { .. } => self.late += 1,
+            SampleFault::Ahead { .. } => self.ahead += 1,
+            SampleFault::NotTraffic { .. }
+            | SampleFault::UnknownLink { .. }
+            | SampleFault::UnknownMeter { .. } => self.malformed += 1,
+        }
+        if self.recent.len() == RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(fault);
+    }
+}

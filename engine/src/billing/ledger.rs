@@ -1,0 +1,291 @@
+//! The ledger: link samples become slot samples of meters, in whatever order they arrive.
+//!
+//! A slot stays open to late samples for [`LATE_MAX_SLOTS`]. A link of a meter that is silent while others speak is taken
+//! for what it carried last, for a while: silence is not zero traffic. What is refused is counted and named; a clock that
+//! jumps makes samples be refused until it is right again, and takes nothing away that was known.
+
+use super::Marginal;
+use super::account::{Account, Statement};
+use super::fault::{Refused, SampleFault};
+use crate::inventory::{Inventory, Meter};
+use coverage::Timestamp;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Slots after its end that a slot still takes samples.
+const LATE_MAX_SLOTS: u64 = 12;
+/// Slots that a sample may lie ahead of the clock.
+const AHEAD_MAX_SLOTS: u64 = 2;
+/// Slots that a silent link is taken for what it carried last.
+const CARRIED_MAX_SLOTS: u64 = 3;
+/// Most slots of a meter that take samples at a time, whatever the clock says.
+const OPEN_MAX: usize = 64;
+
+/// One meter's slot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SlotSample {
+    /// Index of the meter.
+    pub meter: usize,
+    /// Start of the slot, a multiple of the slot length.
+    pub slot: Timestamp,
+    /// Mean traffic of the slot, Mbps.
+    pub mbps: f64,
+}
+
+/// Slot samples of the running month and the one before, per meter.
+#[derive(Debug)]
+pub struct Ledger {
+    slot_ms: u64,
+    accounts: Vec<Account>,
+    /// `[meter]`.
+    open: Vec<Gathering>,
+    /// `[link]` -> meter, and the link's place among the meter's.
+    places: Vec<(usize, usize)>,
+    now: Option<Timestamp>,
+    refused: Refused,
+}
+
+/// Slots of a meter that still take samples.
+#[derive(Debug, Default)]
+struct Gathering {
+    links: usize,
+    /// Slot -> what was known of it from before this process, and per link the sum and number of its samples.
+    slots: BTreeMap<Timestamp, (f64, Vec<(f64, u32)>)>,
+    newest: Timestamp,
+}
+
+impl Gathering {
+    /// What a slot carried, as far as it is known.
+    fn mbps(&self, slot: Timestamp, slot_ms: u64) -> f64 {
+        let from = Timestamp(slot.0.saturating_sub(CARRIED_MAX_SLOTS * slot_ms));
+        let mean = |link: usize| {
+            self.slots
+                .range(from..=slot)
+                .rev()
+                .map(|(_, (_, parts))| parts[link])
+                .find(|(_, count)| *count > 0)
+                .map_or(0.0, |(sum, count)| sum / f64::from(count))
+        };
+        let restored = self.slots.get(&slot).map_or(0.0, |(restored, _)| *restored);
+        (0..self.links).map(mean).sum::<f64>().max(restored)
+    }
+}
+
+impl Ledger {
+    /// An empty ledger for slots of the given length (5 minutes by contract).
+    #[must_use]
+    pub fn new(inventory: &Inventory, slot: Duration) -> Self {
+        let slot_ms = u64::try_from(slot.as_millis()).unwrap_or(u64::MAX).max(1);
+        let account = |meter: &Meter| Account::new(meter.clone(), slot_ms);
+        let mut open: Vec<Gathering> = inventory
+            .meters
+            .iter()
+            .map(|_| Gathering::default())
+            .collect();
+        let mut places = Vec::with_capacity(inventory.links.len());
+        for link in &inventory.links {
+            places.push((link.meter, open[link.meter].links));
+            open[link.meter].links += 1;
+        }
+        Self {
+            slot_ms,
+            accounts: inventory.meters.iter().map(account).collect(),
+            open,
+            places,
+            now: None,
+            refused: Refused::default(),
+        }
+    }
+
+    /// Takes back samples that were stored before a restart. What is no traffic, or of no known meter, is refused and counted.
+    pub fn restore(&mut self, samples: impl IntoIterator<Item = SlotSample>) {
+        for SlotSample { meter, slot, mbps } in samples {
+            let Some(account) = self.accounts.get_mut(meter) else {
+                self.refused.add(SampleFault::UnknownMeter { meter });
+                continue;
+            };
+            if let Err(fault) = sane(&account.terms().name, mbps, slot) {
+                self.refused.add(fault);
+                continue;
+            }
+            account.set(Timestamp(slot.0 - slot.0 % self.slot_ms), mbps);
+        }
+    }
+
+    /// Tells the ledger what time it is: samples far from it are refused from then on.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.now = Some(now);
+        let oldest = Timestamp(
+            now.0
+                .saturating_sub((LATE_MAX_SLOTS + CARRIED_MAX_SLOTS + 1) * self.slot_ms),
+        );
+        for open in &mut self.open {
+            open.slots = open.slots.split_off(&oldest);
+        }
+    }
+
+    /// Counts a link's sample into its slot. Returns a slot to be stored: the one before, when this sample opens a new
+    /// one, or the sample's own when it came late.
+    ///
+    /// # Errors
+    /// [`SampleFault`] names the sample and why it does not count. It is also counted in [`Self::refused`].
+    pub fn count(
+        &mut self,
+        inventory: &Inventory,
+        link: usize,
+        mbps: f64,
+        at: Timestamp,
+    ) -> Result<Option<SlotSample>, SampleFault> {
+        self.judge(inventory, link, mbps, at)
+            .map(|(meter, place)| self.gather(meter, place, mbps, at))
+            .inspect_err(|fault| self.refused.add(fault.clone()))
+    }
+
+    fn judge(
+        &self,
+        inventory: &Inventory,
+        link: usize,
+        mbps: f64,
+        at: Timestamp,
+    ) -> Result<(usize, usize), SampleFault> {
+        let known = inventory.links.get(link).zip(self.places.get(link));
+        let (known, &place) = known.ok_or(SampleFault::UnknownLink { link })?;
+        let name = &known.name;
+        sane(name, mbps, at)?;
+        if let Some(now) = self.now {
+            let slot = at.0 - at.0 % self.slot_ms;
+            if slot > now.0.saturating_add(AHEAD_MAX_SLOTS * self.slot_ms) {
+                return Err(SampleFault::Ahead {
+                    name: name.clone(),
+                    at,
+                    now,
+                });
+            }
+            if slot.saturating_add((LATE_MAX_SLOTS + 1) * self.slot_ms) <= now.0 {
+                return Err(SampleFault::Late {
+                    name: name.clone(),
+                    at,
+                    now,
+                });
+            }
+        }
+        Ok(place)
+    }
+
+    fn gather(
+        &mut self,
+        meter: usize,
+        place: usize,
+        mbps: f64,
+        at: Timestamp,
+    ) -> Option<SlotSample> {
+        let slot_ms = self.slot_ms;
+        let slot = Timestamp(at.0 - at.0 % slot_ms);
+        let (open, account) = (&mut self.open[meter], &mut self.accounts[meter]);
+        let links = open.links;
+        let entry = open
+            .slots
+            .entry(slot)
+            .or_insert_with(|| (account.sample(slot).unwrap_or(0.0), vec![(0.0, 0); links]));
+        entry.1[place].0 += mbps;
+        entry.1[place].1 += 1;
+        while open.slots.len() > OPEN_MAX {
+            open.slots.pop_first();
+        }
+        account.set(slot, open.mbps(slot, slot_ms));
+        let changed = if slot > open.newest {
+            std::mem::replace(&mut open.newest, slot)
+        } else {
+            slot
+        };
+        let closed = changed < open.newest;
+        let mbps = account.sample(changed).filter(|_| closed)?;
+        Some(SlotSample {
+            meter,
+            slot: changed,
+            mbps,
+        })
+    }
+
+    /// What was refused so far.
+    #[must_use]
+    pub const fn refused(&self) -> &Refused {
+        &self.refused
+    }
+
+    /// Slot length in ms.
+    #[must_use]
+    pub const fn slot_ms(&self) -> u64 {
+        self.slot_ms
+    }
+
+    /// The contract of a meter.
+    #[must_use]
+    pub fn terms(&self, meter: usize) -> &Meter {
+        self.accounts[meter].terms()
+    }
+
+    /// How many meters there are.
+    #[must_use]
+    pub const fn meters(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// Level that a meter is charged whatever follows, in the month (or the day, by contract) that holds `at`, Mbps: the
+    /// (free slots + 1)-th largest sample so far, or the commitment when that is more. It never falls within the period.
+    #[must_use]
+    pub fn certain_mbps(&self, meter: usize, at: Timestamp) -> f64 {
+        let account = &self.accounts[meter];
+        account.certain_mbps(at).max(account.terms().commit_mbps)
+    }
+
+    /// Slots that may still exceed `level_mbps` in the period that holds `at` without being charged for it.
+    #[must_use]
+    pub fn tokens_left(&self, meter: usize, level_mbps: f64, at: Timestamp) -> u64 {
+        self.accounts[meter].tokens_left(level_mbps, at)
+    }
+
+    /// Free slots of the period that holds `at`, whether spent or not.
+    #[must_use]
+    pub fn tokens(&self, meter: usize, at: Timestamp) -> u64 {
+        let account = &self.accounts[meter];
+        account.forgiven(account.level_period(at))
+    }
+
+    /// Charged level of the month before the one that holds `at`, Mbps; `None` when nothing is known of it.
+    #[must_use]
+    pub fn last_month_mbps(&self, meter: usize, at: Timestamp) -> Option<f64> {
+        let account = &self.accounts[meter];
+        let month = account.terms().utc_offset.month_before(at);
+        let statement = account.statement(month.start, month.end);
+        (statement.known > 0).then_some(statement.level_mbps)
+    }
+
+    /// What the month that holds `month_of` is known to cost as of `as_of`.
+    #[must_use]
+    pub fn statement(&self, meter: usize, month_of: Timestamp, as_of: Timestamp) -> Statement {
+        self.accounts[meter].statement(month_of, as_of)
+    }
+
+    /// What one more Mbps through a meter costs in the slot that holds `now`, as long as no controller has planned it.
+    #[must_use]
+    pub fn marginal(&self, meter: usize, now: Timestamp) -> Marginal {
+        Marginal::unplanned(self, meter, now)
+    }
+}
+
+/// Refuses what cannot be traffic.
+fn sane(name: &str, mbps: f64, at: Timestamp) -> Result<(), SampleFault> {
+    if mbps.is_finite() && mbps >= 0.0 {
+        Ok(())
+    } else {
+        Err(SampleFault::NotTraffic {
+            name: name.to_owned(),
+            mbps,
+            at,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

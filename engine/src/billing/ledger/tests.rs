@@ -1,0 +1,311 @@
+//! Slots, months, zones and faults of the ledger.
+
+use super::*;
+use crate::billing::{UtcOffset, free_slots};
+use crate::inventory::{BillingModel, Link, Site};
+use coverage::SiteId;
+use proptest::prelude::*;
+
+const SLOT: Duration = Duration::from_secs(300);
+const SLOT_MS: u64 = 300_000;
+const DAY_MS: u64 = 86_400_000;
+/// 2026-11-01T00:00Z.
+const NOVEMBER: u64 = 1_793_491_200_000;
+
+fn inventory(model: BillingModel, zone: &str) -> Inventory {
+    let site = Site {
+        name: "s".into(),
+        region: "r".into(),
+        country: "cn".into(),
+        province: String::new(),
+        latitude: 0.0,
+        longitude: 0.0,
+    };
+    let link = |name: &str| Link {
+        name: name.into(),
+        site: SiteId(0),
+        isp: "ct".into(),
+        capacity_mbps: 100.0,
+        watermark_mbps: 90.0,
+        meter: 0,
+    };
+    let meter = Meter {
+        name: "m".into(),
+        model,
+        price_cny_per_mbps_month: 30.0,
+        price_cny_per_gb: 0.2,
+        commit_mbps: 10.0,
+        utc_offset: zone.parse().unwrap(),
+    };
+    Inventory {
+        sites: vec![site],
+        links: vec![link("s/ct"), link("s/ct2")],
+        meters: vec![meter],
+        ..Inventory::default()
+    }
+}
+
+fn ledger(model: BillingModel, zone: &str) -> (Inventory, Ledger) {
+    let inventory = inventory(model, zone);
+    let ledger = Ledger::new(&inventory, SLOT);
+    (inventory, ledger)
+}
+
+fn sample(slot: u64, mbps: f64) -> SlotSample {
+    SlotSample {
+        meter: 0,
+        slot: Timestamp(slot),
+        mbps,
+    }
+}
+
+fn near(a: f64, b: f64) {
+    assert!((a - b).abs() < 1e-9, "{a} is not {b}");
+}
+
+#[test]
+fn links_of_one_meter_add_up_slot_by_slot_in_any_order() {
+    let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let mut closed = Vec::new();
+    for (link, mbps, at_s) in [
+        (0, 10.0, 0),
+        (0, 30.0, 100),
+        (0, 1.0, 300),
+        (1, 5.0, 0),
+        (1, 1.0, 300),
+    ] {
+        let at = Timestamp(NOVEMBER + at_s * 1000);
+        closed.extend(ledger.count(&inventory, link, mbps, at).unwrap());
+    }
+    assert_eq!(
+        closed,
+        [sample(NOVEMBER, 20.0), sample(NOVEMBER, 25.0)],
+        "the late sample of the second link mends the slot"
+    );
+    assert_eq!(ledger.accounts[0].sample(Timestamp(NOVEMBER)), Some(25.0));
+}
+
+#[test]
+fn a_silent_link_is_no_empty_one_for_a_while() {
+    let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
+    ledger.count(&inventory, 1, 7.0, at(0)).unwrap();
+    for slot in 0..6 {
+        ledger.count(&inventory, 0, 10.0, at(slot)).unwrap();
+    }
+    let seen: Vec<f64> = (0..6)
+        .filter_map(|slot| ledger.accounts[0].sample(at(slot)))
+        .collect();
+    assert_eq!(seen, [17.0, 17.0, 17.0, 17.0, 10.0, 10.0]);
+}
+
+#[test]
+fn what_is_no_traffic_or_out_of_time_is_refused_by_name_and_the_rest_kept() {
+    let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let now = Timestamp(NOVEMBER + DAY_MS);
+    ledger.advance(now);
+    for mbps in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0] {
+        let fault = ledger.count(&inventory, 0, mbps, now).unwrap_err();
+        assert!(fault.to_string().contains("s/ct"), "{fault}");
+    }
+    let late = ledger
+        .count(&inventory, 0, 1.0, Timestamp(NOVEMBER))
+        .unwrap_err();
+    assert!(matches!(late, SampleFault::Late { .. }), "{late}");
+    let ahead = Timestamp(now.0 + DAY_MS);
+    let ahead = ledger.count(&inventory, 0, 1.0, ahead).unwrap_err();
+    assert!(matches!(ahead, SampleFault::Ahead { .. }), "{ahead}");
+    assert!(ledger.count(&inventory, 9, 1.0, now).is_err());
+    ledger.restore([
+        sample(NOVEMBER, f64::NAN),
+        SlotSample {
+            meter: 3,
+            ..sample(NOVEMBER, 1.0)
+        },
+    ]);
+    let refused = ledger.refused();
+    assert_eq!((refused.malformed, refused.late, refused.ahead), (7, 1, 1));
+    assert_eq!(refused.recent.len(), 9);
+    assert!(ledger.count(&inventory, 0, 42.0, now).unwrap().is_none());
+    assert_eq!(ledger.accounts[0].sample(now), Some(42.0));
+}
+
+#[test]
+fn a_clock_that_jumps_and_comes_back_loses_nothing() {
+    let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
+    for slot in 0..500 {
+        ledger.advance(at(slot));
+        ledger.count(&inventory, 0, 50.0, at(slot)).unwrap();
+    }
+    near(ledger.certain_mbps(0, at(500)), 50.0);
+    let year = Timestamp(NOVEMBER + 365 * DAY_MS);
+    ledger.advance(year);
+    ledger.count(&inventory, 0, 60.0, year).unwrap();
+    assert!(ledger.count(&inventory, 0, 60.0, at(500)).is_err());
+    ledger.advance(at(500));
+    assert!(ledger.count(&inventory, 0, 61.0, at(500)).is_ok());
+    near(ledger.certain_mbps(0, at(500)), 50.0);
+    assert_eq!(ledger.statement(0, at(0), at(501)).known, 501);
+}
+
+#[test]
+fn a_restart_in_the_middle_of_a_slot_keeps_the_larger_part() {
+    let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
+    ledger.restore([sample(NOVEMBER, 30.0)]);
+    ledger
+        .count(&inventory, 0, 4.0, Timestamp(NOVEMBER + 1))
+        .unwrap();
+    assert_eq!(ledger.accounts[0].sample(Timestamp(NOVEMBER)), Some(30.0));
+    ledger
+        .count(&inventory, 0, 90.0, Timestamp(NOVEMBER + 2))
+        .unwrap();
+    assert_eq!(ledger.accounts[0].sample(Timestamp(NOVEMBER)), Some(47.0));
+}
+
+#[test]
+fn month_95_is_free_below_the_level_that_is_already_certain() {
+    let (_, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
+    ledger.restore((0..432).map(|slot| sample(at(slot).0, 50.0)));
+    near(ledger.marginal(0, at(500)).free_below_mbps, 10.0);
+    assert_eq!(ledger.tokens_left(0, 20.0, at(432)), 0);
+    ledger.restore([sample(at(432).0, 40.0)]);
+    let marginal = ledger.marginal(0, at(500));
+    near(marginal.free_below_mbps, 40.0);
+    near(marginal.price_cny_per_mbps, 30.0 / 433.0);
+    assert_eq!(ledger.tokens_left(0, 45.0, at(433)), 0);
+    assert_eq!(ledger.tokens_left(0, 50.0, at(433)), 432);
+}
+
+#[test]
+fn a_month_ends_at_midnight_of_its_own_zone() {
+    let (_, mut ledger) = ledger(BillingModel::Month95, "+08:00");
+    let start = NOVEMBER - 8 * 3_600_000;
+    let october = (1..=500).map(|slot| sample(start - slot * SLOT_MS, 70.0));
+    ledger.restore(october);
+    near(ledger.certain_mbps(0, Timestamp(start - 1)), 70.0);
+    near(ledger.certain_mbps(0, Timestamp(start)), 10.0);
+    near(ledger.last_month_mbps(0, Timestamp(start)).unwrap(), 70.0);
+    ledger.restore((0..433).map(|slot| sample(start + slot * SLOT_MS, 33.0)));
+    near(ledger.certain_mbps(0, Timestamp(start + DAY_MS)), 33.0);
+    let statement = ledger.statement(0, Timestamp(start), Timestamp(start + 30 * DAY_MS));
+    assert_eq!(
+        (statement.slots, statement.known, statement.gaps),
+        (8640, 433, 8640 - 433)
+    );
+    near(statement.certain_cny, 33.0 * 30.0);
+    assert_eq!(ledger.last_month_mbps(0, Timestamp(start - 1)), None);
+}
+
+#[test]
+fn gaps_and_the_time_before_the_first_sample_spend_free_slots() {
+    let (_, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
+    // First sample after 1000 slots, and 7 missing later.
+    ledger.restore(
+        (1000..1100)
+            .filter(|slot| !(1050..1057).contains(slot))
+            .map(|slot| sample(at(slot).0, 5.0)),
+    );
+    assert_eq!(ledger.tokens_left(0, 20.0, at(1100)), 432 - 50 - 7);
+    let statement = ledger.statement(0, at(0), at(1100));
+    assert_eq!(
+        (statement.known, statement.gaps, statement.unseen),
+        (93, 7, 1000)
+    );
+}
+
+#[test]
+fn daily_contracts_charge_the_mean_of_their_days() {
+    for (model, expected) in [
+        (BillingModel::DailyPeakMean, 90.0),
+        (BillingModel::Daily95Mean, 40.0),
+    ] {
+        let (_, mut ledger) = ledger(model, "+08:00");
+        let start = NOVEMBER - 8 * 3_600_000;
+        // On the first day 14 slots of 90 and the rest 40; the other 29 days are below the commitment.
+        ledger.restore(
+            (0..288)
+                .map(|slot| sample(start + slot * SLOT_MS, if slot < 14 { 90.0 } else { 40.0 })),
+        );
+        ledger.restore((288..8640).map(|slot| sample(start + slot * SLOT_MS, 1.0)));
+        let statement = ledger.statement(0, Timestamp(start), Timestamp(start + 30 * DAY_MS));
+        near(statement.certain_cny, 29.0 * 10.0 + expected);
+        let marginal = ledger.marginal(0, Timestamp(start + DAY_MS - 1));
+        near(marginal.free_below_mbps, expected);
+        near(
+            ledger
+                .marginal(0, Timestamp(start + DAY_MS))
+                .free_below_mbps,
+            10.0,
+        );
+    }
+}
+
+#[test]
+fn volume_costs_what_slots_carry_and_a_port_what_was_agreed() {
+    let (_, mut by_volume) = ledger(BillingModel::PerGb, "Z");
+    near(
+        by_volume
+            .marginal(0, Timestamp(NOVEMBER))
+            .price_cny_per_mbps,
+        0.2 * 0.0375,
+    );
+    by_volume.restore([sample(NOVEMBER, 100.0), sample(NOVEMBER + SLOT_MS, 60.0)]);
+    near(
+        by_volume
+            .statement(0, Timestamp(NOVEMBER), Timestamp(NOVEMBER))
+            .certain_cny,
+        160.0 * 0.0375 * 0.2,
+    );
+    let (_, flat) = ledger(BillingModel::Flat, "Z");
+    near(
+        flat.statement(0, Timestamp(NOVEMBER), Timestamp(NOVEMBER))
+            .certain_cny,
+        300.0,
+    );
+    near(
+        flat.marginal(0, Timestamp(NOVEMBER)).price_cny_per_mbps,
+        0.0,
+    );
+}
+
+proptest! {
+    /// Whatever comes later, the bill of a finished month is never below what was called certain, and what was called
+    /// certain never falls.
+    #[test]
+    fn the_certain_floor_only_rises(
+        model in prop::sample::select(vec![
+            BillingModel::Month95, BillingModel::DailyPeakMean, BillingModel::Daily95Mean, BillingModel::PerGb,
+        ]),
+        minutes in prop::sample::select(vec![-570_i16, 0, 345, 480]),
+        levels in prop::collection::vec(0.0..100.0_f64, 1..40),
+        order in any::<u64>(),
+    ) {
+        let mut inventory = inventory(model, "Z");
+        inventory.meters[0].utc_offset = UtcOffset::from_minutes(minutes).unwrap();
+        let mut ledger = Ledger::new(&inventory, SLOT);
+        let month = inventory.meters[0].utc_offset.month_of(Timestamp(NOVEMBER + 15 * DAY_MS));
+        let slots = month.slots(SLOT_MS);
+        let mut naive = vec![0.0; usize::try_from(slots).unwrap()];
+        let mut certain = 0.0;
+        for (step, level) in levels.iter().enumerate() {
+            // Blocks of up to 500 slots arrive in any order, some over others.
+            let first = order.rotate_left(u32::try_from(step).unwrap()) % slots;
+            for slot in first..slots.min(first + 500) {
+                let index = usize::try_from(slot).unwrap();
+                naive[index] = f64::max(naive[index], *level);
+                ledger.restore([sample(month.start.0 + slot * SLOT_MS, naive[index])]);
+            }
+            let statement = ledger.statement(0, month.start, month.end);
+            prop_assert!(statement.certain_cny >= certain - 1e-9);
+            certain = statement.certain_cny;
+        }
+        if model == BillingModel::Month95 {
+            naive.sort_by(|a, b| b.total_cmp(a));
+            let rank = usize::try_from(free_slots(slots)).unwrap();
+            prop_assert!((certain - 30.0 * naive[rank].max(10.0)).abs() < 1e-9);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Billing: what contracts have counted so far, what that makes certain, and what the next slot costs.
+//!
+//! ```text
+//!   link samples -> ledger (slots per meter) -> certain floor, free slots left -> marginal price of the slot
+//! ```
+//! The [`Ledger`] keeps each meter's samples of the running month and the one before. From them follows what will be paid
+//! whatever happens from now on: below that level a slot is free.
+
+mod account;
+mod calendar;
+mod fault;
+mod ledger;
+mod marginal;
+mod order;
+
+pub use account::{Statement, free_slots, gb_per_mbps_slot};
+pub use calendar::{OffsetError, Period, UtcOffset};
+pub use fault::{Refused, SampleFault};
+pub use ledger::{Ledger, SlotSample};
+pub use marginal::Marginal;
+pub use order::OrderStatistics;
