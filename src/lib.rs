@@ -7,6 +7,7 @@
 //! Clocks, files, random bytes and listeners are made here and nowhere else.
 
 pub mod api;
+pub mod areas;
 pub mod args;
 pub mod client;
 pub mod clock;

@@ -7,10 +7,12 @@
 //! ```
 
 use crate::api::{self, Auth};
+use crate::areas;
 use crate::client::ApiClient;
-use crate::config::{Config, Role, Token, Upstream};
+use crate::config::{AreaSource, Config, Role, Token, Upstream};
 use crate::control::{
-    ControlHandle, ControlOptions, accepted_keys, random_bytes, signing_key, start, write_secret,
+    ControlHandle, ControlOptions, Deployment, accepted_keys, random_bytes, signing_key, start,
+    write_secret,
 };
 use crate::edge::Subscription;
 use crate::metrics::Metrics;
@@ -125,7 +127,7 @@ fn start_control(
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<Daemon> {
     let dir = &config.data_dir;
-    let table = read_table(&config.areas)?;
+    let (table, steering) = areas::load(config)?;
     let key = signing_key(dir)?;
     let intake = Arc::new(Intake::new(
         dir,
@@ -143,7 +145,12 @@ fn start_control(
         serves: duty == Duty::All,
     };
     let inventory = Arc::new(config.inventory.clone());
-    let (handle, thread) = start(inventory, table, options, store, key, Arc::clone(&intake))?;
+    let deployment = Deployment {
+        inventory,
+        table,
+        steering: Arc::new(steering),
+    };
+    let (handle, thread) = start(deployment, options, store, key, Arc::clone(&intake))?;
     let mut tokens = config.api.tokens.clone();
     tokens.push(admin_token(dir)?);
     let router = api::router(handle.clone(), Auth::new(tokens), metrics.clone());
@@ -175,8 +182,13 @@ async fn start_edge(
         keys = accepted_keys(dir);
     }
     let kept = dir.join("areas.wsa");
-    let table = [kept.as_path(), &config.areas]
+    let given = match &config.areas {
+        AreaSource::Table(path) => Some(path.as_path()),
+        AreaSource::Databases { .. } => None,
+    };
+    let table = [Some(kept.as_path()), given]
         .into_iter()
+        .flatten()
         .find_map(|path| read_table(path).ok());
     let intake = Arc::new(Intake::new(dir, keys, table));
     if let Some(snapshot) = intake.restore() {

@@ -132,7 +132,7 @@ fn diagnose(line: &[u8], error: &serde_json::Error) -> Reason {
         .ok()
         .and_then(|read| read.kind);
     match kind.as_deref() {
-        Some("quality" | "node" | "group" | "link" | "demand") => {
+        Some("quality" | "node" | "group" | "link" | "check" | "demand") => {
             Reason::Keys(without_position(error))
         }
         Some(other) => Reason::Kind(cut(other)),

@@ -67,6 +67,20 @@ pub enum TelemetryLine<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
+    /// What a check says of an address, after its thresholds.
+    Check {
+        /// Check name.
+        #[serde(borrow)]
+        check: Cow<'a, str>,
+        /// The address.
+        #[serde(borrow)]
+        address: Cow<'a, str>,
+        /// Whether it may serve.
+        up: bool,
+        /// When it was found.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<u64>,
+    },
     /// Traffic that clients want. Exactly one of `area` and `client` says where they are.
     Demand {
         /// Area name.
@@ -95,6 +109,7 @@ impl TelemetryLine<'_> {
             | Self::Node { at, .. }
             | Self::Group { at, .. }
             | Self::Link { at, .. }
+            | Self::Check { at, .. }
             | Self::Demand { at, .. } => *at,
         }
     }

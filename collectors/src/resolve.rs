@@ -24,7 +24,7 @@ pub enum Reason {
     #[error("not JSON: {0}")]
     NotJson(String),
     /// No such kind of record.
-    #[error("unknown kind `{0}`: send quality, node, group, link or demand")]
+    #[error("unknown kind `{0}`: send quality, node, group, link, check or demand")]
     Kind(String),
     /// Keys are missing, unknown, doubled or of a wrong type.
     #[error("wrong keys: {0}")]
@@ -160,7 +160,7 @@ impl<'a> Resolver<'a> {
                 loss,
                 ..
             } => {
-                let site_id = known(&self.directory.sites, "site", site)?;
+                let site_id = *known(&self.directory.sites, "site", site)?;
                 Sample::Quality {
                     area: self.area(area)?,
                     site: site_id,
@@ -179,7 +179,7 @@ impl<'a> Resolver<'a> {
                 mbps,
                 ..
             } => Sample::Node {
-                node: known(&self.directory.nodes, "node", node)?,
+                node: *known(&self.directory.nodes, "node", node)?,
                 healthy: *healthy,
                 load: bounded("load", *load, LOAD_MAX)?,
                 mbps: bounded("mbps", *mbps, MBPS_MAX)?,
@@ -190,7 +190,7 @@ impl<'a> Resolver<'a> {
                 mbps,
                 ..
             } => Sample::Group {
-                group: known(&self.directory.groups, "group", group)?,
+                group: *known(&self.directory.groups, "group", group)?,
                 service: self.service(service)?,
                 mbps: bounded("mbps", *mbps, MBPS_MAX)?,
             },
@@ -198,6 +198,9 @@ impl<'a> Resolver<'a> {
                 link: known(&self.directory.links, "link", link)?.0,
                 mbps: bounded("mbps", *mbps, MBPS_MAX)?,
             },
+            TelemetryLine::Check {
+                check, address, up, ..
+            } => self.check(check, address, *up)?,
             TelemetryLine::Demand {
                 area,
                 client,
@@ -231,12 +234,27 @@ impl<'a> Resolver<'a> {
         })
     }
 
+    fn check(&self, check: &str, address: &str, up: bool) -> Result<Sample, Reason> {
+        let (check, addresses) = known(&self.directory.checks, "check", check)?;
+        let probed = |address: &IpAddr| addresses.binary_search(address).is_ok();
+        let unknown = || Reason::Name {
+            what: "address of that check",
+            name: cut(address),
+        };
+        let address = address.parse().ok().filter(probed).ok_or_else(unknown)?;
+        Ok(Sample::Check {
+            check: *check,
+            address,
+            up,
+        })
+    }
+
     fn service(&self, name: &str) -> Result<ServiceId, Reason> {
-        known(&self.directory.services, "service", name)
+        known(&self.directory.services, "service", name).copied()
     }
 
     fn link_of(&self, link: &str, site: &str, site_id: SiteId) -> Result<LinkId, Reason> {
-        let (id, owner) = known(&self.directory.links, "link", link)?;
+        let (id, owner) = *known(&self.directory.links, "link", link)?;
         if owner == site_id {
             Ok(id)
         } else {
@@ -328,12 +346,12 @@ fn network(addr: IpAddr, len: u8) -> IpAddr {
     }
 }
 
-fn known<Id: Copy>(
-    names: &std::collections::BTreeMap<String, Id>,
+fn known<'n, T>(
+    names: &'n std::collections::BTreeMap<String, T>,
     what: &'static str,
     name: &str,
-) -> Result<Id, Reason> {
-    names.get(name).copied().ok_or_else(|| Reason::Name {
+) -> Result<&'n T, Reason> {
+    names.get(name).ok_or_else(|| Reason::Name {
         what,
         name: cut(name),
     })

@@ -31,17 +31,19 @@ pub struct Group {
     pub region: String,
 }
 
-/// The presence of one group on one link.
+/// What an answer names: the presence of one group on one link, or another name to ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// The group.
     pub group: GroupId,
     /// Name of the link, such as `gz1/ct`.
     pub link: String,
-    /// IPv4 addresses to answer: VIPs, or the serving nodes one by one. At least one.
+    /// IPv4 addresses to answer: VIPs, or the serving nodes one by one.
     pub ipv4: Vec<Ipv4Addr>,
-    /// IPv6 addresses to answer; may be empty.
+    /// IPv6 addresses to answer. There is an address of some family, or an alias.
     pub ipv6: Vec<Ipv6Addr>,
+    /// Absolute lower-case name, with its final dot, answered as CNAME in place of addresses: what another CDN serves.
+    pub alias: Option<String>,
     /// Nodes that a redirect may name, in inventory order.
     pub nodes: Vec<EndpointNode>,
 }
@@ -140,9 +142,10 @@ impl Catalog {
                     "endpoint {index} names a group that does not exist"
                 ));
             }
-            if endpoint.ipv4.is_empty() {
+            let addresses = endpoint.ipv4.len() + endpoint.ipv6.len();
+            if (addresses == 0) != endpoint.alias.is_some() {
                 return Some(format!(
-                    "endpoint {index} on {} has no IPv4 address",
+                    "endpoint {index} on {} must have addresses or an alias, and not both",
                     endpoint.link
                 ));
             }

@@ -53,6 +53,10 @@ dense_id!(
     EndpointId
 );
 dense_id!(
+    /// A check: how addresses are probed.
+    CheckId
+);
+dense_id!(
     /// An interned answer set of a coverage map.
     AnswerSetId
 );

@@ -16,6 +16,7 @@ pub mod catalog;
 mod ids;
 pub mod map;
 pub mod observation;
+mod place;
 mod prefix;
 pub mod record;
 mod snapshot;
@@ -23,7 +24,8 @@ pub mod split;
 mod units;
 
 pub use area::{AreaId, AreaTable};
-pub use ids::{AnswerSetId, EndpointId, GroupId, LinkId, NodeId, ServiceId, SiteId};
+pub use ids::{AnswerSetId, CheckId, EndpointId, GroupId, LinkId, NodeId, ServiceId, SiteId};
+pub use place::Place;
 pub use prefix::{BadPrefix, Prefix, PrefixSet};
 pub use snapshot::{BadVersion, Body, BodyFault, Decision, Digest, MapVersion, Snapshot};
 pub use units::{Timestamp, WEIGHT_TOTAL};

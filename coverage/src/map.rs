@@ -6,8 +6,8 @@ use crate::units::WEIGHT_TOTAL;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Most endpoints that one answer set may weigh against each other.
-pub const SHARES_MAX: usize = 8;
+/// Most endpoints that one answer set may weigh against each other: each has a 64th at least.
+pub const SHARES_MAX: usize = 64;
 /// Most runners-up that one answer set may list.
 pub const RUNNERS_UP_MAX: usize = 4;
 
@@ -154,11 +154,27 @@ impl CoverageMapBuilder {
         }
     }
 
+    /// How many areas a row has.
+    #[must_use]
+    pub const fn areas(&self) -> u32 {
+        self.areas
+    }
+
+    /// The id of an answer set, for [`CoverageMapBuilder::put`].
+    pub fn intern(&mut self, answers: AnswerSet) -> AnswerSetId {
+        let next = AnswerSetId::from_index(self.interned.len());
+        *self.interned.entry(answers).or_insert(next)
+    }
+
+    /// Sets the answers of one (service, area) to an interned set.
+    pub fn put(&mut self, service: ServiceId, area: AreaId, id: AnswerSetId) {
+        self.entries[service.index() * self.areas as usize + area.0 as usize] = Some(id);
+    }
+
     /// Sets the answers of one (service, area).
     pub fn set(&mut self, service: ServiceId, area: AreaId, answers: AnswerSet) {
-        let next = AnswerSetId::from_index(self.interned.len());
-        let id = *self.interned.entry(answers).or_insert(next);
-        self.entries[service.index() * self.areas as usize + area.0 as usize] = Some(id);
+        let id = self.intern(answers);
+        self.put(service, area, id);
     }
 
     /// The finished map.

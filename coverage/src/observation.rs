@@ -1,9 +1,10 @@
 //! Observations: raw samples from collectors, already resolved to ids.
 
 use crate::area::AreaId;
-use crate::ids::{GroupId, LinkId, NodeId, ServiceId, SiteId};
+use crate::ids::{CheckId, GroupId, LinkId, NodeId, ServiceId, SiteId};
 use crate::units::Timestamp;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// One raw sample with the time it was taken.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +58,15 @@ pub enum Sample {
         /// Traffic in Mbps.
         mbps: f64,
     },
+    /// What a check says of an address, after its thresholds.
+    Check {
+        /// The check.
+        check: CheckId,
+        /// The address.
+        address: IpAddr,
+        /// Whether it may serve.
+        up: bool,
+    },
     /// Traffic that clients want.
     Demand {
         /// Where they are.
@@ -77,6 +87,7 @@ impl Sample {
             Self::Node { .. } => "node",
             Self::Group { .. } => "group",
             Self::Link { .. } => "link",
+            Self::Check { .. } => "check",
             Self::Demand { .. } => "demand",
         }
     }
@@ -95,4 +106,6 @@ pub struct Directory {
     pub nodes: BTreeMap<String, NodeId>,
     /// Services by name.
     pub services: BTreeMap<String, ServiceId>,
+    /// Checks by name, each with the addresses that it probes, ascending.
+    pub checks: BTreeMap<String, (CheckId, Vec<IpAddr>)>,
 }

@@ -165,9 +165,11 @@ fn follow<'v>(
     loop {
         // RFC 6604 section 3: the response code is that of the last name of the chain.
         match step.end {
-            End::Alias(set) if answer.chain.takes_alias(set) => {
+            End::Alias(set, scope) if answer.chain.takes_alias(set) => {
                 answer.chain.push(set);
                 answer.outcome = Outcome::Records;
+                // The reply as a whole depends on the client as much as its most dependent part.
+                answer.scope = answer.scope.max(scope);
                 step = self::step(set.first_rdata(), question.qtype, client, view);
                 // A target outside the zone is for the resolver to find: it would not believe us.
                 if step.zone != Some(zone) {
@@ -175,7 +177,7 @@ fn follow<'v>(
                 }
                 continue;
             }
-            End::Alias(_) => {}
+            End::Alias(..) => {}
             End::Records(set) => {
                 answer.chain.push(set);
                 answer.outcome = Outcome::Records;
@@ -183,12 +185,12 @@ fn follow<'v>(
             End::Tailored(tailored, scope) => {
                 answer.tailored = Some(tailored);
                 answer.outcome = Outcome::Records;
-                answer.scope = scope;
+                answer.scope = answer.scope.max(scope);
             }
             End::NoData(scope) => {
                 answer.outcome = Outcome::NoData;
                 answer.authority = Authority::Soa(&view.zones[zone]);
-                answer.scope = scope;
+                answer.scope = answer.scope.max(scope);
             }
             End::NxDomain => {
                 answer.outcome = Outcome::NxDomain;
@@ -215,7 +217,8 @@ struct Step<'v> {
 /// The ways on from a name.
 enum End<'v> {
     Records(&'v RrSet),
-    Alias(&'v RrSet),
+    /// With the scope that the choice of the alias needs.
+    Alias(&'v RrSet, u8),
     Tailored(Tailored<'v>, u8),
     NoData(u8),
     NxDomain,
@@ -253,30 +256,42 @@ fn step<'v>(name: &[u8], qtype: u16, client: &Client<'_>, view: &'v DnsView) -> 
 fn at_node<'v>(node: &'v Node, qtype: u16, client: &Client<'_>, view: &'v DnsView) -> End<'v> {
     match (node.service, qtype) {
         (Some(service), rtype::A | rtype::AAAA) => return tailor(service, qtype, client, view),
+        // An alias stands for all types, so whether there is one must be known before anything else is said.
+        (Some(service), _) if view.services[service.index()].any_alias => {
+            return tailor(service, qtype, client, view);
+        }
         // RFC 8482 section 4.2: one conventional HINFO record instead of everything.
         (_, rtype::ANY) if !node.is_empty() => return End::Records(&view.any),
         _ => {}
     }
-    let alias = || node.set(rtype::CNAME).map(End::Alias);
+    let alias = || node.set(rtype::CNAME).map(|set| End::Alias(set, 0));
     node.set(qtype)
         .map(End::Records)
         .or_else(alias)
         .unwrap_or(End::NoData(0))
 }
 
-/// Chooses addresses of a service for a client.
+/// Chooses addresses of a service for a client, or the alias that stands for them.
 fn tailor<'v>(service: ServiceId, qtype: u16, client: &Client<'_>, view: &'v DnsView) -> End<'v> {
-    let facts = view.services[service.index()];
-    if qtype == rtype::AAAA && !facts.any_ipv6 {
+    let facts = &view.services[service.index()];
+    if qtype == rtype::AAAA && !facts.any_ipv6 && !facts.any_alias {
         // No client anywhere gets another answer.
         return End::NoData(0);
     }
     let decision = view.snapshot.decide(service, client.addr);
     let scope = client.scope(decision.scope);
+    if facts.any_alias
+        && let Ok(alias) = facts
+            .aliases
+            .binary_search_by_key(&decision.endpoint, |(endpoint, _)| *endpoint)
+    {
+        return End::Alias(&facts.aliases[alias].1, scope);
+    }
     let endpoint = view.snapshot.endpoint(decision.endpoint);
     let addresses = match qtype {
         rtype::A => Addresses::V4(&endpoint.ipv4),
-        _ => Addresses::V6(&endpoint.ipv6),
+        rtype::AAAA => Addresses::V6(&endpoint.ipv6),
+        _ => return End::NoData(scope),
     };
     let total = addresses.len();
     if total == 0 {

@@ -5,7 +5,7 @@ use crate::name;
 use crate::names::{Names, Place, RrSet};
 use crate::wire::rtype;
 use crate::zone::{Cut, ZoneHead, add_records, body, find_cuts, wire_name, zone_head, zone_of};
-use coverage::{ServiceId, Snapshot};
+use coverage::{EndpointId, ServiceId, Snapshot};
 use std::sync::Arc;
 
 /// TTL of the answer to ANY, in seconds: long enough to keep the askers away (RFC 8482 section 4.2).
@@ -82,12 +82,16 @@ pub enum ViewError {
 }
 
 /// What a service answers with, beside the map.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ServiceFacts {
     pub(crate) ttl_s: u32,
     pub(crate) addresses_max: u8,
     /// Whether any client can get an IPv6 address at all.
     pub(crate) any_ipv6: bool,
+    /// Whether any client can get an alias.
+    pub(crate) any_alias: bool,
+    /// The aliases that clients can get, as records, ordered by endpoint.
+    pub(crate) aliases: Vec<(EndpointId, RrSet)>,
 }
 
 /// Everything DNS derives from one snapshot. Immutable.
@@ -145,7 +149,7 @@ impl DnsView {
         }
         let services = (0..catalog.services.len())
             .map(|index| service_facts(&snapshot, ServiceId::from_index(index)))
-            .collect();
+            .collect::<Result<_, _>>()?;
         let any = RrSet {
             rtype: rtype::HINFO,
             bodies: vec![body(rtype::HINFO, ANY_TTL_S, b"\x07RFC8482\0")],
@@ -211,28 +215,36 @@ fn claim(
     Ok(())
 }
 
-/// What a service answers with, and whether AAAA can ever be answered.
-fn service_facts(snapshot: &Snapshot, id: ServiceId) -> ServiceFacts {
+/// What a service answers with beside the map: what of it any client can get.
+fn service_facts(snapshot: &Snapshot, id: ServiceId) -> Result<ServiceFacts, ViewError> {
     let service = &snapshot.catalog.services[id.index()];
     let sets = snapshot.map.answer_sets();
     let mut used = vec![false; sets.len()];
-    snapshot
-        .map
-        .row(id)
-        .iter()
-        .for_each(|set| used[set.index()] = true);
-    let any_ipv6 = sets
-        .iter()
-        .zip(used)
-        .filter(|(_, used)| *used)
-        .any(|(set, _)| {
-            set.shares
-                .iter()
-                .any(|&(endpoint, _)| !snapshot.endpoint(endpoint).ipv6.is_empty())
-        });
-    ServiceFacts {
+    let row = snapshot.map.row(id);
+    row.iter().for_each(|set| used[set.index()] = true);
+    let used = sets.iter().zip(used).filter(|(_, used)| *used);
+    let mut endpoints: Vec<EndpointId> = used
+        .flat_map(|(set, _)| set.shares.iter().map(|(endpoint, _)| *endpoint))
+        .collect();
+    endpoints.sort_unstable();
+    endpoints.dedup();
+    let mut aliases = Vec::new();
+    for id in &endpoints {
+        if let Some(alias) = &snapshot.endpoint(*id).alias {
+            let set = RrSet {
+                rtype: rtype::CNAME,
+                bodies: vec![body(rtype::CNAME, service.ttl_s, &wire_name(alias)?)],
+            };
+            aliases.push((*id, set));
+        }
+    }
+    Ok(ServiceFacts {
         ttl_s: service.ttl_s,
         addresses_max: service.addresses_max,
-        any_ipv6,
-    }
+        any_ipv6: endpoints
+            .iter()
+            .any(|id| !snapshot.endpoint(*id).ipv6.is_empty()),
+        any_alias: !aliases.is_empty(),
+        aliases,
+    })
 }

@@ -59,6 +59,7 @@ fn view() -> DnsView {
         link: "l".into(),
         ipv4: (1..6).map(|last| Ipv4Addr::new(192, 0, 2, last)).collect(),
         ipv6: vec![],
+        alias: None,
         nodes: vec![],
     };
     let catalog = Catalog {

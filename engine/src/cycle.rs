@@ -13,11 +13,14 @@ use crate::inventory::Inventory;
 use crate::limits::Limits;
 use crate::model::{Facts, ModelOptions};
 use crate::plan::{self, Certificate, Instance, Levels, Plan, SolveOptions};
+use crate::policy::{self, CheckStates, Policies, PolicyAreas};
 use crate::publish::{Held, PublishRules, Reason, gate};
 use crate::realise::{catalog, incumbent, realise};
 use crate::world::World;
+use coverage::catalog::Catalog;
+use coverage::map::CoverageMapBuilder;
 use coverage::observation::{Observation, Sample};
-use coverage::{AreaTable, Body, MapVersion, Snapshot, Timestamp};
+use coverage::{AreaId, AreaTable, Body, MapVersion, ServiceId, Snapshot, Timestamp};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +71,23 @@ pub struct Draft {
     pub reason: Reason,
 }
 
+/// Static policies, and what every area of the table gets from them.
+#[derive(Clone, Debug, Default)]
+pub struct Steering {
+    /// The policies.
+    pub policies: Policies,
+    /// What areas get.
+    pub areas: PolicyAreas,
+}
+
+/// The optimizer's part of a map, before static services are added.
+struct Half {
+    catalog: Catalog,
+    map: CoverageMapBuilder,
+    input_digest: String,
+    reason: Reason,
+}
+
 /// What was solved last.
 #[derive(Debug)]
 pub struct LastSolve {
@@ -87,6 +107,8 @@ pub struct LastSolve {
 pub struct Engine {
     inventory: Arc<Inventory>,
     table: Arc<AreaTable>,
+    steering: Arc<Steering>,
+    checks: CheckStates,
     priors_ms: Vec<f64>,
     options: EngineOptions,
     estimates: Estimates,
@@ -107,6 +129,7 @@ impl Engine {
     pub fn new(
         inventory: Arc<Inventory>,
         table: Arc<AreaTable>,
+        steering: Arc<Steering>,
         options: EngineOptions,
         stored: (Vec<Drain>, Vec<SlotSample>),
         serving: Option<Arc<Snapshot>>,
@@ -124,6 +147,8 @@ impl Engine {
                 .unwrap_or_default(),
             inventory,
             table,
+            steering,
+            checks: CheckStates::default(),
             options,
             ledger,
             serving,
@@ -143,6 +168,9 @@ impl Engine {
             .partition(|observation| !matches!(observation.sample, Sample::Quality { .. }));
         for observation in traffic.into_iter().chain(quality) {
             self.estimates.apply(observation);
+            if let Sample::Check { check, address, up } = observation.sample {
+                self.checks.set(check.index(), address, up);
+            }
             if let Sample::Link { link, mbps } = observation.sample {
                 // What is refused is counted by the ledger; the good ones go on.
                 let counted =
@@ -349,7 +377,64 @@ impl Engine {
         if let Some(reason) = &self.pinned {
             return Err(Held::Pinned(reason.clone()));
         }
+        let (mut draft, held) = match self.optimized(health, now, deadline) {
+            Ok(draft) => (draft, None),
+            // What the optimizer's gates hold back must not hold back a failover of static services.
+            Err(held) => (self.as_served().ok_or_else(|| held.clone())?, Some(held)),
+        };
+        policy::compile(
+            &self.steering.policies,
+            &self.steering.areas,
+            &self.checks,
+            &mut draft.catalog,
+            &mut draft.map,
+        );
+        let map = draft
+            .map
+            .finish()
+            .map_err(|hole| Held::Uncovered(hole.to_string()))?;
+        let same = |serving: &Arc<Snapshot>| serving.map == map && serving.catalog == draft.catalog;
+        if self.serving.as_ref().is_some_and(same) {
+            if held.is_none() {
+                let limits = self.drains.limits(now, &self.inventory);
+                self.published_under = Some((limits, health.nodes_up.clone()));
+            }
+            return Err(held.unwrap_or(Held::NoGain));
+        }
+        Ok(Draft {
+            body: Body {
+                catalog: draft.catalog,
+                map,
+            },
+            input_digest: draft.input_digest,
+            reason: draft.reason,
+        })
+    }
+
+    /// A map of the right size with nothing in it yet.
+    fn blank_map(&self) -> CoverageMapBuilder {
+        let services = self.inventory.services.len() + self.steering.policies.services.len();
+        let areas = u32::try_from(self.table.areas().len()).unwrap_or(u32::MAX);
+        CoverageMapBuilder::new(services, areas)
+    }
+
+    /// The optimizer's part of the next map.
+    fn optimized(
+        &mut self,
+        health: &Health,
+        now: Timestamp,
+        deadline: Option<&dyn plan::Deadline>,
+    ) -> Result<Half, Held> {
         let limits = self.drains.limits(now, &self.inventory);
+        if self.inventory.services.is_empty() {
+            let facts = self.facts(health, None);
+            return Ok(Half {
+                catalog: catalog(&facts, &limits, self.drains.active(now)),
+                map: self.blank_map(),
+                input_digest: String::new(),
+                reason: Reason::Policy,
+            });
+        }
         let unlimited = || limits == Limits::default();
         let changed = self.published_under.as_ref().map_or_else(
             // After a restart the map in force was made under limits that are not known here; drains tell most of them.
@@ -372,26 +457,58 @@ impl Engine {
             )?,
         };
         let facts = self.facts(health, None);
-        let map = realise(
+        let mut map = self.blank_map();
+        realise(
             &facts,
             &limits,
             &last.instance,
             &last.plan,
             self.serving.as_deref(),
-        )
-        .map_err(|hole| Held::Uncovered(hole.to_string()))?;
-        let catalog = catalog(&facts, &limits, self.drains.active(now));
-        if let Some(serving) = &self.serving
-            && serving.map == map
-            && serving.catalog == catalog
-        {
-            self.published_under = Some((limits, health.nodes_up.clone()));
-            return Err(Held::NoGain);
-        }
-        Ok(Draft {
-            body: Body { catalog, map },
+            &mut map,
+        );
+        Ok(Half {
+            catalog: catalog(&facts, &limits, self.drains.active(now)),
+            map,
             input_digest: last.certificate.input_digest.clone(),
             reason,
+        })
+    }
+
+    /// The optimizer's part as it is served now; `None` when there are no static services to go on with, or no map, or one
+    /// of another inventory.
+    fn as_served(&self) -> Option<Half> {
+        let inventory = &self.inventory;
+        let serving = self.serving.as_ref()?;
+        let fixed = &self.steering.policies.services;
+        let names = inventory.services.iter().map(|service| &service.served);
+        let names = names.chain(fixed.iter().map(|service| &service.served));
+        let same = serving.table.areas().len() == self.table.areas().len()
+            && serving.catalog.services.iter().eq(names)
+            && serving.catalog.endpoints.len() >= inventory.endpoints.len();
+        if fixed.is_empty() || !same {
+            return None;
+        }
+        let mut catalog = serving.catalog.clone();
+        catalog.services.truncate(inventory.services.len());
+        catalog.groups.truncate(inventory.groups.len());
+        catalog.endpoints.truncate(inventory.endpoints.len());
+        let mut map = self.blank_map();
+        let ids: Vec<_> = serving
+            .map
+            .answer_sets()
+            .iter()
+            .map(|set| map.intern(set.clone()))
+            .collect();
+        for service in (0..inventory.services.len()).map(ServiceId::from_index) {
+            for (set, area) in serving.map.row(service).iter().zip(0..) {
+                map.put(service, AreaId(area), ids[set.index()]);
+            }
+        }
+        Some(Half {
+            catalog,
+            map,
+            input_digest: String::new(),
+            reason: Reason::Policy,
         })
     }
 

@@ -228,6 +228,8 @@ impl Estimates {
                 self.link_last_mbps[link.index()] = mbps;
                 Estimate::feed(&mut self.link_mbps[link.index()], mbps, at, traffic_tau);
             }
+            // Checks have states of their own, without smoothing: thresholds were applied where they were made.
+            Sample::Check { .. } => {}
             Sample::Demand {
                 area,
                 service,

@@ -9,6 +9,7 @@ use crate::billing::UtcOffset;
 use coverage::catalog::{Service as ServedService, Zone};
 use coverage::observation::Directory;
 use coverage::{EndpointId, GroupId, LinkId, NodeId, ServiceId, SiteId};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -206,6 +207,7 @@ impl Inventory {
                 .enumerate()
                 .map(|(i, x)| (x.served.name.clone(), ServiceId::from_index(i)))
                 .collect(),
+            checks: BTreeMap::new(),
         }
     }
 

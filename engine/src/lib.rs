@@ -3,7 +3,7 @@
 //! ```text
 //!   observations -> estimate, billing, health --.
 //!   inventory, drains -> limits ----------------+-> model -> plan -> check -> publish -> realise -> draft of a map
-//!                                     explain <-'   (one tick of cycle)
+//!                                     explain <-'   (one tick of cycle)      policy: rows without an optimizer, beside
 //! ```
 //! There is no runtime here, no socket, file, clock or environment: time, seed and inputs are arguments, and the same
 //! input and seed give the same map, byte for byte, with any number of threads. [`check`] shares no code with [`plan`].
@@ -20,6 +20,7 @@ pub mod inventory;
 pub mod limits;
 pub mod model;
 pub mod plan;
+pub mod policy;
 pub mod publish;
 pub mod realise;
 pub mod report;

@@ -41,6 +41,8 @@ pub enum Reason {
     Relief,
     /// It is cheaper or faster by more than the hysteresis.
     Gain,
+    /// Static services get other answers: a check, a forced state, another policy.
+    Policy,
 }
 
 impl Held {
@@ -69,6 +71,7 @@ impl Reason {
             Self::Limits => "limits",
             Self::Relief => "relief",
             Self::Gain => "gain",
+            Self::Policy => "policy",
         }
     }
 }

@@ -9,9 +9,7 @@ use crate::limits::Limits;
 use crate::model::{Facts, unit_index};
 use crate::plan::{Instance, Plan};
 use coverage::catalog::{ActiveDrain, Catalog, Endpoint, EndpointNode, Group};
-use coverage::map::{
-    AnswerSet, CoverageMap, CoverageMapBuilder, RUNNERS_UP_MAX, SHARES_MAX, Uncovered,
-};
+use coverage::map::{AnswerSet, CoverageMapBuilder, RUNNERS_UP_MAX};
 use coverage::{AreaId, EndpointId, GroupId, LinkId, NodeId, ServiceId, Snapshot, WEIGHT_TOTAL};
 use std::collections::BTreeMap;
 
@@ -115,23 +113,25 @@ fn served_endpoint(
         link: inventory.links[endpoint.link.index()].name.clone(),
         ipv4,
         ipv6,
+        alias: None,
         nodes: ports().map(node).collect(),
     }
 }
 
-/// Turns a plan into a coverage map. `previous` keeps units in their groups.
-///
-/// # Errors
-/// [`Uncovered`] when a service has not a single endpoint left for some area.
+/// Most groups that share one unit: more would narrow every scope and keep caches cold.
+const SPLIT_MAX: usize = 8;
+
+/// Fills the rows of a coverage map from a plan. `previous` keeps units in their groups. What a service cannot answer in
+/// some area, because it has not a single endpoint left, is left unset for the map's builder to report.
 pub fn realise(
     facts: &Facts<'_>,
     limits: &Limits,
     instance: &Instance,
     plan: &Plan,
     previous: Option<&Snapshot>,
-) -> Result<CoverageMap, Uncovered> {
+    map: &mut CoverageMapBuilder,
+) {
     let areas = facts.table.areas().len();
-    let services = facts.inventory.services.len();
     let site_mbps = planned_by_site(facts.inventory, instance, plan);
     let mut rooms = Rooms::new(facts, limits, &site_mbps, previous);
     let mut placed: Vec<Vec<(EndpointId, f64)>> = vec![Vec::new(); instance.units.len()];
@@ -148,7 +148,6 @@ pub fn realise(
             );
         }
     }
-    let mut builder = CoverageMapBuilder::new(services, u32::try_from(areas).unwrap_or(u32::MAX));
     for (unit, shares) in placed.iter_mut().enumerate() {
         let (service, area) = split_index(unit, areas);
         let ranked = rooms.ranked(&instance.units[unit].cand, service);
@@ -158,7 +157,7 @@ pub fn realise(
         }
         let weights = ladder(shares);
         if weights.is_empty() {
-            continue; // `finish` reports it.
+            continue;
         }
         let others = |id: &&EndpointId| weights.iter().all(|(taken, _)| taken != *id);
         let runners_up = ranked
@@ -167,7 +166,7 @@ pub fn realise(
             .take(RUNNERS_UP_MAX)
             .copied()
             .collect();
-        builder.set(
+        map.set(
             service,
             area,
             AnswerSet {
@@ -176,7 +175,6 @@ pub fn realise(
             },
         );
     }
-    builder.finish()
 }
 
 /// The inverse of [`unit_index`].
@@ -342,7 +340,7 @@ impl<'a> Rooms<'a> {
     /// Endpoints that serve (area, service) now, if the snapshot in service speaks of the same inventory.
     fn previous_endpoints(&self, area: AreaId, service: ServiceId) -> Vec<EndpointId> {
         let same = |snapshot: &&Snapshot| {
-            snapshot.catalog.endpoints.len() == self.facts.inventory.endpoints.len()
+            snapshot.catalog.endpoints.len() >= self.facts.inventory.endpoints.len()
                 && snapshot.map.areas() as usize == self.facts.table.areas().len()
                 && service.index() < snapshot.map.services()
         };
@@ -372,7 +370,7 @@ impl<'a> Rooms<'a> {
                     ranked.push(endpoint);
                 }
             }
-            if ranked.len() > SHARES_MAX + RUNNERS_UP_MAX {
+            if ranked.len() > SPLIT_MAX + RUNNERS_UP_MAX {
                 break;
             }
         }
@@ -381,7 +379,7 @@ impl<'a> Rooms<'a> {
 }
 
 /// Rounds shares onto the 1/64 ladder by largest remainders; the result sums to 64, ordered by endpoint. Shares that
-/// round to nothing are left out; at most [`SHARES_MAX`] are kept, largest first.
+/// round to nothing are left out; at most [`SPLIT_MAX`] are kept, largest first.
 fn ladder(shares: &[(EndpointId, f64)]) -> Vec<(EndpointId, u8)> {
     let mut merged: BTreeMap<EndpointId, f64> = BTreeMap::new();
     for &(endpoint, share) in shares {
@@ -389,7 +387,7 @@ fn ladder(shares: &[(EndpointId, f64)]) -> Vec<(EndpointId, u8)> {
     }
     let mut largest: Vec<(EndpointId, f64)> = merged.into_iter().collect();
     largest.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    largest.truncate(SHARES_MAX);
+    largest.truncate(SPLIT_MAX);
     let total: f64 = largest.iter().map(|(_, share)| share).sum();
     if total <= 0.0 {
         return largest
@@ -413,7 +411,7 @@ fn ladder(shares: &[(EndpointId, f64)]) -> Vec<(EndpointId, u8)> {
         .map(|(_, weight, _)| u16::from(*weight))
         .sum();
     weights.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
-    let missing = usize::from(WEIGHT_TOTAL.saturating_sub(given));
+    let missing = usize::from(u16::from(WEIGHT_TOTAL).saturating_sub(given));
     weights
         .iter_mut()
         .take(missing)

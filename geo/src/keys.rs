@@ -76,8 +76,7 @@ impl Keys {
             city: keep(set.city, &attrs.city),
             isp: keep(set.isp, &attrs.isp),
             asn: if set.asn { attrs.asn } else { 0 },
-            latitude: None,
-            longitude: None,
+            ..AreaAttrs::default()
         }
     }
 }

@@ -167,7 +167,7 @@ impl Layers {
 }
 
 /// Walks all layers at once and reports each stretch in which no layer changes, with the area of each layer there.
-fn sweep<K: Copy + Ord>(
+pub(crate) fn sweep<K: Copy + Ord>(
     layers: &[Vec<(K, AreaId)>],
     end: K,
     before: impl Fn(K) -> Option<K>,

@@ -7,7 +7,9 @@
 //! Readers are pure: bytes in, ranges and a count of refused records out. An area keeps only the attributes that the
 //! [`Keys`] ask for, so the table is as small, and scopes are as wide, as the policies allow.
 
+mod atlas;
 mod cidr;
+mod continents;
 mod csv_ranges;
 mod ip2region;
 mod keys;
@@ -19,6 +21,7 @@ mod places;
 pub mod shipped;
 mod source;
 
+pub use atlas::{Atlas, Classified, Nets};
 pub use cidr::{read_cidr_list, read_cidr_lists};
 pub use csv_ranges::read_csv;
 pub use ip2region::read_ip2region;

@@ -3,15 +3,17 @@
 
 use crate::places::Places;
 use crate::source::{Source, SourceBuilder, SourceError, name_part};
+use coverage::Place;
 use coverage::area::AreaAttrs;
 use maxminddb::{Reader, WithinOptions};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 
 /// One record in either shape; what a database lacks stays empty.
 #[derive(Deserialize, Default)]
-struct Record<'a> {
+pub(crate) struct MmdbRecord<'a> {
     // Flat.
     #[serde(borrow, default)]
     country_code: Option<&'a str>,
@@ -24,8 +26,59 @@ struct Record<'a> {
     country: Option<Coded<'a>>,
     #[serde(borrow, default)]
     subdivisions: Option<Vec<Coded<'a>>>,
+    #[serde(borrow, default)]
+    continent: Option<Continent<'a>>,
+    #[serde(default)]
+    location: Option<Location>,
     #[serde(default)]
     autonomous_system_number: Option<u32>,
+}
+
+/// A continent by its two-letter code.
+#[derive(Deserialize, Default)]
+struct Continent<'a> {
+    #[serde(borrow, default)]
+    code: Option<&'a str>,
+}
+
+/// Coordinates in degrees.
+#[derive(Deserialize, Default)]
+struct Location {
+    #[serde(default)]
+    latitude: Option<f64>,
+    #[serde(default)]
+    longitude: Option<f64>,
+}
+
+impl MmdbRecord<'_> {
+    /// All that policies may ask of the record.
+    pub(crate) fn place(&self) -> Place {
+        let lower = |text: Option<&str>| text.unwrap_or_default().to_lowercase();
+        let coded = |coded: &Coded<'_>| lower(coded.iso_code);
+        let country = self.country_code.map(str::to_lowercase);
+        let nested = || self.country.as_ref().map(coded);
+        let city = match &self.city {
+            Some(City::Flat(city)) => Some(*city),
+            Some(City::Nested(city)) => city.names.as_ref().and_then(|names| names.en),
+            None => None,
+        };
+        let degrees = self.location.as_ref().and_then(|location| {
+            let both = location.latitude.zip(location.longitude)?;
+            (both.0.is_finite() && both.1.is_finite()).then_some(both)
+        });
+        Place {
+            continent: lower(self.continent.as_ref().and_then(|continent| continent.code)),
+            country: country.or_else(nested).unwrap_or_default(),
+            subdivisions: match &self.subdivisions {
+                Some(all) => all.iter().map(coded).collect(),
+                None => self.state1.map(str::to_lowercase).into_iter().collect(),
+            },
+            city: lower(city),
+            isp: String::new(),
+            asn: self.autonomous_system_number.unwrap_or(0),
+            coordinates: degrees,
+        }
+    }
 }
 
 /// A city as plain text or with names.
@@ -53,55 +106,62 @@ struct Names<'a> {
     en: Option<&'a str>,
 }
 
-/// Reads a database. Records are decoded once however many networks share them.
+/// Reads a database, networks in ascending order, IPv4 first. `decode` sees each record once however many networks share
+/// it; `take` gets the number of a network with its address, length in bits and what `decode` made, or why there is none.
 ///
 /// # Errors
-/// [`SourceError`] when it is no database or none of its records could be used.
-pub fn read_mmdb(bytes: &[u8], places: &Places) -> Result<Source, SourceError> {
+/// [`SourceError`] when it is no database.
+pub(crate) fn read_networks<T>(
+    bytes: &[u8],
+    mut decode: impl FnMut(MmdbRecord<'_>) -> T,
+    mut take: impl FnMut(usize, Result<(IpAddr, u8, &T), String>),
+) -> Result<(), SourceError> {
     let malformed = |fault: maxminddb::MaxMindDbError| SourceError::Format {
         format: "a MaxMind database",
         why: fault.to_string(),
     };
     let reader = Reader::from_source(bytes).map_err(malformed)?;
-    let mut source = SourceBuilder::default();
-    let mut known: HashMap<usize, AreaAttrs> = HashMap::new();
+    let mut known: HashMap<usize, T> = HashMap::new();
     let networks = reader
         .networks(WithinOptions::default())
         .map_err(malformed)?;
     for (index, found) in networks.enumerate() {
-        let found = match found {
-            Ok(found) => found,
-            Err(fault) => {
-                source.refuse(index, fault.to_string());
-                continue;
-            }
+        let one = || -> Result<_, maxminddb::MaxMindDbError> {
+            let found = found?;
+            let Some(offset) = found.offset() else {
+                return Ok(None);
+            };
+            let network = found.network()?;
+            let decoded = match known.entry(offset) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(decode(
+                    found.decode::<MmdbRecord<'_>>()?.unwrap_or_default(),
+                )),
+            };
+            Ok(Some((network.network(), network.prefix(), &*decoded)))
         };
-        let Some(offset) = found.offset() else {
-            continue;
-        };
-        let network = match found.network() {
-            Ok(network) => network,
-            Err(fault) => {
-                source.refuse(index, fault.to_string());
-                continue;
-            }
-        };
-        let attrs = match known.entry(offset) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => match found.decode::<Record<'_>>() {
-                Ok(record) => new.insert(attributes(&record.unwrap_or_default(), places)),
-                Err(fault) => {
-                    source.refuse(index, fault.to_string());
-                    continue;
-                }
-            },
-        };
-        source.take_prefix(index, network.network(), network.prefix(), attrs);
+        if let Some(one) = one().map_err(|fault| fault.to_string()).transpose() {
+            take(index, one);
+        }
     }
+    Ok(())
+}
+
+/// Reads a database as a source of attributes.
+///
+/// # Errors
+/// [`SourceError`] when it is no database or none of its records could be used.
+pub fn read_mmdb(bytes: &[u8], places: &Places) -> Result<Source, SourceError> {
+    let mut source = SourceBuilder::default();
+    let decode = |record: MmdbRecord<'_>| attributes(&record, places);
+    read_networks(bytes, decode, |index, one| match one {
+        Ok((addr, len, attrs)) => source.take_prefix(index, addr, len, attrs),
+        Err(why) => source.refuse(index, why),
+    })?;
     source.finish()
 }
 
-fn attributes(record: &Record<'_>, places: &Places) -> AreaAttrs {
+fn attributes(record: &MmdbRecord<'_>, places: &Places) -> AreaAttrs {
     let nested = record.country.as_ref().and_then(|country| country.iso_code);
     let country = record
         .country_code

@@ -293,16 +293,17 @@ impl Rosters {
 }
 
 /// The nodes of an endpoint that a redirect may name, sorted by name, and whether they serve: those that serve, else all
-/// of them. An endpoint without nodes is known by its IPv4 addresses, of which it has at least one.
+/// of them. An endpoint without nodes is known by its addresses or its alias, of which it has at least one.
 fn eligible(endpoint: &Endpoint) -> Result<(bool, Vec<EndpointNode>), ViewError> {
     let mut nodes = endpoint.nodes.clone();
     if nodes.is_empty() {
-        nodes = endpoint
-            .ipv4
-            .iter()
-            .map(|addr| addr.to_string())
-            .map(bare_address)
-            .collect();
+        let v4 = endpoint.ipv4.iter().map(ToString::to_string);
+        let v6 = endpoint.ipv6.iter().map(|addr| format!("[{addr}]"));
+        let alias = endpoint.alias.iter();
+        let alias = alias.map(|name| name.trim_end_matches('.').to_owned());
+        // One name per place: IPv6 counts where there is nothing else.
+        let v6 = v6.filter(|_| endpoint.ipv4.is_empty());
+        nodes = v4.chain(v6).chain(alias).map(bare_host).collect();
     }
     if nodes.len() > RING_MEMBERS_MAX {
         let what = "nodes of one endpoint";
@@ -328,11 +329,11 @@ fn eligible(endpoint: &Endpoint) -> Result<(bool, Vec<EndpointNode>), ViewError>
     Ok((serving, nodes))
 }
 
-/// An address as a node of its own.
-fn bare_address(addr: String) -> EndpointNode {
+/// An address or a name as a node of its own.
+fn bare_host(host: String) -> EndpointNode {
     EndpointNode {
-        name: addr.clone(),
-        authority: addr,
+        name: host.clone(),
+        authority: host,
         serving: true,
     }
 }

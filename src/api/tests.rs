@@ -9,7 +9,7 @@ mod flows;
 use super::{Auth, router, serve};
 use crate::client::{ApiClient, ClientError};
 use crate::config::{Config, Role, Token};
-use crate::control::{ControlHandle, ControlOptions, signing_key, start};
+use crate::control::{ControlHandle, ControlOptions, Deployment, signing_key, start};
 use crate::metrics::Metrics;
 use crate::serving::Intake;
 use crate::store::SqliteStore;
@@ -123,15 +123,12 @@ impl World {
             serves: true,
         };
         let store = Box::new(SqliteStore::open(&config.data_dir.join("state.db")).unwrap());
-        let (control, _) = start(
-            Arc::new(config.inventory),
+        let deployment = Deployment {
+            inventory: Arc::new(config.inventory),
             table,
-            options,
-            store,
-            key,
-            Arc::new(intake),
-        )
-        .unwrap();
+            steering: Arc::default(),
+        };
+        let (control, _) = start(deployment, options, store, key, Arc::new(intake)).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = watch::channel(false);

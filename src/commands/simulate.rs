@@ -1,7 +1,7 @@
 //! `watershed simulate`: a population of resolvers and clients drives a running daemon from outside.
 
+use crate::areas;
 use crate::config::Config;
-use crate::serving::read_table;
 use crate::wiring::read_token;
 use anyhow::Context;
 use engine::inventory::{Endpoint, Front, Inventory};
@@ -56,7 +56,7 @@ pub fn run(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let table = read_table(&config.areas)?;
+    let table = areas::load(&config)?.0;
     let token_file = token_file.unwrap_or_else(|| config.data_dir.join("admin.token"));
     let api_token = if args.telemetry.is_some() {
         read_token(&token_file)?

@@ -1,7 +1,7 @@
 //! The daemon's own sections: addresses, workers, tokens, engine, drains.
 
 use super::section::Section;
-use super::{Api, Config, Role, Token, Upstream};
+use super::{Api, AreaSource, Config, Role, Token, Upstream};
 use coverage::PrefixSet;
 use dns::{DnsConfig, EcsBits, EcsPolicy};
 use engine::cycle::EngineOptions;
@@ -11,7 +11,7 @@ use engine::model::ModelOptions;
 use engine::publish::PublishRules;
 use redirect::{Host, RedirectConfig, Scheme};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -44,8 +44,12 @@ pub(super) fn read(root: &Section<'_>, dir: &Path) -> Config {
             .map(|control| read_control(control, dir)),
         engine: options,
         cycle,
-        areas: PathBuf::new(),
+        areas: AreaSource::Databases {
+            city: None,
+            asn: None,
+        },
         inventory: engine::inventory::Inventory::default(),
+        policies: engine::policy::Policies::default(),
     };
     [dns, redirect, api, engine, drain]
         .into_iter()

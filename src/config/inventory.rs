@@ -1,15 +1,14 @@
 //! The inventory file: meters, services, and sites with their links, groups and endpoints.
 
 use super::section::Section;
+use super::served::{self, Claimed};
 use super::zones;
-use coverage::catalog::Service as ServedService;
 use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use engine::inventory::{
     BillingModel, Endpoint, Front, Group, Inventory, Link, Meter, Node, NodePort, Service, Site,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
 
 /// Largest believable traffic or capacity: 1 Pbps.
 const MBPS_MAX: f64 = 1e9;
@@ -21,10 +20,11 @@ const NODE_TTL_S: u32 = 60;
 const NODES_MAX: u32 = 4096;
 
 /// Reads an inventory file into `inventory`, whose zones are already there.
-pub(super) fn read(root: &Section<'_>, inventory: &mut Inventory) {
+pub(super) fn read(root: &Section<'_>, inventory: &mut Inventory, claimed: &mut Claimed) {
     let nodes_domain = root.text_or_none("nodes-domain").unwrap_or_default();
     let mut reader = Reader {
         inventory: &mut *inventory,
+        claimed,
         nodes_domain,
         names: Names::default(),
         addresses: BTreeSet::new(),
@@ -63,11 +63,11 @@ struct Names {
     services: BTreeMap<String, ServiceId>,
     sites: BTreeSet<String>,
     groups: BTreeSet<String>,
-    domains: BTreeSet<String>,
 }
 
 struct Reader<'a> {
     inventory: &'a mut Inventory,
+    claimed: &'a mut Claimed,
     nodes_domain: String,
     names: Names,
     addresses: BTreeSet<IpAddr>,
@@ -122,50 +122,10 @@ impl Reader<'_> {
     }
 
     fn service(&mut self, section: &Section<'_>) {
-        let name = section.name("name");
-        let domains: Vec<String> = section
-            .texts("domains")
-            .iter()
-            .map(|domain| absolute(domain))
-            .collect();
-        for domain in &domains {
-            if let Err(why) =
-                zones::check_domain(domain.trim_start_matches("*."), &self.inventory.zones)
-            {
-                section.fault("domains", why);
-            }
-            if !self.names.domains.insert(domain.clone()) {
-                section.fault("domains", format!("{domain} belongs to two services"));
-            }
-        }
-        let redirect_hosts: Vec<String> = section
-            .texts("redirect-hosts")
-            .iter()
-            .map(|host| host.to_ascii_lowercase())
-            .collect();
-        if domains.is_empty() && redirect_hosts.is_empty() {
-            section.fault(
-                "domains",
-                "the service has no name; give it domains or redirect-hosts",
-            );
-        }
-        let ttl = section.span(
-            "ttl",
-            Duration::from_secs(60),
-            Duration::from_secs(1)..=Duration::from_secs(86_400),
-        );
-        let addresses_max = section.whole("addresses-max", 2, 1..=8);
-        let served = ServedService {
-            name: name.clone(),
-            domains,
-            redirect_hosts,
-            ttl_s: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX),
-            addresses_max: u8::try_from(addresses_max).unwrap_or(1),
-        };
+        let served = served::read(section, &self.inventory.zones, self.claimed, 2);
+        let name = served.name.clone();
         let id = ServiceId::from_index(self.inventory.services.len());
-        if self.names.services.insert(name.clone(), id).is_some() {
-            section.fault("name", format!("{name:?} is given to two services"));
-        }
+        self.names.services.insert(name, id);
         let floor_ms = section.number("floor-ms", 1.0..=1e5);
         let initial_mbps = section
             .number_or_none("initial-mbps", 0.0..=MBPS_MAX)
@@ -476,9 +436,4 @@ fn by_family(addresses: &[IpAddr]) -> (Vec<Ipv4Addr>, Vec<Ipv6Addr>) {
         }
     });
     (v4.collect(), v6.collect())
-}
-
-/// A domain name, lower-case, with its final dot.
-fn absolute(domain: &str) -> String {
-    format!("{}.", domain.trim_end_matches('.').to_ascii_lowercase())
 }

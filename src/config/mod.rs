@@ -8,7 +8,10 @@
 mod daemon;
 mod fault;
 mod inventory;
+mod labelled;
+mod policies;
 mod section;
+mod served;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -19,9 +22,11 @@ pub use fault::{Fault, Faults};
 use dns::DnsConfig;
 use engine::cycle::EngineOptions;
 use engine::inventory::Inventory;
+use engine::policy::Policies;
 use fault::Origin;
 use redirect::RedirectConfig;
 use section::{Section, Sink};
+use served::Claimed;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -72,6 +77,20 @@ pub struct Upstream {
     pub edge: Option<String>,
 }
 
+/// Where the area table comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AreaSource {
+    /// A file of `watershed geo build`.
+    Table(PathBuf),
+    /// Databases, read at the start and reduced to what the policies ask for. Without any, all clients are in one area.
+    Databases {
+        /// Places: a city or country database.
+        city: Option<PathBuf>,
+        /// Autonomous systems.
+        asn: Option<PathBuf>,
+    },
+}
+
 /// A valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -89,10 +108,12 @@ pub struct Config {
     pub engine: EngineOptions,
     /// Time between ticks of the engine.
     pub cycle: Duration,
-    /// File of the area table.
-    pub areas: PathBuf,
+    /// Where the area table comes from.
+    pub areas: AreaSource,
     /// What exists; empty for an edge that was given none.
     pub inventory: Inventory,
+    /// Services that follow policies and not the optimizer.
+    pub policies: Policies,
 }
 
 impl Config {
@@ -129,24 +150,58 @@ impl Config {
         let root = Section::new(&tree, "", &sink);
         let mut config = daemon::read(&root, dir);
         if let Some(areas) = root.section("areas") {
-            config.areas = dir.join(areas.text("table"));
+            config.areas = read_areas(&areas, dir);
             areas.finish();
         }
         for zone in root.sections("zones") {
             config.inventory.zones.extend(zones::read(&zone, dir));
             zone.finish();
         }
-        if let Some(file) = root.text_or_none("inventory") {
+        let beside = |key: &'static str| {
+            let file = root.text_or_none(key)?;
             let mut found = Vec::new();
             let tree = parse_file(&dir.join(file), &mut found);
             sink.borrow_mut().append(&mut found);
-            if let Some(tree) = tree {
-                inventory::read(&Section::new(&tree, "", &sink), &mut config.inventory);
-            }
+            tree
+        };
+        let mut claimed = Claimed::default();
+        if let Some(tree) = beside("inventory") {
+            let section = Section::new(&tree, "", &sink);
+            inventory::read(&section, &mut config.inventory, &mut claimed);
+            section.finish();
+        }
+        if let Some(tree) = beside("policies") {
+            let section = Section::new(&tree, "", &sink);
+            config.policies = policies::read(&section, &config.inventory.zones, &mut claimed);
+            section.finish();
         }
         root.finish();
         faults.append(&mut sink.into_inner());
         Some(config)
+    }
+}
+
+/// The `areas` table: `table`, or databases.
+fn read_areas(section: &Section<'_>, dir: &Path) -> AreaSource {
+    let file = |key| {
+        let path = section.text_or_none(key).map(|file| dir.join(file))?;
+        if !path.is_file() {
+            section.fault(key, format!("there is no file {}", path.display()));
+        }
+        Some(path)
+    };
+    let (city, asn) = (file("city"), file("asn"));
+    match section.text_or_none("table") {
+        Some(table) => {
+            if city.is_some() || asn.is_some() {
+                section.fault(
+                    "table",
+                    "does not go with `city` or `asn`: build the table from them",
+                );
+            }
+            AreaSource::Table(dir.join(table))
+        }
+        None => AreaSource::Databases { city, asn },
     }
 }
 

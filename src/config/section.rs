@@ -57,7 +57,7 @@ impl<'a> Section<'a> {
         self.sink
     }
 
-    fn path_of(&self, key: &str) -> String {
+    pub(super) fn path_of(&self, key: &str) -> String {
         match (self.path.is_empty(), key.is_empty()) {
             (true, _) => key.to_owned(),
             (false, true) => self.path.clone(),
@@ -65,9 +65,26 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn get(&self, key: &'static str) -> Option<&'a Node> {
+    /// The value of a key.
+    pub(super) fn get(&self, key: &'static str) -> Option<&'a Node> {
         self.asked.borrow_mut().insert(key);
+        self.peek(key)
+    }
+
+    /// The value of a key, without asking for it.
+    pub(super) fn peek(&self, key: &str) -> Option<&'a Node> {
         self.table?.get(key)
+    }
+
+    /// Whether a key is there.
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Whether a key is there and has text.
+    pub(super) fn is_text(&self, key: &'static str) -> bool {
+        self.get(key)
+            .is_some_and(|node| matches!(node.value, Value::Text(_)))
     }
 
     fn required<T>(&self, key: &'static str, value: Option<T>) -> Option<T> {
@@ -77,7 +94,7 @@ impl<'a> Section<'a> {
         value
     }
 
-    fn wrong(&self, key: &'static str, node: &Node, wanted: &str) {
+    pub(super) fn wrong(&self, key: &'static str, node: &Node, wanted: &str) {
         self.fault(
             key,
             format!("is {}, but must be {wanted}", node.value.kind()),
@@ -294,6 +311,30 @@ impl<'a> Section<'a> {
             }
         }
         texts
+    }
+
+    /// A list of whole numbers in a range; empty when the key is missing.
+    pub(super) fn wholes(&self, key: &'static str, range: RangeInclusive<u16>) -> Vec<u16> {
+        let Some(node) = self.get(key) else {
+            return Vec::new();
+        };
+        let Value::List(items) = &node.value else {
+            self.wrong(key, node, "a list");
+            return Vec::new();
+        };
+        let number = |item: &Node| {
+            let number = match item.value {
+                Value::Integer(number) => u16::try_from(number).ok(),
+                _ => None,
+            };
+            let inside = number.filter(|number| range.contains(number));
+            if inside.is_none() {
+                let (low, high) = (range.start(), range.end());
+                self.fault(key, format!("must hold whole numbers of {low} to {high}"));
+            }
+            inside
+        };
+        items.iter().filter_map(number).collect()
     }
 
     /// A list of texts that parse.

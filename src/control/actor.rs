@@ -6,12 +6,14 @@ use crate::clock::now;
 use crate::serving::Intake;
 use crate::store::{LedgerRow, StateStore};
 use anyhow::Context;
-use coverage::{AreaTable, Body, Digest, MapVersion, Snapshot, Timestamp};
+use coverage::observation::Directory;
+use coverage::{AreaTable, Body, CheckId, Digest, MapVersion, Snapshot, Timestamp};
 use ed25519_dalek::SigningKey;
 use engine::billing::SlotSample;
-use engine::cycle::{Draft, Engine, EngineOptions, Tick};
+use engine::cycle::{Draft, Engine, EngineOptions, Steering, Tick};
 use engine::drain::{ChangeError, Drain, Request, RequestError, State};
 use engine::inventory::Inventory;
+use engine::policy::Policies;
 use engine::publish::Held;
 use engine::report::CycleReport;
 use std::collections::BTreeMap;
@@ -45,18 +47,32 @@ pub struct ControlOptions {
     pub serves: bool,
 }
 
+/// What a control plane decides about.
+pub struct Deployment {
+    /// What exists.
+    pub inventory: Arc<Inventory>,
+    /// Where clients are.
+    pub table: Arc<AreaTable>,
+    /// Static policies, applied to the areas of the table.
+    pub steering: Arc<Steering>,
+}
+
 /// Starts the actor with what the store holds.
 ///
 /// # Errors
 /// When the store cannot be read or no epoch can be taken.
 pub fn start(
-    inventory: Arc<Inventory>,
-    table: Arc<AreaTable>,
+    deployment: Deployment,
     options: ControlOptions,
     mut store: Box<dyn StateStore>,
     key: SigningKey,
     intake: Arc<Intake>,
 ) -> anyhow::Result<(ControlHandle, JoinHandle<()>)> {
+    let Deployment {
+        inventory,
+        table,
+        steering,
+    } = deployment;
     let map_key = key.verifying_key();
     let serving = intake.snapshot();
     let publisher = Publisher::new(
@@ -72,6 +88,7 @@ pub fn start(
     let mut engine = Engine::new(
         Arc::clone(&inventory),
         Arc::clone(&table),
+        Arc::clone(&steering),
         options.engine,
         (drains, samples),
         serving,
@@ -88,7 +105,7 @@ pub fn start(
     let (drains, drains_seen) = watch::channel(Arc::new(stored));
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let fixed = Fixed {
-        directory: inventory.directory(),
+        directory: directory(&inventory, &steering.policies),
         inventory,
         table,
         map_key,
@@ -119,6 +136,20 @@ pub fn start(
         .name("control".into())
         .spawn(move || actor.run(&commands, every));
     Ok((handle, thread.context("cannot start the control thread")?))
+}
+
+/// Names that telemetry may use.
+fn directory(inventory: &Inventory, policies: &Policies) -> Directory {
+    let checks = policies.checks.iter().enumerate();
+    Directory {
+        checks: checks
+            .map(|(index, check)| {
+                let id = CheckId::from_index(index);
+                (check.name.clone(), (id, policies.probed_by(index)))
+            })
+            .collect(),
+        ..inventory.directory()
+    }
 }
 
 /// Billing samples of the running month, by meter index; those of meters that are gone are left out.

@@ -9,7 +9,7 @@
 mod actor;
 mod publisher;
 
-pub use actor::{ControlOptions, start};
+pub use actor::{ControlOptions, Deployment, start};
 pub use publisher::{Publisher, accepted_keys, random_bytes, signing_key, write_secret};
 
 use crate::store::AuditEntry;

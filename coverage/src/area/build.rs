@@ -44,7 +44,7 @@ struct Added<K> {
 }
 
 /// What makes an area: all attributes but its coordinates.
-pub(super) type Identity<'a> = (&'a str, &'a str, &'a str, &'a str, u32);
+pub(super) type Identity<'a> = (&'a str, &'a str, &'a str, &'a str, u32, u32);
 
 /// The identity of an area with these attributes; areas are numbered in its order.
 pub(super) fn identity(attrs: &AreaAttrs) -> Identity<'_> {
@@ -54,6 +54,7 @@ pub(super) fn identity(attrs: &AreaAttrs) -> Identity<'_> {
         &attrs.city,
         &attrs.isp,
         attrs.asn,
+        attrs.class,
     )
 }
 

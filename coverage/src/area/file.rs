@@ -1,7 +1,7 @@
 //! The area table as a file.
 //!
 //! ```text
-//! magic "WSAREA\0\2" | areas (postcard) | IPv4 ranges | IPv6 ranges | SHA-256 over all before
+//! magic "WSAREA\0\3" | areas (postcard) | IPv4 ranges | IPv6 ranges | SHA-256 over all before
 //! ranges: count, then per range the distance to the previous start and its area; all numbers are varints (LEB128)
 //! distance: its trailing zero bits in the lower 6 bits, the rest of it above them
 //! ```
@@ -14,7 +14,7 @@ use super::{Area, AreaAttrs, AreaTable};
 use sha2::{Digest as _, Sha256};
 
 /// First bytes of every file; the last byte is the format version.
-const MAGIC: &[u8; 8] = b"WSAREA\0\x02";
+const MAGIC: &[u8; 8] = b"WSAREA\0\x03";
 const DIGEST_BYTES: usize = 32;
 
 /// Why bytes are no area table.

@@ -43,10 +43,12 @@ pub struct AreaAttrs {
     pub latitude: Option<f32>,
     /// Degrees east.
     pub longitude: Option<f32>,
+    /// Tells areas apart that are alike in all else but not to some policy; 0 where there is nothing to tell.
+    pub class: u32,
 }
 
 impl AreaAttrs {
-    /// The area's name: known parts joined by `/`, unknown inner parts as `-`, unknown trailing parts dropped; `zz` when
+    /// The area's name, with its class behind `~` if it has one: known parts joined by `/`, unknown inner parts as `-`, unknown trailing parts dropped; `zz` when
     /// nothing is known. A city stands between province and ISP only where it is known.
     #[must_use]
     pub fn name(&self) -> String {
@@ -62,12 +64,16 @@ impl AreaAttrs {
             parts.pop();
         }
         if parts.is_empty() {
-            return "zz".to_owned();
+            parts.push("zz".to_owned());
         }
         let shown = parts
             .iter()
             .map(|part| if part.is_empty() { "-" } else { part.as_str() });
-        shown.collect::<Vec<_>>().join("/")
+        let mut name = shown.collect::<Vec<_>>().join("/");
+        if self.class != 0 {
+            name.push_str(&format!("~{}", self.class));
+        }
+        name
     }
 }
 

@@ -170,7 +170,7 @@ proptest! {
     #[test]
     fn no_bytes_make_the_reader_panic(content in prop::collection::vec(any::<u8>(), 0..200)) {
         // With a right magic and digest, so that the content itself is read.
-        let mut bytes = b"WSAREA\0\x02".to_vec();
+        let mut bytes = b"WSAREA\0\x03".to_vec();
         bytes.extend(content);
         let digest = <sha2::Sha256 as sha2::Digest>::digest(&bytes);
         bytes.extend(digest);
@@ -181,7 +181,7 @@ proptest! {
 /// A file with these attributes as its areas, then these bytes as its ranges, with a right digest.
 fn file(attrs: &[AreaAttrs], ranges: &[u8]) -> Vec<u8> {
     let areas = postcard::to_stdvec(attrs).unwrap();
-    let mut bytes = [b"WSAREA\0\x02".as_slice(), &areas, ranges].concat();
+    let mut bytes = [b"WSAREA\0\x03".as_slice(), &areas, ranges].concat();
     let digest = <sha2::Sha256 as sha2::Digest>::digest(&bytes);
     bytes.extend(digest);
     bytes

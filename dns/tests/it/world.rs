@@ -127,6 +127,7 @@ fn endpoint(link: &str, ipv4: Vec<Ipv4Addr>, ipv6: Vec<Ipv6Addr>) -> Endpoint {
         link: link.to_owned(),
         ipv4,
         ipv6,
+        alias: None,
         nodes: vec![],
     }
 }

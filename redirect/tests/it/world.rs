@@ -50,6 +50,7 @@ fn endpoint(group: u32, link: &str, last: u8, nodes: Vec<EndpointNode>) -> Endpo
             .map(|last| Ipv4Addr::new(192, 0, 2, last))
             .collect(),
         ipv6: vec!["2001:db8:f::1".parse().unwrap()],
+        alias: None,
         nodes,
     }
 }

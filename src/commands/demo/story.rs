@@ -6,10 +6,10 @@ use super::cast::{Daemon, Population};
 use super::checks::Checks;
 use super::costs::{self, Costs};
 use super::places::{Places, clients};
+use crate::areas;
 use crate::client::ApiClient;
 use crate::commands::output;
 use crate::config::Config;
-use crate::serving::read_table;
 use crate::wiring::read_token;
 use anyhow::Context;
 use coverage::AreaTable;
@@ -89,7 +89,7 @@ impl Stage {
         chapter("setting the stage: a control plane, an edge, and clients in some 460 areas");
         let config_file = args.dir.join("watershed.toml");
         let config = Config::load(&config_file, &[])?;
-        let table = read_table(&config.areas)?;
+        let table = areas::load(&config)?.0;
         let state = &args.state;
         // Only folders that a demo made are emptied.
         for part in ["control", "edge"] {

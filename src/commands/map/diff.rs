@@ -2,6 +2,7 @@
 //!
 //! Maps are read from files, where a control plane keeps the newest ones, so that this works while it is down.
 
+use crate::areas;
 use crate::args::Global;
 use crate::commands::{CommandError, config, output};
 use crate::config::Config;
@@ -115,12 +116,10 @@ fn open(
 /// The table that a map was made for, when it is at hand: for the names of areas.
 fn table(config: &Config, header: &Header) -> Option<Arc<AreaTable>> {
     let kept = config.data_dir.join("areas.wsa");
-    let found = [config.areas.as_path(), kept.as_path()]
-        .into_iter()
-        .filter_map(|path| read_table(path).ok());
-    found
-        .into_iter()
-        .find(|table| table.digest() == header.table_digest.0)
+    let made_for = |table: &Arc<AreaTable>| table.digest() == header.table_digest.0;
+    let kept = read_table(&kept).ok().filter(made_for);
+    let built = || areas::load(config).ok().map(|(table, _)| table);
+    kept.or_else(|| built().filter(made_for))
 }
 
 /// Compares two maps of one area table.

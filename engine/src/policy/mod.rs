@@ -1,0 +1,168 @@
+//! Policies without an optimizer: ordered preference by place, failover, weights, nearest, pins.
+//!
+//! ```text
+//!   place, networks --judge--> preference (labels in order)         once per area, when the table is built
+//!   preference, states of pools --compile--> rows of the map        every cycle, beside the optimizer's
+//! ```
+//!
+//! A policy speaks of labels, such as `us` and `eu`; a service says which pools stand behind each label, so many services
+//! share one policy. A pool is a set of addresses that answer for each other, or the name of another CDN.
+
+mod compile;
+mod distance;
+mod judge;
+mod pool;
+#[cfg(test)]
+mod tests;
+
+pub use compile::compile;
+pub use judge::{Judge, PolicyAreas, Preference};
+pub use pool::{CheckStates, Chosen, Family, Member, Pool, PoolKind, Serve};
+
+use coverage::Prefix;
+use coverage::catalog::Service as ServedService;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How an address is probed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Name in configuration and telemetry.
+    pub name: String,
+    /// What is done.
+    pub kind: CheckKind,
+    /// TCP port.
+    pub port: u16,
+    /// Time between two probes of one address.
+    pub interval: Duration,
+    /// How long one probe may take.
+    pub timeout: Duration,
+    /// Successes in a row that bring an address back.
+    pub up_after: u32,
+    /// Failures in a row that take an address away.
+    pub down_after: u32,
+}
+
+/// What a probe does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckKind {
+    /// Opens a connection.
+    Tcp,
+    /// Asks for a path and looks at the status.
+    Http {
+        /// Path and query.
+        path: String,
+        /// `Host` header; the address itself when absent.
+        host: Option<String>,
+        /// Statuses that count as success.
+        ok_codes: Vec<u16>,
+    },
+}
+
+/// What somebody gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prefer {
+    /// These labels in order, as indices into [`Policy::labels`]; at least one.
+    Labels(Vec<u16>),
+    /// Labels by distance from the client's coordinates.
+    Nearest,
+}
+
+/// Where a rule holds. What is absent matches everything; text is lower-case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct At {
+    /// Two-letter continent code.
+    pub continent: Option<String>,
+    /// ISO 3166 country code.
+    pub country: Option<String>,
+    /// ISO 3166-2 codes without the country, outermost first: the first ones of the place's; all of them where `city` is
+    /// given, too.
+    pub subdivisions: Option<Vec<String>>,
+    /// City, in English.
+    pub city: Option<String>,
+    /// Autonomous system number.
+    pub asn: Option<u32>,
+}
+
+/// One rule of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Where it holds; nothing given for a rule of networks alone.
+    pub at: At,
+    /// What it gives.
+    pub prefer: Prefer,
+    /// Whether the first label is given whatever its state.
+    pub pinned: bool,
+}
+
+/// Who prefers what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Name.
+    pub name: String,
+    /// All labels, in default order; at least one.
+    pub labels: Vec<String>,
+    /// [label]: degrees north and degrees east, where known.
+    pub coordinates: Vec<Option<(f64, f64)>>,
+    /// Most labels that [`Prefer::Nearest`] gives.
+    pub nearest_max: usize,
+    /// What everybody gets to whom no rule applies.
+    pub default: Prefer,
+    /// Rules by place.
+    pub rules: Vec<Rule>,
+    /// Networks, each with the index of its rule; the longest prefix wins, and wins over all places.
+    pub nets: Vec<(Prefix, u32)>,
+}
+
+/// Where a static service's answers come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Steering {
+    /// The same order of pools for everybody.
+    Pools(Vec<usize>),
+    /// By a policy.
+    Policy {
+        /// Index into [`Policies::policies`].
+        policy: usize,
+        /// [label of the policy]: pools in order.
+        pools: Vec<Vec<usize>>,
+        /// [label of the policy]: forced state.
+        states: Vec<Option<bool>>,
+    },
+}
+
+/// A service that follows a policy and not the optimizer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StaticService {
+    /// Names, TTL and answer size, as serving knows them.
+    pub served: ServedService,
+    /// Where its answers come from.
+    pub steering: Steering,
+}
+
+impl Policies {
+    /// The addresses that a check probes, ascending.
+    #[must_use]
+    pub fn probed_by(&self, check: usize) -> Vec<IpAddr> {
+        let pools = self
+            .pools
+            .iter()
+            .filter(|pool| pool.checks.contains(&check));
+        let mut addresses: Vec<IpAddr> = pools.flat_map(Pool::addresses).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    }
+}
+
+/// All policies of a configuration. Validated by whoever builds it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Policies {
+    /// Checks.
+    pub checks: Vec<Check>,
+    /// Pools.
+    pub pools: Vec<Pool>,
+    /// Policies.
+    pub policies: Vec<Policy>,
+    /// Services.
+    pub services: Vec<StaticService>,
+}
