@@ -1,11 +1,11 @@
 # Targets for people and for CI; each is what its line of help says.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench geo tools
+.PHONY: help demo test lint bench bench-dns geo tools
 
 CARGO ?= cargo
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 demo: tools ## the main job on real data, with checks; KEEP=1 stays up at the end
 	$(CARGO) build --release --locked
@@ -20,6 +20,12 @@ lint: tools ## formatting and lints; warnings are errors
 
 bench: tools ## what one question, one redirect and one cycle cost
 	$(CARGO) test --release --locked -p watershed-dns -p watershed-redirect -- --ignored --nocapture --test-threads=1
+
+bench-dns: tools ## what one DNS answer costs against gdnsd, Knot DNS and the floor, on the same data (about 4 minutes)
+	bench/peers.sh
+	$(CARGO) build --release --locked --package watershed --package watershed-bench
+	$(CARGO) run --release --locked --quiet --package watershed-bench --bin bench-dns -- compare \
+		--database var/bench/GeoLite2-City.mmdb --json var/bench/dns.json $(ARGS)
 
 geo: tools ## rebuild data/geo/areas.wsa from its sources (needs npm)
 	geo/fetch.sh

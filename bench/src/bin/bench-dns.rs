@@ -1,0 +1,236 @@
+//! `bench-dns`: what one DNS answer costs, against peers and against the floor.
+
+use anyhow::{Context as _, Result, ensure};
+use bench::dns::compare::{Plan, compare};
+use bench::dns::policy::Policy;
+use bench::dns::prefixes::{Families, Networks, Spread, pool};
+use bench::dns::report::{PolicyReport, Report};
+use bench::dns::servers::{Kind, Setup};
+use bench::dns::{echo, load};
+use bench::mmsg;
+use clap::{Args, Parser, Subcommand};
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Measures DNS answering against peers on the same data with the same policy.
+#[derive(Debug, Parser)]
+#[command(name = "bench-dns", after_help = EXAMPLES)]
+struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// Shown below the help.
+const EXAMPLES: &str = "\
+Examples:
+  bench-dns compare --database var/bench/GeoLite2-City.mmdb
+  bench-dns compare --database GeoLite2-City.mmdb --policy map --families v6 --json var/bench/v6.json
+  bench-dns compare --database GeoLite2-City.mmdb --servers gdnsd,echo --rounds 3 --run-s 2";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Measures servers in turn and compares the first with the others.
+    Compare(CompareArgs),
+    /// Serves as the floor: sends every datagram back, longer by some octets.
+    Echo {
+        /// Address to listen on.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// Octets by which replies are longer.
+        #[arg(long, default_value_t = echo::ANSWER_EXTRA_BYTES)]
+        extra_bytes: usize,
+    },
+}
+
+/// How to compare.
+#[derive(Debug, Args)]
+struct CompareArgs {
+    /// City database of the GeoIP2 schema, given to all servers.
+    #[arg(long, value_name = "FILE")]
+    database: PathBuf,
+    /// Policies to measure, one comparison each.
+    #[arg(long = "policy", value_delimiter = ',', default_value = "map,nearest")]
+    policies: Vec<Policy>,
+    /// Servers, in the order of their turns; the first is compared with the others.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "watershed,gdnsd,knot,echo"
+    )]
+    servers: Vec<Kind>,
+    /// Families of the client subnets.
+    #[arg(long, default_value = "mixed")]
+    families: Families,
+    /// Where client subnets lie.
+    #[arg(long, default_value = "known")]
+    spread: Spread,
+    /// Questions open at a time; 128 fit into a receive buffer of default size.
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=256))]
+    window: u16,
+    /// Rounds of each comparison.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=99))]
+    rounds: u16,
+    /// Length of each measurement, seconds.
+    #[arg(long, default_value_t = 4.0)]
+    run_s: f64,
+    /// Load before each measurement, seconds.
+    #[arg(long, default_value_t = 0.5)]
+    warm_up_s: f64,
+    /// Core of the servers.
+    #[arg(long, default_value_t = 0)]
+    server_core: usize,
+    /// Core of the generator.
+    #[arg(long, default_value_t = 1)]
+    load_core: usize,
+    /// Seed of the client subnets.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The daemon; the one beside this program when absent.
+    #[arg(long, value_name = "FILE")]
+    watershed: Option<PathBuf>,
+    /// Where servers keep their files; what an earlier run left there is removed.
+    #[arg(long, value_name = "DIR", default_value = "var/bench/dns")]
+    dir: PathBuf,
+    /// Writes everything measured here.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    match CommandLine::parse().action {
+        Action::Compare(args) => run(&args),
+        Action::Echo {
+            listen,
+            extra_bytes,
+        } => echo::serve(listen, extra_bytes),
+    }
+}
+
+/// Measures all policies and reports.
+fn run(args: &CompareArgs) -> Result<()> {
+    ensure!(
+        args.server_core != args.load_core,
+        "servers and generator need a core each"
+    );
+    let plan = plan_of(args)?;
+    let begun = Instant::now();
+    let mut say = |line: &str| {
+        let elapsed_s = begun.elapsed().as_secs();
+        // Progress is not worth failing for.
+        let _ = writeln!(io::stderr(), "[{elapsed_s:3} s] {line}");
+    };
+    let runs = args.policies.len() * args.servers.len() * plan.rounds;
+    let estimate = (plan.run + plan.warm_up) * u32::try_from(runs).unwrap_or(u32::MAX);
+    say(&format!("about {} s to go", estimate.as_secs() + 20));
+    let database = std::path::absolute(&args.database)?;
+    say("drawing client subnets");
+    let networks = Networks::read(&database)?;
+    let prefixes = pool(&networks, args.families, args.spread, args.seed);
+    drop(networks);
+    mmsg::pin_thread(args.load_core).with_context(|| {
+        let core = args.load_core;
+        format!("cannot keep the generator on core {core}: two cores are needed")
+    })?;
+    let mut report = Report {
+        kernel: read_line("/proc/sys/kernel/osrelease"),
+        processor: processor(),
+        versions: args
+            .servers
+            .iter()
+            .map(|kind| (*kind, version(*kind)))
+            .collect(),
+        families: args.families,
+        spread: args.spread,
+        plan,
+        policies: Vec::new(),
+    };
+    for &policy in &args.policies {
+        let setup = Setup {
+            policy,
+            database: database.clone(),
+            dir: std::path::absolute(args.dir.join(policy.to_string()))?,
+            watershed: daemon(args)?,
+            core: args.server_core,
+        };
+        let comparison = compare(&setup, &args.servers, &plan, &prefixes, &mut say)?;
+        let policy = PolicyReport::new(policy, &comparison);
+        io::stdout().write_all(policy.text().as_bytes())?;
+        report.policies.push(policy);
+    }
+    if let Some(path) = &args.json {
+        let text = serde_json::to_vec_pretty(&report)?;
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        say(&format!("wrote {}", path.display()));
+    }
+    Ok(())
+}
+
+/// The daemon to measure.
+fn daemon(args: &CompareArgs) -> Result<PathBuf> {
+    let path = match &args.watershed {
+        Some(path) => std::path::absolute(path)?,
+        None => std::env::current_exe()?.with_file_name("watershed"),
+    };
+    Ok(path)
+}
+
+/// The plan that the options ask for.
+fn plan_of(args: &CompareArgs) -> Result<Plan> {
+    let duration = |name: &str, seconds: f64| {
+        ensure!(
+            (0.0..=600.0).contains(&seconds),
+            "{name} must be 0 to 600 seconds"
+        );
+        Ok(Duration::from_secs_f64(seconds))
+    };
+    let plan = Plan {
+        window: usize::from(args.window).min(load::WINDOW_MAX),
+        rounds: usize::from(args.rounds),
+        warm_up: duration("--warm-up-s", args.warm_up_s)?,
+        run: duration("--run-s", args.run_s)?,
+    };
+    ensure!(
+        plan.run >= Duration::from_millis(100),
+        "--run-s must be 0.1 at least: the kernel's accounts are no finer"
+    );
+    Ok(plan)
+}
+
+/// The one line of a file of the kernel; empty when it cannot be read.
+fn read_line(path: &str) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.trim().to_owned()
+}
+
+/// The name of the processor.
+fn processor() -> String {
+    let text = read_line("/proc/cpuinfo");
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let name = line
+        .unwrap_or("unknown")
+        .trim_start_matches(['\t', ' ', ':']);
+    name.to_owned()
+}
+
+/// The version of a server, as the package manager knows it.
+fn version(kind: Kind) -> String {
+    let package = match kind {
+        Kind::Gdnsd => "gdnsd",
+        Kind::Knot => "knot",
+        Kind::Watershed | Kind::Echo => return env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let output = Command::new("dpkg-query")
+        .args(["--show", "--showformat", "${Version}", package])
+        .output();
+    output.map_or_else(
+        |_| "unknown".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).into_owned(),
+    )
+}

@@ -1,0 +1,10 @@
+//! What one DNS answer costs: a generator, servers with the same policy on the same data, and rounds that alternate.
+
+pub mod compare;
+pub mod echo;
+pub mod load;
+pub mod policy;
+pub mod prefixes;
+pub mod question;
+pub mod report;
+pub mod servers;
