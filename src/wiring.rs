@@ -256,43 +256,65 @@ fn serve_api(
     })
 }
 
-/// DNS and HTTP on one cell.
+/// DNS and HTTP on one cell, each if it was given an address.
 struct Servers {
-    dns: DnsServer,
-    redirect: RedirectServer,
+    dns: Option<DnsServer>,
+    redirect: Option<RedirectServer>,
 }
 
 impl Servers {
     fn bind(config: &Config, cell: &ServingCell, metrics: &Metrics) -> anyhow::Result<Self> {
-        let dns = DnsServer::bind(config.dns.clone(), Arc::clone(cell))?;
-        let redirect = RedirectServer::bind(config.redirect.clone(), Arc::clone(cell))?;
-        let counters = Arc::clone(dns.counters());
-        metrics.add_source(move || {
-            for (event, count) in counters.snapshot().iter() {
-                metrics::counter!("watershed_dns_messages_total", "event" => event.name())
-                    .absolute(count);
-            }
-        });
-        let counters = Arc::clone(redirect.counters());
-        metrics.add_source(move || {
-            for event in redirect::Event::ALL {
-                metrics::counter!("watershed_http_requests_total", "event" => event.name())
-                    .absolute(counters.get(*event));
-            }
-        });
-        Ok(Self { dns, redirect })
+        let (ask_dns, ask_http) = (&config.dns.listen, &config.redirect.listen);
+        if ask_dns.is_empty() && ask_http.is_empty() {
+            anyhow::bail!("nothing to serve: give dns.listen or redirect.listen an address");
+        }
+        let dns = (!ask_dns.is_empty())
+            .then(|| DnsServer::bind(config.dns.clone(), Arc::clone(cell)))
+            .transpose()?;
+        let redirect = (!ask_http.is_empty())
+            .then(|| RedirectServer::bind(config.redirect.clone(), Arc::clone(cell)))
+            .transpose()?;
+        let servers = Self { dns, redirect };
+        servers.count_into(metrics);
+        Ok(servers)
+    }
+
+    /// Makes the servers' counters readable at the scrape.
+    fn count_into(&self, metrics: &Metrics) {
+        if let Some(dns) = &self.dns {
+            let counters = Arc::clone(dns.counters());
+            metrics.add_source(move || {
+                for (event, count) in counters.snapshot().iter() {
+                    metrics::counter!("watershed_dns_messages_total", "event" => event.name())
+                        .absolute(count);
+                }
+            });
+        }
+        if let Some(redirect) = &self.redirect {
+            let counters = Arc::clone(redirect.counters());
+            metrics.add_source(move || {
+                for event in redirect::Event::ALL {
+                    metrics::counter!("watershed_http_requests_total", "event" => event.name())
+                        .absolute(counters.get(*event));
+                }
+            });
+        }
     }
 
     fn addresses(&self) -> (Vec<SocketAddr>, Vec<SocketAddr>) {
-        (
-            self.dns.local_addrs().to_vec(),
-            self.redirect.local_addrs().to_vec(),
-        )
+        let dns = self.dns.as_ref().map(|dns| dns.local_addrs().to_vec());
+        let http = self.redirect.as_ref();
+        let http = http.map(|redirect| redirect.local_addrs().to_vec());
+        (dns.unwrap_or_default(), http.unwrap_or_default())
     }
 
     async fn shutdown(self) {
-        self.dns.shutdown().await;
-        self.redirect.shutdown().await;
+        if let Some(dns) = self.dns {
+            dns.shutdown().await;
+        }
+        if let Some(redirect) = self.redirect {
+            redirect.shutdown().await;
+        }
     }
 }
 

@@ -305,7 +305,14 @@ impl Engine {
             plan: &last.plan,
             certificate: &last.certificate,
         });
-        explain::explain(&facts, &limits, snapshot, solved, (name, client), now)
+        let mut story = explain::explain(&facts, &limits, snapshot, solved, (name, client), now)?;
+        let Steering { policies, areas } = &*self.steering;
+        let area = snapshot.table.lookup(client.to_canonical()).area;
+        // A map made for another table has other areas.
+        if snapshot.table.digest() == self.table.digest() {
+            story.policy = policies.story(areas, &self.checks, &story.service, area);
+        }
+        Ok(story)
     }
 
     fn health(&self) -> Health {

@@ -3,6 +3,7 @@
 use crate::limits::Limits;
 use crate::model::{Facts, unit_index};
 use crate::plan::{CandidateView, Certificate, Instance, Plan, explain_unit};
+use crate::policy::PolicyStory;
 use coverage::catalog::ActiveDrain;
 use coverage::{LinkId, ServiceId, Snapshot, Timestamp};
 use serde::Serialize;
@@ -35,6 +36,8 @@ pub struct Explanation {
     pub candidates: Vec<Candidate>,
     /// Drains in force, those that shaped this answer first.
     pub drains: Vec<Drain>,
+    /// What decided in place of the optimizer, for a service that follows a policy.
+    pub policy: Option<PolicyStory>,
 }
 
 /// An endpoint in words.
@@ -48,6 +51,8 @@ pub struct Endpoint {
     pub link: String,
     /// Addresses in the answer.
     pub addresses: Vec<IpAddr>,
+    /// Name in the answer, where that is an alias.
+    pub alias: Option<String>,
 }
 
 /// One candidate link and how it fared.
@@ -160,10 +165,12 @@ pub fn explain(
                 .map(|&v4| IpAddr::V4(v4))
                 .chain(endpoint.ipv6.iter().map(|&v6| IpAddr::V6(v6)))
                 .collect(),
+            alias: endpoint.alias.clone(),
         },
         scope: decision.scope,
         drains: story.drains(&candidates),
         candidates,
+        policy: None,
     })
 }
 

@@ -261,6 +261,34 @@ pub struct Explanation {
     pub candidates: Vec<Candidate>,
     /// Drains in force.
     pub drains: Vec<NearDrain>,
+    /// What decided in place of the optimizer, for a service that follows a policy.
+    pub policy: Option<PolicyStory>,
+}
+
+/// The story of an answer that follows a policy.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct PolicyStory {
+    /// The policy; empty where the service lists its pools itself.
+    pub policy: String,
+    /// Whether a rule pins the first label whatever its state.
+    pub pinned: bool,
+    /// Pools in the order in which this area prefers them.
+    pub pools: Vec<PoolStory>,
+}
+
+/// One pool and how it fared.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct PoolStory {
+    /// Label of the policy.
+    pub label: String,
+    /// The pool.
+    pub pool: String,
+    /// Whether it may answer.
+    pub up: bool,
+    /// What that is known from.
+    pub because: String,
+    /// Chosen, or why it lost.
+    pub verdict: String,
 }
 
 /// An endpoint in words.
@@ -274,6 +302,8 @@ pub struct Answer {
     pub link: String,
     /// Addresses.
     pub addresses: Vec<String>,
+    /// Name in the answer, where that is an alias.
+    pub alias: Option<String>,
 }
 
 /// One candidate and how it fared.

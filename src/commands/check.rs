@@ -28,6 +28,9 @@ pub(super) fn check(global: &Global) -> Result<(), CommandError> {
         ("groups", inventory.groups.len()),
         ("nodes", inventory.nodes.len()),
         ("services", inventory.services.len()),
+        ("policies", config.policies.policies.len()),
+        ("pools", config.policies.pools.len()),
+        ("static services", config.policies.services.len()),
         ("zones", inventory.zones.len()),
     ];
     if global.json {

@@ -2,7 +2,7 @@
 
 use super::connect::{connect, converse};
 use super::{CommandError, output};
-use crate::api::view::Explanation;
+use crate::api::view::{Explanation, PolicyStory};
 use crate::args::{ExplainArgs, Global};
 use crate::clock::now;
 use serde::Deserialize as _;
@@ -26,7 +26,11 @@ pub(super) fn explain(global: &Global, args: &ExplainArgs) -> Result<(), Command
     }
     let story = Explanation::deserialize(&answer).map_err(anyhow::Error::from)?;
     output::say(&summary(&story))?;
-    Ok(output::show(&candidates(&story))?)
+    let table = story
+        .policy
+        .as_ref()
+        .map_or_else(|| candidates(&story), pools);
+    Ok(output::show(&table)?)
 }
 
 /// The answer in sentences.
@@ -42,11 +46,22 @@ fn summary(story: &Explanation) -> String {
     } = story;
     let mut text = format!("{name} (service {service}) for {client} in area {area}: {area_why}\n");
     let addresses = answer.addresses.join(" ");
-    let _ = writeln!(
-        text,
-        "answer: {} over {} at {}: {addresses}",
-        answer.group, answer.link, answer.site
-    );
+    let given = answer.alias.as_ref().unwrap_or(&addresses);
+    let _ = match &story.policy {
+        None => writeln!(
+            text,
+            "answer: {} over {} at {}: {given}",
+            answer.group, answer.link, answer.site
+        ),
+        Some(policy) if policy.policy.is_empty() => {
+            writeln!(text, "answer: pool {}: {given}", answer.group)
+        }
+        Some(policy) => writeln!(
+            text,
+            "answer: pool {} by policy {}: {given}",
+            answer.group, policy.policy
+        ),
+    };
     let age = output::since(story.map_created_at_ms, now());
     let _ = writeln!(
         text,
@@ -65,6 +80,21 @@ fn summary(story: &Explanation) -> String {
         );
     }
     text.trim_end().to_owned()
+}
+
+/// The pools of a policy in order.
+fn pools(story: &PolicyStory) -> comfy_table::Table {
+    let mut table = output::table(&["label", "pool", "state", "because", "verdict"]);
+    for pool in &story.pools {
+        table.add_row([
+            pool.label.as_str(),
+            &pool.pool,
+            if pool.up { "up" } else { "down" },
+            &pool.because,
+            &pool.verdict,
+        ]);
+    }
+    table
 }
 
 /// Everyone who could answer.

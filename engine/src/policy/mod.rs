@@ -10,12 +10,14 @@
 
 mod compile;
 mod distance;
+mod explain;
 mod judge;
 mod pool;
 #[cfg(test)]
 mod tests;
 
 pub use compile::compile;
+pub use explain::{PolicyStory, PoolStory};
 pub use judge::{Judge, PolicyAreas, Preference};
 pub use pool::{CheckStates, Chosen, Family, Member, Pool, PoolKind, Serve};
 

@@ -1,0 +1,139 @@
+//! Why a static service answers as it does.
+
+use super::{CheckStates, Policies, PolicyAreas, Pool, PoolKind, Steering};
+use coverage::AreaId;
+use serde::Serialize;
+
+/// The story of one answer that follows a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PolicyStory {
+    /// The policy; empty where a service lists its pools itself.
+    pub policy: String,
+    /// Whether a rule pins the first label whatever its state.
+    pub pinned: bool,
+    /// Pools in the order in which this area prefers them.
+    pub pools: Vec<PoolStory>,
+}
+
+/// One pool and how it fared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PoolStory {
+    /// Label of the policy; empty without one.
+    pub label: String,
+    /// The pool.
+    pub pool: String,
+    /// Whether it may answer.
+    pub up: bool,
+    /// What that is known from: forced by configuration, or the checks.
+    pub because: String,
+    /// Chosen, or why it lost.
+    pub verdict: String,
+}
+
+impl Policies {
+    /// Why a service answers as it does in an area; `None` when it is none of these.
+    #[must_use]
+    pub fn story(
+        &self,
+        areas: &PolicyAreas,
+        states: &CheckStates,
+        service: &str,
+        area: AreaId,
+    ) -> Option<PolicyStory> {
+        let service = self
+            .services
+            .iter()
+            .find(|known| known.served.name == service)?;
+        let mut story = PolicyStory {
+            policy: String::new(),
+            pinned: false,
+            pools: Vec::new(),
+        };
+        match &service.steering {
+            Steering::Pools(pools) => {
+                let pools = pools
+                    .iter()
+                    .map(|pool| self.pool_story(*pool, "", None, states));
+                story.pools.extend(pools);
+            }
+            Steering::Policy {
+                policy,
+                pools,
+                states: forced,
+            } => {
+                let preference = areas.preference(area.0 as usize, *policy);
+                story.policy.clone_from(&self.policies[*policy].name);
+                story.pinned = preference.pinned;
+                for label in preference.labels.iter().map(|label| usize::from(*label)) {
+                    let name = &self.policies[*policy].labels[label];
+                    let pools = pools[label].iter();
+                    story.pools.extend(
+                        pools.map(|pool| self.pool_story(*pool, name, forced[label], states)),
+                    );
+                }
+            }
+        }
+        judge(&mut story);
+        Some(story)
+    }
+
+    fn pool_story(
+        &self,
+        pool: usize,
+        label: &str,
+        forced: Option<bool>,
+        states: &CheckStates,
+    ) -> PoolStory {
+        let Pool { name, checks, kind } = &self.pools[pool];
+        let (up, because) = match (forced, kind) {
+            (Some(up), _) => (up, "the label's state is set by configuration"),
+            (None, PoolKind::Alias(_)) => (true, "a name is not checked"),
+            (None, PoolKind::Addresses { ipv4, ipv6 }) => {
+                let v4 = ipv4
+                    .as_ref()
+                    .is_none_or(|family| family.choose(checks, states).up);
+                let v6 = ipv6
+                    .as_ref()
+                    .is_none_or(|family| family.choose(checks, states).up);
+                let because = match (v4, v6) {
+                    (true, true) => "enough of its addresses are up",
+                    (false, true) => "too few of its IPv4 addresses are up",
+                    (true, false) => "too few of its IPv6 addresses are up",
+                    (false, false) => "too few of its addresses are up",
+                };
+                (v4 && v6, because)
+            }
+        };
+        PoolStory {
+            label: label.to_owned(),
+            pool: name.clone(),
+            up,
+            because: because.to_owned(),
+            verdict: String::new(),
+        }
+    }
+}
+
+/// Says of each pool why it was chosen or not.
+fn judge(story: &mut PolicyStory) {
+    let first_up = story.pools.iter().position(|pool| pool.up);
+    let chosen = if story.pinned {
+        0
+    } else {
+        first_up.unwrap_or(0)
+    };
+    for (at, pool) in story.pools.iter_mut().enumerate() {
+        let verdict = if at == chosen && story.pinned {
+            "chosen: pinned here"
+        } else if at == chosen && first_up.is_none() {
+            "chosen: nothing is up, so the first answers"
+        } else if at == chosen {
+            "chosen: the first that is up"
+        } else if at < chosen {
+            "down"
+        } else {
+            "preferred less here"
+        };
+        verdict.clone_into(&mut pool.verdict);
+    }
+}
