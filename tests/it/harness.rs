@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 const INVENTORY: &str = include_str!("inventory.toml");
+/// Read only by those who ask for it.
+const POLICIES: &str = include_str!("policies.toml");
 const ZONE: &str = "@ 3600 SOA ns1 hostmaster 1 7200 900 1209600 60\n@ 3600 NS ns1\nns1 3600 A 192.0.2.1\n\
                     deep.empty 60 TXT \"below an empty name\"\n";
 
@@ -43,6 +45,7 @@ impl World {
             ("watershed.toml", main.as_str()),
             ("inventory.toml", INVENTORY),
             ("cdn.zone", ZONE),
+            ("policies.toml", POLICIES),
         ] {
             std::fs::write(dir.path().join(name), text).unwrap();
         }
@@ -171,7 +174,9 @@ impl Daemon {
 
     /// Calls its API with its admin token: status and body.
     pub(crate) fn call(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
-        let token = std::fs::read_to_string(self.data_dir.join("admin.token")).unwrap_or_default();
+        let file = self.data_dir.join("admin.token");
+        wait_for("the admin token", || file.exists() || self.role == "edge");
+        let token = std::fs::read_to_string(file).unwrap_or_default();
         let headers = format!(
             "Authorization: Bearer {}\r\nContent-Type: application/json\r\n",
             token.trim()
@@ -327,6 +332,7 @@ pub(crate) fn question(name: &str, rtype: RecordType, client: Option<Ipv4Addr>) 
 pub(crate) struct Reply {
     pub(crate) code: ResponseCode,
     pub(crate) addresses: Vec<Ipv4Addr>,
+    pub(crate) aliases: Vec<String>,
     pub(crate) scope: Option<u8>,
     pub(crate) authority: Vec<RecordType>,
 }
@@ -337,6 +343,10 @@ pub(crate) fn read_reply(bytes: &[u8]) -> Reply {
         RData::A(address) => Some(address.0),
         _ => None,
     };
+    let alias = |record: &hickory_proto::rr::Record| match &record.data {
+        RData::CNAME(alias) => Some(alias.0.to_string()),
+        _ => None,
+    };
     let option = message
         .edns
         .as_ref()
@@ -344,6 +354,7 @@ pub(crate) fn read_reply(bytes: &[u8]) -> Reply {
     Reply {
         code: message.metadata.response_code,
         addresses: message.answers.iter().filter_map(address).collect(),
+        aliases: message.answers.iter().filter_map(alias).collect(),
         scope: option.and_then(|option| match option {
             EdnsOption::Subnet(subnet) => Some(subnet.scope_prefix()),
             _ => None,

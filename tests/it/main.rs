@@ -5,5 +5,6 @@
 mod crash;
 mod faults;
 mod harness;
+mod policies;
 mod serving;
 mod tidy;
