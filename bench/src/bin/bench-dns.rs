@@ -2,13 +2,15 @@
 
 use anyhow::{Context as _, Result, ensure};
 use bench::dns::compare::{Plan, compare};
+use bench::dns::echo;
 use bench::dns::policy::Policy;
-use bench::dns::prefixes::{Families, Networks, Spread, pool};
+use bench::dns::prefixes::{Families, Networks, Prefix, Spread, pool};
 use bench::dns::report::{PolicyReport, Report};
 use bench::dns::servers::{Kind, Setup};
-use bench::dns::{echo, load};
+use bench::dns::swaps::{SwapReport, swaps};
 use bench::mmsg;
 use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -29,13 +31,16 @@ const EXAMPLES: &str = "\
 Examples:
   bench-dns compare --database var/bench/GeoLite2-City.mmdb
   bench-dns compare --database GeoLite2-City.mmdb --policy map --families v6 --json var/bench/v6.json
-  bench-dns compare --database GeoLite2-City.mmdb --servers gdnsd,echo --rounds 3 --run-s 2";
+  bench-dns compare --database GeoLite2-City.mmdb --servers gdnsd,echo --rounds 3 --run-s 2
+  bench-dns swaps --database GeoLite2-City.mmdb --rounds 3";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Measures servers in turn and compares the first with the others.
     Compare(CompareArgs),
+    /// Measures an edge under full load while its map is swapped many times a second.
+    Swaps(SwapsArgs),
     /// Serves as the floor: sends every datagram back, longer by some octets.
     Echo {
         /// Address to listen on.
@@ -50,9 +55,6 @@ enum Action {
 /// How to compare.
 #[derive(Debug, Args)]
 struct CompareArgs {
-    /// City database of the GeoIP2 schema, given to all servers.
-    #[arg(long, value_name = "FILE")]
-    database: PathBuf,
     /// Policies to measure, one comparison each.
     #[arg(long = "policy", value_delimiter = ',', default_value = "map,nearest")]
     policies: Vec<Policy>,
@@ -63,6 +65,31 @@ struct CompareArgs {
         default_value = "watershed,gdnsd,knot,echo"
     )]
     servers: Vec<Kind>,
+    /// How to measure.
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// How to swap.
+#[derive(Debug, Args)]
+struct SwapsArgs {
+    /// Swaps a second.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    per_second: u32,
+    /// Policy behind the maps.
+    #[arg(long, default_value = "map")]
+    policy: Policy,
+    /// How to measure.
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// How to measure.
+#[derive(Debug, Args)]
+struct CommonArgs {
+    /// City database of the GeoIP2 schema, given to all servers.
+    #[arg(long, value_name = "FILE")]
+    database: PathBuf,
     /// Families of the client subnets.
     #[arg(long, default_value = "mixed")]
     families: Families,
@@ -101,9 +128,82 @@ struct CompareArgs {
     json: Option<PathBuf>,
 }
 
+impl CommonArgs {
+    /// What servers need for `policy`, in a directory named `name`.
+    fn setup(&self, policy: Policy, name: &str) -> Result<Setup> {
+        let watershed = match &self.watershed {
+            Some(path) => std::path::absolute(path)?,
+            None => std::env::current_exe()?.with_file_name("watershed"),
+        };
+        Ok(Setup {
+            policy,
+            database: std::path::absolute(&self.database)?,
+            dir: std::path::absolute(self.dir.join(name))?,
+            watershed,
+            core: self.server_core,
+        })
+    }
+
+    /// The plan that the options ask for.
+    fn plan(&self) -> Result<Plan> {
+        let duration = |name: &str, seconds: f64| {
+            ensure!(
+                (0.0..=600.0).contains(&seconds),
+                "{name} must be 0 to 600 seconds"
+            );
+            Ok(Duration::from_secs_f64(seconds))
+        };
+        let plan = Plan {
+            window: usize::from(self.window),
+            rounds: usize::from(self.rounds),
+            warm_up: duration("--warm-up-s", self.warm_up_s)?,
+            run: duration("--run-s", self.run_s)?,
+        };
+        ensure!(
+            plan.run >= Duration::from_millis(100),
+            "--run-s must be 0.1 at least: the kernel's accounts are no finer"
+        );
+        Ok(plan)
+    }
+
+    /// Draws client subnets and keeps this thread on its core.
+    fn prepare(&self) -> Result<Vec<Prefix>> {
+        let (servers, load) = (self.server_core, self.load_core);
+        ensure!(servers != load, "servers and generator need a core each");
+        let networks = Networks::read(&self.database)?;
+        let prefixes = pool(&networks, self.families, self.spread, self.seed);
+        mmsg::pin_thread(load).with_context(|| {
+            format!("cannot keep the generator on core {load}: two cores are needed")
+        })?;
+        Ok(prefixes)
+    }
+
+    /// Writes the report where it is wanted.
+    fn write(&self, report: &impl Serialize) -> Result<()> {
+        let Some(path) = &self.json else {
+            return Ok(());
+        };
+        let text = serde_json::to_vec_pretty(report)?;
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// A function that shows progress, with the time since now, for about `estimate`.
+fn progress(estimate: Duration) -> impl FnMut(&str) {
+    let begun = Instant::now();
+    let say = move |line: &str| {
+        let elapsed_s = begun.elapsed().as_secs();
+        // Progress is not worth failing for.
+        let _ = writeln!(io::stderr(), "[{elapsed_s:3} s] {line}");
+    };
+    say(&format!("about {} s to go", estimate.as_secs() + 15));
+    say
+}
+
 fn main() -> Result<()> {
     match CommandLine::parse().action {
-        Action::Compare(args) => run(&args),
+        Action::Compare(args) => run_compare(&args),
+        Action::Swaps(args) => run_swaps(&args),
         Action::Echo {
             listen,
             extra_bytes,
@@ -112,93 +212,47 @@ fn main() -> Result<()> {
 }
 
 /// Measures all policies and reports.
-fn run(args: &CompareArgs) -> Result<()> {
-    ensure!(
-        args.server_core != args.load_core,
-        "servers and generator need a core each"
-    );
-    let plan = plan_of(args)?;
-    let begun = Instant::now();
-    let mut say = |line: &str| {
-        let elapsed_s = begun.elapsed().as_secs();
-        // Progress is not worth failing for.
-        let _ = writeln!(io::stderr(), "[{elapsed_s:3} s] {line}");
-    };
-    let runs = args.policies.len() * args.servers.len() * plan.rounds;
-    let estimate = (plan.run + plan.warm_up) * u32::try_from(runs).unwrap_or(u32::MAX);
-    say(&format!("about {} s to go", estimate.as_secs() + 20));
-    let database = std::path::absolute(&args.database)?;
-    say("drawing client subnets");
-    let networks = Networks::read(&database)?;
-    let prefixes = pool(&networks, args.families, args.spread, args.seed);
-    drop(networks);
-    mmsg::pin_thread(args.load_core).with_context(|| {
-        let core = args.load_core;
-        format!("cannot keep the generator on core {core}: two cores are needed")
-    })?;
+fn run_compare(args: &CompareArgs) -> Result<()> {
+    let common = &args.common;
+    let plan = common.plan()?;
+    let servers = args.policies.iter().map(|policy| {
+        let able = args.servers.iter().filter(|kind| kind.can(*policy));
+        able.count()
+    });
+    let runs = u32::try_from(servers.sum::<usize>() * plan.rounds).unwrap_or(u32::MAX);
+    let mut say = progress((plan.run + plan.warm_up).saturating_mul(runs));
+    let prefixes = common.prepare()?;
+    let versions = args.servers.iter().map(|kind| (*kind, version(*kind)));
     let mut report = Report {
         kernel: read_line("/proc/sys/kernel/osrelease"),
         processor: processor(),
-        versions: args
-            .servers
-            .iter()
-            .map(|kind| (*kind, version(*kind)))
-            .collect(),
-        families: args.families,
-        spread: args.spread,
+        versions: versions.collect(),
+        families: common.families,
+        spread: common.spread,
         plan,
         policies: Vec::new(),
     };
     for &policy in &args.policies {
-        let setup = Setup {
-            policy,
-            database: database.clone(),
-            dir: std::path::absolute(args.dir.join(policy.to_string()))?,
-            watershed: daemon(args)?,
-            core: args.server_core,
-        };
+        let setup = common.setup(policy, &policy.to_string())?;
         let comparison = compare(&setup, &args.servers, &plan, &prefixes, &mut say)?;
         let policy = PolicyReport::new(policy, &comparison);
         io::stdout().write_all(policy.text().as_bytes())?;
         report.policies.push(policy);
     }
-    if let Some(path) = &args.json {
-        let text = serde_json::to_vec_pretty(&report)?;
-        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-        say(&format!("wrote {}", path.display()));
-    }
-    Ok(())
+    common.write(&report)
 }
 
-/// The daemon to measure.
-fn daemon(args: &CompareArgs) -> Result<PathBuf> {
-    let path = match &args.watershed {
-        Some(path) => std::path::absolute(path)?,
-        None => std::env::current_exe()?.with_file_name("watershed"),
-    };
-    Ok(path)
-}
-
-/// The plan that the options ask for.
-fn plan_of(args: &CompareArgs) -> Result<Plan> {
-    let duration = |name: &str, seconds: f64| {
-        ensure!(
-            (0.0..=600.0).contains(&seconds),
-            "{name} must be 0 to 600 seconds"
-        );
-        Ok(Duration::from_secs_f64(seconds))
-    };
-    let plan = Plan {
-        window: usize::from(args.window).min(load::WINDOW_MAX),
-        rounds: usize::from(args.rounds),
-        warm_up: duration("--warm-up-s", args.warm_up_s)?,
-        run: duration("--run-s", args.run_s)?,
-    };
-    ensure!(
-        plan.run >= Duration::from_millis(100),
-        "--run-s must be 0.1 at least: the kernel's accounts are no finer"
-    );
-    Ok(plan)
+/// Measures swaps and reports.
+fn run_swaps(args: &SwapsArgs) -> Result<()> {
+    let plan = args.common.plan()?;
+    let runs = u32::try_from(plan.rounds * 2).unwrap_or(u32::MAX);
+    let mut say = progress((plan.run + plan.warm_up).saturating_mul(runs));
+    let prefixes = args.common.prepare()?;
+    let setup = args.common.setup(args.policy, "swaps")?;
+    let rounds = swaps(&setup, &plan, &prefixes, args.per_second, &mut say)?;
+    let report = SwapReport::new(plan, &rounds);
+    io::stdout().write_all(report.text().as_bytes())?;
+    args.common.write(&report)
 }
 
 /// The one line of a file of the kernel; empty when it cannot be read.

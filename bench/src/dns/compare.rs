@@ -117,23 +117,31 @@ pub fn compare(
     })
 }
 
-/// One measurement: load until warm, then between two looks at the accounts. What is open at either look belongs to the
-/// other side, at most a window of questions each time.
-///
-/// # Errors
-/// When the server has ended.
-pub fn measure(
+/// One measurement of a server, with any correct answers.
+fn measure(
     server: &mut Running,
     plan: &Plan,
     question: &Question,
     prefixes: &[Prefix],
 ) -> Result<Measured> {
-    server.check()?;
     let expect = server.kind.expect();
-    let mut generator = Generator::new(server.addr, question, prefixes, plan.window, expect)?;
+    let generator = Generator::new(server.addr, question, prefixes, plan.window, expect)?;
+    measure_with(server, plan, generator)
+}
+
+/// One measurement: load until warm, then between two looks at the accounts. What is open at either look belongs to the
+/// other side, at most a window of questions each time.
+///
+/// # Errors
+/// When the server has ended.
+pub fn measure_with(
+    server: &mut Running,
+    plan: &Plan,
+    mut generator: Generator<'_>,
+) -> Result<Measured> {
+    server.check()?;
+    generator.drive(plan.warm_up, &mut Tally::default())?;
     let mut tally = Tally::default();
-    generator.drive(plan.warm_up, &mut tally)?;
-    tally = Tally::default();
     let before = CpuTime::of(server.pid())?;
     let elapsed = generator.drive(plan.run, &mut tally)?;
     let cpu = CpuTime::of(server.pid())?.since(before);

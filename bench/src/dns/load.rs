@@ -23,6 +23,9 @@ const SEARCH_EVERY: Duration = Duration::from_millis(50);
 /// Most datagrams of a train, as the kernel has it (UDP_MAX_SEGMENTS was 64 before Linux 6.9).
 const TRAIN_MAX: usize = 64;
 
+/// In the last octet of an address: which of two generations of a map it is from, where maps are swapped.
+pub const UPPER_GENERATION: u8 = 0x80;
+
 /// What is asked of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
@@ -52,6 +55,8 @@ pub struct Tally {
     pub wrong: u64,
     /// Datagrams that belong to no open question.
     pub stray: u64,
+    /// Correct answers with an address of the upper generation (see [`UPPER_GENERATION`]).
+    pub upper: u64,
     /// Time from question to answer.
     pub latency: Histogram,
     /// Scopes of answers to IPv4 prefixes.
@@ -64,6 +69,7 @@ impl Tally {
     /// Counts a correct answer.
     fn count(&mut self, answer: Answer, family: Family) {
         self.answers += 1;
+        self.upper += u64::from(last_octet(answer) & UPPER_GENERATION != 0);
         let scopes = match family {
             Family::V4 => &mut self.scopes_v4,
             Family::V6 => &mut self.scopes_v6,
@@ -80,7 +86,8 @@ impl Tally {
 struct Open {
     id: u16,
     sent: Instant,
-    prefix: Prefix,
+    /// Index of its prefix.
+    prefix: usize,
 }
 
 /// One socket and its window.
@@ -89,6 +96,8 @@ pub struct Generator<'a> {
     question: &'a Question,
     prefixes: &'a [Prefix],
     expect: Expect,
+    /// Last octet of the right address by prefix, of the lower generation; empty where any will do.
+    right: &'a [u8],
     inbox: Inbox,
     /// Open questions by the low octet of their id.
     window: Vec<Option<Open>>,
@@ -121,6 +130,7 @@ impl<'a> Generator<'a> {
             question,
             prefixes,
             expect,
+            right: &[],
             inbox: Inbox::default(),
             window: vec![None; window],
             free: (0..=u8::MAX).take(window).collect(),
@@ -129,6 +139,13 @@ impl<'a> Generator<'a> {
             next_turn: 0,
             next_search: Instant::now() + SEARCH_EVERY,
         })
+    }
+
+    /// Accepts only these last octets of addresses, by prefix, in either generation.
+    #[must_use]
+    pub fn only(mut self, right: &'a [u8]) -> Self {
+        self.right = right;
+        self
     }
 
     /// Asks for `duration`, which is returned as measured; what came of it is added to `tally`.
@@ -165,11 +182,12 @@ impl<'a> Generator<'a> {
         self.next_turn = self.next_turn.wrapping_add(1);
         for _ in 0..TRAIN_MAX {
             let Some(place) = self.free.pop() else { break };
-            let prefix = self.prefixes[self.next_prefix];
-            self.next_prefix = (self.next_prefix + 1) % self.prefixes.len();
+            let prefix = self.next_prefix;
+            self.next_prefix = (prefix + 1) % self.prefixes.len();
             let id = u16::from_be_bytes([self.next_turn, place]);
-            let train = &mut self.trains[usize::from(prefix.family == Family::V6)];
-            self.question.write(id, &prefix, train);
+            let family = self.prefixes[prefix].family;
+            let train = &mut self.trains[usize::from(family == Family::V6)];
+            self.question.write(id, &self.prefixes[prefix], train);
             let sent = now;
             self.window[usize::from(place)] = Some(Open { id, sent, prefix });
         }
@@ -201,14 +219,25 @@ impl<'a> Generator<'a> {
             self.free.push(place);
             tally.latency.record(now - open.sent);
             match self.expect {
-                Expect::Answer => match self.question.read(message, &open.prefix) {
-                    Some(answer) => tally.count(answer, open.prefix.family),
-                    None => tally.wrong += 1,
-                },
+                Expect::Answer => {
+                    let prefix = &self.prefixes[open.prefix];
+                    match self.question.read(message, prefix) {
+                        Some(answer) if self.is_right(answer, open.prefix) => {
+                            tally.count(answer, prefix.family);
+                        }
+                        _ => tally.wrong += 1,
+                    }
+                }
                 Expect::Echo if self.question.is_answered(message) => tally.answers += 1,
                 Expect::Echo => tally.wrong += 1,
             }
         }
+    }
+
+    /// Whether an answer to a prefix has the address that it must have.
+    fn is_right(&self, answer: Answer, prefix: usize) -> bool {
+        let right = self.right.get(prefix);
+        right.is_none_or(|right| *right == last_octet(answer) & !UPPER_GENERATION)
     }
 
     /// Gives up questions that are open for too long.
@@ -227,6 +256,12 @@ impl<'a> Generator<'a> {
             }
         }
     }
+}
+
+/// The last octet of the address of an answer.
+#[must_use]
+pub fn last_octet(answer: Answer) -> u8 {
+    answer.address.octets()[3]
 }
 
 /// Asks one question and waits for its answer; `None` when it is wrong or does not come.

@@ -8,3 +8,4 @@ pub mod prefixes;
 pub mod question;
 pub mod report;
 pub mod servers;
+pub mod swaps;

@@ -158,63 +158,63 @@ impl PolicyReport {
 
     /// The table.
     fn table(&self) -> Table {
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-        table.set_header([
-            "server",
-            "answers/s",
-            "busy",
-            "CPU us",
-            "user us",
-            "sys us",
-            "p50 us",
-            "p99 us",
-            "p99.9 us",
-            "lost",
-            "wrong",
-            "scope v4",
-            "scope v6",
-            "RSS MiB",
-            "PSS MiB",
-            "ready s",
-        ]);
+        let own = [
+            "user us", "sys us", "scope v4", "scope v6", "RSS MiB", "PSS MiB", "ready s",
+        ];
+        let mut table = empty_table(&own);
         for server in &self.servers {
-            let Figures {
-                qps,
-                busy,
-                cpu_us,
-                p50_us,
-                p99_us,
-                p999_us,
-            } = server.median;
+            let mut cells = server.median.cells(server.lost, server.wrong);
             let scope = |bits: Option<f64>| {
                 bits.map_or_else(|| "-".to_owned(), |bits| format!("{bits:.2}"))
             };
-            let cells = [
-                format!("{qps:.0}"),
-                format!("{:.0} %", busy * 100.0),
-                format!("{cpu_us:.3}"),
+            cells.extend([
                 format!("{:.3}", server.user_us),
                 format!("{:.3}", server.system_us),
-                format!("{p50_us:.0}"),
-                format!("{p99_us:.0}"),
-                format!("{p999_us:.0}"),
-                server.lost.to_string(),
-                server.wrong.to_string(),
                 scope(server.scope_v4_bits),
                 scope(server.scope_v6_bits),
                 format!("{:.1}", server.rss_mib),
                 format!("{:.1}", server.pss_mib),
                 format!("{:.2}", server.ready_s),
-            ];
-            let cells = cells
-                .into_iter()
-                .map(|text| Cell::new(text).set_alignment(CellAlignment::Right));
-            let row = [Cell::new(server.kind)].into_iter().chain(cells);
-            table.add_row(row);
+            ]);
+            add_row(&mut table, &server.kind.to_string(), cells);
         }
         table
     }
+}
+
+/// A table of figures alone, with what was lost and wrong.
+pub(super) fn figures_table(rows: &[(&str, &Figures, u64, u64)]) -> Table {
+    let mut table = empty_table(&[]);
+    for (name, figures, lost, wrong) in rows {
+        add_row(&mut table, name, figures.cells(*lost, *wrong));
+    }
+    table
+}
+
+/// A table with the columns of [`Figures::cells`] and some of its own.
+fn empty_table(own: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY);
+    let common = [
+        "",
+        "answers/s",
+        "busy",
+        "CPU us",
+        "p50 us",
+        "p99 us",
+        "p99.9 us",
+        "lost",
+        "wrong",
+    ];
+    table.set_header(common.iter().chain(own));
+    table
+}
+
+/// Adds a row of numbers.
+fn add_row(table: &mut Table, name: &str, cells: Vec<String>) {
+    let right = |text| Cell::new(text).set_alignment(CellAlignment::Right);
+    let cells = cells.into_iter().map(right);
+    table.add_row([Cell::new(name)].into_iter().chain(cells));
 }
 
 impl ServerReport {
@@ -259,7 +259,7 @@ impl ServerReport {
 
 impl Figures {
     /// The figures of one measurement.
-    fn new(measured: &Measured) -> Self {
+    pub(super) fn new(measured: &Measured) -> Self {
         let elapsed_s = measured.elapsed.as_secs_f64();
         let answers = count(measured.tally.answers.max(1));
         let quantile = |quantile| us(measured.tally.latency.quantile(quantile));
@@ -273,8 +273,22 @@ impl Figures {
         }
     }
 
+    /// The figures for people, with what was lost and wrong.
+    fn cells(&self, lost: u64, wrong: u64) -> Vec<String> {
+        vec![
+            format!("{:.0}", self.qps),
+            format!("{:.0} %", self.busy * 100.0),
+            format!("{:.3}", self.cpu_us),
+            format!("{:.0}", self.p50_us),
+            format!("{:.0}", self.p99_us),
+            format!("{:.0}", self.p999_us),
+            lost.to_string(),
+            wrong.to_string(),
+        ]
+    }
+
     /// The median of each figure by itself.
-    fn median(rounds: &[Self]) -> Self {
+    pub(super) fn median(rounds: &[Self]) -> Self {
         let of = |figure: fn(&Self) -> f64| median(rounds.iter().map(figure).collect());
         Self {
             qps: of(|round| round.qps),
@@ -326,7 +340,7 @@ fn ratios(ours: &ServerReport, other: &ServerReport) -> Vec<Ratio> {
 }
 
 /// The middle value, the mean of the two in the middle for an even number; 0 of nothing.
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.as_slice() {

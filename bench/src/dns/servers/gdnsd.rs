@@ -16,6 +16,7 @@ pub(super) fn launch(setup: &Setup, dir: &Path, addr: SocketAddr) -> Result<Laun
     Ok(Launch {
         program: packaged("gdnsd")?,
         args: vec!["-c".into(), dir.display().to_string(), "start".into()],
+        api: None,
     })
 }
 

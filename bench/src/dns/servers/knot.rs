@@ -19,6 +19,7 @@ pub(super) fn launch(setup: &Setup, dir: &Path, addr: SocketAddr) -> Result<Laun
     Ok(Launch {
         program: packaged("knotd")?,
         args: vec!["-c".into(), config],
+        api: None,
     })
 }
 

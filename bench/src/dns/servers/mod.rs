@@ -88,15 +88,18 @@ pub struct Running {
     pub kind: Kind,
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Where its control API listens, if it has one.
+    pub api: Option<SocketAddr>,
     /// Time from its start to its first answer.
     pub ready_after: Duration,
     server: Server,
 }
 
 /// How to start a server.
-struct Launch {
-    program: PathBuf,
-    args: Vec<String>,
+pub(super) struct Launch {
+    pub(super) program: PathBuf,
+    pub(super) args: Vec<String>,
+    pub(super) api: Option<SocketAddr>,
 }
 
 impl Running {
@@ -105,12 +108,7 @@ impl Running {
     /// # Errors
     /// When it cannot be started, ends, or does not answer in time.
     pub fn start(kind: Kind, setup: &Setup, question: &Question, probe: &Prefix) -> Result<Self> {
-        let dir = setup.dir.join(kind.to_string());
-        if dir.exists() {
-            std::fs::remove_dir_all(&dir)
-                .with_context(|| format!("cannot clear {}", dir.display()))?;
-        }
-        std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        let dir = fresh_dir(setup, &kind.to_string())?;
         let addr = free_addr()?;
         let launch = match kind {
             Kind::Watershed => watershed::launch(setup, &dir, addr)?,
@@ -118,6 +116,19 @@ impl Running {
             Kind::Knot => knot::launch(setup, &dir, addr)?,
             Kind::Echo => echo(addr)?,
         };
+        Self::launch(kind, &launch, (setup, &dir, addr), (question, probe))
+    }
+
+    /// Starts what `launch` says in `dir`, and waits for its first correct answer.
+    ///
+    /// # Errors
+    /// As [`Running::start`].
+    pub(super) fn launch(
+        kind: Kind,
+        launch: &Launch,
+        (setup, dir, addr): (&Setup, &Path, SocketAddr),
+        (question, probe): (&Question, &Prefix),
+    ) -> Result<Self> {
         let begun = Instant::now();
         let log = dir.join("log");
         let mut server = Server::start(&launch.program, &launch.args, setup.core, &log)?;
@@ -136,6 +147,7 @@ impl Running {
         Ok(Self {
             kind,
             addr,
+            api: launch.api,
             ready_after: begun.elapsed(),
             server,
         })
@@ -178,6 +190,7 @@ fn echo(addr: SocketAddr) -> Result<Launch> {
             "--extra-bytes".into(),
             ANSWER_EXTRA_BYTES.to_string(),
         ],
+        api: None,
     })
 }
 
@@ -200,8 +213,18 @@ pub fn name() -> String {
     format!("{LABEL}.{ZONE}")
 }
 
+/// An empty directory for one server.
+pub(super) fn fresh_dir(setup: &Setup, name: &str) -> Result<PathBuf> {
+    let dir = setup.dir.join(name);
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).with_context(|| format!("cannot clear {}", dir.display()))?;
+    }
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    Ok(dir)
+}
+
 /// An address of this machine whose port is free for UDP and TCP at the moment.
-fn free_addr() -> Result<SocketAddr> {
+pub(super) fn free_addr() -> Result<SocketAddr> {
     for _ in 0..64 {
         let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
         let addr = tcp.local_addr()?;
@@ -213,7 +236,7 @@ fn free_addr() -> Result<SocketAddr> {
 }
 
 /// Writes a file of a server's configuration.
-fn write(dir: &Path, file: &str, text: &str) -> Result<()> {
+pub(super) fn write(dir: &Path, file: &str, text: &str) -> Result<()> {
     let path = dir.join(file);
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent)?;

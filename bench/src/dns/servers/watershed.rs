@@ -14,16 +14,16 @@ pub(super) fn launch(setup: &Setup, dir: &Path, addr: SocketAddr) -> Result<Laun
         "there is no {}: build it with `cargo build --release`",
         setup.watershed.display()
     );
+    let api = free_addr()?;
     let config = format!(
         "version = 1\n\
          data-dir = \"data\"\n\
          policies = \"policies.toml\"\n\n\
          [areas]\ncity = \"{}\"\n\n\
          [dns]\nlisten = [\"{addr}\"]\nudp-workers = 1\n\n\
-         [api]\nlisten = \"{}\"\n\n\
+         [api]\nlisten = \"{api}\"\n\n\
          [[zones]]\nname = \"{ZONE}\"\nfile = \"{ZONE}.zone\"\n",
         setup.database.display(),
-        free_addr()?,
     );
     write(dir, "watershed.toml", &config)?;
     write(dir, &format!("{ZONE}.zone"), &zone_file(""))?;
@@ -32,6 +32,7 @@ pub(super) fn launch(setup: &Setup, dir: &Path, addr: SocketAddr) -> Result<Laun
     Ok(Launch {
         program: setup.watershed.clone(),
         args: vec!["run".into(), "-c".into(), config],
+        api: Some(api),
     })
 }
 
