@@ -31,7 +31,10 @@ geo: tools ## rebuild data/geo/areas.wsa from its sources (needs npm)
 	geo/fetch.sh
 	$(CARGO) run --release --locked -p watershed-geo --example shipped
 
-# A C compiler for the embedded store is all that is needed beside Rust; on a fresh Debian it is installed here.
+# A C compiler for the embedded store, and the peer that tests compare with, are all that is needed beside Rust; on a
+# fresh Debian they are installed here.
 tools:
 	@command -v $(CARGO) >/dev/null || { echo 'Rust is missing: install it with rustup (1.95 or later)'; exit 1; }
 	@command -v cc >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev; }
+	@command -v gdnsd >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends gdnsd; } \
+		|| echo 'gdnsd is missing: the test of equality with it will fail until it is installed'
