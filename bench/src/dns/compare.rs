@@ -1,7 +1,8 @@
 //! Rounds: every server in turn, again and again, all of them up all the time.
 
 use crate::accounting::{CpuTime, Memory};
-use crate::dns::load::{Expect, Generator, Tally, ask_each};
+use crate::dns::ask::ask_each;
+use crate::dns::load::{Expect, Generator, Tally};
 use crate::dns::prefixes::Prefix;
 use crate::dns::question::{Answer, Question};
 use crate::dns::servers::{Kind, Running, Setup, name};

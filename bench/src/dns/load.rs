@@ -5,6 +5,7 @@
 //! a server and waking it costs the server nothing. Latency is therefore that of a server that is always busy: about the
 //! window divided by the rate.
 
+use crate::dns::ask::connect;
 use crate::dns::prefixes::{Family, Prefix};
 use crate::dns::question::{Answer, Question};
 use crate::histogram::Histogram;
@@ -264,66 +265,10 @@ pub fn last_octet(answer: Answer) -> u8 {
     answer.address.octets()[3]
 }
 
-/// Asks one question and waits for its answer; `None` when it is wrong or does not come.
-///
-/// # Errors
-/// When no socket can be had.
-pub fn ask_one(
-    server: SocketAddr,
-    question: &Question,
-    prefix: &Prefix,
-    expect: Expect,
-) -> Result<Option<Answer>> {
-    let mut answers = ask_each(server, question, std::slice::from_ref(prefix), expect)?;
-    Ok(answers.pop().flatten())
-}
-
-/// Asks for each prefix in turn, one at a time; a missing or wrong answer is `None`.
-///
-/// # Errors
-/// When no socket can be had.
-pub fn ask_each(
-    server: SocketAddr,
-    question: &Question,
-    prefixes: &[Prefix],
-    expect: Expect,
-) -> Result<Vec<Option<Answer>>> {
-    let socket = connect(server)?;
-    let mut answers = Vec::with_capacity(prefixes.len());
-    let (mut bytes, mut buffer) = (Vec::new(), [0; crate::mmsg::DATAGRAM_BYTES_MAX]);
-    for (id, prefix) in (0..=u16::MAX).cycle().zip(prefixes) {
-        bytes.clear();
-        question.write(id, prefix, &mut bytes);
-        // A refused datagram is a server that is not there yet.
-        let received = socket.send(&bytes).and_then(|_| socket.recv(&mut buffer));
-        let message = &buffer[..received.unwrap_or(0)];
-        let message = message.strip_prefix(&id.to_be_bytes()).map(|_| message);
-        answers.push(match expect {
-            Expect::Answer => message.and_then(|message| question.read(message, prefix)),
-            Expect::Echo => message
-                .filter(|message| question.is_answered(message))
-                .map(|_| Answer {
-                    address: std::net::Ipv4Addr::UNSPECIFIED,
-                    scope_bits: None,
-                }),
-        });
-    }
-    Ok(answers)
-}
-
-/// A socket that speaks with `server` alone.
-fn connect(server: SocketAddr) -> Result<UdpSocket> {
-    let socket = UdpSocket::bind("127.0.0.1:0").context("cannot have a socket")?;
-    socket
-        .connect(server)
-        .with_context(|| format!("cannot reach {server}"))?;
-    socket.set_read_timeout(Some(LOST_AFTER))?;
-    Ok(socket)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dns::ask::ask_one;
     use crate::dns::echo;
 
     const V4: Prefix = Prefix {

@@ -1,5 +1,6 @@
 //! What one DNS answer costs: a generator, servers with the same policy on the same data, and rounds that alternate.
 
+pub mod ask;
 pub mod compare;
 pub mod echo;
 pub mod load;

@@ -1,8 +1,9 @@
 //! The servers: how each is told the policy, started, and known to be ready.
 
 use crate::accounting::Memory;
+use crate::dns::ask::ask_one;
 use crate::dns::echo::ANSWER_EXTRA_BYTES;
-use crate::dns::load::{Expect, ask_one};
+use crate::dns::load::Expect;
 use crate::dns::policy::{LABEL, Policy, ZONE};
 use crate::dns::prefixes::Prefix;
 use crate::dns::question::Question;

@@ -4,8 +4,9 @@
 //! follows a control plane of ours that hands it one after the other. Every answer is compared with the right address of
 //! its prefix, in whichever generation: an answer mixed from two snapshots, a lost or a wrong one is counted.
 
+use crate::dns::ask::ask_each;
 use crate::dns::compare::{Measured, Plan, measure_with};
-use crate::dns::load::{Expect, Generator, UPPER_GENERATION, ask_each, last_octet};
+use crate::dns::load::{Expect, Generator, UPPER_GENERATION, last_octet};
 use crate::dns::policy::ZONE;
 use crate::dns::prefixes::Prefix;
 use crate::dns::question::Question;
