@@ -1,0 +1,83 @@
+//! Prefixes in one 128-bit space, with IPv4 at ::/96 as in the databases.
+
+use crate::random::Random;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The first bits of addresses; `len` counts from the IPv6 side also for IPv4 (96 to 128).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Prefix {
+    pub(crate) bits: u128,
+    pub(crate) len: u8,
+    pub(crate) is_v4: bool,
+}
+
+impl Prefix {
+    /// A prefix of `len` bits in the address's own family; the rest of the address is cut off.
+    pub(crate) fn new(address: IpAddr, len: u8) -> Self {
+        match address {
+            IpAddr::V4(v4) => Self::cut(u128::from(u32::from(v4)), len + 96, true),
+            IpAddr::V6(v6) => Self::cut(u128::from(v6), len, false),
+        }
+    }
+
+    fn cut(bits: u128, len: u8, is_v4: bool) -> Self {
+        let kept = !u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+        Self {
+            bits: bits & kept,
+            len,
+            is_v4,
+        }
+    }
+
+    /// Reads `address/length`.
+    pub(crate) fn parse(text: &str) -> Self {
+        let (address, len) = text.split_once('/').unwrap();
+        Self::new(address.parse().unwrap(), len.parse().unwrap())
+    }
+
+    /// The length in the prefix's own family.
+    pub(crate) fn own_len(&self) -> u8 {
+        if self.is_v4 { self.len - 96 } else { self.len }
+    }
+
+    /// The first address.
+    pub(crate) fn address(&self) -> IpAddr {
+        if self.is_v4 {
+            IpAddr::V4(Ipv4Addr::from(
+                u32::try_from(self.bits & u128::from(u32::MAX)).unwrap(),
+            ))
+        } else {
+            IpAddr::V6(Ipv6Addr::from(self.bits))
+        }
+    }
+
+    /// A longer (or equal) prefix somewhere within this one; `len` in the own family.
+    pub(crate) fn inner(&self, len: u8, random: &mut Random) -> Self {
+        let free = u128::MAX.checked_shr(u32::from(self.len)).unwrap_or(0);
+        let len = if self.is_v4 { len + 96 } else { len };
+        Self::cut(self.bits | random.wide() & free, len, self.is_v4)
+    }
+
+    /// The prefix of the same length beside this one, which shares all bits but the last.
+    pub(crate) fn sibling(&self) -> Self {
+        let last = 1_u128
+            .checked_shl(u32::from(128 - self.len))
+            .unwrap_or_default();
+        Self {
+            bits: self.bits ^ last,
+            ..*self
+        }
+    }
+}
+
+impl std::fmt::Display for Prefix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.address(), self.own_len())
+    }
+}
+
+impl std::fmt::Debug for Prefix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
