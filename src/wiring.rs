@@ -9,6 +9,7 @@
 use crate::api::{self, Auth};
 use crate::areas;
 use crate::client::ApiClient;
+use crate::clock::now;
 use crate::config::{AreaSource, Config, Role, Token, Upstream};
 use crate::control::{
     ControlHandle, ControlOptions, Deployment, accepted_keys, random_bytes, signing_key, start,
@@ -19,6 +20,8 @@ use crate::metrics::Metrics;
 use crate::serving::{Intake, ServingCell, keep_file, read_table};
 use crate::store::SqliteStore;
 use anyhow::Context;
+use coverage::CheckId;
+use coverage::observation::Observation;
 use dns::DnsServer;
 use redirect::RedirectServer;
 use serde::Serialize;
@@ -154,12 +157,29 @@ fn start_control(
     let mut tokens = config.api.tokens.clone();
     tokens.push(admin_token(dir)?);
     let router = api::router(handle.clone(), Auth::new(tokens), metrics.clone());
-    let tasks = vec![serve_api(listener, router, stop)];
+    let mut tasks = vec![serve_api(listener, router, stop.clone())];
+    if !config.checks.is_empty() {
+        tasks.push(tokio::spawn(probe(config, handle.clone(), stop)));
+    }
     Ok(Daemon {
         intake,
         control: Some((handle, thread)),
         tasks,
     })
+}
+
+/// Probes the addresses of all pools.
+fn probe(
+    config: &Config,
+    control: ControlHandle,
+    stop: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + use<> {
+    let targets = config.checks.iter().enumerate().map(|(index, check)| {
+        let addresses = config.policies.probed_by(index);
+        (CheckId::from_index(index), check.clone(), addresses)
+    });
+    let tell = move |observation: Observation| control.observe(vec![observation]).is_ok();
+    collectors::probe::run(targets.collect(), now, tell, stop)
 }
 
 /// Starts the subscription and the health endpoint.

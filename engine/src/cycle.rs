@@ -109,6 +109,8 @@ pub struct Engine {
     table: Arc<AreaTable>,
     steering: Arc<Steering>,
     checks: CheckStates,
+    /// Whether a check told something new since the last tick.
+    urgent: bool,
     priors_ms: Vec<f64>,
     options: EngineOptions,
     estimates: Estimates,
@@ -149,6 +151,7 @@ impl Engine {
             table,
             steering,
             checks: CheckStates::default(),
+            urgent: false,
             options,
             ledger,
             serving,
@@ -169,7 +172,7 @@ impl Engine {
         for observation in traffic.into_iter().chain(quality) {
             self.estimates.apply(observation);
             if let Sample::Check { check, address, up } = observation.sample {
-                self.checks.set(check.index(), address, up);
+                self.urgent |= self.checks.set(check.index(), address, up);
             }
             if let Sample::Link { link, mbps } = observation.sample {
                 // What is refused is counted by the ledger; the good ones go on.
@@ -180,6 +183,12 @@ impl Engine {
             }
         }
         closed
+    }
+
+    /// Whether the next tick should not be waited for: a check has told something new.
+    #[must_use]
+    pub const fn is_urgent(&self) -> bool {
+        self.urgent
     }
 
     /// Whether, and why, an operator holds the map.
@@ -213,6 +222,7 @@ impl Engine {
     /// One tick at `now`: drains first, then the map.
     pub fn tick(&mut self, now: Timestamp, deadline: Option<&dyn plan::Deadline>) -> Tick {
         self.ledger.advance(now);
+        self.urgent = false;
         let health = self.health();
         let changed = self.with_world(&health, now, |drains, world| drains.step(world, now));
         let drains = changed
@@ -310,7 +320,8 @@ impl Engine {
         let area = snapshot.table.lookup(client.to_canonical()).area;
         // A map made for another table has other areas.
         if snapshot.table.digest() == self.table.digest() {
-            story.policy = policies.story(areas, &self.checks, &story.service, area);
+            let given = (area, story.answer.group.as_str());
+            story.policy = policies.story(areas, &self.checks, &story.service, given);
         }
         Ok(story)
     }

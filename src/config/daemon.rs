@@ -50,6 +50,7 @@ pub(super) fn read(root: &Section<'_>, dir: &Path) -> Config {
         },
         inventory: engine::inventory::Inventory::default(),
         policies: engine::policy::Policies::default(),
+        checks: Vec::new(),
     };
     [dns, redirect, api, engine, drain]
         .into_iter()

@@ -19,6 +19,7 @@ mod zones;
 
 pub use fault::{Fault, Faults};
 
+use collectors::probe::Check;
 use dns::DnsConfig;
 use engine::cycle::EngineOptions;
 use engine::inventory::Inventory;
@@ -114,6 +115,8 @@ pub struct Config {
     pub inventory: Inventory,
     /// Services that follow policies and not the optimizer.
     pub policies: Policies,
+    /// How addresses of pools are probed, in the order of [`Policies::checks`].
+    pub checks: Vec<Check>,
 }
 
 impl Config {
@@ -172,7 +175,8 @@ impl Config {
         }
         if let Some(tree) = beside("policies") {
             let section = Section::new(&tree, "", &sink);
-            config.policies = policies::read(&section, &config.inventory.zones, &mut claimed);
+            (config.policies, config.checks) =
+                policies::read(&section, &config.inventory.zones, &mut claimed);
             section.finish();
         }
         root.finish();

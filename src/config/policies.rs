@@ -2,11 +2,12 @@
 
 use super::section::Section;
 use super::served::{self, Claimed};
+use collectors::probe::{Check, CheckKind};
 use coverage::Prefix;
 use coverage::catalog::Zone;
 use engine::policy::{
-    At, Check, CheckKind, Family, Member, Policies, Policy, Pool, PoolKind, Prefer, Rule, Serve,
-    StaticService, Steering,
+    At, Family, Member, Policies, Policy, Pool, PoolKind, Prefer, Rule, Serve, StaticService,
+    Steering,
 };
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -26,12 +27,18 @@ const V6_BITS_MAX: u8 = 64;
 const STATES: [(&str, bool); 2] = [("up", true), ("down", false)];
 
 /// Reads the file.
-pub(super) fn read(root: &Section<'_>, zones: &[Zone], claimed: &mut Claimed) -> Policies {
+pub(super) fn read(
+    root: &Section<'_>,
+    zones: &[Zone],
+    claimed: &mut Claimed,
+) -> (Policies, Vec<Check>) {
     let mut reader = Reader::default();
+    let mut checks = Vec::new();
     for section in root.sections("checks") {
         let check = read_check(&section);
         reader.name(&section, Kind::Check, &check.name);
-        reader.policies.checks.push(check);
+        reader.policies.checks.push(check.name.clone());
+        checks.push(check);
         section.finish();
     }
     for section in root.sections("pools") {
@@ -54,7 +61,7 @@ pub(super) fn read(root: &Section<'_>, zones: &[Zone], claimed: &mut Claimed) ->
         }
         section.finish();
     }
-    reader.policies
+    (reader.policies, checks)
 }
 
 /// What a name is the name of.
@@ -127,6 +134,7 @@ impl Reader {
         Pool {
             name: section.name("name"),
             checks: self.all(section, "checks", Kind::Check),
+            forced: read_state(section),
             kind,
         }
     }
@@ -194,6 +202,12 @@ impl Reader {
     }
 }
 
+/// A forced state, if there is one.
+fn read_state(section: &Section<'_>) -> Option<bool> {
+    let words = STATES.map(|(word, up)| (word, Some(up)));
+    section.choice("state", Some(None), &words).flatten()
+}
+
 fn read_check(section: &Section<'_>) -> Check {
     let seconds = |key, default| {
         let range = Duration::from_millis(100)..=Duration::from_secs(3600);
@@ -249,13 +263,7 @@ fn read_family<A: FromStr + Copy + Ord>(section: Section<'_>) -> Family<A> {
                 members.push(Member {
                     address,
                     weight: member.whole("weight", 1, 0..=1_048_576),
-                    forced: member
-                        .choice(
-                            "state",
-                            Some(None),
-                            &STATES.map(|(word, up)| (word, Some(up))),
-                        )
-                        .flatten(),
+                    forced: read_state(&member),
                 });
             }
             Ok(_) => member.fault("address", format!("{text} is listed twice")),

@@ -145,7 +145,7 @@ fn directory(inventory: &Inventory, policies: &Policies) -> Directory {
         checks: checks
             .map(|(index, check)| {
                 let id = CheckId::from_index(index);
-                (check.name.clone(), (id, policies.probed_by(index)))
+                (check.clone(), (id, policies.probed_by(index)))
             })
             .collect(),
         ..inventory.directory()
@@ -192,7 +192,7 @@ impl Actor {
                 Ok(command) => self.obey(command),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if now() >= next_tick {
+            if now() >= next_tick || self.engine.is_urgent() {
                 self.tick();
                 next_tick = now().after(every);
             }

@@ -89,7 +89,7 @@ fn scopes_are_as_wide_as_the_policies_allow() {
 fn checks_fail_over_at_once_though_the_optimizer_holds_its_map() {
     let world = World::new();
     let mut daemon = start(&world);
-    let mut tell = |up: bool, daemon: &mut Daemon| {
+    let tell = |up: bool, daemon: &mut Daemon| {
         let line = |address: Ipv4Addr| {
             format!(r#"{{"kind":"check","check":"web","address":"{address}","up":{up}}}"#)
         };

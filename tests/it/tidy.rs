@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("redirect", &["coverage"]),
     ("collectors", &["coverage"]),
     ("geo", &["coverage"]),
-    ("simulator", &["coverage", "collectors"]),
+    ("simulator", &["coverage", "collectors", "engine"]),
 ];
 
 #[test]

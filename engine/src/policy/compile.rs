@@ -6,6 +6,7 @@ use coverage::map::{AnswerSet, CoverageMapBuilder, RUNNERS_UP_MAX};
 use coverage::{AnswerSetId, AreaId, EndpointId, GroupId, ServiceId, WEIGHT_TOTAL};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::slice;
 
 /// What a pool answers now.
 struct PoolAnswer {
@@ -46,7 +47,10 @@ fn add_rows(
 ) {
     match &service.steering {
         Steering::Pools(pools) => {
-            let order: Vec<_> = pools.iter().map(|pool| (*pool, None)).collect();
+            let order: Vec<_> = pools
+                .iter()
+                .map(|pool| Choice::of(slice::from_ref(pool), None))
+                .collect();
             let set = map.intern(answer_set(&order, false, answers));
             (0..map.areas()).for_each(|area| map.put(id, AreaId(area), set));
         }
@@ -62,9 +66,7 @@ fn add_rows(
                     let given = &areas.preferences[*policy][preference as usize];
                     let labels = given.labels.iter().map(|label| usize::from(*label));
                     let order: Vec<_> = labels
-                        .flat_map(|label| {
-                            pools[label].iter().map(move |pool| (*pool, states[label]))
-                        })
+                        .map(|label| Choice::of(&pools[label], states[label]))
                         .collect();
                     map.intern(answer_set(&order, given.pinned, answers))
                 });
@@ -74,24 +76,46 @@ fn add_rows(
     }
 }
 
-/// The first pool that is up, or the first of all when none is; the next ones are runners-up. `order` has pools with the
-/// forced state of their label.
-fn answer_set(order: &[(usize, Option<bool>)], pinned: bool, answers: &[PoolAnswer]) -> AnswerSet {
-    let up = |(pool, forced): &&(usize, Option<bool>)| forced.unwrap_or(answers[*pool].up);
-    let first_up = order.iter().find(up);
-    let chosen = if pinned {
-        order.first()
-    } else {
-        first_up.or_else(|| order.first())
-    };
-    let shares = chosen.map_or_else(Vec::new, |(pool, _)| answers[*pool].shares.clone());
+/// Pools that stand behind one label, in order, with the label's forced state.
+#[derive(Clone, Copy)]
+struct Choice<'a> {
+    pools: &'a [usize],
+    forced: Option<bool>,
+}
+
+impl<'a> Choice<'a> {
+    const fn of(pools: &'a [usize], forced: Option<bool>) -> Self {
+        Self { pools, forced }
+    }
+
+    fn is_up(&self, answers: &[PoolAnswer]) -> bool {
+        let any = || self.pools.iter().any(|pool| answers[*pool].up);
+        self.forced.unwrap_or_else(any)
+    }
+
+    /// Its first pool that is up, else its first.
+    fn pool<'p>(&self, answers: &'p [PoolAnswer]) -> Option<&'p PoolAnswer> {
+        let up = self.pools.iter().find(|pool| answers[**pool].up);
+        up.or_else(|| self.pools.first())
+            .map(|pool| &answers[*pool])
+    }
+}
+
+/// The first choice that is up, or the first of all when none is; what is up behind it are runners-up.
+fn answer_set(order: &[Choice<'_>], pinned: bool, answers: &[PoolAnswer]) -> AnswerSet {
+    let first_up = order.iter().find(|choice| choice.is_up(answers));
+    let chosen = first_up.filter(|_| !pinned).or_else(|| order.first());
+    let chosen = chosen.and_then(|choice| choice.pool(answers));
+    let shares = chosen.map_or_else(Vec::new, |pool| pool.shares.clone());
     let mut runners_up: Vec<EndpointId> = Vec::new();
-    for next in order.iter().filter(up) {
-        let Some(&(endpoint, _)) = answers[next.0].shares.first() else {
-            continue;
-        };
-        let taken = shares.iter().any(|(id, _)| *id == endpoint) || runners_up.contains(&endpoint);
-        if !taken && runners_up.len() < RUNNERS_UP_MAX {
+    for next in order.iter().filter(|choice| choice.is_up(answers)) {
+        let next = next.pool(answers).and_then(|pool| pool.shares.first());
+        let taken = |endpoint| shares.iter().any(|(id, _)| *id == endpoint);
+        if let Some(&(endpoint, _)) = next
+            && !taken(endpoint)
+            && !runners_up.contains(&endpoint)
+            && runners_up.len() < RUNNERS_UP_MAX
+        {
             runners_up.push(endpoint);
         }
     }
@@ -121,7 +145,7 @@ fn add_pool(pool: &Pool, states: &CheckStates, catalog: &mut Catalog) -> PoolAns
             let alias = endpoint(Vec::new(), Vec::new(), Some(name.clone()));
             catalog.endpoints.push(alias);
             PoolAnswer {
-                up: true,
+                up: pool.forced.unwrap_or(true),
                 shares: vec![(EndpointId::from_index(first), WEIGHT_TOTAL)],
             }
         }
@@ -143,7 +167,7 @@ fn add_pool(pool: &Pool, states: &CheckStates, catalog: &mut Catalog) -> PoolAns
             let id =
                 |v4: usize, v6: usize| EndpointId::from_index(first + v4 * ipv6.slots.len() + v6);
             PoolAnswer {
-                up: ipv4.up && ipv6.up,
+                up: pool.forced.unwrap_or(ipv4.up && ipv6.up),
                 shares: coupled(&ipv4.weights, &ipv6.weights, id),
             }
         }

@@ -31,14 +31,15 @@ pub struct PoolStory {
 }
 
 impl Policies {
-    /// Why a service answers as it does in an area; `None` when it is none of these.
+    /// Why a service answers as it does in an area, where the pool `answering` is what the map names; `None` when the
+    /// service is none of these.
     #[must_use]
     pub fn story(
         &self,
         areas: &PolicyAreas,
         states: &CheckStates,
         service: &str,
-        area: AreaId,
+        (area, answering): (AreaId, &str),
     ) -> Option<PolicyStory> {
         let service = self
             .services
@@ -73,7 +74,7 @@ impl Policies {
                 }
             }
         }
-        judge(&mut story);
+        judge(&mut story, answering);
         Some(story)
     }
 
@@ -84,11 +85,17 @@ impl Policies {
         forced: Option<bool>,
         states: &CheckStates,
     ) -> PoolStory {
-        let Pool { name, checks, kind } = &self.pools[pool];
-        let (up, because) = match (forced, kind) {
-            (Some(up), _) => (up, "the label's state is set by configuration"),
-            (None, PoolKind::Alias(_)) => (true, "a name is not checked"),
-            (None, PoolKind::Addresses { ipv4, ipv6 }) => {
+        let Pool {
+            name,
+            checks,
+            forced: pool_forced,
+            kind,
+        } = &self.pools[pool];
+        let (up, because) = match (forced, pool_forced, kind) {
+            (Some(up), ..) => (up, "the label's state is set by configuration"),
+            (None, Some(up), _) => (*up, "the pool's state is set by configuration"),
+            (None, None, PoolKind::Alias(_)) => (true, "a name is not checked"),
+            (None, None, PoolKind::Addresses { ipv4, ipv6 }) => {
                 let v4 = ipv4
                     .as_ref()
                     .is_none_or(|family| family.choose(checks, states).up);
@@ -114,25 +121,18 @@ impl Policies {
     }
 }
 
-/// Says of each pool why it was chosen or not.
-fn judge(story: &mut PolicyStory) {
-    let first_up = story.pools.iter().position(|pool| pool.up);
-    let chosen = if story.pinned {
-        0
-    } else {
-        first_up.unwrap_or(0)
-    };
+/// Says of each pool why it was chosen or not. `answering` is the group that the map names.
+fn judge(story: &mut PolicyStory, answering: &str) {
+    let any_up = story.pools.iter().any(|pool| pool.up);
+    let chosen = story.pools.iter().position(|pool| pool.pool == answering);
     for (at, pool) in story.pools.iter_mut().enumerate() {
-        let verdict = if at == chosen && story.pinned {
-            "chosen: pinned here"
-        } else if at == chosen && first_up.is_none() {
-            "chosen: nothing is up, so the first answers"
-        } else if at == chosen {
-            "chosen: the first that is up"
-        } else if at < chosen {
-            "down"
-        } else {
-            "preferred less here"
+        let verdict = match chosen {
+            Some(chosen) if at == chosen && story.pinned => "chosen: pinned here",
+            Some(chosen) if at == chosen && !any_up => "chosen: nothing is up",
+            Some(chosen) if at == chosen => "chosen: the first that is up",
+            Some(chosen) if at < chosen && !pool.up => "down",
+            Some(_) => "preferred less here",
+            None => "not in this map yet",
         };
         verdict.clone_into(&mut pool.verdict);
     }

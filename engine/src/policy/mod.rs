@@ -24,42 +24,6 @@ pub use pool::{CheckStates, Chosen, Family, Member, Pool, PoolKind, Serve};
 use coverage::Prefix;
 use coverage::catalog::Service as ServedService;
 use std::net::IpAddr;
-use std::time::Duration;
-
-/// How an address is probed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// Name in configuration and telemetry.
-    pub name: String,
-    /// What is done.
-    pub kind: CheckKind,
-    /// TCP port.
-    pub port: u16,
-    /// Time between two probes of one address.
-    pub interval: Duration,
-    /// How long one probe may take.
-    pub timeout: Duration,
-    /// Successes in a row that bring an address back.
-    pub up_after: u32,
-    /// Failures in a row that take an address away.
-    pub down_after: u32,
-}
-
-/// What a probe does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CheckKind {
-    /// Opens a connection.
-    Tcp,
-    /// Asks for a path and looks at the status.
-    Http {
-        /// Path and query.
-        path: String,
-        /// `Host` header; the address itself when absent.
-        host: Option<String>,
-        /// Statuses that count as success.
-        ok_codes: Vec<u16>,
-    },
-}
 
 /// What somebody gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,8 +123,8 @@ impl Policies {
 /// All policies of a configuration. Validated by whoever builds it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policies {
-    /// Checks.
-    pub checks: Vec<Check>,
+    /// Names of the checks; how they probe is not the engine's to know.
+    pub checks: Vec<String>,
     /// Pools.
     pub pools: Vec<Pool>,
     /// Policies.

@@ -48,7 +48,7 @@ pub enum PoolKind {
         /// For AAAA.
         ipv6: Option<Family<Ipv6Addr>>,
     },
-    /// Another name: absolute, lower-case, with its final dot. Always up.
+    /// Another name: absolute, lower-case, with its final dot. Nothing checks it.
     Alias(String),
 }
 
@@ -59,6 +59,8 @@ pub struct Pool {
     pub name: String,
     /// Indices of the checks that its addresses must pass.
     pub checks: Vec<usize>,
+    /// Forced state of the pool as a whole, which beats those of its addresses.
+    pub forced: Option<bool>,
     /// What it is made of.
     pub kind: PoolKind,
 }
@@ -85,9 +87,9 @@ pub struct CheckStates {
 }
 
 impl CheckStates {
-    /// Takes what a check says.
-    pub fn set(&mut self, check: usize, address: IpAddr, up: bool) {
-        self.states.insert((check, address), up);
+    /// Takes what a check says; whether that is news.
+    pub fn set(&mut self, check: usize, address: IpAddr, up: bool) -> bool {
+        self.states.insert((check, address), up).unwrap_or(true) != up
     }
 
     fn up(&self, checks: &[usize], address: IpAddr) -> bool {

@@ -154,6 +154,7 @@ fn pool(name: &str, ipv4: Option<Family<Ipv4Addr>>, ipv6: Option<Family<Ipv6Addr
     Pool {
         name: name.into(),
         checks: vec![0],
+        forced: None,
         kind: PoolKind::Addresses { ipv4, ipv6 },
     }
 }
@@ -275,6 +276,54 @@ fn forced_labels_and_pins_beat_checks() {
     );
     assert_eq!(get([None, Some(false), Some(true)], false), v4(3));
     assert_eq!(get([None, Some(false), None], true), v4(2), "pinned");
+}
+
+#[test]
+fn when_nothing_is_up_the_first_label_answers_with_what_it_has() {
+    // Two pools stand behind the first label, of which the first is down; the label itself is forced down.
+    let forced = |name: &str, n: u8, up: Option<bool>| Pool {
+        forced: up,
+        ..pool(name, family(Serve::All, 0.5, &[(v4(n), 1)]), None)
+    };
+    let policies = |label: Option<bool>, last: Option<bool>| Policies {
+        pools: vec![
+            forced("a", 1, Some(false)),
+            forced("b", 2, None),
+            forced("c", 3, last),
+        ],
+        policies: vec![world(vec![])],
+        services: vec![service(
+            "www",
+            Steering::Policy {
+                policy: 0,
+                pools: vec![vec![0, 1], vec![2], vec![2]],
+                states: vec![label, None, None],
+            },
+        )],
+        ..Policies::default()
+    };
+    let areas = PolicyAreas {
+        preferences: vec![vec![Preference {
+            labels: vec![0, 1],
+            pinned: false,
+        }]],
+        of_area: vec![vec![0]],
+    };
+    let get = |label, last| {
+        given(
+            &compiled(&policies(label, last), &areas, &CheckStates::default()),
+            0,
+        )[0]
+        .0[0]
+    };
+    assert_eq!(get(None, None), v4(2));
+    assert_eq!(get(Some(false), None), v4(3));
+    assert_eq!(
+        get(Some(false), Some(false)),
+        v4(2),
+        "its own first that is up"
+    );
+    assert_eq!(get(Some(true), Some(true)), v4(2));
 }
 
 proptest! {
