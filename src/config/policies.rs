@@ -353,15 +353,11 @@ fn read_policy(section: &Section<'_>) -> Policy {
 fn read_at(section: &Section<'_>) -> At {
     let lower = |key| section.text_or_none(key).map(|text| text.to_lowercase());
     let asn = section.whole("asn", 0, 0..=u32::MAX);
-    let subdivisions = section.has("subdivisions").then(|| {
-        let codes = section.texts("subdivisions");
-        codes.iter().map(|code| code.to_lowercase()).collect()
-    });
+    let names = section.texts("within");
     At {
         continent: lower("continent"),
         country: lower("country"),
-        subdivisions,
-        city: lower("city"),
+        within: names.iter().map(|name| name.to_lowercase()).collect(),
         asn: (asn != 0).then_some(asn),
     }
 }

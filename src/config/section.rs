@@ -76,11 +76,6 @@ impl<'a> Section<'a> {
         self.table?.get(key)
     }
 
-    /// Whether a key is there.
-    pub(super) fn has(&self, key: &'static str) -> bool {
-        self.get(key).is_some()
-    }
-
     /// Whether a key is there and has text.
     pub(super) fn is_text(&self, key: &'static str) -> bool {
         self.get(key)

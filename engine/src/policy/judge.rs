@@ -3,6 +3,7 @@
 use super::distance::angle;
 use super::{At, Policy, Prefer};
 use coverage::Place;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// What an area gets from one policy.
@@ -80,17 +81,13 @@ impl<'a> Judge<'a> {
 fn preference(policy: &Policy, place: &Place, net: Option<u32>) -> Preference {
     let by_net = net.and_then(|rule| policy.rules.get(rule as usize));
     let by_place = || {
-        let mut best: Option<(Rank, usize)> = None;
-        for (index, rule) in policy.rules.iter().enumerate() {
-            let rank = rank(&rule.at).filter(|_| matches(&rule.at, place));
-            // Of two rules as specific as each other the first counts.
-            if let Some(rank) = rank
-                && best.is_none_or(|(top, _)| rank > top)
-            {
-                best = Some((rank, index));
-            }
-        }
-        best.map(|(_, index)| &policy.rules[index])
+        let ranked = policy
+            .rules
+            .iter()
+            .filter_map(|rule| Some((rank(&rule.at, place)?, rule)));
+        // Of two rules as specific as each other the first counts.
+        let best = ranked.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        best.map(|(_, rule)| rule)
     };
     let rule = by_net.or_else(by_place);
     let prefer = rule.map_or(&policy.default, |rule| &rule.prefer);
@@ -103,37 +100,55 @@ fn preference(policy: &Policy, place: &Place, net: Option<u32>) -> Preference {
     }
 }
 
-/// How specific a rule is: AS number, city, subdivisions, country, continent.
-type Rank = (bool, bool, usize, bool, bool);
-
-/// `None` for a rule that says nothing of places.
-fn rank(at: &At) -> Option<Rank> {
-    let subdivisions = at.subdivisions.as_ref().map_or(0, Vec::len);
-    let rank = (
-        at.asn.is_some(),
-        at.city.is_some(),
-        subdivisions,
-        at.country.is_some(),
-        at.continent.is_some(),
-    );
-    (*at != At::default()).then_some(rank)
+/// How specifically a rule meets a place: by AS number, by names below the country, by country, by continent.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    asn: bool,
+    within: Levels,
+    country: bool,
+    continent: bool,
 }
 
-/// Whether all that a rule asks for is so.
-fn matches(at: &At, place: &Place) -> bool {
+/// Which levels of a place the names of a rule met, outermost first. What meets an outer level first ranks higher, as if
+/// all rules were one tree that is walked from the country inwards; and of two that go the same way, the longer one.
+#[derive(PartialEq, Eq)]
+struct Levels(Vec<usize>);
+
+impl PartialOrd for Levels {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Levels {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let differ = self.0.iter().zip(&other.0).find(|(a, b)| a != b);
+        differ.map_or_else(|| self.0.len().cmp(&other.0.len()), |(a, b)| b.cmp(a))
+    }
+}
+
+/// `None` for a rule that does not hold at a place, or says nothing of places.
+fn rank(at: &At, place: &Place) -> Option<Rank> {
     let same = |asked: &Option<String>, is: &String| asked.as_ref().is_none_or(|asked| asked == is);
-    let subdivisions = at.subdivisions.as_ref().is_none_or(|asked| {
-        if at.city.is_some() {
-            *asked == place.subdivisions
-        } else {
-            place.subdivisions.starts_with(asked)
-        }
-    });
-    subdivisions
-        && same(&at.continent, &place.continent)
+    let holds = same(&at.continent, &place.continent)
         && same(&at.country, &place.country)
-        && same(&at.city, &place.city)
-        && at.asn.is_none_or(|asn| asn == place.asn)
+        && at.asn.is_none_or(|asn| asn == place.asn);
+    (holds && *at != At::default()).then_some(())?;
+    Some(Rank {
+        asn: at.asn.is_some(),
+        within: Levels(levels(&at.within, place)?),
+        country: at.country.is_some(),
+        continent: at.continent.is_some(),
+    })
+}
+
+/// The level at which each name is met; `None` when one is not met behind the one before it.
+fn levels(names: &[String], place: &Place) -> Option<Vec<usize>> {
+    let mut levels = place.subdivisions.iter().chain([&place.city]).enumerate();
+    names
+        .iter()
+        .map(|name| levels.find(|(_, level)| *level == name).map(|(at, _)| at))
+        .collect()
 }
 
 /// Labels by distance, ties in their order; in their order when the client's coordinates are not known. Labels without

@@ -41,11 +41,9 @@ pub struct At {
     pub continent: Option<String>,
     /// ISO 3166 country code.
     pub country: Option<String>,
-    /// ISO 3166-2 codes without the country, outermost first: the first ones of the place's; all of them where `city` is
-    /// given, too.
-    pub subdivisions: Option<Vec<String>>,
-    /// City, in English.
-    pub city: Option<String>,
+    /// Names below the country, outermost first: ISO 3166-2 codes of subdivisions, or the city in English. Levels may be
+    /// left out, but their order is that of the place.
+    pub within: Vec<String>,
     /// Autonomous system number.
     pub asn: Option<u32>,
 }

@@ -39,11 +39,9 @@ fn at(text: &str) -> At {
         match key {
             "continent" => at.continent = Some(value),
             "country" => at.country = Some(value),
-            "city" => at.city = Some(value),
             "asn" => at.asn = value.parse().ok(),
             _ => {
-                let list = value.split(',').filter(|one| !one.is_empty());
-                at.subdivisions = Some(list.map(str::to_owned).collect());
+                at.within = value.split(',').map(str::to_owned).collect();
             }
         }
     }
@@ -74,9 +72,11 @@ fn the_most_specific_rule_wins_and_networks_win_over_places() {
     let chain = [
         ("continent=eu", 10),
         ("country=de", 11),
-        ("country=de sub=by", 12),
-        ("sub=by,m", 13),
-        ("country=de city=munich", 14),
+        ("country=de within=munich", 12),
+        ("country=de within=m", 13),
+        ("country=de within=by", 14),
+        ("country=de within=by,munich", 16),
+        ("within=by,m", 17),
         ("asn=3320", 15),
     ];
     for upto in 1..=chain.len() {
@@ -102,19 +102,31 @@ fn the_most_specific_rule_wins_and_networks_win_over_places() {
 }
 
 #[test]
-fn subdivisions_with_a_city_are_the_whole_list() {
+fn names_below_the_country_may_leave_levels_out_but_not_change_their_order() {
     for (text, applies) in [
-        ("sub=by", true),
-        ("sub=by,m", true),
-        ("sub=m", false),
-        ("sub=by,m city=munich", true),
-        ("sub=by city=munich", false),
-        ("sub= city=munich", false),
-        ("city=munich", true),
+        ("within=by", true),
+        ("within=m", true),
+        ("within=munich", true),
+        ("within=by,munich", true),
+        ("within=by,m,munich", true),
+        ("within=m,by", false),
+        ("within=munich,munich", false),
+        ("within=he", false),
+        ("country=at within=by", false),
     ] {
         let got = judged(&world(vec![rule(at(text), &[2])]), &munich(), None);
         assert_eq!(got == [2], applies, "{text}");
     }
+}
+
+#[test]
+fn who_meets_an_outer_level_has_the_say() {
+    // A tree with branches `by` and `m`, where the place lies in both: the walk goes into `by` and stays there.
+    let rules = vec![
+        rule(at("within=by"), &[0]),
+        rule(at("within=m,munich"), &[1]),
+    ];
+    assert_eq!(judged(&world(rules), &munich(), None), [0]);
 }
 
 #[test]
