@@ -24,7 +24,7 @@ bench: tools ## what one question, one redirect and one cycle cost
 bench-dns: tools ## what one DNS answer costs against gdnsd, Knot DNS and the floor, on the same data (about 4 minutes)
 	bench/peers.sh
 	$(CARGO) build --release --locked --package watershed --package watershed-bench
-	$(CARGO) run --release --locked --quiet --package watershed-bench --bin bench-dns -- compare \
+	$${CARGO_TARGET_DIR:-target}/release/bench-dns compare \
 		--database var/bench/GeoLite2-City.mmdb --json var/bench/dns.json $(ARGS)
 
 geo: tools ## rebuild data/geo/areas.wsa from its sources (needs npm)
