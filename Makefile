@@ -21,7 +21,7 @@ lint: tools ## formatting and lints; warnings are errors
 bench: tools ## what one question, one redirect and one cycle cost
 	$(CARGO) test --release --locked -p watershed-dns -p watershed-redirect -- --ignored --nocapture --test-threads=1
 
-bench-dns: tools ## what one DNS answer costs against gdnsd, Knot DNS and the floor, on the same data (about 4 minutes)
+bench-dns: tools ## what one DNS answer costs against gdnsd, Knot DNS and the floor, on the same data (about 3 minutes)
 	bench/peers.sh
 	$(CARGO) build --release --locked --package watershed --package watershed-bench
 	$${CARGO_TARGET_DIR:-target}/release/bench-dns compare \

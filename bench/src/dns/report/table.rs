@@ -4,6 +4,9 @@ use super::{Figures, PolicyReport, Ratio};
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use std::fmt::Write as _;
 
+/// A server under full load that is on its core for less than this share of the time was kept off it by others.
+const BUSY_MIN: f64 = 0.9;
+
 impl PolicyReport {
     /// The table and the lines below it.
     #[must_use]
@@ -22,6 +25,16 @@ impl PolicyReport {
                 out,
                 "{} / {of}: {figure:<20} {:.3}{range}",
                 ours.kind, ratio.ratio
+            );
+        }
+        let busy = self.servers.iter().map(|server| server.median.busy);
+        let busy = busy.fold(1.0, f64::min);
+        if busy < BUSY_MIN {
+            let _ = writeln!(
+                out,
+                "the machine was not quiet: a server was on its core for {:.0} % of the time only; \
+                 rates and latencies say little, processor time and ratios are usable",
+                busy * 100.0
             );
         }
         for agreement in &self.agreements {
