@@ -11,6 +11,7 @@ use bench::dns::swaps::{SwapReport, swaps};
 use bench::mmsg;
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -166,6 +167,17 @@ impl CommonArgs {
         Ok(plan)
     }
 
+    /// Keeps others from measuring at the same time with the same files, until what is returned is dropped.
+    fn alone(&self) -> Result<File> {
+        let dir = self.dir.display();
+        std::fs::create_dir_all(&self.dir).with_context(|| format!("cannot make {dir}"))?;
+        let file = File::create(self.dir.join("lock"))?;
+        file.try_lock().with_context(|| {
+            format!("another run uses {dir}: wait for it, its figures and these would suffer")
+        })?;
+        Ok(file)
+    }
+
     /// Draws client subnets and keeps this thread on its core.
     fn prepare(&self) -> Result<Vec<Prefix>> {
         let (servers, load) = (self.server_core, self.load_core);
@@ -215,6 +227,7 @@ fn main() -> Result<()> {
 fn run_compare(args: &CompareArgs) -> Result<()> {
     let common = &args.common;
     let plan = common.plan()?;
+    let _lock = common.alone()?;
     let servers = args.policies.iter().map(|policy| {
         let able = args.servers.iter().filter(|kind| kind.can(*policy));
         able.count()
@@ -245,6 +258,7 @@ fn run_compare(args: &CompareArgs) -> Result<()> {
 /// Measures swaps and reports.
 fn run_swaps(args: &SwapsArgs) -> Result<()> {
     let plan = args.common.plan()?;
+    let _lock = args.common.alone()?;
     let runs = u32::try_from(plan.rounds * 2).unwrap_or(u32::MAX);
     let mut say = progress((plan.run + plan.warm_up).saturating_mul(runs));
     let prefixes = args.common.prepare()?;

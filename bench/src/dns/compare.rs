@@ -1,6 +1,6 @@
 //! Rounds: every server in turn, again and again, all of them up all the time.
 
-use crate::accounting::{CpuTime, Memory};
+use crate::accounting::{CpuTime, Memory, count};
 use crate::dns::ask::ask_each;
 use crate::dns::load::{Expect, Generator, Tally};
 use crate::dns::prefixes::Prefix;
@@ -51,7 +51,7 @@ pub struct Series {
 }
 
 /// How often another server gives the same address as the first.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Agreement {
     /// The other server.
     pub with: Kind,
@@ -59,6 +59,8 @@ pub struct Agreement {
     pub share: f64,
     /// Prefixes for which both answered.
     pub prefixes: usize,
+    /// The first prefix with different addresses, with the first server's and the other's.
+    pub example: Option<(Prefix, Answer, Answer)>,
 }
 
 /// What came of a comparison.
@@ -97,9 +99,7 @@ pub fn compare(
                 setup.policy,
                 plan.rounds,
                 server.kind.to_string(),
-                crate::accounting::count(measured.tally.answers)
-                    / measured.elapsed.as_secs_f64()
-                    / 1e3,
+                count(measured.tally.answers) / measured.elapsed.as_secs_f64() / 1e3,
             ));
             rounds.push(measured);
         }
@@ -172,14 +172,16 @@ fn agreements(
         return Ok(Vec::new());
     };
     let agreement = |(with, theirs): &(Kind, Vec<Option<Answer>>)| {
-        let both = ours.iter().zip(theirs);
-        let both: Vec<_> = both.filter_map(|(a, b)| a.zip(*b)).collect();
-        let same = both.iter().filter(|(a, b)| a.address == b.address).count();
+        let rows = sample.iter().zip(ours).zip(theirs);
+        let both = rows.filter_map(|((prefix, a), b)| Some((*prefix, (*a)?, (*b)?)));
+        let both: Vec<_> = both.collect();
+        let differs = |(_, a, b): &&(Prefix, Answer, Answer)| a.address != b.address;
+        let same = both.len() - both.iter().filter(differs).count();
         Agreement {
             with: *with,
-            share: crate::accounting::count(same as u64)
-                / crate::accounting::count(both.len().max(1) as u64),
+            share: count(same as u64) / count(both.len().max(1) as u64),
             prefixes: both.len(),
+            example: both.iter().find(differs).copied(),
         }
     };
     Ok(others.iter().map(agreement).collect())

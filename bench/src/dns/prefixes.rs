@@ -1,9 +1,10 @@
 //! Client prefixes to ask with: drawn once, so that every server gets the same row.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, ensure};
 use clap::ValueEnum;
 use maxminddb::{Reader, WithinOptions};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
@@ -30,6 +31,22 @@ pub struct Prefix {
     pub family: Family,
     /// The octets of the prefix; IPv4 uses the first three.
     pub octets: [u8; 7],
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = match self.family {
+            Family::V4 => V4_BITS,
+            Family::V6 => V6_BITS,
+        };
+        write!(f, "{}/{bits}", self.first())
+    }
+}
+
+impl Serialize for Prefix {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl Prefix {
@@ -135,7 +152,7 @@ impl Networks {
     ///
     /// # Errors
     /// When the file cannot be read or holds no network.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
         let reader = Reader::open_readfile(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
         let mut networks = Self::default();

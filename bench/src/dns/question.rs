@@ -1,6 +1,7 @@
 //! One question with a client subnet, and what must be true of its answer.
 
 use crate::dns::prefixes::{Family, Prefix, V4_BITS, V6_BITS};
+use serde::Serialize;
 use std::net::Ipv4Addr;
 
 /// Length of a header (RFC 1035 section 4.1.1).
@@ -24,7 +25,7 @@ pub struct Question {
 }
 
 /// What an answer says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Answer {
     /// The first address.
     pub address: Ipv4Addr,

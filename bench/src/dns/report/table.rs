@@ -46,6 +46,14 @@ impl PolicyReport {
                 agreement.share * 100.0,
                 agreement.prefixes
             );
+            if let Some((prefix, a, b)) = &agreement.example {
+                let (a, b) = (a.address, b.address);
+                let _ = writeln!(
+                    out,
+                    "  not for {prefix}: {a}, and {b} from {}",
+                    agreement.with
+                );
+            }
         }
         out
     }
