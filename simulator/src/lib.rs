@@ -15,6 +15,8 @@
 //! Curves, geography, caches, demand and traffic are pure; time and seeds are arguments. Only [`Simulation`] and what it
 //! asks with have sockets and a clock. Equal seeds draw equal populations and noise; answers and their times are real.
 //!
+//! Apart from all this, [`instances`] makes named optimization problems for measuring; it alone knows the engine.
+//!
 //! Deliberately absent: packets of content, TCP dynamics, source addresses of resolvers (all questions come from this
 //! machine, so a resolver without ECS looks local to the daemon).
 
@@ -28,6 +30,7 @@ mod demand;
 mod dns_client;
 mod geography;
 mod http_client;
+pub mod instances;
 mod paths;
 mod population;
 mod random;
