@@ -47,6 +47,22 @@ pub struct Answer<'v> {
     pub scope: u8,
 }
 
+/// Sets behind their owners.
+type Glue<'v> = &'v [(Box<[u8]>, RrSet)];
+
+impl<'v> Answer<'v> {
+    /// The set of the authority section behind its owner, if there is one, and the glue that goes with it, each set
+    /// behind its own. Owners are lower-cased and in wire form.
+    #[must_use]
+    pub fn authority(&self) -> Option<(&'v [u8], &'v RrSet, Glue<'v>)> {
+        match self.authority {
+            Authority::Nothing => None,
+            Authority::Soa(zone) => Some((&zone.apex, &zone.negative_soa, &[])),
+            Authority::Servers(cut) => Some((&cut.owner, &cut.ns, &cut.glue)),
+        }
+    }
+}
+
 /// Static record sets of an answer, at most one more than [`CHAIN_MAX`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Chain<'v> {

@@ -2,10 +2,16 @@
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails, here as in any test function.
 
 mod conformance;
+mod corpus;
+mod differential;
 mod ecs;
+mod fuzz;
 mod hostile;
 mod message;
 mod oracle;
+mod random;
+mod reencode;
+mod reread;
 mod sockets;
 mod speed;
 mod view;
