@@ -51,6 +51,18 @@ impl Prefix {
         }
     }
 
+    /// True for the IPv6 ranges that stand for IPv4 addresses: 6to4 (RFC 3056), Teredo (RFC 4380), and those below ::/32.
+    pub(crate) fn carries_ipv4(&self) -> bool {
+        !self.is_v4
+            && ["2002::/16", "2001::/32", "64:ff9b::/32", "::/32"]
+                .into_iter()
+                .any(|range| {
+                    let range = Self::parse(range);
+                    Self::cut(self.bits, self.len.min(range.len), false).bits
+                        == Self::cut(range.bits, self.len.min(range.len), false).bits
+                })
+    }
+
     /// A longer (or equal) prefix somewhere within this one; `len` in the own family.
     pub(crate) fn inner(&self, len: u8, random: &mut Random) -> Self {
         let free = u128::MAX.checked_shr(u32::from(self.len)).unwrap_or(0);

@@ -96,8 +96,18 @@ impl Scenario {
         }
     }
 
-    /// A random client: within the networks of database and maps, at their edges, beside them, or anywhere.
+    /// A random client that is asked for.
     pub(crate) fn client(&self, random: &mut Random) -> Prefix {
+        loop {
+            let client = self.any_client(random);
+            if !client.carries_ipv4() {
+                return client;
+            }
+        }
+    }
+
+    /// A random client: within the networks of database and maps, at their edges, beside them, or anywhere.
+    fn any_client(&self, random: &mut Random) -> Prefix {
         let (low, high) = (8, 32);
         let anywhere = random.percent(10);
         let near = random.pick(&self.prefixes);
