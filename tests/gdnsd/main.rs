@@ -101,10 +101,19 @@ fn one(seed: u64, clients: usize) -> Result<Tally, String> {
         let questions = compare::questions(&scenario, clients, random);
         compare::compare(&scenario, gdnsd.address, ours.address, &questions, random)
     });
-    if !result.as_ref().is_ok_and(Tally::is_clean) {
-        println!("seed {seed}: files are kept in {}", dir.keep().display());
+    match result {
+        Ok(tally) if tally.is_clean() => Ok(tally),
+        Ok(mut tally) => {
+            tally.examples.push(kept(dir));
+            Ok(tally)
+        }
+        Err(fault) => Err(format!("{fault}\n{}", kept(dir))),
     }
-    result
+}
+
+/// Leaves a directory on disk for whoever looks into a difference.
+fn kept(dir: tempfile::TempDir) -> String {
+    format!("its files are kept in {}", dir.keep().display())
 }
 
 /// The table for people, with the first findings of each configuration.
