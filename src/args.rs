@@ -90,6 +90,9 @@ pub enum Command {
     /// Builds area tables from geographic data.
     #[command(subcommand)]
     Geo(GeoCommand),
+    /// Translates the configuration of another DNS load balancer.
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Makes tokens for the control API.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -235,6 +238,31 @@ pub struct GeoBuildArgs {
     /// Where the data comes from.
     #[command(flatten)]
     pub sources: Sources,
+}
+
+/// Whose configuration to translate.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Translates a configuration directory of gdnsd 3 and lists all that has no equivalent, with file and line.
+    #[command(after_help = "\
+Example:
+  watershed import gdnsd /etc/gdnsd /etc/watershed
+  watershed run -c /etc/watershed/watershed.toml
+
+The list is also in DST/IMPORT.md. Exit code 0 also when something had no equivalent; 2 when the input cannot be read.")]
+    Gdnsd(ImportArgs),
+}
+
+/// From where to where.
+#[derive(Clone, Debug, Args)]
+pub struct ImportArgs {
+    /// Directory with `config`, `zones/` and `geoip/`.
+    pub src: PathBuf,
+    /// Directory to write `watershed.toml` and what it needs to.
+    pub dst: PathBuf,
+    /// Writes over files that exist.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// What to do with tokens.

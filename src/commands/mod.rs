@@ -6,6 +6,7 @@ pub mod demo;
 mod drain;
 mod explain;
 mod geo;
+mod import;
 mod map;
 mod outcome;
 mod output;
@@ -45,6 +46,7 @@ pub fn dispatch(line: CommandLine) -> Result<(), CommandError> {
         Command::Status => status::status(&global),
         Command::Map(command) => map::map(&global, command),
         Command::Geo(command) => geo::geo(&global, &command),
+        Command::Import(command) => import::import(&global, &command),
         Command::Token(command) => token::token(&global, &command),
     }
 }

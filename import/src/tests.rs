@@ -1,0 +1,1 @@
+//! Whole directories, read and translated.
