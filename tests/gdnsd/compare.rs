@@ -140,10 +140,11 @@ fn judge(
         });
         return;
     }
+    let is_choice = family.is_some_and(|family| chosen.choices[family].len() > 1);
     match (theirs.scope, ours.scope) {
         (theirs, ours) if theirs == ours => tally.scope_equal += 1,
         (Some(theirs), Some(ours)) if ours < theirs => tally.scope_shorter += 1,
-        (Some(_), Some(_)) if family.is_some() => tally.scope_of_choice += 1,
+        (Some(_), Some(_)) if is_choice => tally.scope_of_choice += 1,
         _ => {
             tally.scope_longer += 1;
             tally.example(|| {
