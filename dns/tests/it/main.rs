@@ -6,6 +6,7 @@ mod corpus;
 mod differential;
 mod ecs;
 mod fuzz;
+mod honesty;
 mod hostile;
 mod message;
 mod oracle;
