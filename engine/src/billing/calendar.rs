@@ -42,14 +42,14 @@ impl UtcOffset {
     /// The local day that holds `at`.
     #[must_use]
     pub fn day_of(self, at: Timestamp) -> Period {
-        let day = self.local_day(at);
+        let day = self.number_of_day(at);
         self.period(day, day + 1)
     }
 
     /// The local calendar month that holds `at`.
     #[must_use]
     pub fn month_of(self, at: Timestamp) -> Period {
-        let (year, month) = month_of_day(self.local_day(at));
+        let (year, month) = month_of_day(self.number_of_day(at));
         let (next_year, next_month) = if month == 12 {
             (year + 1, 1)
         } else {
@@ -69,7 +69,7 @@ impl UtcOffset {
     }
 
     /// Number of the local day since 1970.
-    fn local_day(self, at: Timestamp) -> i64 {
+    pub(super) fn number_of_day(self, at: Timestamp) -> i64 {
         let utc_ms = i64::try_from(at.0).unwrap_or(i64::MAX / 2);
         (utc_ms + i64::from(self.minutes) * MINUTE_MS).div_euclid(DAY_MS)
     }

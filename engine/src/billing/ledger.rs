@@ -6,6 +6,7 @@
 
 use super::Marginal;
 use super::account::{Account, Statement};
+use super::calendar::Period;
 use super::fault::{Refused, SampleFault};
 use crate::inventory::{Inventory, Meter};
 use coverage::Timestamp;
@@ -250,6 +251,12 @@ impl Ledger {
     pub fn tokens(&self, meter: usize, at: Timestamp) -> u64 {
         let account = &self.accounts[meter];
         account.forgiven(account.level_period(at))
+    }
+
+    /// The period that sets the level of a meter: the day for contracts by day, else the month.
+    #[must_use]
+    pub fn level_period(&self, meter: usize, at: Timestamp) -> Period {
+        self.accounts[meter].level_period(at)
     }
 
     /// Charged level of the month before the one that holds `at`, Mbps; `None` when nothing is known of it.

@@ -7,15 +7,25 @@
 //! whatever happens from now on: below that level a slot is free.
 
 mod account;
+pub mod budget;
 mod calendar;
+mod control;
+mod deviation;
 mod fault;
+mod forecast;
 mod ledger;
+mod levels;
 mod marginal;
 mod order;
 
 pub use account::{Statement, free_slots, gb_per_mbps_slot};
 pub use calendar::{OffsetError, Period, UtcOffset};
+pub use control::{ControlOptions, Controller, Verdict};
 pub use fault::{Refused, SampleFault};
+pub use forecast::{DemandFault, Forecast, Horizon, merge};
 pub use ledger::{Ledger, SlotSample};
 pub use marginal::Marginal;
 pub use order::OrderStatistics;
+
+#[cfg(test)]
+mod control_tests;

@@ -1,0 +1,190 @@
+//! Levels and free slots of a month, planned as one linear program over scenes of the time to come.
+//!
+//! A *scene* stands for many slots with like demand. A *level* is what one meter will be charged for: of a month, or of a
+//! day. Traffic above the level is allowed in as many slots as the contract forgives ("tokens"); the program counts them
+//! by volume: a slot used up to the capacity spends a whole one. With y the load of a meter, θ its level, e what goes
+//! above it, K its capacity, k its tokens, n the slots of a scene:
+//!
+//! ```text
+//!   min  Σ price·θ + Σ n·(latency and volume money)      y <= θ + e,   Σ n·e <= k·(K - θ),   loads <= capacities
+//! ```
+//! Real slots are used whole or not at all, so this is a relaxation. Its value is a lower bound for every way to serve the
+//! same demand, also when slots are merged into scenes by their mean demand: the mean of feasible plans is feasible for it.
+
+mod bound;
+mod primal;
+mod program;
+mod run;
+mod simplex;
+mod steps;
+
+use crate::plan::Instance;
+
+pub use program::BudgetOptions;
+
+/// Slots with like demand, taken together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scene {
+    /// Which day it belongs to; levels of a day hold for its scenes alone.
+    pub day: usize,
+    /// How many slots it stands for.
+    pub slots: f64,
+    /// `[unit]` -> demand, Mbps.
+    pub demand_mbps: Vec<f64>,
+}
+
+/// Something that will be charged: the level of a meter over a month or a day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Level {
+    /// Index of the meter.
+    pub meter: usize,
+    /// The day it holds for; `None`: all scenes.
+    pub day: Option<usize>,
+    /// CNY per Mbps of the level, for all days that it stands for together.
+    pub price_cny_per_mbps: f64,
+    /// Charged in any case, Mbps.
+    pub min_mbps: f64,
+    /// What the meter can carry, Mbps.
+    pub max_mbps: f64,
+    /// Slots that may go above, for all days that it stands for together.
+    pub tokens: f64,
+}
+
+/// The time to be planned.
+#[derive(Clone, Debug)]
+pub struct Outlook<'a> {
+    /// Links, sites, candidates and the value of latency. Its demand and its meters' prices are not read.
+    pub instance: &'a Instance,
+    /// What will be asked for.
+    pub scenes: Vec<Scene>,
+    /// `[meter]` -> CNY per Mbps and slot at any level: volume contracts.
+    pub volume_cny_per_mbps: Vec<f64>,
+    /// What will be charged.
+    pub levels: Vec<Level>,
+    /// CNY for one Mbps unserved during one slot; far above every other cost.
+    pub unserved_cny_per_mbps: f64,
+}
+
+/// Why an outlook cannot be planned.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum BudgetError {
+    /// Nothing is known of the time to come.
+    #[error(
+        "there is no demand history to plan a month from: let the ledger run for a day, or give last month's levels"
+    )]
+    NoScenes,
+    /// A number that is none.
+    #[error("{what} is {value}: give a finite number, 0 or more")]
+    NotFinite {
+        /// Which.
+        what: String,
+        /// Its value.
+        value: f64,
+    },
+    /// A record that contradicts another one.
+    #[error("{what}")]
+    Inconsistent {
+        /// What, and what to do.
+        what: String,
+    },
+}
+
+/// A planned month.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Budget {
+    /// `[level]` -> Mbps that is worth paying for.
+    pub level_mbps: Vec<f64>,
+    /// `[level]` -> what a Mbps above the level is worth in one slot, CNY: the value of a token per Mbps that it opens.
+    pub above_cny_per_mbps: Vec<f64>,
+    /// Cost of the plan found, CNY: levels, latency, volume.
+    pub cost_cny: f64,
+    /// Of that, what levels and volume cost, CNY.
+    pub money_cny: f64,
+    /// No plan costs less, CNY.
+    pub lower_bound_cny: f64,
+    /// Rounds of the method.
+    pub rounds: usize,
+}
+
+impl Budget {
+    /// Distance of plan and bound, relative to the plan.
+    #[must_use]
+    pub fn gap(&self) -> f64 {
+        (self.cost_cny - self.lower_bound_cny).max(0.0) / self.cost_cny.abs().max(f64::MIN_POSITIVE)
+    }
+}
+
+impl Outlook<'_> {
+    /// Plans the levels. Deterministic; stops at the gap or the number of rounds that `options` give.
+    ///
+    /// # Errors
+    /// [`BudgetError`] names the record that cannot be planned with.
+    pub fn plan(&self, options: &BudgetOptions) -> Result<Budget, BudgetError> {
+        self.check()?;
+        Ok(program::Program::new(self).solve(options))
+    }
+
+    fn check(&self) -> Result<(), BudgetError> {
+        let finite = |what: &dyn Fn() -> String, value: f64| {
+            if value.is_finite() && value >= 0.0 {
+                Ok(())
+            } else {
+                Err(BudgetError::NotFinite {
+                    what: what(),
+                    value,
+                })
+            }
+        };
+        if self.scenes.iter().all(|scene| scene.slots <= 0.0) {
+            return Err(BudgetError::NoScenes);
+        }
+        let wrong = |what: String| Err(BudgetError::Inconsistent { what });
+        for (index, scene) in self.scenes.iter().enumerate() {
+            finite(&|| format!("number of slots of scene {index}"), scene.slots)?;
+            if scene.demand_mbps.len() != self.instance.units.len() {
+                return wrong(format!(
+                    "scene {index} has {} demands for {} units",
+                    scene.demand_mbps.len(),
+                    self.instance.units.len()
+                ));
+            }
+            for (unit, mbps) in scene.demand_mbps.iter().enumerate() {
+                finite(&|| format!("demand of unit {unit} in scene {index}"), *mbps)?;
+            }
+        }
+        if self.volume_cny_per_mbps.len() != self.instance.meters.len() {
+            return wrong("one volume price per meter is needed, 0 where there is none".to_owned());
+        }
+        for level in &self.levels {
+            let Some(meter) = self.instance.meters.get(level.meter) else {
+                return wrong(format!(
+                    "a level names meter number {}, which does not exist",
+                    level.meter
+                ));
+            };
+            if !self
+                .instance
+                .links
+                .iter()
+                .any(|link| link.meter == meter.id)
+            {
+                return wrong(format!(
+                    "meter {} has no link: give it one or take it out",
+                    meter.id
+                ));
+            }
+            for (what, value) in [
+                ("price", level.price_cny_per_mbps),
+                ("least level", level.min_mbps),
+                ("capacity", level.max_mbps),
+                ("number of free slots", level.tokens),
+            ] {
+                finite(&|| format!("{what} of meter {}", meter.id), value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! The method: a primal-dual hybrid gradient (Chambolle and Pock 2011) with averaged restarts and adapted primal weight
+//! (Applegate et al., PDLP, 2021). Units keep their demand by projection, so that only capacities and levels have prices.
+//!
+//! Rows of a scene are scaled by its slots. Prices are then per slot, and all scenes move at the same pace.
+
+use super::run::Run;
+use super::{Budget, Outlook, bound, primal};
+use std::collections::BTreeMap;
+
+/// When to stop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BudgetOptions {
+    /// Stops when plan and bound are this close, relative to the plan.
+    pub gap: f64,
+    /// Stops after this many rounds.
+    pub rounds_max: usize,
+}
+
+impl Default for BudgetOptions {
+    fn default() -> Self {
+        Self {
+            gap: 2e-3,
+            rounds_max: 3000,
+        }
+    }
+}
+
+/// Rounds between two looks at the gap, and at whether to restart.
+const ROUNDS_PER_LOOK: usize = 50;
+/// The same as a real number.
+const LOOK_ROUNDS: f64 = 50.0;
+/// Restart when the mean's gap has fallen to this part of the one at the last restart,
+const GOOD_SHARE: f64 = 0.2;
+/// or to this part and rises again,
+const SETTLED_SHARE: f64 = 0.8;
+/// or when this many rounds have passed,
+const LONG_ROUNDS: f64 = 400.0;
+/// which are this part of all.
+const LONG_SHARE: f64 = 0.36;
+
+/// One candidate of a unit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    /// Index of the link; `usize::MAX`: unserved.
+    pub(super) link: usize,
+    /// CNY per Mbps and slot: latency and volume, or what being unserved costs.
+    pub(super) cost: f64,
+}
+
+/// The program in arrays. Prices and loads are `[scene × rows]`, flows `[scene × candidates]`.
+pub(super) struct Program<'a> {
+    pub(super) outlook: &'a Outlook<'a>,
+    pub(super) candidates: Vec<Candidate>,
+    /// `[unit]` -> first candidate, and one more entry.
+    pub(super) first: Vec<usize>,
+    /// `[link]` -> capacity, Mbps.
+    pub(super) link_mbps: Vec<f64>,
+    /// `[link]` -> site.
+    pub(super) site_of: Vec<usize>,
+    /// `[site]` -> capacity, Mbps.
+    pub(super) site_mbps: Vec<f64>,
+    /// `[link]` -> meter.
+    pub(super) meter_of: Vec<usize>,
+    /// `[scene × meter]` -> level that holds there.
+    pub(super) level_at: Vec<Option<usize>>,
+    /// `[level]` -> slots of its scenes.
+    pub(super) level_slots: Vec<f64>,
+    /// Candidates per link, site and meter, for steps.
+    pub(super) uses: [Vec<f64>; 3],
+}
+
+/// Flows, what goes above levels, and levels.
+#[derive(Clone)]
+pub(super) struct Primal {
+    pub(super) flow: Vec<f64>,
+    /// `[scene × meter]`.
+    pub(super) above: Vec<f64>,
+    pub(super) level: Vec<f64>,
+}
+
+/// Prices per Mbps and slot.
+#[derive(Clone)]
+pub(super) struct Dual {
+    /// `[scene × link]`.
+    pub(super) link: Vec<f64>,
+    /// `[scene × site]`.
+    pub(super) site: Vec<f64>,
+    /// `[scene × meter]`: of being below the level.
+    pub(super) meter: Vec<f64>,
+    /// `[level]`: of going above it.
+    pub(super) token: Vec<f64>,
+}
+
+impl<'a> Program<'a> {
+    pub(super) fn new(outlook: &'a Outlook<'a>) -> Self {
+        let instance = outlook.instance;
+        let site_index = index(instance.sites.iter().map(|site| site.id.as_str()));
+        let meter_index = index(instance.meters.iter().map(|meter| meter.id.as_str()));
+        let place = |of: &BTreeMap<&str, usize>, id: &str| of.get(id).copied().unwrap_or(0);
+        let site_of: Vec<usize> = instance
+            .links
+            .iter()
+            .map(|link| place(&site_index, &link.site))
+            .collect();
+        let meter_of: Vec<usize> = instance
+            .links
+            .iter()
+            .map(|link| place(&meter_index, &link.meter))
+            .collect();
+        let mut candidates = Vec::new();
+        let mut first = vec![0];
+        for unit in &instance.units {
+            candidates.extend(unit.cand.iter().map(|&(link, ms)| Candidate {
+                link: link as usize,
+                cost: instance.value_cny_per_gbps_ms_slot * ms / 1000.0
+                    + outlook.volume_cny_per_mbps[meter_of[link as usize]],
+            }));
+            candidates.push(Candidate {
+                link: usize::MAX,
+                cost: outlook.unserved_cny_per_mbps,
+            });
+            first.push(candidates.len());
+        }
+        let mut uses = [
+            vec![0.0; instance.links.len()],
+            vec![0.0; instance.sites.len()],
+            vec![0.0; instance.meters.len()],
+        ];
+        for candidate in candidates
+            .iter()
+            .filter(|candidate| candidate.link != usize::MAX)
+        {
+            uses[0][candidate.link] += 1.0;
+            uses[1][site_of[candidate.link]] += 1.0;
+            uses[2][meter_of[candidate.link]] += 1.0;
+        }
+        let (level_at, level_slots) = place_levels(outlook);
+        Self {
+            outlook,
+            candidates,
+            first,
+            link_mbps: instance
+                .links
+                .iter()
+                .map(|link| link.watermark_mbps().min(link.capacity_mbps))
+                .collect(),
+            site_of,
+            site_mbps: instance
+                .sites
+                .iter()
+                .map(|site| site.watermark_mbps().min(site.capacity_mbps))
+                .collect(),
+            meter_of,
+            level_at,
+            level_slots,
+            uses,
+        }
+    }
+
+    /// Links, sites, meters, candidates.
+    pub(super) const fn widths(&self) -> [usize; 4] {
+        [
+            self.link_mbps.len(),
+            self.site_mbps.len(),
+            self.uses[2].len(),
+            self.candidates.len(),
+        ]
+    }
+
+    pub(super) fn solve(&self, options: &BudgetOptions) -> Budget {
+        let mut run = Run::start(self);
+        let mut best = primal::read(self, &run.primal);
+        let mut lower = f64::NEG_INFINITY;
+        let mut token = run.dual.token.clone();
+        let (mut rounds, mut rounds_done) = (0, 0.0);
+        // Gap of the point at the last restart, and of the mean at the last look.
+        let (mut gap_then, mut gap_last) = (f64::INFINITY, f64::INFINITY);
+        while rounds < options.rounds_max {
+            for _ in 0..ROUNDS_PER_LOOK {
+                self.round(&mut run);
+            }
+            rounds += ROUNDS_PER_LOOK;
+            rounds_done += LOOK_ROUNDS;
+            let mean = run.mean();
+            let found = primal::read(self, &mean.0);
+            let of_mean = bound::lower(self, &mean.1);
+            let gap = found.cost_cny - of_mean;
+            if found.cost_cny < best.cost_cny {
+                best = found;
+            }
+            if of_mean > lower {
+                lower = of_mean;
+                token.clone_from(&mean.1.token);
+            }
+            if best.cost_cny - lower <= options.gap * best.cost_cny.abs() {
+                break;
+            }
+            let long = run.summed >= LONG_ROUNDS && run.summed >= LONG_SHARE * rounds_done;
+            let settled = gap <= SETTLED_SHARE * gap_then && gap > gap_last;
+            if gap <= GOOD_SHARE * gap_then || settled || long {
+                gap_then = gap;
+                gap_last = f64::INFINITY;
+                run.restart(mean);
+            } else {
+                gap_last = gap;
+            }
+        }
+        Budget {
+            level_mbps: best.level_mbps,
+            above_cny_per_mbps: token,
+            cost_cny: best.cost_cny,
+            money_cny: best.money_cny,
+            lower_bound_cny: lower,
+            rounds,
+        }
+    }
+}
+
+/// Which level holds where, and the slots of each.
+fn place_levels(outlook: &Outlook<'_>) -> (Vec<Option<usize>>, Vec<f64>) {
+    let meters = outlook.instance.meters.len();
+    let mut level_at = vec![None; outlook.scenes.len() * meters];
+    let mut level_slots = vec![0.0; outlook.levels.len()];
+    for (index, level) in outlook.levels.iter().enumerate() {
+        for (scene_index, scene) in outlook.scenes.iter().enumerate() {
+            if level.day.is_none_or(|day| day == scene.day) {
+                level_at[scene_index * meters + level.meter] = Some(index);
+                level_slots[index] += scene.slots;
+            }
+        }
+    }
+    (level_at, level_slots)
+}
+
+/// Name -> place.
+fn index<'i>(ids: impl Iterator<Item = &'i str>) -> BTreeMap<&'i str, usize> {
+    ids.enumerate().map(|(index, id)| (id, index)).collect()
+}

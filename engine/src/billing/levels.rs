@@ -1,0 +1,181 @@
+//! Planning of levels and tokens: from the ledger and a forecast to the budget's program, and back.
+
+use super::budget::{Budget, BudgetError, Level, Outlook};
+use super::control::Controller;
+use super::forecast::Horizon;
+use super::ledger::Ledger;
+use super::marginal::period_price;
+use crate::inventory::BillingModel;
+use crate::plan::Instance;
+use coverage::Timestamp;
+
+/// Levels, relative to the present one, at which the tokens that the past has left are compared.
+const REFERENCES: [f64; 13] = [
+    0.9, 0.95, 0.98, 1.0, 1.01, 1.02, 1.05, 1.1, 1.2, 1.4, 1.7, 2.0, 3.0,
+];
+
+impl Controller {
+    /// Plans levels and tokens for what `horizon` says is to come. Once a day is enough.
+    ///
+    /// # Errors
+    /// [`BudgetError`]; the levels of the plan before stay.
+    pub fn plan(
+        &mut self,
+        ledger: &Ledger,
+        instance: &Instance,
+        horizon: &Horizon,
+        now: Timestamp,
+    ) -> Result<Budget, BudgetError> {
+        let outlook = self.outlook(ledger, instance, horizon, now);
+        let budget = outlook.plan(&self.options.budget)?;
+        for (index, level) in outlook.levels.iter().enumerate() {
+            // Levels of later days are planned along, but only today's are acted on.
+            if level.day.is_none_or(|day| day == 0) {
+                self.adopt(
+                    ledger,
+                    level,
+                    (budget.level_mbps[index], budget.above_cny_per_mbps[index]),
+                    now,
+                );
+            }
+        }
+        Ok(budget)
+    }
+
+    /// Follows levels that were planned elsewhere, for one of the days of `outlook`.
+    pub fn follow(
+        &mut self,
+        ledger: &Ledger,
+        outlook: &Outlook<'_>,
+        budget: &Budget,
+        day: usize,
+        now: Timestamp,
+    ) {
+        for (index, level) in outlook.levels.iter().enumerate() {
+            if level.day.is_none_or(|of| of == day) {
+                self.adopt(
+                    ledger,
+                    level,
+                    (budget.level_mbps[index], budget.above_cny_per_mbps[index]),
+                    now,
+                );
+            }
+        }
+    }
+
+    /// The program that [`Self::plan`] solves.
+    #[must_use]
+    pub fn outlook<'a>(
+        &self,
+        ledger: &Ledger,
+        instance: &'a Instance,
+        horizon: &Horizon,
+        now: Timestamp,
+    ) -> Outlook<'a> {
+        let mut levels = Vec::new();
+        let mut volume = vec![0.0; self.meters.len()];
+        for (meter, steer) in self.meters.iter().enumerate() {
+            let price = period_price(ledger, meter, now);
+            let (tokens, least_mbps) = self.tokens(ledger, meter, now);
+            let by_day = |day: usize| Level {
+                meter,
+                day: Some(day),
+                price_cny_per_mbps: price * horizon.days[day],
+                min_mbps: if day == 0 {
+                    least_mbps
+                } else {
+                    ledger.terms(meter).commit_mbps
+                },
+                max_mbps: steer.capacity_mbps,
+                tokens: if day == 0 {
+                    tokens
+                } else {
+                    self.tokens_per_day(ledger, meter, now) * horizon.days[day]
+                },
+            };
+            match steer.model {
+                BillingModel::Flat => {}
+                BillingModel::PerGb => {
+                    volume[meter] = ledger.marginal(meter, now).price_cny_per_mbps
+                }
+                BillingModel::Month95 => levels.push(Level {
+                    day: None,
+                    price_cny_per_mbps: price,
+                    ..by_day(0)
+                }),
+                BillingModel::DailyPeakMean | BillingModel::Daily95Mean => {
+                    levels.extend((0..3).filter(|day| horizon.days[*day] > 0.0).map(by_day));
+                }
+            }
+        }
+        Outlook {
+            instance,
+            scenes: horizon.scenes.clone(),
+            volume_cny_per_mbps: volume,
+            levels,
+            unserved_cny_per_mbps: self.options.unserved_cny_per_mbps,
+        }
+    }
+
+    /// Tokens to plan with, and the lowest level that leaves them: at a lower level the past would have spent more.
+    ///
+    /// The reference is the level near the present one at which what the past left is worth most, tokens at their last
+    /// known value less the price of the level itself.
+    #[expect(clippy::cast_precision_loss, reason = "slots of a month")]
+    fn tokens(&self, ledger: &Ledger, meter: usize, now: Timestamp) -> (f64, f64) {
+        let certain = ledger.certain_mbps(meter, now);
+        let steer = &self.meters[meter];
+        let left = |level: f64| ledger.tokens_left(meter, level, now) as f64;
+        if !self.options.bursts || left(0.0) >= ledger.tokens(meter, now) as f64 {
+            let tokens = if self.options.bursts { left(0.0) } else { 0.0 };
+            return (
+                tokens * (1.0 - self.options.reserve_share) * self.used_share,
+                certain,
+            );
+        }
+        let level = steer.level_mbps.unwrap_or(certain).max(certain);
+        let worth = |level: f64| {
+            let open = (steer.capacity_mbps - level).max(0.0);
+            steer.above_cny_per_mbps * self.used_share * open * left(level)
+                - steer.level_cny_per_mbps * level
+        };
+        let candidates = REFERENCES
+            .iter()
+            .map(|by| (by * level).clamp(certain, steer.capacity_mbps.max(certain)));
+        let reference = candidates
+            .max_by(|a, b| worth(*a).total_cmp(&worth(*b)))
+            .unwrap_or(level);
+        let period = ledger.level_period(meter, now);
+        let to_come = period.end.0.saturating_sub(now.0) as f64 / period.length_ms().max(1) as f64;
+        let reserve = self.options.reserve_share * to_come * ledger.tokens(meter, now) as f64;
+        (
+            (left(reference) - reserve).max(0.0) * self.used_share,
+            reference,
+        )
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "slots of a day")]
+    fn tokens_per_day(&self, ledger: &Ledger, meter: usize, now: Timestamp) -> f64 {
+        if self.options.bursts {
+            ledger.tokens(meter, now) as f64 * (1.0 - self.options.reserve_share) * self.used_share
+        } else {
+            0.0
+        }
+    }
+
+    /// Takes over a planned level, never below what is certain.
+    fn adopt(
+        &mut self,
+        ledger: &Ledger,
+        planned: &Level,
+        (mbps, above_cny): (f64, f64),
+        now: Timestamp,
+    ) {
+        let meter = planned.meter;
+        let certain = ledger.certain_mbps(meter, now);
+        let steer = &mut self.meters[meter];
+        let level = mbps.max(certain);
+        steer.level_mbps = Some(level);
+        steer.above_cny_per_mbps = above_cny;
+    }
+}
