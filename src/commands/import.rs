@@ -65,15 +65,17 @@ fn tell(import: &Import, args: &ImportArgs) -> anyhow::Result<()> {
             .count()
     };
     let counts = [Effect::Lost, Effect::Changed, Effect::Moot].map(count);
-    if counts == [0; 3] {
-        output::say("everything was carried over")?;
-    } else {
-        let [lost, changed, moot] = counts;
-        output::say(&format!(
-            "NOT everything was carried over: {lost} lost, {changed} changed, {moot} moot; see {}",
-            args.dst.join("IMPORT.md").display()
-        ))?;
-    }
+    let report = args.dst.join("IMPORT.md");
+    let report = report.display();
+    output::say(&match counts {
+        [0, 0, 0] => "everything was carried over".to_owned(),
+        [0, 0, moot] => format!(
+            "everything was carried over but {moot} lines on which no answer depends; see {report}"
+        ),
+        [lost, changed, moot] => format!(
+            "NOT everything was carried over: {lost} lost, {changed} changed, {moot} moot; see {report}"
+        ),
+    })?;
     let config = args.dst.join("watershed.toml");
     output::say(&format!("next: watershed run -c {}", config.display()))
 }

@@ -3,7 +3,7 @@
 use super::checks::{Monitor, Services};
 use super::scope::Scope;
 use super::states::States;
-use crate::fault::{Effect, Faults, ImportError};
+use crate::fault::{Effect, Faults, ImportError, Place};
 use crate::vscf::Node;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -46,20 +46,23 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// The state that an address has whatever checks say; `None` when they decide. `checks` are those that its pool will
-    /// have, which may be more than its own.
+    /// The state that a thing has whatever checks say; `None` when they decide. `thing` is its name in `admin_state`, where
+    /// addresses stand in their shortest form. `checks` are those that its pool will have, which may be more than its own.
     pub(super) fn state(
         &self,
-        address: &Node,
+        thing: &str,
+        place: &Place,
         checks: &BTreeSet<String>,
         services: &Services,
         states: &States,
         faults: &mut Faults,
-    ) -> Result<Option<bool>, ImportError> {
-        let text = address.text("an address")?;
+    ) -> Option<bool> {
         let (mut down, mut open, mut forced_up) = (false, false, false);
         for name in &self.services {
-            match (states.forced(&format!("{text}/{name}")), services.get(name)) {
+            match (
+                states.forced(&format!("{thing}/{name}")),
+                services.get(name),
+            ) {
                 (Some(false), _) | (None, Some(Monitor::Fixed(false))) => down = true,
                 (None, Some(Monitor::Check(_))) => open = true,
                 (Some(true), Some(Monitor::Check(_))) => forced_up = true,
@@ -67,20 +70,20 @@ impl<'a> Watch<'a> {
             }
         }
         if down {
-            return Ok(Some(false));
+            return Some(false);
         }
         if open && (forced_up || self.checks != *checks) {
             faults.add(
-                &address.place,
+                place,
                 Effect::Changed,
-                format!("service_types of {text}"),
+                format!("service_types of {thing}"),
                 format!(
                     "all checks of a pool hold for all its addresses, so this one must pass {}",
                     checks.iter().cloned().collect::<Vec<_>>().join(", ")
                 ),
             );
         }
-        Ok((!open && !checks.is_empty()).then_some(true))
+        (!open && !checks.is_empty()).then_some(true)
     }
 }
 

@@ -192,6 +192,10 @@ fn check(
         Some(_) => whole("timeout", 1, 255)? * 1000,
         None => interval_s * 500,
     };
+    if timeout_ms >= interval_s * 1000 {
+        let why = format!("service type {name:?}: timeout must be less than interval");
+        return Err(ImportError::invalid(place, why));
+    }
     let ok_thresh = whole("ok_thresh", 10, 65_535)?;
     let down_thresh = whole("down_thresh", 10, 65_535)?;
     let up_thresh = whole("up_thresh", 20, 65_535)?;

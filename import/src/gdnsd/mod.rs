@@ -9,6 +9,8 @@
 
 mod address;
 mod checks;
+mod datacenters;
+mod family;
 mod leaf;
 mod maps;
 mod nets;
@@ -20,7 +22,8 @@ mod weighted;
 mod zones;
 
 pub(crate) use checks::{Check, CheckKind};
-pub(crate) use leaf::{Family, Leaf, Member, Serve};
+pub(crate) use family::{Family, Member, Serve};
+pub(crate) use leaf::Leaf;
 pub(crate) use maps::{Map, Prefer};
 pub(crate) use options::Options;
 pub(crate) use resources::{Datacenter, Kind, Resource, Resources, Trouble};

@@ -1,13 +1,12 @@
-//! Resources by name, and what stands behind the datacenters of metafo and geoip.
+//! Resources by name.
 
 use super::Installation;
 use super::leaf::{self, Context, Leaf, LeafPlugin, LeafTrouble};
 use super::maps::Map;
 use super::scope::Scope;
 use crate::fault::{Faults, ImportError, Place};
-use crate::vscf::{Hash, Node, Value};
+use crate::vscf::Node;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 /// Plugins whose settings are read.
 pub(super) const KNOWN_PLUGINS: [&str; 8] = [
@@ -69,7 +68,7 @@ impl From<LeafTrouble> for Trouble {
 
 /// Looks resources up.
 pub(crate) struct Resources<'a> {
-    installation: &'a Installation,
+    pub(super) installation: &'a Installation,
     faults: &'a mut Faults,
     /// Leaves found so far, with their names.
     pub(crate) leaves: Vec<(String, Leaf)>,
@@ -219,165 +218,8 @@ impl<'a> Resources<'a> {
             .ok_or_else(|| missing(&full, from))
     }
 
-    /// A metafo resource, from the file or synthesized below geoip.
-    fn failover(
-        &mut self,
-        name: &str,
-        node: &Node,
-        hash: &Hash,
-        outer: &Scope<'_>,
-    ) -> Result<Kind, Trouble> {
-        let scope = outer.with(Some(hash));
-        let Some(list) = scope.get("datacenters") else {
-            return Err(node.wrong(name, "has no datacenters").into());
-        };
-        let dcmap = dcmap(name, node, hash)?;
-        let labels = list.texts("datacenters")?;
-        if let Some(strange) = dcmap
-            .entries
-            .iter()
-            .find(|entry| !labels.contains(&entry.key.as_str()))
-        {
-            let why = format!("{:?} is not among the datacenters of {name}", strange.key);
-            return Err(ImportError::invalid(&strange.place, why).into());
-        }
-        let mut datacenters = Vec::new();
-        for label in labels {
-            let Some(value) = dcmap.get(label) else {
-                return Err(list
-                    .wrong(
-                        "datacenters",
-                        &format!("names {label:?}, which dcmap does not define"),
-                    )
-                    .into());
-            };
-            datacenters.push(Datacenter {
-                label: label.to_owned(),
-                forced: self
-                    .installation
-                    .states
-                    .forced(&format!("metafo/{name}/{label}")),
-                resource: self.datacenter("metafo", name, label, value, &scope)?,
-            });
-        }
-        Ok(Kind::Failover(datacenters))
-    }
-
-    fn geo(
-        &mut self,
-        name: &str,
-        node: &Node,
-        hash: &Hash,
-        outer: &Scope<'_>,
-    ) -> Result<Kind, Trouble> {
-        let scope = outer.with(Some(hash));
-        let Some(map) = scope.get("map") else {
-            return Err(node.wrong(name, "has no map").into());
-        };
-        let map_name = map.text("map")?;
-        let maps = &self.installation.maps;
-        let Some(index) = maps.iter().position(|known| known.name == map_name) else {
-            return Err(map
-                .wrong("map", &format!("names {map_name:?}, which is not defined"))
-                .into());
-        };
-        let labels = &maps[index].datacenters;
-        let dcmap = dcmap(name, node, hash)?;
-        if let Some(strange) = dcmap
-            .entries
-            .iter()
-            .find(|entry| !labels.contains(&entry.key))
-        {
-            let why = format!(
-                "{:?} is not among the datacenters of map {map_name}",
-                strange.key
-            );
-            return Err(ImportError::invalid(&strange.place, why).into());
-        }
-        let undefined_is_fine = scope.truth("undefined_datacenters_ok")?;
-        let mut datacenters = Vec::new();
-        for label in labels {
-            let Some(value) = dcmap.get(label) else {
-                if undefined_is_fine {
-                    datacenters.push(None);
-                    continue;
-                }
-                return Err(node
-                    .wrong(
-                        name,
-                        &format!("does not define datacenter {label:?} of its map"),
-                    )
-                    .into());
-            };
-            let state = |of: &str| {
-                self.installation
-                    .states
-                    .forced(&format!("geoip/{of}/{label}"))
-            };
-            let (by_resource, by_map) = (state(name), state(map_name));
-            datacenters.push(Some(Datacenter {
-                label: label.clone(),
-                forced: by_resource.or(by_map),
-                resource: self.datacenter("geoip", name, label, value, &scope)?,
-            }));
-        }
-        Ok(Kind::Geo(index, datacenters))
-    }
-
-    /// What stands behind one datacenter.
-    fn datacenter(
-        &mut self,
-        meta: &str,
-        resource: &str,
-        label: &str,
-        node: &Node,
-        scope: &Scope<'_>,
-    ) -> Result<Resource, Trouble> {
-        let inherited = scope
-            .get("plugin")
-            .map(|node| node.text("plugin"))
-            .transpose()?
-            .unwrap_or("multifo");
-        let synthesized = format!("{meta}_{resource}_{label}");
-        let plugin = match &node.value {
-            Value::Hash(hash) => match hash.get("plugin") {
-                Some(node) => node.text("plugin")?,
-                None => inherited,
-            },
-            Value::List(_) => "multifo",
-            Value::Text(text) => {
-                if let Some(reference) = text.strip_prefix('%') {
-                    let Some((plugin, name)) = reference.split_once('!') else {
-                        return Err(node.wrong(label, "must be %plugin!resource").into());
-                    };
-                    return self.find(plugin, name, &node.place);
-                }
-                if let Some(name) = text.strip_prefix('!') {
-                    return self.find(inherited, name, &node.place);
-                }
-                if text.parse::<IpAddr>().is_err() {
-                    return Ok(self.leaf(synthesized, leaf::fixed(text)));
-                }
-                "multifo"
-            }
-        };
-        if plugin == "metafo" && meta == "geoip" {
-            let hash = node.hash(label)?;
-            let skips_first = Scope::outermost(Some(hash)).truth("skip_first")?;
-            let kind = self.failover(&synthesized, node, hash, scope)?;
-            return Ok(Resource { kind, skips_first });
-        }
-        let Some(kind) = LeafPlugin::parse(plugin) else {
-            return Err(Trouble::Lost(format!(
-                "datacenter {label:?} uses plugin {plugin:?}, which has no counterpart"
-            )));
-        };
-        // As if it stood among the plugin's own resources, whose options lie further outwards.
-        let scope = scope.within(self.installation.plugins.hash(plugin)?);
-        self.read_leaf(kind, format!("{plugin}!{synthesized}"), node, &scope)
-    }
-
-    fn read_leaf(
+    /// A leaf, read once.
+    pub(super) fn read_leaf(
         &mut self,
         kind: LeafPlugin,
         name: String,
@@ -397,7 +239,8 @@ impl<'a> Resources<'a> {
         Ok(self.leaf(name, leaf))
     }
 
-    fn leaf(&mut self, name: String, leaf: Leaf) -> Resource {
+    /// A leaf under its name.
+    pub(super) fn leaf(&mut self, name: String, leaf: Leaf) -> Resource {
         let next = self.leaves.len();
         let index = *self.by_name.entry(name.clone()).or_insert(next);
         if index == next {
@@ -438,9 +281,4 @@ const fn plain(leaf: usize) -> Resource {
         kind: Kind::Leaf(leaf),
         skips_first: false,
     }
-}
-
-fn dcmap<'a>(name: &str, node: &Node, hash: &'a Hash) -> Result<&'a Hash, ImportError> {
-    hash.hash("dcmap")?
-        .ok_or_else(|| node.wrong(name, "has no dcmap"))
 }

@@ -1,7 +1,8 @@
 //! The weighted plugin: draws among addresses, groups of addresses, or names.
 
 use super::address::{Watch, address};
-use super::leaf::{Context, Draft, Leaf, LeafPlugin, LeafTrouble, Serve, threshold};
+use super::family::{Draft, Serve, threshold};
+use super::leaf::{Context, Leaf, LeafPlugin, LeafTrouble};
 use super::scope::Scope;
 use crate::fault::{Effect, ImportError};
 use crate::vscf::{Entry, Node, Value};
@@ -129,15 +130,14 @@ fn alias(
         return Err(LeafTrouble::Lost(why));
     };
     let (node, _) = pair(entry)?;
+    let name = node.text(context.name)?.to_owned();
     let state = watch.state(
-        node,
+        &name,
+        &node.place,
         &BTreeSet::new(),
         context.services,
         context.states,
         context.faults,
-    )?;
-    Ok(Some(Leaf::Alias(
-        node.text(context.name)?.to_owned(),
-        state,
-    )))
+    );
+    Ok(Some(Leaf::Alias(name, state)))
 }

@@ -5,7 +5,7 @@ use super::names::Names;
 use super::steer::Steerer;
 use crate::fault::{Effect, ImportError};
 use crate::gdnsd::{Dynamic, Installation, Leaf, Resources, Trouble};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest TTL of a service, in seconds.
 const TTL_MAX_S: u32 = 86_400;
@@ -23,6 +23,7 @@ pub(super) fn services(
     let mut services: Vec<Service> = Vec::new();
     let mut by_key: BTreeMap<(String, u32), usize> = BTreeMap::new();
     let mut names = Names::default();
+    let mut domains = BTreeSet::new();
     let records = installation.zones.iter().flat_map(|zone| &zone.dynamic);
     for record in records {
         let full = format!("{}!{}", record.plugin, record.resource);
@@ -56,12 +57,7 @@ pub(super) fn services(
             });
         }
         let domain = record.owner.clone();
-        if services.iter().any(|service| {
-            service
-                .domains
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(&domain))
-        }) {
+        if !domains.insert(domain.to_ascii_lowercase()) {
             let why = format!("{domain} has two dynamic records");
             return Err(ImportError::invalid(&record.place, why));
         }

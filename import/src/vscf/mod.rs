@@ -3,6 +3,8 @@
 mod include;
 mod lex;
 mod parse;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use include::load;
 

@@ -9,6 +9,7 @@ mod words;
 use super::options::Options;
 use crate::fault::{ImportError, Place};
 use crate::files::{self, Reader};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// One zone.
@@ -48,13 +49,13 @@ pub(super) fn read(
         return Ok(Vec::new());
     }
     let mut zones: Vec<Zone> = Vec::new();
+    let mut names = BTreeSet::new();
     for path in files::listing(dir)? {
         if !path.is_file() {
             continue;
         }
         let zone = read::zone(&path, options, reader)?;
-        let same = |known: &Zone| known.name.eq_ignore_ascii_case(&zone.name);
-        if zones.iter().any(same) {
+        if !names.insert(zone.name.to_ascii_lowercase()) {
             let why = format!("zone {} has two files", zone.name);
             return Err(ImportError::invalid(&files::place(&path), why));
         }
