@@ -1,6 +1,6 @@
 # Targets for people and for CI; each is what its line of help says.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint instructions bench bench-dns geo tools
+.PHONY: help demo test lint instructions bench bench-dns geo tools bench-opt oracle
 
 CARGO ?= cargo
 
@@ -32,6 +32,21 @@ bench-dns: tools ## what one DNS answer costs against gdnsd, Knot DNS and the fl
 	$(CARGO) build --release --locked --package watershed --package watershed-bench
 	$${CARGO_TARGET_DIR:-target}/release/bench-dns compare \
 		--database var/bench/GeoLite2-City.mmdb --json var/bench/dns.json $(ARGS)
+
+bench-opt: ## what solves cost on the named instances; DATA=DIR may hold rtt-world-242.csv.gz
+	@mkdir -p var/bench
+	@if [ -f "$(DATA)/rtt-world-242.csv.gz" ]; then gzip -dc "$(DATA)/rtt-world-242.csv.gz" >var/bench/round-trips.csv; fi
+	$(CARGO) run --release --locked --quiet -p watershed-simulator --example bench_opt -- --json var/bench/optimizer.json \
+		$$(if [ -f "$(DATA)/rtt-world-242.csv.gz" ]; then echo --round-trips var/bench/round-trips.csv; fi)
+
+oracle: tools ## compare plans with the optima that HiGHS finds (needs python3 and the PyPI package highspy)
+	@test -x var/oracle/bin/python || python3 -m venv var/oracle
+	var/oracle/bin/pip install --quiet highspy==1.15.1 numpy==2.4.6
+	$(CARGO) build --release --locked --bin watershed
+	$(CARGO) run --release --locked --quiet -p watershed-simulator --example instance -- cn-488 >var/oracle/cn-488.json
+	$(CARGO) run --release --locked --quiet -p watershed-simulator --example instance -- world-242 >var/oracle/world-242.json
+	var/oracle/bin/python engine/tests/oracle/compare.py $${CARGO_TARGET_DIR:-target}/release/watershed \
+		var/oracle/cn-488.json var/oracle/world-242.json
 
 geo: tools ## rebuild data/geo/areas.wsa from its sources (needs npm)
 	geo/fetch.sh

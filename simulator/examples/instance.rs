@@ -1,5 +1,7 @@
 //! Writes a named instance: `cargo run --release -p watershed-simulator --example instance -- ecs-100k > FILE`.
 
+#![allow(clippy::print_stderr, reason = "a program for people")]
+
 use coverage::AreaTable;
 use simulator::instances::{GenerateError, Name, Sources, generate};
 use std::io::{BufWriter, Write as _};

@@ -20,7 +20,7 @@ const LEVEL_TOLERANCE: f64 = 1e-9;
 const PRICE_EPSILON_CNY: f64 = 1e-12;
 
 /// Level counts of a link or site that can carry nothing: dearer than leaving demand unserved.
-const CLOSED: Price = Price {
+pub(super) const CLOSED: Price = Price {
     unserved: 1,
     overload: 0,
     below_floor: 0,

@@ -25,12 +25,14 @@ mod master;
 mod maxflow;
 mod meters;
 mod network;
+mod relief;
 mod report;
 mod result;
 mod sample;
 mod scale;
 mod simplex;
 mod solve;
+mod standing;
 mod topology;
 mod tree;
 
@@ -42,6 +44,8 @@ pub use input::{
     CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, InstanceError,
     LINKS_MAX, Link, METERS_MAX, Meter, MeterModel, SITES_MAX, Site, UNITS_MAX, Unit,
 };
+pub use relief::{Relief, relieve};
 pub use report::{Report, report, write_assign};
 pub use result::{BindingRow, Certificate, Duals, LevelBound, Levels, Plan, Price, RowKind};
 pub use solve::{Deadline, Movement, Outcome, SolveOptions, Solved, solve};
+pub use standing::{CLOSED_LINKS_MAX, Standing};

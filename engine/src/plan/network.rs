@@ -133,8 +133,9 @@ impl Network {
     }
 
     /// Puts the arcs of each unit in the order of their price, the unserved arc still last, and
-    /// makes the first `front` links its front. Arcs to the same link stay together.
-    pub(super) fn sort_by_price(&mut self, potential: &[i128], front: usize) {
+    /// makes the first `front` links its front. Arcs to the same link stay together. Returns which arc each unit arc was.
+    pub(super) fn sort_by_price(&mut self, potential: &[i128], front: usize) -> Vec<u32> {
+        let mut order = Vec::with_capacity(self.unit_arc_count());
         let mut groups: Vec<(i128, usize, usize)> = Vec::new();
         let mut sorted: Vec<(u32, i64, i128)> = Vec::new();
         self.front_end.clear();
@@ -154,6 +155,8 @@ impl Network {
             groups.sort_unstable();
             sorted.clear();
             let all = groups.iter().flat_map(|g| g.1..g.2);
+            order.extend(all.clone().map(as_u32));
+            order.push(as_u32(arcs.end - 1));
             sorted.extend(all.map(|a| (self.head[a], self.capacity[a], self.cost[a])));
             let ahead: usize = groups.iter().take(front).map(|g| g.2 - g.1).sum();
             self.front_end.push(as_u32(arcs.start + ahead));
@@ -163,6 +166,7 @@ impl Network {
                 self.cost[arc] = cost;
             }
         }
+        order
     }
 
     /// Sets the price that the links of a shared meter carry.

@@ -16,7 +16,7 @@ use super::solve::{SolveOptions, run};
 const RATIO: usize = 4;
 
 /// Links of a unit that are tried before the others.
-const FRONT_LINKS: usize = 4;
+pub(super) const FRONT_LINKS: usize = 4;
 
 /// Networks with fewer units are started greedily.
 const UNITS_MIN: usize = 4_000;

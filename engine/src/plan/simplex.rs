@@ -82,6 +82,26 @@ impl Basis {
         self.refresh(net, 0);
     }
 
+    /// Follows a new order of unit arcs: `order[new]` is the old number. Hub arcs keep theirs.
+    pub(super) fn renumber(&mut self, order: &[u32]) {
+        let mut new = vec![0; order.len()];
+        for (at, &old) in order.iter().enumerate() {
+            new[old as usize] = as_u32(at);
+        }
+        let flow: Vec<i64> = order.iter().map(|&old| self.flow[old as usize]).collect();
+        let full: Vec<bool> = order
+            .iter()
+            .map(|&old| self.at_upper[old as usize])
+            .collect();
+        self.flow[..order.len()].copy_from_slice(&flow);
+        self.at_upper[..order.len()].copy_from_slice(&full);
+        for arc in &mut self.tree.pred {
+            if let Some(&new) = new.get(*arc as usize) {
+                *arc = new;
+            }
+        }
+    }
+
     /// Potential of a unit: what its traffic pays per quantum along its tree arc.
     pub(super) fn unit_potential(&self, net: &Network, unit: usize) -> i128 {
         let arc = self.tree.pred[net.hubs.len() + unit] as usize;

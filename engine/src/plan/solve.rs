@@ -7,8 +7,9 @@ use super::network::Network;
 use super::result::{Certificate, Duals, Plan};
 use super::scale::{MOVED, Scale};
 use super::simplex::{Basis, Progress, Scope};
+use super::standing::Standing;
 use super::topology::Topology;
-use super::{certificate, crash, meters, sample};
+use super::{certificate, crash, meters};
 
 /// Pivots between two looks at the deadline.
 const PIVOTS_PER_STAGE: u64 = 20_000;
@@ -95,74 +96,65 @@ pub struct Solved {
 /// cuts it short. `warm` is an earlier plan for similar input; its choices are tried first.
 #[must_use]
 pub fn solve(input: &Instance, options: &SolveOptions<'_>, warm: Option<&Plan>) -> Solved {
-    let topology = Topology::of(input);
-    let net = Network::build(input, &topology, &[]);
-    let movement = || match options.movement {
-        Movement::Bounded => least_movement(input, &topology, options),
-        Movement::Unbounded => (None, 0),
-    };
-    let (found, moved) = if options.threads > 1 {
-        std::thread::scope(|scope| {
-            let beside = scope.spawn(movement);
-            let found = optimize(input, &topology, net, options, warm);
-            // A panic there is a defect of ours; the plan does not depend on it.
-            (found, beside.join().unwrap_or((None, 0)))
-        })
-    } else {
-        (optimize(input, &topology, net, options, warm), movement())
-    };
-    let moved_min = moved.0.filter(|_| found.outcome == Outcome::Finished);
-    Solved {
-        certificate: certificate::certify(input, &topology, &found.plan, found.duals, moved_min),
-        plan: found.plan,
-        outcome: found.outcome,
-        pivots: found.pivots + moved.1,
-        threads: options.threads,
-    }
+    Standing::cold(input, options, warm).0
 }
 
 /// A plan and the prices that bound it.
-struct Found {
-    plan: Plan,
-    duals: Duals,
-    outcome: Outcome,
-    pivots: u64,
+pub(super) struct Found {
+    pub(super) plan: Plan,
+    pub(super) duals: Duals,
+    pub(super) outcome: Outcome,
 }
 
-/// Finds the plan and the prices.
-fn optimize(
+impl Found {
+    /// The result with its certificate. `moved` is the least movement and the pivots it took.
+    pub(super) fn certify(
+        self,
+        input: &Instance,
+        topology: &Topology,
+        options: &SolveOptions<'_>,
+        pivots: u64,
+        moved: Option<f64>,
+    ) -> Solved {
+        let moved_min = moved.filter(|_| self.outcome == Outcome::Finished);
+        Solved {
+            certificate: certificate::certify(input, topology, &self.plan, self.duals, moved_min),
+            plan: self.plan,
+            outcome: self.outcome,
+            pivots,
+            threads: options.threads,
+        }
+    }
+}
+
+/// Runs the simplex to its end from a feasible basis and settles the meters that cut across sites.
+pub(super) fn optimize(
     input: &Instance,
     topology: &Topology,
-    mut net: Network,
+    net: &mut Network,
+    basis: &mut Basis,
     options: &SolveOptions<'_>,
-    warm: Option<&Plan>,
 ) -> Found {
-    let mut pivots = 0;
-    let mut basis = match warm {
-        Some(plan) => crash::start(&net, |unit| main_share(plan.shares.get(unit)?)),
-        None => sample::start(&mut net, options, &mut pivots),
-    };
-    let mut finished = run(&net, &mut basis, options) == Progress::Optimal;
-    let mut plan = certificate::plan(&net, &basis, input.digest());
-    if finished && meters::any_shared(&net) {
+    let mut finished = run(net, basis, options) == Progress::Optimal;
+    let mut plan = certificate::plan(net, basis, input.digest());
+    if finished && meters::any_shared(net) {
         let context = meters::Context {
             input,
             topology,
             options,
         };
-        let settled = meters::settle(&context, &mut net, &mut basis, &plan);
+        let settled = meters::settle(&context, net, basis, &plan);
         finished = settled.finished;
         plan = settled.plan;
     }
     Found {
         plan,
-        duals: certificate::duals(input, topology, &net, &basis),
+        duals: certificate::duals(input, topology, net, basis),
         outcome: if finished {
             Outcome::Finished
         } else {
             Outcome::Stopped
         },
-        pivots: pivots + basis.pivots,
     }
 }
 
@@ -198,7 +190,7 @@ pub(super) fn run(net: &Network, basis: &mut Basis, options: &SolveOptions<'_>) 
 /// Least traffic moved among all plans as good on levels 1 to 3, in Mbps, and the pivots it took.
 ///
 /// The same network with money and latency taken out of every cost, started from the incumbents.
-fn least_movement(
+pub(super) fn least_movement(
     input: &Instance,
     topology: &Topology,
     options: &SolveOptions<'_>,

@@ -41,6 +41,11 @@ pub(crate) enum Shape {
 pub(crate) struct Numbers(u64);
 
 impl Numbers {
+    /// A generator; equal seeds give equal sequences.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut value = self.0;
@@ -67,7 +72,7 @@ impl Numbers {
 
 /// A valid random instance in which no meter cuts across sites.
 pub(crate) fn random_instance(shape: Shape, seed: u64) -> Instance {
-    let mut r = Numbers(seed);
+    let mut r = Numbers::new(seed);
     let (units, sites, per_site) = match shape {
         Shape::Small => (1 + r.below(6), 1 + r.below(3), 2),
         Shape::Short => (3 + r.below(8), 1 + r.below(4), 2),
@@ -101,7 +106,7 @@ pub(crate) fn random_instance(shape: Shape, seed: u64) -> Instance {
 /// A random instance in which meters cut across sites: one per port position.
 pub(crate) fn crossing_instance(shape: Shape, seed: u64) -> Instance {
     let mut instance = random_instance(shape, seed);
-    let mut r = Numbers(!seed);
+    let mut r = Numbers::new(!seed);
     for (index, link) in instance.links.iter_mut().enumerate() {
         link.meter = format!("isp{}", index % 2);
     }
