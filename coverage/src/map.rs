@@ -1,10 +1,12 @@
 //! The coverage map: the published function (service, area) -> weighted answers plus ordered runners-up.
 
+mod interned;
+
 use crate::area::AreaId;
 use crate::ids::{AnswerSetId, EndpointId, ServiceId};
 use crate::units::WEIGHT_TOTAL;
+use interned::Interned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Most endpoints that one answer set may weigh against each other: each has a 64th at least.
 pub const SHARES_MAX: usize = 64;
@@ -127,7 +129,7 @@ impl CoverageMap {
 #[derive(Debug)]
 pub struct CoverageMapBuilder {
     areas: u32,
-    interned: BTreeMap<AnswerSet, AnswerSetId>,
+    interned: Interned,
     entries: Vec<Option<AnswerSetId>>,
 }
 
@@ -149,7 +151,7 @@ impl CoverageMapBuilder {
     pub fn new(services: usize, areas: u32) -> Self {
         Self {
             areas,
-            interned: BTreeMap::new(),
+            interned: Interned::default(),
             entries: vec![None; services * areas as usize],
         }
     }
@@ -162,8 +164,7 @@ impl CoverageMapBuilder {
 
     /// The id of an answer set, for [`CoverageMapBuilder::put`].
     pub fn intern(&mut self, answers: AnswerSet) -> AnswerSetId {
-        let next = AnswerSetId::from_index(self.interned.len());
-        *self.interned.entry(answers).or_insert(next)
+        self.interned.id(answers)
     }
 
     /// Sets the answers of one (service, area) to an interned set.
@@ -195,16 +196,9 @@ impl CoverageMapBuilder {
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let mut answer_sets: Vec<_> = self
-            .interned
-            .into_iter()
-            .map(|(set, id)| (id, set))
-            .collect();
-        answer_sets.sort_unstable_by_key(|(id, _)| *id);
-        let answer_sets = answer_sets.into_iter().map(|(_, set)| set).collect();
         Ok(CoverageMap {
             areas,
-            answer_sets,
+            answer_sets: self.interned.into_sets(),
             entries,
         })
     }
@@ -236,6 +230,28 @@ mod tests {
             map.fault(6)
                 .is_some_and(|fault| fault.contains("does not exist"))
         );
+    }
+
+    #[test]
+    fn ids_follow_the_order_of_first_use_however_many_sets_there_are() {
+        let mut builder = CoverageMapBuilder::new(1, 1);
+        let weights = |low: u32| {
+            let first = u8::try_from(low % 63 + 1).unwrap();
+            let shares = vec![
+                (EndpointId(low / 63), first),
+                (EndpointId(1000), 64 - first),
+            ];
+            let runners_up = (0..low % 3).map(EndpointId).collect();
+            AnswerSet { shares, runners_up }
+        };
+        for _ in 0..2 {
+            for low in 0..5000 {
+                assert_eq!(builder.intern(weights(low)), AnswerSetId(low));
+            }
+        }
+        builder.set(ServiceId(0), AreaId(0), weights(0));
+        let map = builder.finish().unwrap();
+        assert!((0..5000).map(weights).eq(map.answer_sets().iter().cloned()));
     }
 
     #[test]

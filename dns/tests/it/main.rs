@@ -8,6 +8,7 @@ mod ecs;
 mod fuzz;
 mod honesty;
 mod hostile;
+mod lengths;
 mod message;
 mod oracle;
 mod random;

@@ -167,3 +167,74 @@ fn us_per_answer_over_udp() {
     );
     runtime.block_on(server.shutdown());
 }
+
+/// What it takes to bring a map of 1000 services and 5000 areas into service, over 300,000 ranges of each family:
+/// interning and finishing the map, the snapshot with its scope indices, the view. `classes`: how many services answer
+/// differently.
+fn large_map_into_service(classes: u32) -> String {
+    const SERVICES: u32 = 1_000;
+    const AREAS: u64 = 5_000;
+    const RANGES: u64 = 300_000;
+    let below = |seed: u64, bound: u64| u32::try_from(coverage::split::mix(seed) % bound).unwrap();
+    let mut table = AreaTableBuilder::new();
+    for index in 0..RANGES {
+        let attrs = AreaAttrs {
+            asn: 1 + below(index, AREAS),
+            ..AreaAttrs::default()
+        };
+        // Disjoint, so that as many remain as are added.
+        let first = u32::try_from(index * ((1 << 32) / RANGES)).unwrap();
+        table.add_v4(first, first + 0x37ff, &attrs);
+        let first = 1 << 61 | index << 40;
+        table.add_v6(first, first | 0xff_ffff_ffff, &attrs);
+    }
+    let table = Arc::new(table.finish().unwrap());
+    let mut catalog = world::catalog();
+    let domain = |id: u32| format!("s{id}.example.com.");
+    catalog.services = (0..SERVICES)
+        .map(|id| world::service(&id.to_string(), &[&domain(id)], 2))
+        .collect();
+    let endpoint = |id: u32| coverage::catalog::Endpoint {
+        ipv4: vec![(0xc612_0000 + id).into()],
+        ..catalog.endpoints[0].clone()
+    };
+    catalog.endpoints = (0..2_000).map(endpoint).collect();
+    let areas = u32::try_from(table.areas().len()).unwrap();
+    let start = Instant::now();
+    let mut map = CoverageMapBuilder::new(catalog.services.len(), areas);
+    for service in 0..SERVICES {
+        for area in 0..areas {
+            let seed = u64::from(service % classes) << 32 | u64::from(area);
+            let (first, second) = (below(seed, 1_000), 1_000 + below(!seed, 40));
+            let answers = AnswerSet {
+                shares: vec![(EndpointId(first), 40), (EndpointId(second), 24)],
+                runners_up: vec![EndpointId(first + 1)],
+            };
+            map.set(coverage::ServiceId(service), AreaId(area), answers);
+        }
+    }
+    let set = start.elapsed();
+    let map = map.finish().unwrap();
+    let (sets, finished) = (map.answer_sets().len(), start.elapsed() - set);
+    let body = Body { catalog, map };
+    let (version, digest, from) = (MapVersion::default(), Digest::default(), Instant::now());
+    let snapshot = Snapshot::new(version, digest, Timestamp(0), table, body).unwrap();
+    let indexed = from.elapsed();
+    let from = Instant::now();
+    let view = DnsView::build(Arc::new(snapshot)).unwrap();
+    let said = format!(
+        "{SERVICES} services in {classes} classes, {areas} areas, {sets} answer sets: set in {set:.1?}, finished in \
+         {finished:.1?}, snapshot in {indexed:.1?}, view in {:.1?}, together {:.1?}",
+        from.elapsed(),
+        start.elapsed()
+    );
+    drop(view);
+    said
+}
+
+#[test]
+#[ignore = "a measurement; meaningful in release builds only"]
+fn ms_until_a_large_map_serves() {
+    println!("{}", large_map_into_service(1_000));
+    println!("{}", large_map_into_service(10));
+}
