@@ -11,6 +11,7 @@
 //! The choice made: a snapshot carries full state and is swapped whole; deltas only ever save bytes on the way. Rejected:
 //! several pointers (table, map, states) swapped one by one, because a question could then see two generations.
 
+mod alike;
 pub mod area;
 pub mod catalog;
 mod ids;
@@ -23,6 +24,7 @@ mod snapshot;
 pub mod split;
 mod units;
 
+pub use alike::Asked;
 pub use area::{AreaId, AreaTable};
 pub use ids::{AnswerSetId, CheckId, EndpointId, GroupId, LinkId, NodeId, ServiceId, SiteId};
 pub use place::Place;

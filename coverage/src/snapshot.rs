@@ -1,5 +1,6 @@
 //! The snapshot: all that serving may know, immutable, behind one atomic pointer.
 
+use crate::alike::{Alike, Asked};
 use crate::area::{AreaId, AreaTable, Found, ScopeIndex};
 use crate::catalog::{Catalog, Endpoint};
 use crate::ids::{EndpointId, ServiceId};
@@ -111,8 +112,15 @@ pub struct Snapshot {
     pub catalog: Catalog,
     /// (service, area) -> answers.
     pub map: CoverageMap,
-    /// Scope index of each service's coverage class.
-    scopes: Vec<Arc<ScopeIndex>>,
+    /// [service][what is asked for]: how answers divide clients.
+    scopes: Vec<[Scopes; Asked::ALL.len()]>,
+}
+
+/// How the answers of one service divide its clients. Services whose answers divide them alike share the parts.
+#[derive(Clone)]
+struct Scopes {
+    index: Arc<ScopeIndex>,
+    alike: Arc<Alike>,
 }
 
 /// What the map says for one client of one service.
@@ -159,7 +167,7 @@ impl Snapshot {
                 catalog: catalog.services.len(),
             });
         }
-        let scopes = scopes_by_class(&table, &map);
+        let scopes = scopes(&table, &catalog, &map);
         Ok(Self {
             version,
             digest,
@@ -171,15 +179,17 @@ impl Snapshot {
         })
     }
 
-    /// Decides for a client. `addr` is the client's address or the network address of its prefix; bits beyond the
+    /// Decides for a client that asks for `asked`. `addr` is the client's address or the network address of its prefix; bits beyond the
     /// prefix are zero. Pure; no allocation.
     #[must_use]
-    pub fn decide(&self, service: ServiceId, addr: IpAddr) -> Decision<'_> {
+    pub fn decide(&self, service: ServiceId, addr: IpAddr, asked: Asked) -> Decision<'_> {
         let addr = addr.to_canonical();
         let Found { area, leaf } = self.table.lookup(addr);
-        let answers = self.map.get(service, area);
-        let mut scope = self.scopes[service.index()].scope(&self.table, leaf, addr);
-        if answers.is_split() {
+        let set = self.map.id(service, area);
+        let answers = &self.map.answer_sets()[set.index()];
+        let Scopes { index, alike } = &self.scopes[service.index()][asked as usize];
+        let mut scope = index.scope(&self.table, leaf, addr);
+        if alike.splits[set.index()] {
             // The client's own prefix took part in the choice, so the scope is at least that long.
             scope = scope.max(if addr.is_ipv4() {
                 SPLIT_PREFIX_V4
@@ -211,15 +221,39 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// One scope index per service; services that answer alike everywhere share theirs.
-fn scopes_by_class(table: &AreaTable, map: &CoverageMap) -> Vec<Arc<ScopeIndex>> {
-    let mut classes: BTreeMap<Vec<u32>, Arc<ScopeIndex>> = BTreeMap::new();
-    (0..map.services())
-        .map(|service| {
+/// How the answers of every service divide its clients.
+fn scopes(
+    table: &AreaTable,
+    catalog: &Catalog,
+    map: &CoverageMap,
+) -> Vec<[Scopes; Asked::ALL.len()]> {
+    let mut alike: BTreeMap<(usize, u8), Arc<Alike>> = BTreeMap::new();
+    let mut indices: BTreeMap<Vec<u32>, Arc<ScopeIndex>> = BTreeMap::new();
+    let services = catalog.services.iter().enumerate();
+    services
+        .map(|(service, facts)| {
             let row = map.row(ServiceId::from_index(service));
-            let class: Vec<u32> = row.iter().map(|id| id.0).collect();
-            let build = |class: &Vec<u32>| Arc::new(ScopeIndex::build(table, class));
-            Arc::clone(classes.entry(class).or_insert_with_key(build))
+            Asked::ALL.map(|asked| {
+                let key = (asked as usize, facts.addresses_max);
+                let of = || Arc::new(Alike::of(catalog, map, asked, facts.addresses_max));
+                let alike = Arc::clone(alike.entry(key).or_insert_with(of));
+                let classes: Vec<u32> = row.iter().map(|set| alike.class[set.index()]).collect();
+                let build = |classes: &Vec<u32>| Arc::new(ScopeIndex::build(table, classes));
+                let index = Arc::clone(indices.entry(numbered(&classes)).or_insert_with_key(build));
+                Scopes { index, alike }
+            })
+        })
+        .collect()
+}
+
+/// The same division with classes numbered in the order in which they come, so that equal divisions are equal lists.
+fn numbered(classes: &[u32]) -> Vec<u32> {
+    let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
+    classes
+        .iter()
+        .map(|class| {
+            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+            *numbers.entry(*class).or_insert(next)
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use crate::view::DnsView;
 use crate::wire::{CLASS_IN, Question, rtype};
 use crate::zone::{Cut, ZoneHead};
 use coverage::split::{SPLIT_PREFIX_V4, SPLIT_PREFIX_V6, mix};
-use coverage::{EndpointId, ServiceId};
+use coverage::{Asked, EndpointId, ServiceId};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Most aliases that are followed: enough for any sane zone, and a loop ends here.
@@ -294,7 +294,12 @@ fn tailor<'v>(service: ServiceId, qtype: u16, client: &Client<'_>, view: &'v Dns
         // No client anywhere gets another answer.
         return End::NoData(0);
     }
-    let decision = view.snapshot.decide(service, client.addr);
+    let asked = match qtype {
+        rtype::A => Asked::Ipv4,
+        rtype::AAAA => Asked::Ipv6,
+        _ => Asked::Endpoint,
+    };
+    let decision = view.snapshot.decide(service, client.addr, asked);
     let scope = client.scope(decision.scope);
     if facts.any_alias
         && let Ok(alias) = facts

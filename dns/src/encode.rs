@@ -1,8 +1,7 @@
 //! Replies onto the wire, into the caller's bytes, without allocation.
 //!
 //! Static sets lie in the view as finished bytes, so that a reply is a few copies: header, question as it came, records
-//! behind owner pointers, OPT. That leaves nothing for a second, "fast" encoder to gain, and with one encoder there are
-//! no two that could disagree. The `domain` crate reads the configured names; its message builder was not taken here
+//! behind owner pointers, OPT. The commonest replies of all have an encoder of their own ([`crate::fast`]). The `domain` crate reads the configured names; its message builder was not taken here
 //! because it composes typed records one by one, and these are bytes already.
 
 use crate::answer::{Addresses, Answer, Authority, Outcome, Tailored};
@@ -29,7 +28,7 @@ const POINTER_MAX: usize = 0x3fff;
 /// OPT without options.
 const OPT_FIXED_BYTES: usize = 11;
 /// The payload size that our OPT announces: what we take in one datagram (RFC 9715 section 3.2).
-const OPT_UDP_BYTES: u16 = 1232;
+pub(crate) const OPT_UDP_BYTES: u16 = 1232;
 
 /// The OPT record of a reply.
 #[derive(Clone, Copy, Debug, Default)]

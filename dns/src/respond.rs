@@ -7,6 +7,7 @@ use crate::cookie::{CookiePolicy, CookieSecrets, Verdict};
 use crate::counters::{Event, Tally};
 use crate::edns::{CookieOption, Edns, UDP_BYTES_MIN};
 use crate::encode::{Encoded, Reply, ReplyOpt, encode, encode_bare, rcode};
+use crate::fast;
 use crate::view::DnsView;
 use crate::wire::{Fault, Parsed, Query, Rcode, parse};
 use std::net::SocketAddr;
@@ -37,6 +38,32 @@ pub struct Arrival {
 /// Answers a message into `out`; the length of the reply, or `None` when there must be none. Pure but for `tally`, in
 /// which the outcome is counted. 512 octets of `out` always suffice for a reply with TC; UDP never needs more than 1232.
 pub fn respond(
+    message: &[u8],
+    arrival: &Arrival,
+    view: &DnsView,
+    config: &ReplyConfig,
+    out: &mut [u8],
+    tally: &mut Tally,
+) -> Option<usize> {
+    fast::respond(message, arrival, view, config, out, tally)
+        .or_else(|| respond_completely(message, arrival, view, config, out, tally))
+}
+
+/// The fast half of [`respond`]: `None` leaves a message to the complete path. Apart for tests that hold the two against
+/// each other.
+pub fn respond_fast(
+    message: &[u8],
+    arrival: &Arrival,
+    view: &DnsView,
+    config: &ReplyConfig,
+    out: &mut [u8],
+    tally: &mut Tally,
+) -> Option<usize> {
+    fast::respond(message, arrival, view, config, out, tally)
+}
+
+/// As [`respond`], without the fast path: the two say the same, byte for byte.
+pub fn respond_completely(
     message: &[u8],
     arrival: &Arrival,
     view: &DnsView,

@@ -3,13 +3,13 @@
 #![allow(unsafe_code)] // recvmmsg, sendmmsg and control messages exist only as C calls over raw pointers.
 
 use std::io;
-use std::mem::{size_of, zeroed};
+use std::mem::{MaybeUninit, size_of, zeroed};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::null_mut;
 
 /// Datagrams per system call.
-pub(crate) const BATCH: usize = 32;
+pub(crate) const BATCH: usize = 64;
 /// Longest datagram that is read whole; a longer one is cut and then fails to parse.
 const QUERY_BYTES_MAX: usize = 2048;
 /// Room for one reply.
@@ -43,26 +43,56 @@ struct Slot {
     reply_len: usize,
 }
 
-/// Buffers for a batch of datagrams and their replies, allocated once.
+/// Octets from one query to the next: not a power of two, which would bring the same few lines of every query into the
+/// same few places of the cache.
+const QUERY_STRIDE: usize = QUERY_BYTES_MAX + 64;
+
+/// Buffers for a batch of datagrams and their replies, allocated once, with the headers that lead the kernel to them.
 pub(crate) struct Batch {
-    queries: Box<[[u8; QUERY_BYTES_MAX]]>,
+    queries: Box<[[u8; QUERY_STRIDE]]>,
     replies: Box<[[u8; REPLY_BYTES_MAX]]>,
     names: Box<[libc::sockaddr_storage]>,
     controls: Box<[Control]>,
+    /// Where the kernel puts queries; filled in once, because nothing above ever moves.
+    receiving: Box<[libc::mmsghdr]>,
+    /// What `receiving` points to; never read here.
+    vectors: Box<[libc::iovec]>,
     slots: Vec<Slot>,
+    /// Whether replies must be told which address to leave from.
+    many_addresses: bool,
 }
 
 impl Batch {
-    pub(crate) fn new() -> Self {
-        // SAFETY: all zeros is a valid sockaddr_storage: it holds integers only.
-        let name: libc::sockaddr_storage = unsafe { zeroed() };
-        Self {
-            queries: vec![[0; QUERY_BYTES_MAX]; BATCH].into(),
+    /// Buffers for a socket; `many_addresses` says that it listens on more than one.
+    pub(crate) fn new(many_addresses: bool) -> Self {
+        // SAFETY: all zeros is a valid sockaddr_storage, iovec and mmsghdr: integers, null pointers and zero lengths.
+        let (name, vector, header): (libc::sockaddr_storage, libc::iovec, libc::mmsghdr) =
+            unsafe { zeroed() };
+        let mut batch = Self {
+            queries: vec![[0; QUERY_STRIDE]; BATCH].into(),
             replies: vec![[0; REPLY_BYTES_MAX]; BATCH].into(),
             names: vec![name; BATCH].into(),
             controls: vec![Control([0; CONTROL_BYTES]); BATCH].into(),
+            receiving: vec![header; BATCH].into(),
+            vectors: vec![vector; BATCH].into(),
             slots: Vec::with_capacity(BATCH),
+            many_addresses,
+        };
+        for index in 0..BATCH {
+            let vector = &mut batch.vectors[index];
+            vector.iov_base = batch.queries[index].as_mut_ptr().cast();
+            vector.iov_len = QUERY_BYTES_MAX;
+            let header = &mut batch.receiving[index].msg_hdr;
+            header.msg_iov = vector;
+            header.msg_iovlen = 1;
+            header.msg_name = (&raw mut batch.names[index]).cast();
+            header.msg_namelen = socklen::<libc::sockaddr_storage>();
+            if many_addresses {
+                header.msg_control = batch.controls[index].0.as_mut_ptr().cast();
+                header.msg_controllen = CONTROL_BYTES;
+            }
         }
+        batch
     }
 
     /// Waits for datagrams, up to the receive timeout of the socket, and takes those that are there.
@@ -71,38 +101,31 @@ impl Batch {
     /// Those of recvmmsg; `WouldBlock` on timeout.
     pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         self.slots.clear();
-        // SAFETY: all zeros is a valid iovec and mmsghdr: null pointers and zero lengths.
-        let (mut vectors, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
-            unsafe { zeroed() };
-        for index in 0..BATCH {
-            vectors[index].iov_base = self.queries[index].as_mut_ptr().cast();
-            vectors[index].iov_len = QUERY_BYTES_MAX;
-            let header = &mut headers[index].msg_hdr;
-            header.msg_iov = &raw mut vectors[index];
-            header.msg_iovlen = 1;
-            header.msg_name = (&raw mut self.names[index]).cast();
-            header.msg_namelen = socklen::<libc::sockaddr_storage>();
-            header.msg_control = self.controls[index].0.as_mut_ptr().cast();
-            header.msg_controllen = CONTROL_BYTES;
-        }
-        // SAFETY: every pointer in `headers` leads to memory of the stated length that lives and is not otherwise used
-        // until the call returns.
+        // SAFETY: every pointer in `receiving` leads to memory of this batch, of the stated length, that is not otherwise
+        // used until the call returns.
         let received = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
-                headers.as_mut_ptr(),
+                self.receiving.as_mut_ptr(),
                 count_of(BATCH),
                 libc::MSG_WAITFORONE,
                 null_mut(),
             )
         };
         let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
-        for (index, header) in headers.iter().enumerate().take(received) {
+        let headers = self.receiving.iter_mut().zip(&self.names);
+        for (header, name) in headers.take(received) {
             let query_len = (header.msg_len as usize).min(QUERY_BYTES_MAX);
             // A sender without an address cannot be answered; an empty message never is.
-            let peer = socket_addr(&self.names[index]);
+            let peer = socket_addr(name);
             let (peer, query_len) = peer.map_or((UNSPECIFIED, 0), |peer| (peer, query_len));
-            let local = local_address(&header.msg_hdr);
+            let mut local = Local::Unknown;
+            if self.many_addresses {
+                local = local_address(&header.msg_hdr);
+                header.msg_hdr.msg_controllen = CONTROL_BYTES;
+            }
+            // The kernel has written how long the name was.
+            header.msg_hdr.msg_namelen = socklen::<libc::sockaddr_storage>();
             self.slots.push(Slot {
                 query_len,
                 peer,
@@ -130,40 +153,45 @@ impl Batch {
 
     /// Sends all replies of the batch; returns how many the system refused.
     pub(crate) fn send(&mut self, socket: BorrowedFd<'_>) -> usize {
-        // SAFETY: all zeros is a valid iovec and mmsghdr: null pointers and zero lengths.
-        let (mut vectors, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
-            unsafe { zeroed() };
+        let mut vectors: [MaybeUninit<libc::iovec>; BATCH] =
+            [const { MaybeUninit::uninit() }; BATCH];
+        let mut headers: [MaybeUninit<libc::mmsghdr>; BATCH] =
+            [const { MaybeUninit::uninit() }; BATCH];
         let mut count = 0;
-        for (index, slot) in self
-            .slots
-            .iter()
-            .enumerate()
-            .filter(|(_, slot)| slot.reply_len > 0)
-        {
-            vectors[count].iov_base = self.replies[index].as_mut_ptr().cast();
-            vectors[count].iov_len = slot.reply_len;
-            let header = &mut headers[count].msg_hdr;
-            header.msg_iov = &raw mut vectors[count];
+        for (index, slot) in self.slots.iter().enumerate() {
+            if slot.reply_len == 0 {
+                continue;
+            }
+            let vector = vectors[count].write(libc::iovec {
+                iov_base: self.replies[index].as_mut_ptr().cast(),
+                iov_len: slot.reply_len,
+            });
+            // SAFETY: all zeros is a valid mmsghdr: null pointers and zero lengths.
+            let header = headers[count].write(unsafe { zeroed() });
+            let header = &mut header.msg_hdr;
+            header.msg_iov = vector;
             header.msg_iovlen = 1;
             header.msg_name = (&raw mut self.names[index]).cast();
             header.msg_namelen = match slot.peer {
                 SocketAddr::V4(_) => socklen::<libc::sockaddr_in>(),
                 SocketAddr::V6(_) => socklen::<libc::sockaddr_in6>(),
             };
-            header.msg_control = self.controls[index].0.as_mut_ptr().cast();
-            header.msg_controllen = CONTROL_BYTES;
-            set_source(header, slot.local);
+            if slot.local != Local::Unknown {
+                header.msg_control = self.controls[index].0.as_mut_ptr().cast();
+                header.msg_controllen = CONTROL_BYTES;
+                set_source(header, slot.local);
+            }
             count += 1;
         }
         let (mut done, mut refused) = (0, 0);
         while done < count {
             let left = &mut headers[done..count];
-            // SAFETY: every pointer in `left` leads to memory of the stated length that lives and is not otherwise used
-            // until the call returns; the kernel only reads what it sends.
+            // SAFETY: the first `count` headers were written; every pointer in them leads to memory of the stated length
+            // that lives and is not otherwise used until the call returns; the kernel only reads what it sends.
             let sent = unsafe {
                 libc::sendmmsg(
                     socket.as_raw_fd(),
-                    left.as_mut_ptr(),
+                    left.as_mut_ptr().cast(),
                     count_of(left.len()),
                     0,
                 )
@@ -308,27 +336,28 @@ fn set_control<T: Copy>(header: &mut libc::msghdr, level: i32, kind: i32, data: 
     }
 }
 
-/// Asks for packet information, and for datagrams that ignore what ICMP says of path MTUs (RFC 9715 section 3.1): a
-/// forged ICMP message must not make us fragment.
+/// Asks for datagrams that are never fragmented, whatever ICMP says of path MTUs (RFC 9715 section 3.1): a forged message
+/// must neither make us fragment nor stop us. A socket that listens on many addresses is told which one was asked.
 ///
 /// # Errors
 /// Those of setsockopt.
 pub(crate) fn set_udp_options(socket: BorrowedFd<'_>, addr: SocketAddr) -> io::Result<()> {
+    let asks = libc::c_int::from(addr.ip().is_unspecified());
     let options = match addr {
         SocketAddr::V4(_) => [
-            (libc::IPPROTO_IP, libc::IP_PKTINFO, 1),
+            (libc::IPPROTO_IP, libc::IP_PKTINFO, asks),
             (
                 libc::IPPROTO_IP,
                 libc::IP_MTU_DISCOVER,
-                libc::IP_PMTUDISC_OMIT,
+                libc::IP_PMTUDISC_PROBE,
             ),
         ],
         SocketAddr::V6(_) => [
-            (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1),
+            (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, asks),
             (
                 libc::IPPROTO_IPV6,
                 libc::IPV6_MTU_DISCOVER,
-                libc::IPV6_PMTUDISC_OMIT,
+                libc::IPV6_PMTUDISC_PROBE,
             ),
         ],
     };

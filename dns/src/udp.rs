@@ -54,7 +54,10 @@ where
     {
         tracing::warn!(worker, %fault, "cannot keep the worker on one core; going on without");
     }
-    let mut batch = Batch::new();
+    let many_addresses = socket
+        .local_addr()
+        .map_or(true, |addr| addr.ip().is_unspecified());
+    let mut batch = Batch::new(many_addresses);
     while !shared.stop.load(Ordering::Relaxed) {
         let mut tally = Tally::default();
         match batch.receive(socket.as_fd()) {

@@ -1,10 +1,12 @@
 //! The DNS view: everything that DNS derives from a snapshot, built before the snapshot is swapped in and swapped with
 //! it. What cannot be answered rightly is refused here, whole, so that serving never meets it.
 
+use crate::fast::Prepared;
 use crate::name;
 use crate::names::{Names, Place, RrSet};
 use crate::wire::rtype;
 use crate::zone::{Cut, ZoneHead, add_records, body, find_cuts, wire_name, zone_head, zone_of};
+use coverage::catalog::Catalog;
 use coverage::{EndpointId, ServiceId, Snapshot};
 use std::sync::Arc;
 
@@ -103,6 +105,8 @@ pub struct DnsView {
     pub(crate) cuts: Vec<Cut>,
     pub(crate) services: Vec<ServiceFacts>,
     pub(crate) any: RrSet,
+    /// What the fast path answers from.
+    pub(crate) prepared: Prepared,
 }
 
 impl DnsView {
@@ -154,6 +158,8 @@ impl DnsView {
             rtype: rtype::HINFO,
             bodies: vec![body(rtype::HINFO, ANY_TTL_S, b"\x07RFC8482\0")],
         };
+        let exact = prepared_names(&snapshot.catalog)?;
+        let prepared = Prepared::new(&snapshot, exact.iter().map(|(name, id)| (&**name, *id)));
         Ok(Self {
             snapshot,
             names,
@@ -161,6 +167,7 @@ impl DnsView {
             cuts,
             services,
             any,
+            prepared,
         })
     }
 
@@ -185,6 +192,19 @@ impl AsRef<Self> for DnsView {
     fn as_ref(&self) -> &Self {
         self
     }
+}
+
+/// A name on the wire with its service.
+type PreparedName = (Box<[u8]>, ServiceId);
+
+/// The names of services that are no wildcards, on the wire.
+fn prepared_names(catalog: &Catalog) -> Result<Vec<PreparedName>, ViewError> {
+    let services = catalog.services.iter().enumerate();
+    let names = services.flat_map(|(index, service)| {
+        let exact = service.domains.iter().filter(|name| !name.starts_with('*'));
+        exact.map(move |name| Ok((wire_name(name)?, ServiceId::from_index(index))))
+    });
+    names.collect()
 }
 
 /// Puts a domain of a service into the index. A leading `*.` is a wildcard as in RFC 4592.

@@ -5,7 +5,7 @@ use crate::model::{Facts, unit_index};
 use crate::plan::{CandidateView, Certificate, Instance, Plan, explain_unit};
 use crate::policy::PolicyStory;
 use coverage::catalog::ActiveDrain;
-use coverage::{LinkId, ServiceId, Snapshot, Timestamp};
+use coverage::{Asked, LinkId, ServiceId, Snapshot, Timestamp};
 use serde::Serialize;
 use std::net::IpAddr;
 
@@ -132,7 +132,7 @@ pub fn explain(
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let service =
         service_of(snapshot, &name).ok_or_else(|| ExplainError::UnknownName(name.clone()))?;
-    let decision = snapshot.decide(service, client);
+    let decision = snapshot.decide(service, client, Asked::Ipv4);
     let found = snapshot.table.lookup(client.to_canonical());
     let prefix = snapshot.table.prefix_len(found.leaf, client.to_canonical());
     let area = snapshot.table.area(decision.area);

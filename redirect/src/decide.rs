@@ -6,7 +6,7 @@ use crate::loads::{NodeLoads, Placed};
 use crate::location::location;
 use crate::ring::hash_bytes;
 use crate::view::{HttpView, Member, Roster};
-use coverage::{AreaId, Decision, EndpointId, ServiceId};
+use coverage::{AreaId, Asked, Decision, EndpointId, ServiceId};
 use std::net::IpAddr;
 
 /// Longest path and query that is redirected, in bytes: it has to fit the next server's limits too.
@@ -95,7 +95,9 @@ pub fn decide<'v>(view: &'v HttpView, request: &Request<'_>, loads: &NodeLoads) 
     let Some(service) = view.service_of_host(name) else {
         return Outcome::NotOurHost;
     };
-    let decision = view.snapshot.decide(service, request.client);
+    let decision = view
+        .snapshot
+        .decide(service, request.client, Asked::Endpoint);
     let (endpoint, roster) = choose_endpoint(view, &decision);
     let seed = view.services[service.index()].seed;
     let key = hash_bytes(seed, path_of(request.target).as_bytes());

@@ -1,11 +1,16 @@
 //! Two encoders, one answer: the server's replies are byte for byte those that a second reader and encoder put together.
 
+use crate::message::{A, AAAA, ask};
 use crate::random::{Random, mutate, names, question};
 use crate::reread::{Expected, expected};
 use crate::world::{catalog, snapshot};
-use dns::{Arrival, DnsView, EcsBits, EcsPolicy, Outcome, ReplyConfig, Tally, Transport, respond};
+use coverage::Prefix;
+use dns::{
+    Arrival, DnsView, EcsBits, EcsPolicy, Outcome, ReplyConfig, Tally, Transport, respond,
+    respond_completely, respond_fast,
+};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The world, and the same with endpoints that are aliases: out of the zone, back into it in a circle, into a delegated
 /// part of it, and to a name that does not exist.
@@ -78,6 +83,84 @@ pub(crate) fn arrival(random: &mut Random) -> Arrival {
     }
 }
 
+/// The complete path by itself says what the server says, and counts it alike; so does the fast path where it answers at
+/// all. Whether it did.
+pub(crate) fn both_paths(
+    message: &[u8],
+    arrival: &Arrival,
+    view: &DnsView,
+    config: &ReplyConfig,
+    reply: Option<&[u8]>,
+) -> bool {
+    let (mut out, mut complete, mut fast) = (vec![0xdd; 65535], Tally::default(), Tally::default());
+    let len = respond_completely(message, arrival, view, config, &mut out, &mut complete);
+    assert_eq!(
+        len.map(|len| &out[..len]),
+        reply,
+        "complete path: {message:x?}"
+    );
+    let len = respond_fast(message, arrival, view, config, &mut out, &mut fast);
+    if let Some(len) = len {
+        assert_eq!(Some(&out[..len]), reply, "fast path: {message:x?}");
+        assert_eq!(fast, complete, "{message:x?}");
+    }
+    len.is_some()
+}
+
+/// A question as most resolvers ask it: for a service's address, with a client subnet or without.
+fn plain(random: &mut Random) -> Vec<u8> {
+    let names = [
+        "live.example.com.",
+        "LIVE.example.com.",
+        "split.Example.COM.",
+        "many.example.com.",
+    ];
+    let mut ask = ask(random.pick(&names), random.pick(&[A, AAAA]));
+    if random.once_in(5) {
+        return ask.bytes();
+    }
+    let [a, b, c, len] = [(); 4].map(|()| random.byte());
+    let subnet = if random.once_in(3) {
+        let addr = Ipv6Addr::from([0x2001, 0xdb8, a.into(), b.into(), c.into(), 0, 0, 1]);
+        Prefix::around(addr.into(), len % 128 + 1)
+    } else {
+        Prefix::around(Ipv4Addr::new(10, a % 4, b, c).into(), len % 32 + 1)
+    };
+    ask = ask.subnet(&subnet.unwrap().to_string());
+    ask.bytes()
+}
+
+#[test]
+fn the_fast_path_takes_its_share_and_says_what_the_complete_path_says() {
+    let (views, configs, names) = (views(), configs(), names());
+    let (mut random, mut taken) = (Random(7), 0);
+    for _ in 0..100_000 {
+        let message = if random.once_in(2) {
+            question(&mut random, &names)
+        } else {
+            plain(&mut random)
+        };
+        let view = &views[random.below(views.len())];
+        let config = &configs[random.below(configs.len())];
+        let arrival = arrival(&mut random);
+        let mut out = vec![0xee; 65535];
+        let len = respond(
+            &message,
+            &arrival,
+            view,
+            config,
+            &mut out,
+            &mut Tally::default(),
+        );
+        let reply = len.map(|len| &out[..len]);
+        taken += u32::from(both_paths(&message, &arrival, view, config, reply));
+    }
+    assert!(
+        taken > 2_000,
+        "the fast path was hardly ever taken: {taken} times"
+    );
+}
+
 /// Asks the server and the second opinion; what was expected.
 pub(crate) fn compare(
     message: &[u8],
@@ -95,6 +178,7 @@ pub(crate) fn compare(
         &mut Tally::default(),
     );
     let reply = len.map(|len| &out[..len]);
+    both_paths(message, arrival, view, config, reply);
     let expected = expected(message, arrival, view, config);
     match &expected {
         Expected::Silence => assert_eq!(reply, None, "{message:x?}"),

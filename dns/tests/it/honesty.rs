@@ -10,7 +10,7 @@ use coverage::area::{AreaAttrs, AreaTable, AreaTableBuilder};
 use coverage::map::{AnswerSet, CoverageMapBuilder};
 use coverage::split::{SPLIT_PREFIX_V4, SPLIT_PREFIX_V6};
 use coverage::{
-    AnswerSetId, AreaId, Body, Digest, EndpointId, MapVersion, Prefix, ServiceId, Snapshot,
+    AnswerSetId, AreaId, Asked, Body, Digest, EndpointId, MapVersion, Prefix, ServiceId, Snapshot,
     Timestamp,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -207,7 +207,7 @@ fn check(snapshot: &Snapshot, id: ServiceId) -> u64 {
                 SPLIT_PREFIX_V6,
             )
         };
-        let decision = snapshot.decide(id, addr);
+        let decision = snapshot.decide(id, addr, Asked::Endpoint);
         let (first, last, set) = run_around(addr, &v4, &v6);
         let what = || {
             format!(
@@ -242,7 +242,7 @@ fn check(snapshot: &Snapshot, id: ServiceId) -> u64 {
         );
         bounded += u64::from(by_split && !too_wide);
         let other = inside(random, block);
-        let neighbour = snapshot.decide(id, other);
+        let neighbour = snapshot.decide(id, other, Asked::Endpoint);
         assert_eq!(
             (neighbour.endpoint, neighbour.scope),
             (decision.endpoint, decision.scope),

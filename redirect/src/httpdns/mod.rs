@@ -19,7 +19,7 @@ use crate::host::HostName;
 use crate::query::{BadQuery, parameter};
 use crate::view::HttpView;
 use coverage::split::{SPLIT_PREFIX_V4, SPLIT_PREFIX_V6, mix};
-use coverage::{EndpointId, Prefix, ServiceId};
+use coverage::{Asked, EndpointId, Prefix, ServiceId};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub use reply::Reply;
@@ -63,7 +63,7 @@ pub fn resolve(view: &HttpView, name: &HostName, client: IpAddr) -> Option<Addre
     let client = client.to_canonical();
     let service = view.service_of_domain(name)?;
     let facts = &view.snapshot.catalog.services[service.index()];
-    let decision = view.snapshot.decide(service, client);
+    let decision = view.snapshot.decide(service, client, Asked::Endpoint);
     let endpoint = view.snapshot.endpoint(decision.endpoint);
     let most = usize::from(facts.addresses_max);
     let (prefix, bits) = client_prefix(client);
