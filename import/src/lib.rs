@@ -127,7 +127,12 @@ pub fn gdnsd(dir: &Path) -> Result<Import, ImportError> {
         from: &from,
     };
     let config = write::config(&installation.options, &head);
-    let report = write::report(&from, &import.summary, &import.faults);
+    let report = write::report(
+        &from,
+        &installation.options,
+        &import.summary,
+        &import.faults,
+    );
     let texts = [
         ("watershed.toml", config),
         ("policies.toml", write::policies(&plan)),

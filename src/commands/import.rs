@@ -127,6 +127,50 @@ mod tests {
         run(&args).unwrap();
     }
 
+    /// Everything that makes a table of its own in what is written.
+    const MUCH: &str = r#"
+    service_types => {
+        web => { plugin => http_status, vhost => www.example.com }
+        tcp => { plugin => tcp_connect, port => 443, interval => 5, timeout => 2 }
+    }
+    plugins => {
+        multifo => { web => { service_types => [ web, tcp ], a => 192.0.2.1, b => 192.0.2.2 } }
+        weighted => { w => { a => [ 192.0.2.9, 1 ] } }
+        metafo => { resources => { f => { datacenters => [ a, "b \"x" ], dcmap => { a => %geoip!g, "b \"x" => www.cdn.example. } } } }
+        geoip => {
+            maps => { "m/1" => { geoip2_db => City.mmdb, datacenters => [ eu, us ], auto_dc_coords => { eu => [ 50, 8 ] },
+                map => { EU => { DE => { BY => eu, "Münster" => [ us ] } } }, nets => { 2001:db8::/48 => us } } }
+            resources => { g => { map => "m/1", dcmap => { eu => %multifo!web, us => { plugin => weighted, x => [ 192.0.2.3, 7 ] } } } }
+        }
+    }"#;
+
+    #[test]
+    fn all_that_can_be_written_loads() {
+        let dir = tempfile::tempdir().unwrap();
+        let args = installation(dir.path(), MUCH);
+        let records =
+            "g 300 DYNA geoip!g\n@ DYNA geoip!g\n*.wild 20 DYNC metafo!f\nnone DYNC weighted!w\n";
+        fs::write(
+            args.src.join("zones/example.com"),
+            format!("{ZONE}{records}"),
+        )
+        .unwrap();
+        fs::create_dir(args.src.join("geoip")).unwrap();
+        fs::write(args.src.join("geoip/City.mmdb"), "only copied").unwrap();
+        let global = Global {
+            json: true,
+            ..Global::default()
+        };
+        import(&global, &ImportCommand::Gdnsd(args.clone())).unwrap();
+        let config = Config::load(&args.dst.join("watershed.toml"), &[]).unwrap();
+        let counts = (
+            config.checks.len(),
+            config.policies.policies.len(),
+            config.policies.services.len(),
+        );
+        assert_eq!(counts, (2, 2, 5));
+    }
+
     #[test]
     fn bad_input_is_told_with_file_and_line() {
         let dir = tempfile::tempdir().unwrap();

@@ -86,6 +86,14 @@ pub(super) fn read(
                 }
             }
         }
+        if let (Some(path), Some(node)) = (&map.database, hash.get("geoip2_db"))
+            && !path.is_file()
+        {
+            return Err(node.wrong(
+                "geoip2_db",
+                &format!("names {}, and there is no such file", path.display()),
+            ));
+        }
         read.push(map);
     }
     Ok(read)

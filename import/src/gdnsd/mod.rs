@@ -85,7 +85,7 @@ pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Result<Installation, Impo
     let empty = Hash::default();
     let options = Options::read(root.hash("options")?.unwrap_or(&empty), faults)?;
     let services = checks::Services::read(root.hash("service_types")?.unwrap_or(&empty), faults)?;
-    let states = States::find(dir, options.state_dir.as_deref(), &mut reader)?;
+    let states = States::find(dir, options.state_dir.as_deref(), &mut reader, faults)?;
     let plugins = root.hash("plugins")?.cloned().unwrap_or_default();
     let maps = match plugins.hash("geoip")? {
         Some(geoip) => maps::read(geoip, &dir.join("geoip"), &mut reader, faults)?,

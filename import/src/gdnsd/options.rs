@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) ttl_absent_max_s: u32,
     /// TTL of records for ACME challenges, in seconds.
     pub(crate) ttl_acme_s: u32,
+    /// Whether answers go on behind a CNAME to a name of the same zone.
+    pub(crate) follows_cname: bool,
     /// Where `admin_state` is, when given.
     pub(crate) state_dir: Option<PathBuf>,
 }
@@ -41,6 +43,7 @@ impl Default for Options {
             ttl_s: 5..=3_600_000,
             ttl_absent_max_s: 10_800,
             ttl_acme_s: 0,
+            follows_cname: false,
             state_dir: None,
         }
     }
@@ -97,13 +100,8 @@ impl Options {
             "nsid" => self.nsid = nsid(entry, faults)?,
             "state_dir" => self.state_dir = Some(PathBuf::from(node.text(key)?)),
             "run_dir" => moot(faults, "Watershed keeps its files below data-dir"),
-            "experimental_no_chain" if node.truth(key)? => {}
-            "experimental_no_chain" => faults.add(
-                &entry.place,
-                Effect::Changed,
-                "options => experimental_no_chain = false",
-                "Watershed does not follow a CNAME within a zone: the resolver asks for its target",
-            ),
+            // Watershed always follows a CNAME within its zone; where gdnsd does not, the report says so for all zones.
+            "experimental_no_chain" => self.follows_cname = !node.truth(key)?,
             "chaos_response" => faults.add(
                 &entry.place,
                 Effect::Lost,

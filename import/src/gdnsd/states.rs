@@ -6,6 +6,9 @@ use crate::vscf::{self, Node};
 use std::cell::Cell;
 use std::path::Path;
 
+/// Where gdnsd keeps states unless told otherwise.
+const STATE_DIR: &str = "/var/lib/gdnsd";
+
 /// The lines of the file; later ones beat earlier ones.
 #[derive(Debug, Default)]
 pub(crate) struct States {
@@ -25,18 +28,32 @@ struct Line {
 
 impl States {
     /// Reads the file from the state directory of the options, from `state/` or from the directory itself: the first that
-    /// is there. Without one nothing is forced.
+    /// is there. Without one nothing is forced. The file of an installation on this machine is not read unless the options
+    /// name it, because what is imported may come from another one; it is noted.
     pub(super) fn find(
         dir: &Path,
         state_dir: Option<&Path>,
         reader: &mut Reader,
+        faults: &mut Faults,
     ) -> Result<Self, ImportError> {
         let beside = dir.join("state");
         let dirs = state_dir.into_iter().chain([beside.as_path(), dir]);
         let mut paths = dirs.map(|dir| dir.join("admin_state"));
         match paths.find(|path| path.is_file()) {
             Some(path) => Self::read(&vscf::load(&path, reader)?),
-            None => Ok(Self::default()),
+            None => {
+                let elsewhere = Path::new(STATE_DIR).join("admin_state");
+                if state_dir.is_none() && elsewhere.is_file() {
+                    let why = "was not read; copy it beside config if it is this installation's, and import again";
+                    faults.add(
+                        &files::place(&elsewhere),
+                        Effect::Changed,
+                        "admin_state",
+                        why,
+                    );
+                }
+                Ok(Self::default())
+            }
         }
     }
 

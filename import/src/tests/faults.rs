@@ -41,7 +41,6 @@ fn settings_without_an_equivalent_are_listed() {
         ("run_dir => /run/x", Effect::Moot),
         ("chaos_response => x", Effect::Lost),
         ("nsid => ff", Effect::Lost),
-        ("experimental_no_chain => false", Effect::Changed),
         ("max_edns_response => 4096", Effect::Changed),
         ("disable_cookies => true", Effect::Changed),
         (

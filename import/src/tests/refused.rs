@@ -103,6 +103,7 @@ fn maps_that_make_no_sense() {
     };
     refuse("map => { EU => a }", both, 2, "needs geoip2_db");
     refuse("geoip2_db => x map => { EU => c }", both, 2, "\"c\"");
+    refuse("geoip2_db => x", both, 2, "no such file");
     refuse("nets => { 10.0.0.0 => a }", both, 2, "no network");
     refuse("auto_dc_coords => { a => [ 91, 0 ] }", both, 2, "degrees");
     refuse("auto_dc_coords => { c => [ 1, 0 ] }", both, 2, "not among");

@@ -321,6 +321,19 @@ fn static_records_are_absolute_and_times_are_seconds() {
 }
 
 #[test]
+fn the_report_says_what_differs_in_kind() {
+    for (option, adds) in [
+        ("", true),
+        ("options => { experimental_no_chain => FALSE }", false),
+    ] {
+        let import = Source::new(option, "").import().unwrap();
+        let report = text(&import, "IMPORT.md");
+        assert_eq!(report.contains("Behind a CNAME"), adds, "{report}");
+        assert!(report.contains("Everything was carried over."));
+    }
+}
+
+#[test]
 fn the_same_files_give_the_same_bytes_and_files_are_not_overwritten_unasked() {
     let source = Source::new(NESTED, "out DYNA metafo!out\nlast DYNC metafo!last\n");
     let files = |import: &Import| import.files.clone();

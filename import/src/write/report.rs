@@ -2,10 +2,11 @@
 
 use crate::Summary;
 use crate::fault::{Effect, Fault};
+use crate::gdnsd::Options;
 use std::fmt::Write;
 
 /// The file.
-pub(crate) fn report(from: &str, summary: &Summary, faults: &[Fault]) -> String {
+pub(crate) fn report(from: &str, options: &Options, summary: &Summary, faults: &[Fault]) -> String {
     let mut text = format!("# Import from {}\n\nCarried over: {summary}.\n", cell(from));
     let parts = [
         (
@@ -50,6 +51,9 @@ pub(crate) fn report(from: &str, summary: &Summary, faults: &[Fault]) -> String 
         }
     }
     text.push_str(ALWAYS);
+    if !options.follows_cname {
+        text.push_str(CHAIN);
+    }
     text
 }
 
@@ -63,6 +67,11 @@ const ALWAYS: &str = "
 - A scope of a client subnet may be shorter than gdnsd's, because it comes from equal answers. It is never longer than honest.
 - A service has one TTL, whatever its checks say.
 - Clients with 6to4, Teredo and other IPv6 addresses that hold an IPv4 address are looked up as the IPv6 clients they are.
+";
+
+/// What differs unless gdnsd was told otherwise.
+const CHAIN: &str = "\
+- Behind a CNAME to a name of the same zone, Watershed adds the records of that name; gdnsd leaves them for another question.
 ";
 
 /// Text that stays within its cell.

@@ -63,12 +63,12 @@ pub(super) fn is_within(name: &str, zone: &str) -> bool {
     zone == "." || name == zone || name.strip_suffix(&zone).is_some_and(is_absolute)
 }
 
-/// The zone that a file's name means, absolute: `@` stands for a slash, `ROOT_ZONE` for the root.
+/// The zone that a file's name means, absolute and in lower case: `@` stands for a slash, `ROOT_ZONE` for the root.
 pub(super) fn of_file(file: &str) -> String {
     if file == "ROOT_ZONE" {
         return ".".to_owned();
     }
-    let name = file.replace('@', "/");
+    let name = file.replace('@', "/").to_ascii_lowercase();
     if is_absolute(&name) {
         name
     } else {
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn files_name_their_zones() {
         assert_eq!(of_file("example.com"), "example.com.");
-        assert_eq!(of_file("Example.com."), "Example.com.");
+        assert_eq!(of_file("Example.com."), "example.com.");
         assert_eq!(
             of_file("0@26.2.0.192.in-addr.arpa"),
             "0/26.2.0.192.in-addr.arpa."
