@@ -182,6 +182,7 @@ impl Snapshot {
     /// Decides for a client that asks for `asked`. `addr` is the client's address or the network address of its prefix; bits beyond the
     /// prefix are zero. Pure; no allocation.
     #[must_use]
+    #[inline]
     pub fn decide(&self, service: ServiceId, addr: IpAddr, asked: Asked) -> Decision<'_> {
         let addr = addr.to_canonical();
         let Found { area, leaf } = self.table.lookup(addr);

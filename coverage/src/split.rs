@@ -38,6 +38,7 @@ fn upper_48(addr: Ipv6Addr) -> u64 {
 /// Picks one of `shares` (endpoint, weight out of 64) for a client of a service; `None` when there are no shares.
 /// Cost: O(number of shares); no allocation.
 #[must_use]
+#[inline]
 pub fn pick(
     shares: &[(EndpointId, u8)],
     service: ServiceId,

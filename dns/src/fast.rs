@@ -94,58 +94,86 @@ fn record(rtype: u16, address: &[u8]) -> Vec<u8> {
 /// Names of services by a hash of whole words.
 #[derive(Debug, Default)]
 struct NameTable {
-    /// Index of a name + 1, 0 where there is none; a power of two of them, at least half empty.
-    slots: Vec<u32>,
-    names: Vec<(Box<[u8]>, ServiceId)>,
+    /// A power of two of them, at least half empty.
+    slots: Vec<Slot>,
+    names: Vec<Box<[u8]>>,
+}
+
+/// Where a name is kept.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    hash: u64,
+    /// Index of the name + 1, 0 where there is none.
+    name: u32,
+    service: u32,
 }
 
 impl NameTable {
     fn new<'n>(names: impl Iterator<Item = (&'n [u8], ServiceId)>) -> Self {
-        let names: Vec<(Box<[u8]>, ServiceId)> = names
+        let (names, services): (Vec<Box<[u8]>>, Vec<ServiceId>) = names
             .filter(|(name, _)| name.len() >= WORD)
-            .map(|(name, service)| (name.into(), service))
-            .collect();
-        let mut slots = vec![0; (names.len() * 2).next_power_of_two()];
-        for (number, (name, _)) in (1..).zip(&names) {
-            let hash = words(name).fold(0, |hash, word| stir(hash, lower(word)));
+            .map(|(name, service)| (Box::from(name), service))
+            .unzip();
+        let mut slots = vec![Slot::default(); (names.len() * 2).next_power_of_two()];
+        for (name, (wire, service)) in (1..).zip(names.iter().zip(services)) {
+            let hash = hash(wire);
             let mut at = slot(hash, slots.len());
-            while slots[at] != 0 {
+            while slots[at].name != 0 {
                 at = (at + 1) % slots.len();
             }
-            slots[at] = number;
+            slots[at] = Slot {
+                hash,
+                name,
+                service: service.0,
+            };
         }
         Self { slots, names }
     }
 
     /// The service of a name of at least one word, in any case.
+    #[inline]
     fn find(&self, name: &[u8]) -> Option<ServiceId> {
-        let hash = words(name).fold(0, |hash, word| stir(hash, lower(word)));
+        let hash = hash(name);
         let mut at = slot(hash, self.slots.len());
         loop {
-            let number = *self.slots.get(at)?;
-            let (known, service) = self.names.get((number as usize).checked_sub(1)?)?;
-            let same = || {
-                words(known)
-                    .zip(words(name))
-                    .all(|(known, word)| known == lower(word))
-            };
-            if known.len() == name.len() && same() {
-                return Some(*service);
+            let kept = self.slots.get(at)?;
+            let known = self.names.get((kept.name as usize).checked_sub(1)?)?;
+            if kept.hash == hash && same(known, name) {
+                return Some(ServiceId(kept.service));
             }
             at = (at + 1) % self.slots.len();
         }
     }
 }
 
-/// A name as words; the last one overlaps the one before it where the length is no multiple of a word.
+/// A hash of a name of at least one word that does not see its case; the last word overlaps the one before it where the
+/// length is no multiple of a word.
 #[inline]
-fn words(name: &[u8]) -> impl Iterator<Item = u64> {
-    let (whole, rest) = name.as_chunks::<WORD>();
-    let last = name.last_chunk::<WORD>().filter(|_| !rest.is_empty());
-    whole
+fn hash(name: &[u8]) -> u64 {
+    let mut hash = 0;
+    for word in name.as_chunks::<WORD>().0 {
+        hash = stir(hash, lower(u64::from_le_bytes(*word)));
+    }
+    let last = name.last_chunk::<WORD>().copied().unwrap_or_default();
+    stir(hash, lower(u64::from_le_bytes(last)))
+}
+
+/// Whether a name of at least one word is, but for its case, one that is known.
+#[inline]
+fn same(known: &[u8], name: &[u8]) -> bool {
+    let (Some(a), Some(b)) = (known.last_chunk::<WORD>(), name.last_chunk::<WORD>()) else {
+        return false;
+    };
+    let mut differ = u64::from_le_bytes(*a) ^ lower(u64::from_le_bytes(*b));
+    for (a, b) in known
+        .as_chunks::<WORD>()
+        .0
         .iter()
-        .chain(last)
-        .map(|word| u64::from_le_bytes(*word))
+        .zip(name.as_chunks::<WORD>().0)
+    {
+        differ |= u64::from_le_bytes(*a) ^ lower(u64::from_le_bytes(*b));
+    }
+    differ == 0 && known.len() == name.len()
 }
 
 /// A word with its capital letters made small. Lengths of labels are below 64 and no letters.

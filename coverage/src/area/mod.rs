@@ -121,6 +121,7 @@ pub struct AreaTable {
 impl AreaTable {
     /// Finds the area of an address. Every address has one; IPv4-mapped IPv6 counts as IPv4. No allocation.
     #[must_use]
+    #[inline]
     pub fn lookup(&self, addr: IpAddr) -> Found {
         match key(addr) {
             Key::V4(key) => {
@@ -201,6 +202,7 @@ enum Key {
     V6(u64),
 }
 
+#[inline]
 fn key(addr: IpAddr) -> Key {
     match addr.to_canonical() {
         IpAddr::V4(v4) => Key::V4(u32::from(v4)),

@@ -134,6 +134,7 @@ impl<K: RangeKey> Ranges<K> {
     }
 
     /// The range that holds a key: its index and area.
+    #[inline]
     pub(super) fn find(&self, key: K) -> (u32, u32) {
         let slot = key.slot(self.root_bits);
         let low = self.root[slot] as usize;
@@ -152,6 +153,7 @@ impl<K: RangeKey> Ranges<K> {
     ///
     /// The block of length n around a key stays clear of a neighbour key outside exactly when the two share fewer than n
     /// leading bits; so n is one more than the bits shared with the nearest key outside on either side.
+    #[inline]
     pub(super) fn prefix_len(&self, first: u32, last: u32, key: K) -> u8 {
         let below = self.starts[first as usize].before();
         let above = self.starts.get(last as usize + 1).copied();

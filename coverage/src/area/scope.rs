@@ -31,6 +31,7 @@ impl ScopeIndex {
     /// Shortest honest scope for an address: the length of the shortest prefix around it in which every address gets the
     /// same answer (RFC 7871 section 7.2.1). 0 when the whole family does.
     #[must_use]
+    #[inline]
     pub fn scope(&self, table: &AreaTable, leaf: Leaf, addr: IpAddr) -> u8 {
         match (leaf, key(addr)) {
             (Leaf::V4(index), Key::V4(key)) => self.v4.scope(&table.v4, index, key),
@@ -75,6 +76,7 @@ impl Runs {
         }
     }
 
+    #[inline]
     fn scope<K: RangeKey>(&self, ranges: &Ranges<K>, index: u32, key: K) -> u8 {
         let first = self.at_or_before(index as usize);
         let last = self
@@ -88,8 +90,13 @@ impl Runs {
         ranges.prefix_len(first as u32, last as u32, key)
     }
 
-    /// The nearest set bit at or before `index`; bit 0 is always set.
+    /// The nearest set bit at or before `index`; bit 0 is always set. Most runs end within a word.
+    #[inline]
     fn at_or_before(&self, index: usize) -> usize {
+        let masked = self.levels[0][index / 64] & (u64::MAX >> (63 - index % 64));
+        if masked != 0 {
+            return (index | 63) - masked.leading_zeros() as usize;
+        }
         self.search_back(0, index).unwrap_or(0)
     }
 
@@ -111,8 +118,14 @@ impl Runs {
     }
 
     /// The nearest set bit after `index`, if any.
+    #[inline]
     fn after(&self, index: usize) -> Option<usize> {
-        self.search_on(0, index + 1)
+        let next = index + 1;
+        let masked = self.levels[0].get(next / 64)? & (u64::MAX << (next % 64));
+        if masked != 0 {
+            return Some((next & !63) + masked.trailing_zeros() as usize);
+        }
+        self.search_on(0, next)
     }
 
     fn search_on(&self, level: usize, index: usize) -> Option<usize> {
