@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::panic::resume_unwind;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -229,32 +230,92 @@ fn scopes(
     map: &CoverageMap,
 ) -> Vec<[Scopes; Asked::ALL.len()]> {
     let mut alike: BTreeMap<(usize, u8), Arc<Alike>> = BTreeMap::new();
-    let mut indices: BTreeMap<Vec<u32>, Arc<ScopeIndex>> = BTreeMap::new();
+    let mut divisions = Divisions::new(map.answer_sets().len());
     let services = catalog.services.iter().enumerate();
-    services
+    let parts: Vec<[_; Asked::ALL.len()]> = services
         .map(|(service, facts)| {
             let row = map.row(ServiceId::from_index(service));
             Asked::ALL.map(|asked| {
                 let key = (asked as usize, facts.addresses_max);
                 let of = || Arc::new(Alike::of(catalog, map, asked, facts.addresses_max));
                 let alike = Arc::clone(alike.entry(key).or_insert_with(of));
-                let classes: Vec<u32> = row.iter().map(|set| alike.class[set.index()]).collect();
-                let build = |classes: &Vec<u32>| Arc::new(ScopeIndex::build(table, classes));
-                let index = Arc::clone(indices.entry(numbered(&classes)).or_insert_with_key(build));
-                Scopes { index, alike }
+                let classes = row.iter().map(|set| alike.class[set.index()]);
+                (divisions.number(classes), alike)
             })
         })
-        .collect()
+        .collect();
+    let indices = build_all(table, &divisions.into_rows());
+    let with_index = |(division, alike)| Scopes {
+        index: Arc::clone(&indices[division]),
+        alike,
+    };
+    let services = parts.into_iter();
+    services.map(|parts| parts.map(with_index)).collect()
 }
 
-/// The same division with classes numbered in the order in which they come, so that equal divisions are equal lists.
-fn numbered(classes: &[u32]) -> Vec<u32> {
-    let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
-    classes
-        .iter()
-        .map(|class| {
-            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
-            *numbers.entry(*class).or_insert(next)
-        })
-        .collect()
+/// Ways to divide the areas, without repetition.
+struct Divisions {
+    /// A row of classes, numbered in the order in which they come, so that equal divisions are equal rows -> its number.
+    known: BTreeMap<Vec<u32>, usize>,
+    /// [class] -> in which row it came last, counted from 1, and its number there; kept, so that no row needs a new table.
+    last: Vec<(usize, u32)>,
+    rows: usize,
 }
+
+impl Divisions {
+    /// None yet; classes are below `classes`.
+    fn new(classes: usize) -> Self {
+        Self {
+            known: BTreeMap::new(),
+            last: vec![(0, 0); classes],
+            rows: 0,
+        }
+    }
+
+    /// The number of the division that these classes make, one for each area.
+    fn number(&mut self, classes: impl Iterator<Item = u32>) -> usize {
+        self.rows += 1;
+        let mut next = 0;
+        let renumbered = classes.map(|class| {
+            let last = &mut self.last[class as usize];
+            if last.0 != self.rows {
+                *last = (self.rows, next);
+                next += 1;
+            }
+            last.1
+        });
+        let row = renumbered.collect();
+        let number = self.known.len();
+        *self.known.entry(row).or_insert(number)
+    }
+
+    /// The divisions, each at the index that is its number.
+    fn into_rows(self) -> Vec<Vec<u32>> {
+        let mut rows: Vec<_> = self.known.into_iter().collect();
+        rows.sort_unstable_by_key(|(_, number)| *number);
+        rows.into_iter().map(|(row, _)| row).collect()
+    }
+}
+
+/// The scope index of each division, in order. Each takes a pass over the table, so all processors share the work.
+fn build_all(table: &AreaTable, rows: &[Vec<u32>]) -> Vec<Arc<ScopeIndex>> {
+    let build = |row: &Vec<u32>| Arc::new(ScopeIndex::build(table, row));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = rows.len().div_ceil(threads).max(ROWS_PER_THREAD_MIN);
+    std::thread::scope(|scope| {
+        let mut shares = rows.chunks(share);
+        let own = shares.next().unwrap_or_default();
+        let others: Vec<_> = shares
+            .map(|share| scope.spawn(move || share.iter().map(build).collect::<Vec<_>>()))
+            .collect();
+        let mut indices: Vec<_> = own.iter().map(build).collect();
+        for other in others {
+            // A panic there is a fault of ours and goes on here, as it would without threads.
+            indices.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        indices
+    })
+}
+
+/// For fewer indices starting a thread costs more than it saves.
+const ROWS_PER_THREAD_MIN: usize = 8;

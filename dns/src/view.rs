@@ -151,8 +151,9 @@ impl DnsView {
                 )?;
             }
         }
+        let mut marks = Marks::new(&snapshot);
         let services = (0..catalog.services.len())
-            .map(|index| service_facts(&snapshot, ServiceId::from_index(index)))
+            .map(|index| service_facts(&snapshot, &mut marks, ServiceId::from_index(index)))
             .collect::<Result<_, _>>()?;
         let any = RrSet {
             rtype: rtype::HINFO,
@@ -235,28 +236,58 @@ fn claim(
     Ok(())
 }
 
-/// What a service answers with beside the map: what of it any client can get.
-fn service_facts(snapshot: &Snapshot, id: ServiceId) -> Result<ServiceFacts, ViewError> {
-    let service = &snapshot.catalog.services[id.index()];
-    let sets = snapshot.map.answer_sets();
-    let mut used = vec![false; sets.len()];
-    let row = snapshot.map.row(id);
-    row.iter().for_each(|set| used[set.index()] = true);
-    let used = sets.iter().zip(used).filter(|(_, used)| *used);
-    let mut endpoints: Vec<EndpointId> = used
-        .flat_map(|(set, _)| set.shares.iter().map(|(endpoint, _)| *endpoint))
-        .collect();
-    endpoints.sort_unstable();
-    endpoints.dedup();
-    let mut aliases = Vec::new();
-    for id in &endpoints {
-        if let Some(alias) = &snapshot.endpoint(*id).alias {
-            let set = RrSet {
-                rtype: rtype::CNAME,
-                bodies: vec![body(rtype::CNAME, service.ttl_s, &wire_name(alias)?)],
-            };
-            aliases.push((*id, set));
+/// What is remembered from service to service while facts are gathered: for which one an answer set or an endpoint was
+/// last seen. A mark costs less than fresh tables for each service would.
+struct Marks {
+    sets: Vec<Option<ServiceId>>,
+    endpoints: Vec<Option<ServiceId>>,
+}
+
+impl Marks {
+    fn new(snapshot: &Snapshot) -> Self {
+        Self {
+            sets: vec![None; snapshot.map.answer_sets().len()],
+            endpoints: vec![None; snapshot.catalog.endpoints.len()],
         }
+    }
+
+    /// Each endpoint that some client of a service can get, once, in no order.
+    fn endpoints(&mut self, snapshot: &Snapshot, id: ServiceId) -> Vec<EndpointId> {
+        let mut endpoints = Vec::new();
+        for set in snapshot.map.row(id) {
+            if self.sets[set.index()].replace(id) == Some(id) {
+                continue;
+            }
+            for &(endpoint, _) in &snapshot.map.answer_sets()[set.index()].shares {
+                if self.endpoints[endpoint.index()].replace(id) != Some(id) {
+                    endpoints.push(endpoint);
+                }
+            }
+        }
+        endpoints
+    }
+}
+
+/// What a service answers with beside the map: what of it any client can get.
+fn service_facts(
+    snapshot: &Snapshot,
+    marks: &mut Marks,
+    id: ServiceId,
+) -> Result<ServiceFacts, ViewError> {
+    let service = &snapshot.catalog.services[id.index()];
+    let endpoints = marks.endpoints(snapshot, id);
+    let mut named: Vec<(EndpointId, &String)> = endpoints
+        .iter()
+        .filter_map(|id| Some((*id, snapshot.endpoint(*id).alias.as_ref()?)))
+        .collect();
+    named.sort_unstable();
+    let mut aliases = Vec::new();
+    for (id, alias) in named {
+        let set = RrSet {
+            rtype: rtype::CNAME,
+            bodies: vec![body(rtype::CNAME, service.ttl_s, &wire_name(alias)?)],
+        };
+        aliases.push((id, set));
     }
     Ok(ServiceFacts {
         ttl_s: service.ttl_s,
