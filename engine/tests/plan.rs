@@ -128,6 +128,17 @@ fn a_start_from_a_sample_ends_at_the_optimum() {
 }
 
 #[test]
+fn a_cost_that_is_only_rounding_has_no_gap() {
+    for seed in [4_738_078_068_656_613_520, 15_650_535_160_431_545_533] {
+        let instance = crossing_instance(Shape::Small, seed);
+        let solved = solved(&instance);
+        assert!((0.0..1e-12).contains(&solved.certificate.objective));
+        let verified = check::verify(&instance, &solved.plan, &solved.certificate).unwrap();
+        assert_eq!((solved.certificate.gap_level, verified.gap), (4, Some(0.0)));
+    }
+}
+
+#[test]
 fn a_hot_region_is_named_by_the_cut() {
     let instance = Instance::read(support::HOT_EAST.as_bytes()).unwrap();
     let solved = solved(&instance);

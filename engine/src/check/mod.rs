@@ -42,6 +42,9 @@ pub const SHARE_TOLERANCE: f64 = 1e-9;
 /// How far a claimed figure may differ from the recomputed one, relative to its scale.
 pub const CLAIM_TOLERANCE: f64 = 1e-8;
 
+/// A cost up to this is none: what rounding leaves above free levels, in CNY per slot.
+pub const COST_TOLERANCE_CNY: f64 = 1e-9;
+
 /// What the checker has established.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verified {
@@ -263,7 +266,7 @@ fn judge(levels: Levels, bound: LevelBound, demand: f64) -> Verified {
         .count();
     let levels_proved = u8::try_from(met).unwrap_or(0);
     let gap = (met == pairs.len()).then(|| {
-        if cost > 0.0 {
+        if cost > COST_TOLERANCE_CNY {
             ((cost - bound.cost_cny) / cost).max(0.0)
         } else {
             0.0

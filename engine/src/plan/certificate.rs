@@ -5,6 +5,7 @@ use super::levels::{self, Loads};
 use super::network::{MeterPlace, Network, SINK};
 use super::result::{BindingRow, Certificate, Duals, LevelBound, Levels, Plan, Price, RowKind};
 use super::simplex::Basis;
+use super::solve::beside;
 use super::topology::Topology;
 
 /// Most binding rows listed in a certificate; the duals hold all of them.
@@ -18,6 +19,9 @@ const LEVEL_TOLERANCE: f64 = 1e-9;
 
 /// Money prices below this are rounding, in CNY per Mbps.
 const PRICE_EPSILON_CNY: f64 = 1e-12;
+
+/// Costs below this are roundings of loads that fill a free level exactly, in CNY per slot.
+const COST_EPSILON_CNY: f64 = 1e-9;
 
 /// Level counts of a link or site that can carry nothing: dearer than leaving demand unserved.
 pub(super) const CLOSED: Price = Price {
@@ -131,17 +135,22 @@ pub(super) fn duals(
     }
 }
 
-/// The certificate of `plan` at `duals`.
+/// The certificate of `plan` at `duals`. With two threads its two halves are found at the same time.
 pub(super) fn certify(
     instance: &Instance,
     topology: &Topology,
     plan: &Plan,
     duals: Duals,
     moved_min_possible_mbps: Option<f64>,
+    threads: usize,
 ) -> Certificate {
-    let loads = Loads::of(instance, topology, plan);
-    let levels = levels::levels(instance, plan, &loads);
-    let mut bound = levels::bound(instance, topology, &duals);
+    let of_plan = || {
+        let loads = Loads::of(instance, topology, plan);
+        let levels = levels::levels(instance, plan, &loads);
+        (loads, levels)
+    };
+    let of_prices = || levels::bound(instance, topology, &duals);
+    let ((loads, levels), mut bound) = beside(threads, of_plan, of_prices);
     let objective = levels.cost_cny();
     // Directed slack: the sums above may be off by their roundings, a bound must not be.
     bound.cost_cny -= ROUNDING_SLACK * (bound.cost_cny.abs() + objective);
@@ -176,7 +185,7 @@ fn gap(instance: &Instance, levels: &Levels, bound: &LevelBound) -> (u8, f64) {
         }
     }
     let objective = levels.cost_cny();
-    if objective > 0.0 {
+    if objective > COST_EPSILON_CNY {
         (4, ((objective - bound.cost_cny) / objective).max(0.0))
     } else {
         (4, 0.0)

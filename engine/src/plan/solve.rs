@@ -33,8 +33,8 @@ impl<F: Fn() -> bool + Sync> Deadline for F {
 /// What a caller may choose.
 #[derive(Clone, Copy)]
 pub struct SolveOptions<'a> {
-    /// Threads allowed. From 2 on the least movement is found beside the plan; the simplex itself is
-    /// sequential. The result does not depend on it.
+    /// Threads allowed. From 2 on the least movement and the digest are found beside the plan, and the bound beside
+    /// its levels; the simplex itself is sequential. The result does not depend on it.
     pub threads: usize,
     /// Seed of everything drawn at random.
     pub seed: u64,
@@ -118,7 +118,14 @@ impl Found {
     ) -> Solved {
         let moved_min = moved.filter(|_| self.outcome == Outcome::Finished);
         Solved {
-            certificate: certificate::certify(input, topology, &self.plan, self.duals, moved_min),
+            certificate: certificate::certify(
+                input,
+                topology,
+                &self.plan,
+                self.duals,
+                moved_min,
+                options.threads,
+            ),
             plan: self.plan,
             outcome: self.outcome,
             pivots,
@@ -135,8 +142,13 @@ pub(super) fn optimize(
     basis: &mut Basis,
     options: &SolveOptions<'_>,
 ) -> Found {
-    let mut finished = run(net, basis, options) == Progress::Optimal;
-    let mut plan = certificate::plan(net, basis, input.digest());
+    let (ended, digest) = beside(
+        options.threads,
+        || run(net, basis, options),
+        || input.digest(),
+    );
+    let mut finished = ended == Progress::Optimal;
+    let mut plan = certificate::plan(net, basis, digest);
     if finished && meters::any_shared(net) {
         let context = meters::Context {
             input,
@@ -156,6 +168,24 @@ pub(super) fn optimize(
             Outcome::Stopped
         },
     }
+}
+
+/// Does two things, at the same time where more than one thread is allowed.
+pub(super) fn beside<A, B: Send>(
+    threads: usize,
+    here: impl FnOnce() -> A,
+    there: impl Fn() -> B + Sync,
+) -> (A, B) {
+    if threads < 2 {
+        return (here(), there());
+    }
+    std::thread::scope(|scope| {
+        let other = scope.spawn(&there);
+        let done = here();
+        // A panic there is a defect of ours; the same is then done here.
+        let other = other.join().unwrap_or_else(|_| there());
+        (done, other)
+    })
 }
 
 /// The link with the largest share; the first of equals.

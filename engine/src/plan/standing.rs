@@ -10,7 +10,9 @@ use super::network::Network;
 use super::result::{Duals, Plan, Price};
 use super::scale::UNSERVED;
 use super::simplex::Basis;
-use super::solve::{Movement, Outcome, SolveOptions, Solved, least_movement, main_share, optimize};
+use super::solve::{
+    Movement, Outcome, SolveOptions, Solved, beside, least_movement, main_share, optimize,
+};
 use super::topology::Topology;
 use super::{certificate, crash, sample};
 
@@ -68,16 +70,7 @@ impl Standing {
             pivots += basis.pivots;
             (found, basis, pivots)
         };
-        let ((found, basis, pivots), (moved, more)) = if options.threads > 1 {
-            std::thread::scope(|scope| {
-                let beside = scope.spawn(movement);
-                let found = plan();
-                // A panic there is a defect of ours; the plan does not depend on it.
-                (found, beside.join().unwrap_or((None, 0)))
-            })
-        } else {
-            (plan(), movement())
-        };
+        let ((found, basis, pivots), (moved, more)) = beside(options.threads, &mut plan, movement);
         let finished = found.outcome == Outcome::Finished;
         let solved = found.certify(input, &topology, options, pivots + more, moved);
         let closed = Vec::new();
