@@ -1,6 +1,7 @@
 //! The area table: read from its file, or built from databases, and split by what the policies ask for.
 
 use crate::config::{AreaSource, Config};
+use crate::memory;
 use crate::serving::read_table;
 use anyhow::Context;
 use coverage::AreaTable;
@@ -39,6 +40,9 @@ pub fn load(config: &Config) -> anyhow::Result<(Arc<AreaTable>, Steering)> {
     let classified = atlas
         .classify(&nets, |place, nets| judge.judge(place, nets))
         .context("the areas that the policies make do not fit a table")?;
+    // The atlas and all that it was read from are gone with the end of this; what they leave is a heap of holes.
+    drop(atlas);
+    memory::give_back();
     let areas = PolicyAreas {
         preferences: judge.preferences(),
         of_area: classified.judgements,

@@ -56,7 +56,7 @@ pub fn run(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let table = areas::load(&config)?.0;
+    let table = areas::load(config)?.0;
     let token_file = token_file.unwrap_or_else(|| config.data_dir.join("admin.token"));
     let api_token = if args.telemetry.is_some() {
         read_token(&token_file)?

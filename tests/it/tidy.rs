@@ -8,13 +8,15 @@ fn root() -> PathBuf {
 }
 
 /// Our crates that each crate may depend on.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("coverage", &[]),
     ("engine", &["coverage"]),
     ("dns", &["coverage"]),
     ("redirect", &["coverage"]),
     ("collectors", &["coverage"]),
     ("geo", &["coverage"]),
+    ("import", &[]),
+    ("bench", &["coverage"]),
     ("simulator", &["coverage", "collectors", "engine"]),
 ];
 

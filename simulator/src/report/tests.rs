@@ -48,6 +48,7 @@ fn directory(topology: &Topology) -> Directory {
             .into_iter()
             .map(|(name, id)| (name, ServiceId(id)))
             .collect(),
+        ..Directory::default()
     }
 }
 
