@@ -193,7 +193,8 @@ fn follow<'v>(
                 }
                 continue;
             }
-            End::Alias(..) => {}
+            // The chain ends here, but which alias it was still depended on the client.
+            End::Alias(_, scope) => answer.scope = answer.scope.max(scope),
             End::Records(set) => {
                 answer.chain.push(set);
                 answer.outcome = Outcome::Records;

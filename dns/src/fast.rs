@@ -33,8 +33,6 @@ pub(crate) struct Prepared {
     names: NameTable,
     /// [endpoint]: A and AAAA records with a TTL of zero, behind one another.
     records: Vec<[Box<[u8]>; 2]>,
-    /// [service]: whether its answers are whole sets of addresses, so that nothing is left to choose.
-    whole: Vec<bool>,
 }
 
 impl Prepared {
@@ -55,29 +53,11 @@ impl Prepared {
                 .flat_map(|addr| record(rtype::AAAA, &addr.octets()));
             [v4.collect(), v6.collect()]
         });
-        let whole = (0..catalog.services.len()).map(|service| is_whole(snapshot, service));
         Self {
             names: NameTable::new(names),
             records: records.collect(),
-            whole: whole.collect(),
         }
     }
-}
-
-/// Whether every answer of a service gives all addresses of an endpoint, and none an alias.
-fn is_whole(snapshot: &Snapshot, service: usize) -> bool {
-    let addresses_max = usize::from(snapshot.catalog.services[service].addresses_max);
-    let row = snapshot.map.row(ServiceId::from_index(service));
-    let sets = snapshot.map.answer_sets();
-    let mut used = vec![false; sets.len()];
-    row.iter().for_each(|set| used[set.index()] = true);
-    let used = sets.iter().zip(used).filter(|(_, used)| *used);
-    let mut endpoints = used.flat_map(|(set, _)| &set.shares);
-    endpoints.all(|(id, _)| {
-        let endpoint = snapshot.endpoint(*id);
-        let most = endpoint.ipv4.len().max(endpoint.ipv6.len());
-        endpoint.alias.is_none() && most <= addresses_max
-    })
 }
 
 /// A record behind a pointer to the name of the question.
@@ -241,7 +221,7 @@ pub(crate) fn respond(
     if arrival.transport != Transport::Udp || !matches!(config.ecs, EcsPolicy::All) {
         return None;
     }
-    let asked = read(message, &view.prepared)?;
+    let asked = read(message, view)?;
     let subnet = asked.edns.as_ref().and_then(|edns| edns.ecs.as_ref());
     let (addr, scope_max) = match subnet {
         None => (arrival.peer.ip().to_canonical(), 0),
@@ -271,7 +251,7 @@ pub(crate) fn respond(
 
 /// Reads a message; `None` for all that is not exactly what this path is for.
 #[inline]
-fn read<'q>(message: &'q [u8], prepared: &Prepared) -> Option<Read<'q>> {
+fn read<'q>(message: &'q [u8], view: &DnsView) -> Option<Read<'q>> {
     let header = message.first_chunk::<HEADER_BYTES>()?;
     // One question, nothing but an OPT record behind it.
     let counts = &header[4..];
@@ -301,8 +281,8 @@ fn read<'q>(message: &'q [u8], prepared: &Prepared) -> Option<Read<'q>> {
     if name.len() < WORD {
         return None;
     }
-    let service = prepared.names.find(name)?;
-    prepared.whole[service.index()].then_some(())?;
+    let service = view.prepared.names.find(name)?;
+    view.services[service.index()].whole.then_some(())?;
     let edns = if has_edns {
         Some(read_opt(rest)?)
     } else {

@@ -90,6 +90,8 @@ pub(crate) struct ServiceFacts {
     pub(crate) addresses_max: u8,
     /// Whether any client can get an IPv6 address at all.
     pub(crate) any_ipv6: bool,
+    /// Whether every answer gives all addresses of an endpoint, so that nothing is left to choose.
+    pub(crate) whole: bool,
     /// Whether any client can get an alias.
     pub(crate) any_alias: bool,
     /// The aliases that clients can get, as records, ordered by endpoint.
@@ -296,6 +298,12 @@ fn service_facts(
             .iter()
             .any(|id| !snapshot.endpoint(*id).ipv6.is_empty()),
         any_alias: !aliases.is_empty(),
+        whole: aliases.is_empty()
+            && endpoints.iter().all(|id| {
+                let endpoint = snapshot.endpoint(*id);
+                let most = endpoint.ipv4.len().max(endpoint.ipv6.len());
+                most <= usize::from(service.addresses_max)
+            }),
         aliases,
     })
 }
