@@ -31,6 +31,7 @@ mod dns_client;
 mod geography;
 mod http_client;
 pub mod instances;
+pub mod month;
 mod paths;
 mod population;
 mod random;

@@ -33,6 +33,10 @@ pub fn dispatch(line: CommandLine) -> Result<(), CommandError> {
         Command::Control => Ok(run::run(Duty::Control, config(&global)?)?),
         Command::Edge => Ok(run::run(Duty::Edge, config(&global)?)?),
         Command::Demo(args) => demo::demo(global.json, &args),
+        Command::Simulate(simulate::SimulateArgs {
+            what: Some(simulate::Other::Month(args)),
+            ..
+        }) => simulate::run_month(&global, &args),
         Command::Simulate(args) => {
             let config = config(&global)?;
             Ok(simulate::run(&config, global.token_file, &args)?)

@@ -9,12 +9,20 @@ use simulator::{RunOptions, Servers, Shape, Simulation, SimulationConfig, Way, W
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+mod month;
+
+pub use month::{MonthArgs, run as run_month};
+
 /// How long a client of a redirected service stays where it was sent, in seconds.
 const SESSION_S: f64 = 4.0;
 
-/// What the population is told.
+/// What the population is told, or what else is to be simulated.
 #[derive(Debug, Clone, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct SimulateArgs {
+    /// Instead of a population on the wire.
+    #[command(subcommand)]
+    pub what: Option<Other>,
     /// DNS server to ask (UDP and TCP).
     #[arg(long, value_name = "ADDR")]
     pub dns: Option<SocketAddr>,
@@ -42,6 +50,13 @@ pub struct SimulateArgs {
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// What can be simulated without a daemon.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Other {
+    /// Plays a month of 5-minute slots with every policy, and compares what it costs.
+    Month(MonthArgs),
 }
 
 /// Drives a daemon until standard input ends or says `stop`.

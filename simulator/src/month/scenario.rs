@@ -1,0 +1,284 @@
+//! What a month is played on: links and contracts, who asks for how much, and what breaks.
+
+use crate::curve::{Shape, local_hour};
+use crate::random::{Random, noise};
+use coverage::Timestamp;
+use engine::billing::UtcOffset;
+use engine::inventory::Inventory;
+use engine::plan::Instance;
+
+/// Length of a slot in ms: what contracts count by.
+pub(super) const SLOT_MS: u64 = 300_000;
+/// Slots of a day.
+pub(super) const SLOTS_PER_DAY: usize = 288;
+/// Days before the month that forecasts learn from.
+pub const HISTORY_DAYS: usize = 14;
+
+/// Demand never falls below this share of its busiest hour.
+const BASE_SHARE: f64 = 0.12;
+/// Weekends carry that much more.
+const WEEKEND_FACTOR: f64 = 1.12;
+/// Largest deviation of a day from its kind, for all areas together.
+const DAY_COMMON: f64 = 0.05;
+/// The same for each area by itself.
+const DAY_AREA: f64 = 0.06;
+/// Short noise: what remains from slot to slot, and its step for one unit.
+const NOISE_KEPT: f64 = 0.8;
+/// Largest step of a unit's short noise.
+const NOISE_STEP: f64 = 0.025;
+/// Largest step of the short noise that all units share.
+const NOISE_COMMON_STEP: f64 = 0.004;
+/// Growth from day to day.
+const GROWTH_PER_DAY: f64 = 0.0005;
+
+/// How one unit's demand moves.
+#[derive(Clone, Debug)]
+pub(super) struct UnitShape {
+    /// Busiest hour of an average weekday, Mbps.
+    pub(super) peak_mbps: f64,
+    /// Degrees east: when it is evening.
+    pub(super) longitude: f64,
+    /// Shape of its day.
+    pub(super) shape: Shape,
+    /// Number of its service; special evenings hit one service.
+    pub(super) service: usize,
+    /// Number of its area.
+    pub(super) area: usize,
+}
+
+/// A link or a site that carries nothing for a while.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outage {
+    /// First slot of the month.
+    pub from: usize,
+    /// First slot after it.
+    pub until: usize,
+    /// Links concerned.
+    pub links: Vec<usize>,
+}
+
+/// A month to be played.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Name, for reports.
+    pub name: String,
+    /// Links, sites, meters and candidates; demand and prices are filled in slot by slot.
+    pub instance: Instance,
+    /// Contracts, for the ledger.
+    pub inventory: Inventory,
+    /// Zone of the month and of forecasts.
+    pub zone: UtcOffset,
+    /// First moment of the month.
+    pub start: Timestamp,
+    /// Slots of the month.
+    pub slots: usize,
+    /// What breaks.
+    pub outages: Vec<Outage>,
+    /// `[slot]` -> `[unit]` Mbps; the first [`HISTORY_DAYS`] lie before the month.
+    demand: Vec<Vec<f64>>,
+}
+
+/// What a scenario is drawn with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MonthOptions {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Days to play; at most those of the month.
+    pub days: usize,
+    /// Special evenings, when one service is asked for half as much again.
+    pub specials: usize,
+    /// Link failures and site drains.
+    pub outages: usize,
+}
+
+impl Default for MonthOptions {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            days: 31,
+            specials: 3,
+            outages: 12,
+        }
+    }
+}
+
+impl Scenario {
+    /// Draws demand and outages for what exists.
+    pub(super) fn draw(
+        name: &str,
+        (instance, inventory): (Instance, Inventory),
+        shapes: &[UnitShape],
+        options: &MonthOptions,
+    ) -> Self {
+        let zone = inventory
+            .meters
+            .first()
+            .map(|meter| meter.utc_offset)
+            .unwrap_or_default();
+        // November 2026 as the contracts count it.
+        let month = zone.month_of(Timestamp(1_795_000_000_000));
+        let days = options
+            .days
+            .clamp(1, usize::try_from(month.days()).unwrap_or(30));
+        let slots = days * SLOTS_PER_DAY;
+        let demand = draw_demand(shapes, month.start, slots, options);
+        let outages = draw_outages(&instance, slots, options);
+        Self {
+            name: name.to_owned(),
+            instance,
+            inventory,
+            zone,
+            start: month.start,
+            slots,
+            outages,
+            demand,
+        }
+    }
+
+    /// Start of a slot of the month; negative ones lie in the history.
+    #[must_use]
+    pub fn time(&self, slot: i64) -> Timestamp {
+        let offset = slot.unsigned_abs() * SLOT_MS;
+        if slot < 0 {
+            Timestamp(self.start.0.saturating_sub(offset))
+        } else {
+            Timestamp(self.start.0 + offset)
+        }
+    }
+
+    /// `[unit]` Mbps that were asked for in a slot of the month.
+    #[must_use]
+    pub fn demand_mbps(&self, slot: usize) -> &[f64] {
+        &self.demand[HISTORY_DAYS * SLOTS_PER_DAY + slot]
+    }
+
+    /// Slots before the month, oldest first, with their number.
+    pub fn history(&self) -> impl Iterator<Item = (i64, &[f64])> {
+        let past = HISTORY_DAYS * SLOTS_PER_DAY;
+        let first = -i64::try_from(past).unwrap_or(0);
+        (first..0).zip(self.demand.iter().map(Vec::as_slice))
+    }
+
+    /// Demand of the slot before; of the month's first slot: the last of the history.
+    #[must_use]
+    pub fn demand_before(&self, slot: usize) -> &[f64] {
+        &self.demand[HISTORY_DAYS * SLOTS_PER_DAY + slot - 1]
+    }
+
+    /// Links that are out in a slot.
+    pub(super) fn out(&self, slot: usize) -> impl Iterator<Item = usize> {
+        self.outages
+            .iter()
+            .filter(move |outage| (outage.from..outage.until).contains(&slot))
+            .flat_map(|outage| outage.links.iter().copied())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "slots of a month")]
+const fn real(n: usize) -> f64 {
+    n as f64
+}
+
+fn draw_demand(
+    shapes: &[UnitShape],
+    start: Timestamp,
+    slots: usize,
+    options: &MonthOptions,
+) -> Vec<Vec<f64>> {
+    let past = HISTORY_DAYS * SLOTS_PER_DAY;
+    let specials = draw_specials(slots, options);
+    let mut random = Random::new(options.seed ^ 0xd1ce);
+    let mut short = vec![0.0; shapes.len()];
+    let mut common = 0.0;
+    let first_ms = start.0 - past as u64 * SLOT_MS;
+    let mut demand = Vec::with_capacity(past + slots);
+    for index in 0..past + slots {
+        let at_ms = first_ms + index as u64 * SLOT_MS;
+        let utc_hour = real(usize::try_from(at_ms % 86_400_000).unwrap_or(0)) / 3_600_000.0;
+        let day = index / SLOTS_PER_DAY;
+        // Centred steps: the mean of what is kept and what is new has no drift.
+        let mut step = |size: f64| size * random.unit().mul_add(2.0, -1.0);
+        common = NOISE_KEPT * common + step(NOISE_COMMON_STEP);
+        let special = specials
+            .iter()
+            .find(|(from, until, _)| (*from..*until).contains(&index));
+        let of_unit = |(unit, shape): (usize, &UnitShape)| {
+            short[unit] = NOISE_KEPT * short[unit] + step(NOISE_STEP);
+            let hour = local_hour(utc_hour, shape.longitude);
+            let curve = (1.0 - BASE_SHARE).mul_add(shape.shape.at(hour), BASE_SHARE);
+            let local_day = (at_ms + 8 * 3_600_000) / 86_400_000;
+            let weekend = if (local_day + 3) % 7 >= 5 {
+                WEEKEND_FACTOR
+            } else {
+                1.0
+            };
+            let deviation = DAY_COMMON * noise(options.seed, day as u64, u64::MAX)
+                + DAY_AREA * noise(options.seed, day as u64, shape.area as u64);
+            let next = DAY_COMMON * noise(options.seed, day as u64 + 1, u64::MAX)
+                + DAY_AREA * noise(options.seed, day as u64 + 1, shape.area as u64);
+            // From one day's deviation to the next without a step.
+            let part = real(index % SLOTS_PER_DAY) / real(SLOTS_PER_DAY);
+            let daily = 1.0 + deviation + (next - deviation) * part;
+            let extra = special
+                .filter(|(_, _, service)| *service == shape.service)
+                .map_or(1.0, |(from, until, _)| {
+                    1.0 + 0.5
+                        * (std::f64::consts::PI * real(index - from) / real(until - from)).sin()
+                });
+            let growth = 1.0 + GROWTH_PER_DAY * real(day);
+            let quick = (1.0 + short[unit] + common).max(0.2);
+            shape.peak_mbps * curve * weekend * daily * extra * growth * quick
+        };
+        demand.push(shapes.iter().enumerate().map(of_unit).collect());
+    }
+    demand
+}
+
+/// Special evenings within the month: 3 hours around 21 h in China, of one service each.
+fn draw_specials(slots: usize, options: &MonthOptions) -> Vec<(usize, usize, usize)> {
+    let mut random = Random::new(options.seed ^ 0x5bec);
+    let days = (slots / SLOTS_PER_DAY) as u64;
+    let mut draw = |_| {
+        let day = usize::try_from(random.below(days)).unwrap_or(0) + HISTORY_DAYS;
+        let from = day * SLOTS_PER_DAY + 20 * 12;
+        (
+            from,
+            from + 36,
+            usize::try_from(random.below(2)).unwrap_or(0),
+        )
+    };
+    (0..options.specials).map(&mut draw).collect()
+}
+
+/// Half of the outages are failures of one link for 1 to 6 hours at any time; half are drains of a site for 2 hours
+/// between 9 and 15 h, when people work.
+fn draw_outages(instance: &Instance, slots: usize, options: &MonthOptions) -> Vec<Outage> {
+    let mut random = Random::new(options.seed ^ 0xfa11);
+    let below = |random: &mut Random, bound: usize| {
+        usize::try_from(random.below(bound as u64)).unwrap_or(0)
+    };
+    let mut draw = |number: usize| {
+        if number.is_multiple_of(2) {
+            let from = below(&mut random, slots);
+            let until = (from + 12 + below(&mut random, 60)).min(slots);
+            return Outage {
+                from,
+                until,
+                links: vec![below(&mut random, instance.links.len())],
+            };
+        }
+        let site = &instance.sites[below(&mut random, instance.sites.len())].id;
+        let from = below(&mut random, slots / SLOTS_PER_DAY) * SLOTS_PER_DAY
+            + 108
+            + below(&mut random, 48);
+        let links = (0..instance.links.len())
+            .filter(|link| instance.links[*link].site == *site)
+            .collect();
+        Outage {
+            from,
+            until: (from + 24).min(slots),
+            links,
+        }
+    };
+    (0..options.outages).map(&mut draw).collect()
+}

@@ -1,0 +1,290 @@
+//! What a month cost and how it felt: counted from what was really carried.
+
+use super::policy::{Decision, Policy};
+use super::scenario::Scenario;
+use engine::billing::Ledger;
+use engine::plan::{Instance, Plan};
+
+/// Bins of the latency histogram, half a millisecond each.
+const LATENCY_BINS: usize = 1000;
+/// Width of a bin in ms.
+const LATENCY_STEP_MS: f64 = 0.5;
+/// Slots of an hour: the resolution of series.
+const SLOTS_PER_HOUR: usize = 12;
+
+/// One contract's month.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContractBill {
+    /// Name of the meter.
+    pub meter: String,
+    /// How it is billed.
+    pub model: engine::inventory::BillingModel,
+    /// Charged level, Mbps; 0 by volume.
+    pub level_mbps: f64,
+    /// Bill, CNY.
+    pub cny: f64,
+    /// Slots above the charged level.
+    pub slots_above: usize,
+    /// Highest slot, Mbps.
+    pub peak_mbps: f64,
+    /// What it can carry, Mbps.
+    pub capacity_mbps: f64,
+}
+
+/// One policy's month in figures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Month {
+    /// Which policy.
+    pub policy: Policy,
+    /// Per contract.
+    pub bills: Vec<ContractBill>,
+    /// All contracts together, CNY.
+    pub bill_cny: f64,
+    /// Value of the latency, CNY: what the optimizer trades against the bill.
+    pub latency_cny: f64,
+    /// Mean latency of what was carried, ms.
+    pub mean_ms: f64,
+    /// 50th, 90th and 99th percentile of latency over traffic, ms.
+    pub percentiles_ms: [f64; 3],
+    /// Share of traffic above its service's floor.
+    pub below_floor_share: f64,
+    /// Share of traffic that no plan had a place for.
+    pub unserved_share: f64,
+    /// Share of traffic that was lost on links above their capacity.
+    pub lost_share: f64,
+    /// Share of traffic that was planned above a watermark.
+    pub overload_share: f64,
+    /// Share of traffic that changed its link from one slot to the next, mean over slots.
+    pub moved_share: f64,
+    /// Meter-slots that were planned as bursts.
+    pub bursts: usize,
+    /// Questions to the optimizer.
+    pub solves: u64,
+    /// `[hour]` -> load of all links over their capacity.
+    pub utilisation: Vec<f64>,
+    /// `[hour]` -> mean latency, ms.
+    pub latency_ms: Vec<f64>,
+    /// `[hour]` -> share of traffic moved.
+    pub moved: Vec<f64>,
+    /// `[day]` -> certain bill at its end, CNY.
+    pub certain_cny: Vec<f64>,
+}
+
+/// Counts while a month is played.
+pub(super) struct Tally {
+    histogram: Vec<f64>,
+    carried: f64,
+    asked: f64,
+    latency: f64,
+    below_floor: f64,
+    unserved: f64,
+    lost: f64,
+    overload: f64,
+    moved_total: f64,
+    bursts: usize,
+    solves: u64,
+    before: Option<Plan>,
+    samples: Vec<Vec<f64>>,
+    /// `[hour]` -> (load, capacity, latency × load, load, moved, asked).
+    hours: Vec<[f64; 6]>,
+}
+
+impl Tally {
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        Self {
+            histogram: vec![0.0; LATENCY_BINS],
+            carried: 0.0,
+            asked: 0.0,
+            latency: 0.0,
+            below_floor: 0.0,
+            unserved: 0.0,
+            lost: 0.0,
+            overload: 0.0,
+            moved_total: 0.0,
+            bursts: 0,
+            solves: 0,
+            before: None,
+            samples: vec![Vec::with_capacity(scenario.slots); scenario.inventory.meters.len()],
+            hours: vec![[0.0; 6]; scenario.slots.div_ceil(SLOTS_PER_HOUR)],
+        }
+    }
+
+    /// Lets the demand that really came follow a decision. Returns what each meter carried, Mbps.
+    pub(super) fn count(
+        &mut self,
+        scenario: &Scenario,
+        slot: usize,
+        instance: &Instance,
+        decision: &Decision,
+    ) -> Vec<f64> {
+        let demand = scenario.demand_mbps(slot);
+        let mut offered = vec![0.0; instance.links.len()];
+        for (shares, mbps) in decision.plan.shares.iter().zip(demand) {
+            for (link, share) in shares {
+                offered[*link as usize] += mbps * share;
+            }
+        }
+        // What does not fit is lost from all alike.
+        let kept: Vec<f64> = offered
+            .iter()
+            .zip(&instance.links)
+            .map(|(offered, link)| {
+                if *offered > link.capacity_mbps {
+                    link.capacity_mbps / offered
+                } else {
+                    1.0
+                }
+            })
+            .collect();
+        let hour = &mut self.hours[slot / SLOTS_PER_HOUR];
+        for ((unit, shares), mbps) in instance.units.iter().zip(&decision.plan.shares).zip(demand) {
+            let mut placed = 0.0;
+            for (link, share) in shares {
+                let carried = mbps * share * kept[*link as usize];
+                placed += share;
+                let ms = unit
+                    .cand
+                    .iter()
+                    .find(|cand| cand.0 == *link)
+                    .map_or(0.0, |cand| cand.1);
+                self.latency += carried * ms;
+                hour[2] += carried * ms;
+                hour[3] += carried;
+                self.carried += carried;
+                self.lost += mbps * share - carried;
+                if unit.floor_ms.is_some_and(|floor| ms > floor) {
+                    self.below_floor += carried;
+                }
+                self.histogram[bin(ms)] += carried;
+            }
+            self.asked += mbps;
+            hour[5] += mbps;
+            self.unserved += mbps * (1.0 - placed).max(0.0);
+        }
+        let mut carried = vec![0.0; scenario.inventory.meters.len()];
+        for (index, link) in instance.links.iter().enumerate() {
+            let load = offered[index].min(link.capacity_mbps);
+            self.overload += (load - link.watermark_mbps()).max(0.0);
+            carried[scenario.inventory.links[index].meter] += load;
+            hour[0] += load;
+            hour[1] += link.capacity_mbps;
+        }
+        for (samples, mbps) in self.samples.iter_mut().zip(&carried) {
+            samples.push(*mbps);
+        }
+        let moved = self
+            .before
+            .as_ref()
+            .map_or(0.0, |before| moved_mbps(before, &decision.plan, demand));
+        self.hours[slot / SLOTS_PER_HOUR][4] += moved;
+        self.moved_total += moved;
+        self.bursts += instance.meters.iter().filter(|meter| meter.burst).count();
+        self.solves += u64::from(decision.solves);
+        self.before = Some(decision.plan.clone());
+        carried
+    }
+
+    pub(super) fn finish(self, scenario: &Scenario, policy: Policy, ledger: &Ledger) -> Month {
+        let end = scenario.time(i64::try_from(scenario.slots).unwrap_or(0));
+        let bill = |(meter, terms): (usize, &engine::inventory::Meter)| {
+            let statement = ledger.statement(meter, scenario.start, end);
+            let samples = &self.samples[meter];
+            let links = scenario
+                .inventory
+                .links
+                .iter()
+                .filter(|link| link.meter == meter);
+            ContractBill {
+                meter: terms.name.clone(),
+                model: terms.model,
+                level_mbps: statement.level_mbps,
+                cny: statement.certain_cny,
+                slots_above: samples
+                    .iter()
+                    .filter(|mbps| **mbps > statement.level_mbps)
+                    .count(),
+                peak_mbps: samples.iter().copied().fold(0.0, f64::max),
+                capacity_mbps: links.map(|link| link.capacity_mbps).sum(),
+            }
+        };
+        let bills: Vec<ContractBill> = scenario
+            .inventory
+            .meters
+            .iter()
+            .enumerate()
+            .map(bill)
+            .collect();
+        let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
+        let value = scenario.instance.value_cny_per_gbps_ms_slot / 1000.0;
+        let days = (1..=scenario.slots / super::scenario::SLOTS_PER_DAY).map(|day| {
+            let as_of =
+                scenario.time(i64::try_from(day * super::scenario::SLOTS_PER_DAY).unwrap_or(0));
+            (0..bills.len())
+                .map(|meter| ledger.statement(meter, scenario.start, as_of).certain_cny)
+                .sum()
+        });
+        Month {
+            policy,
+            bill_cny: bills.iter().map(|bill| bill.cny).sum(),
+            latency_cny: self.latency * value,
+            mean_ms: share(self.latency, self.carried),
+            percentiles_ms: [0.5, 0.9, 0.99].map(|part| self.percentile(part)),
+            below_floor_share: share(self.below_floor, self.carried),
+            unserved_share: share(self.unserved, self.asked),
+            lost_share: share(self.lost, self.asked),
+            overload_share: share(self.overload, self.carried),
+            moved_share: share(self.moved_total, self.asked),
+            bursts: self.bursts,
+            solves: self.solves,
+            utilisation: self
+                .hours
+                .iter()
+                .map(|hour| share(hour[0], hour[1]))
+                .collect(),
+            latency_ms: self
+                .hours
+                .iter()
+                .map(|hour| share(hour[2], hour[3]))
+                .collect(),
+            moved: self
+                .hours
+                .iter()
+                .map(|hour| share(hour[4], hour[5]))
+                .collect(),
+            certain_cny: days.collect(),
+            bills,
+        }
+    }
+
+    fn percentile(&self, part: f64) -> f64 {
+        let total: f64 = self.histogram.iter().sum();
+        let mut sum = 0.0;
+        let reached = |weight: &f64| {
+            sum += weight;
+            sum >= part * total
+        };
+        let bin = self.histogram.iter().position(reached).unwrap_or(0);
+        f64::from(u32::try_from(bin).unwrap_or(0)) * LATENCY_STEP_MS
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to the bins"
+)]
+fn bin(ms: f64) -> usize {
+    ((ms / LATENCY_STEP_MS).max(0.0) as usize).min(LATENCY_BINS - 1)
+}
+
+/// Traffic that goes to another link than before, at the demand of now.
+fn moved_mbps(before: &Plan, now: &Plan, demand: &[f64]) -> f64 {
+    let mut moved = 0.0;
+    for ((before, now), mbps) in before.shares.iter().zip(&now.shares).zip(demand) {
+        for (link, share) in now {
+            let known = before.iter().find(|known| known.0 == *link);
+            moved += mbps * (share - known.map_or(0.0, |known| known.1)).max(0.0);
+        }
+    }
+    moved
+}

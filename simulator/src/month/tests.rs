@@ -1,0 +1,88 @@
+//! Small months: figures that must hold whatever the seed.
+
+use super::*;
+use engine::billing::budget::BudgetOptions;
+
+fn small(seed: u64, days: usize) -> Scenario {
+    month_95(&MonthOptions {
+        seed,
+        days,
+        ..MonthOptions::default()
+    })
+}
+
+#[test]
+fn equal_seeds_give_equal_months_and_other_seeds_others() {
+    let bill = |seed| play(&small(seed, 1), Policy::Latency, None, &|_| {}).unwrap();
+    let (a, b) = (bill(3), bill(3));
+    assert_eq!(a, b);
+    assert!((a.bill_cny - bill(4).bill_cny).abs() > 1.0);
+}
+
+#[test]
+fn bills_are_those_of_a_naive_sort() {
+    use engine::inventory::BillingModel;
+    let scenario = small(1, 1);
+    let month = play(&scenario, Policy::Latency, None, &|_| {}).unwrap();
+    // One day has 288 samples; a 30-day month forgives 432 of its slots.
+    for (bill, terms) in month.bills.iter().zip(&scenario.inventory.meters) {
+        if bill.model == BillingModel::Month95 {
+            assert!(bill.slots_above <= 432, "{}", bill.meter);
+            assert!((bill.cny - bill.level_mbps * terms.price_cny_per_mbps_month).abs() < 1e-6);
+        }
+        assert!(bill.level_mbps >= terms.commit_mbps);
+        assert!(bill.peak_mbps <= bill.capacity_mbps + 1e-6);
+    }
+}
+
+#[test]
+fn the_controller_serves_all_saves_money_and_stays_above_the_bound() {
+    // One day has fewer slots than a month forgives: only from two on does anything cost.
+    let scenario = small(1, 2);
+    let options = BudgetOptions {
+        gap: 5e-2,
+        rounds_max: 400,
+    };
+    let known = offline(&scenario, 1.0, &options).unwrap();
+    let bound = known.1.lower_bound_cny + fixed_cny(&scenario);
+    let play = |policy| play(&scenario, policy, Some(&known), &|_| {}).unwrap();
+    let (plain, steered, foreseen) = (
+        play(Policy::NoBurst),
+        play(Policy::Controlled),
+        play(Policy::Foreseen),
+    );
+    for month in [&plain, &steered, &foreseen] {
+        assert!(
+            month.bill_cny + month.latency_cny >= bound * (1.0 - 1e-6),
+            "{}",
+            month.policy.name()
+        );
+        assert!(month.unserved_share < 1e-9, "{}", month.policy.name());
+    }
+    assert!(
+        steered.bill_cny < 0.8 * plain.bill_cny,
+        "{} against {}",
+        steered.bill_cny,
+        plain.bill_cny
+    );
+    let plots = plots(&[plain.clone(), steered]);
+    assert!(plots.iter().all(|(_, svg)| svg.starts_with("<svg")
+        && svg.ends_with("</svg>\n")
+        && !svg.contains("NaN")));
+    assert_eq!(
+        contracts_csv(&[plain]).lines().count(),
+        1 + scenario.inventory.meters.len()
+    );
+}
+
+#[test]
+fn outages_carry_nothing() {
+    let mut scenario = small(2, 1);
+    scenario.outages = vec![Outage {
+        from: 0,
+        until: scenario.slots,
+        links: vec![7],
+    }];
+    let month = play(&scenario, Policy::Controlled, None, &|_| {}).unwrap();
+    assert!(month.bills[7].peak_mbps < 1e-9);
+}
