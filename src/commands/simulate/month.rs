@@ -188,7 +188,8 @@ struct Row<'a> {
     policy: &'a str,
     bill_cny: f64,
     bill_bound_cny: f64,
-    bill_over_bound: f64,
+    /// None where the bound does not speak of what the policy did.
+    bill_over_bound: Option<f64>,
     bill_over_no_burst: f64,
     mean_ms: f64,
     added_ms: f64,
@@ -200,6 +201,11 @@ struct Row<'a> {
     bursts: usize,
 }
 
+/// Whether a policy kept to what the bound supposes, but for rounding and noise: watermarks kept, everything served.
+fn covered(month: &Month) -> bool {
+    month.overload_share <= 1e-3 && month.unserved_share + month.lost_share <= 1e-4
+}
+
 fn show(as_json: bool, played: &Played) -> anyhow::Result<()> {
     let of = |policy| played.months.iter().find(|month| month.policy == policy);
     let (Some(plain), Some(quick)) = (of(Policy::NoBurst), of(Policy::Latency)) else {
@@ -209,7 +215,7 @@ fn show(as_json: bool, played: &Played) -> anyhow::Result<()> {
         policy: month.policy.name(),
         bill_cny: month.bill_cny,
         bill_bound_cny: played.bill_bound(month),
-        bill_over_bound: month.bill_cny / played.bill_bound(month),
+        bill_over_bound: covered(month).then(|| month.bill_cny / played.bill_bound(month)),
         bill_over_no_burst: month.bill_cny / plain.bill_cny,
         mean_ms: month.mean_ms,
         added_ms: month.mean_ms - quick.mean_ms,
@@ -243,7 +249,8 @@ fn show(as_json: bool, played: &Played) -> anyhow::Result<()> {
         text.add_row([
             row.policy.to_owned(),
             format!("{:.0}", row.bill_cny),
-            format!("{:.3}", row.bill_over_bound),
+            row.bill_over_bound
+                .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}")),
             format!("{:.3}", row.bill_over_no_burst),
             format!("{:.2}", row.mean_ms),
             format!("{:+.2}", row.added_ms),
@@ -258,7 +265,7 @@ fn show(as_json: bool, played: &Played) -> anyhow::Result<()> {
     say(&text.to_string())?;
     say(&format!(
         "bound: nobody who keeps watermarks and serves everything pays less than {:.0} CNY for contracts and latency together (known to {:.2} %);\n\
-         a bill's bound is that less the policy's own latency.",
+         a bill's bound is that less the policy's own latency; no figure where watermarks or service were not kept.",
         played.bound_cny,
         played.gap * 100.0
     ))
