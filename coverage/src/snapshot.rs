@@ -185,8 +185,21 @@ impl Snapshot {
     #[must_use]
     #[inline]
     pub fn decide(&self, service: ServiceId, addr: IpAddr, asked: Asked) -> Decision<'_> {
+        self.decide_at(service, addr, self.table.lookup(addr), asked)
+    }
+
+    /// As [`Snapshot::decide`], where the table has been asked for `addr` before and has `found` this.
+    #[must_use]
+    #[inline]
+    pub fn decide_at(
+        &self,
+        service: ServiceId,
+        addr: IpAddr,
+        found: Found,
+        asked: Asked,
+    ) -> Decision<'_> {
         let addr = addr.to_canonical();
-        let Found { area, leaf } = self.table.lookup(addr);
+        let Found { area, leaf } = found;
         let set = self.map.id(service, area);
         let answers = &self.map.answer_sets()[set.index()];
         let Scopes { index, alike } = &self.scopes[service.index()][asked as usize];

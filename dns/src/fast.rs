@@ -8,6 +8,7 @@ use crate::edns::{UDP_BYTES_MIN, code};
 use crate::respond::{Arrival, Transport};
 use crate::view::DnsView;
 use crate::wire::{CLASS_IN, HEADER_BYTES, rtype};
+use coverage::area::Found;
 use coverage::{Asked, EndpointId, Prefix, ServiceId, Snapshot};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -208,21 +209,28 @@ struct Subnet<'q> {
     addr: IpAddr,
 }
 
-/// Answers into `out`, or leaves the message to the complete path.
+/// A question that was read, and the client that it is answered for.
+pub(crate) struct Staged<'q> {
+    read: Read<'q>,
+    /// The client's address, bits beyond what counts of it zero.
+    pub(crate) addr: IpAddr,
+    /// Longest scope that can make a difference, in bits.
+    scope_max: u8,
+}
+
+/// Reads a question, or leaves the message to the complete path.
 #[inline]
-pub(crate) fn respond(
-    message: &[u8],
+pub(crate) fn stage<'q>(
+    message: &'q [u8],
     arrival: &Arrival,
     view: &DnsView,
     config: &ReplyConfig,
-    out: &mut [u8],
-    tally: &mut Tally,
-) -> Option<usize> {
+) -> Option<Staged<'q>> {
     if arrival.transport != Transport::Udp || !matches!(config.ecs, EcsPolicy::All) {
         return None;
     }
-    let asked = read(message, view)?;
-    let subnet = asked.edns.as_ref().and_then(|edns| edns.ecs.as_ref());
+    let read = read(message, view)?;
+    let subnet = read.edns.as_ref().and_then(|edns| edns.ecs.as_ref());
     let (addr, scope_max) = match subnet {
         None => (arrival.peer.ip().to_canonical(), 0),
         Some(Subnet { addr, .. }) => {
@@ -234,19 +242,57 @@ pub(crate) fn respond(
             (Prefix::around(*addr, bits)?.addr(), bits)
         }
     };
-    let wanted = if asked.rtype == rtype::A {
+    Some(Staged {
+        read,
+        addr,
+        scope_max,
+    })
+}
+
+/// Answers a staged question into `out`, where the area table has `found` its client; `None` leaves the message to the
+/// complete path. `message` is what was staged.
+#[inline]
+pub(crate) fn finish(
+    message: &[u8],
+    staged: &Staged<'_>,
+    found: Found,
+    view: &DnsView,
+    out: &mut [u8],
+    tally: &mut Tally,
+) -> Option<usize> {
+    let Staged {
+        read,
+        addr,
+        scope_max,
+    } = staged;
+    let wanted = if read.rtype == rtype::A {
         Asked::Ipv4
     } else {
         Asked::Ipv6
     };
-    let decision = view.snapshot.decide(asked.service, addr, wanted);
-    let scope = decision.scope.min(scope_max);
-    let len = write(message, &asked, decision.endpoint, scope, view, out)?;
+    let decision = view.snapshot.decide_at(read.service, *addr, found, wanted);
+    let scope = decision.scope.min(*scope_max);
+    let len = write(message, read, decision.endpoint, scope, view, out)?;
     tally.count(Event::Records);
-    if subnet.is_some() {
+    if read.edns.as_ref().is_some_and(|edns| edns.ecs.is_some()) {
         tally.count(Event::Ecs);
     }
     Some(len)
+}
+
+/// Answers into `out`, or leaves the message to the complete path.
+#[inline]
+pub(crate) fn respond(
+    message: &[u8],
+    arrival: &Arrival,
+    view: &DnsView,
+    config: &ReplyConfig,
+    out: &mut [u8],
+    tally: &mut Tally,
+) -> Option<usize> {
+    let staged = stage(message, arrival, view, config)?;
+    let found = view.snapshot.table.lookup(staged.addr);
+    finish(message, &staged, found, view, out, tally)
 }
 
 /// Reads a message; `None` for all that is not exactly what this path is for.

@@ -35,12 +35,44 @@ pub(crate) enum Local {
     V6(Ipv6Addr, u32),
 }
 
-/// One received datagram, and the reply to it.
+/// One received datagram.
 struct Slot {
     query_len: usize,
     peer: SocketAddr,
     local: Local,
-    reply_len: usize,
+}
+
+/// The datagrams of a batch.
+#[derive(Clone, Copy)]
+pub(crate) struct Queries<'b> {
+    queries: &'b [[u8; QUERY_STRIDE]],
+    slots: &'b [Slot],
+}
+
+impl<'b> Queries<'b> {
+    /// One datagram and its sender. `index` is below what `receive` returned.
+    pub(crate) fn get(&self, index: usize) -> (&'b [u8], SocketAddr) {
+        let slot = &self.slots[index];
+        (&self.queries[index][..slot.query_len], slot.peer)
+    }
+}
+
+/// The replies of a batch.
+pub(crate) struct Replies<'b> {
+    replies: &'b mut [[u8; REPLY_BYTES_MAX]],
+    lens: &'b mut [usize; BATCH],
+}
+
+impl Replies<'_> {
+    /// Room for one reply.
+    pub(crate) fn room(&mut self, index: usize) -> &mut [u8] {
+        &mut self.replies[index]
+    }
+
+    /// Says how long a reply is; 0 sends none.
+    pub(crate) fn set_len(&mut self, index: usize, len: usize) {
+        self.lens[index] = len.min(REPLY_BYTES_MAX);
+    }
 }
 
 /// Octets from one query to the next: not a power of two, which would bring the same few lines of every query into the
@@ -58,6 +90,8 @@ pub(crate) struct Batch {
     /// What `receiving` points to; never read here.
     vectors: Box<[libc::iovec]>,
     slots: Vec<Slot>,
+    /// Octets of each reply; 0 where there is none.
+    reply_lens: [usize; BATCH],
     /// Whether replies must be told which address to leave from.
     many_addresses: bool,
 }
@@ -76,6 +110,7 @@ impl Batch {
             receiving: vec![header; BATCH].into(),
             vectors: vec![vector; BATCH].into(),
             slots: Vec::with_capacity(BATCH),
+            reply_lens: [0; BATCH],
             many_addresses,
         };
         for index in 0..BATCH {
@@ -130,25 +165,22 @@ impl Batch {
                 query_len,
                 peer,
                 local,
-                reply_len: 0,
             });
         }
         Ok(received)
     }
 
-    /// A received datagram, its sender, and the room for its reply. `index` is below what `receive` returned.
-    pub(crate) fn slot(&mut self, index: usize) -> (&[u8], SocketAddr, &mut [u8]) {
-        let slot = &self.slots[index];
-        (
-            &self.queries[index][..slot.query_len],
-            slot.peer,
-            &mut self.replies[index],
-        )
-    }
-
-    /// Says how long the reply is; 0 sends none.
-    pub(crate) fn set_reply(&mut self, index: usize, len: usize) {
-        self.slots[index].reply_len = len.min(REPLY_BYTES_MAX);
+    /// What was received, and room for the replies to it.
+    pub(crate) fn split(&mut self) -> (Queries<'_>, Replies<'_>) {
+        let queries = Queries {
+            queries: &self.queries,
+            slots: &self.slots,
+        };
+        let replies = Replies {
+            replies: &mut self.replies,
+            lens: &mut self.reply_lens,
+        };
+        (queries, replies)
     }
 
     /// Sends all replies of the batch; returns how many the system refused.
@@ -159,12 +191,13 @@ impl Batch {
             [const { MaybeUninit::uninit() }; BATCH];
         let mut count = 0;
         for (index, slot) in self.slots.iter().enumerate() {
-            if slot.reply_len == 0 {
+            let reply_len = self.reply_lens[index];
+            if reply_len == 0 {
                 continue;
             }
             let vector = vectors[count].write(libc::iovec {
                 iov_base: self.replies[index].as_mut_ptr().cast(),
-                iov_len: slot.reply_len,
+                iov_len: reply_len,
             });
             // SAFETY: all zeros is a valid mmsghdr: null pointers and zero lengths.
             let header = headers[count].write(unsafe { zeroed() });

@@ -1,10 +1,10 @@
 //! The UDP front: a thread, a socket and a core per worker. It loads the view once per batch, answers, sends, counts.
 
-use crate::config::UDP_PAYLOAD_MAX;
 use crate::counters::{Event, Tally};
-use crate::respond::{Arrival, Transport, respond};
+use crate::fast::{Staged, finish, stage};
+use crate::respond::{Arrival, Transport, respond_completely};
 use crate::server::Shared;
-use crate::sys::{Batch, pin_thread, set_udp_options};
+use crate::sys::{BATCH, Batch, pin_thread, set_udp_options};
 use crate::view::DnsView;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind};
@@ -82,7 +82,8 @@ where
     }
 }
 
-/// Answers all datagrams of a batch from one load of the view.
+/// Answers all datagrams of a batch from one load of the view: reads them all, looks all clients up, then replies. What a
+/// lookup waits for is memory, and many wait better together than one after the other.
 fn answer_batch<S: AsRef<DnsView>>(
     batch: &mut Batch,
     received: usize,
@@ -91,28 +92,42 @@ fn answer_batch<S: AsRef<DnsView>>(
 ) {
     let current = shared.view.load();
     let view = AsRef::<DnsView>::as_ref(&**current);
-    let now_s = shared.now_s();
+    let (config, now_s) = (&shared.config.reply, shared.now_s());
+    let arrival = |peer| Arrival {
+        peer,
+        transport: Transport::Udp,
+        now_s,
+    };
+    let (queries, mut replies) = batch.split();
+    let mut staged: [Option<Staged<'_>>; BATCH] = [const { None }; BATCH];
+    let (mut clients, mut found) = ([None; BATCH], [None; BATCH]);
     for index in 0..received {
-        let (message, peer, out) = batch.slot(index);
-        let arrival = Arrival {
-            peer,
-            transport: Transport::Udp,
-            now_s,
-        };
-        let out = &mut out[..UDP_PAYLOAD_MAX];
+        let (message, peer) = queries.get(index);
+        staged[index] = guarded(tally, |_| stage(message, &arrival(peer), view, config));
+        clients[index] = staged[index].as_ref().map(|staged| staged.addr);
+    }
+    view.snapshot
+        .table
+        .lookup_all(&clients[..received], &mut found[..received]);
+    for index in 0..received {
+        let (message, peer) = queries.get(index);
+        let out = replies.room(index);
         let len = guarded(tally, |tally| {
-            respond(message, &arrival, view, &shared.config.reply, out, tally)
+            let quick = staged[index].as_ref().zip(found[index]);
+            quick
+                .and_then(|(staged, found)| finish(message, staged, found, view, out, tally))
+                .or_else(|| respond_completely(message, &arrival(peer), view, config, out, tally))
         });
-        batch.set_reply(index, len.unwrap_or(0));
+        replies.set_len(index, len.unwrap_or(0));
     }
 }
 
 /// Answers one message; a panic costs that message and nothing else. The view is immutable and the buffers are written
 /// anew for every message, so nothing half-done is ever seen again.
-pub(crate) fn guarded(
+pub(crate) fn guarded<T>(
     tally: &mut Tally,
-    answer: impl FnOnce(&mut Tally) -> Option<usize>,
-) -> Option<usize> {
+    answer: impl FnOnce(&mut Tally) -> Option<T>,
+) -> Option<T> {
     let result = catch_unwind(AssertUnwindSafe(|| answer(&mut *tally)));
     result.unwrap_or_else(|_| {
         tally.count(Event::Panicked);
@@ -127,7 +142,7 @@ mod tests {
     #[test]
     fn a_panic_costs_one_message() {
         let mut tally = Tally::default();
-        assert_eq!(guarded(&mut tally, |_| panic!("on purpose")), None);
+        assert_eq!(guarded::<usize>(&mut tally, |_| panic!("on purpose")), None);
         assert_eq!(guarded(&mut tally, |_| Some(12)), Some(12));
         assert_eq!(tally.get(Event::Panicked), 1);
     }
