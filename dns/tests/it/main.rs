@@ -16,5 +16,6 @@ mod reencode;
 mod reread;
 mod sockets;
 mod speed;
+mod swaps;
 mod view;
 mod world;
