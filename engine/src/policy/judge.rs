@@ -3,11 +3,12 @@
 use super::distance::angle;
 use super::{At, Policy, Prefer};
 use coverage::Place;
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// What an area gets from one policy.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Preference {
     /// Labels in order, as indices into [`Policy::labels`]; at least one.
     pub labels: Vec<u16>,
@@ -16,7 +17,7 @@ pub struct Preference {
 }
 
 /// What every area gets from every policy.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyAreas {
     /// [policy][preference id].
     pub preferences: Vec<Vec<Preference>>,
