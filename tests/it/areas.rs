@@ -12,8 +12,8 @@ const ASIA: [Ipv4Addr; 2] = [Ipv4Addr::new(203, 0, 113, 1), Ipv4Addr::new(203, 0
 
 /// A database in which 1.0.0.0/8 is on a continent.
 fn database(continent: &str) -> Vec<u8> {
-    let code = Value::Map(vec![("code".into(), Value::text(continent))]);
-    let record = Value::Map(vec![("continent".into(), code)]);
+    let code = Value::Map(vec![("code", Value::text(continent))]);
+    let record = Value::Map(vec![("continent", code)]);
     mmdb::write("Test-City", &[(Prefix::parse("1.0.0.0/8"), record)])
 }
 
