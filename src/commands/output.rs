@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table};
 use coverage::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 /// Prints a line or several. A reader that went away, such as `head`, is no fault of ours.
@@ -32,12 +32,18 @@ fn forgive(written: io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
+/// Columns of a table whose reader is no terminal, such as a log.
+const WIDTH_ELSEWHERE: u16 = 200;
+
 /// An empty table with a heading; without one when it has no words.
 pub(super) fn table(heading: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic);
+    if !io::stdout().is_terminal() {
+        table.set_width(WIDTH_ELSEWHERE);
+    }
     if !heading.is_empty() {
         table.set_header(heading.to_vec());
     }
