@@ -15,6 +15,7 @@ mod served;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trial;
 mod zones;
 
 pub use fault::{Fault, Faults};
@@ -181,6 +182,16 @@ impl Config {
         }
         root.finish();
         faults.append(&mut sink.into_inner());
+        // Names are tried together, and only where each of them alone is right.
+        if faults.is_empty()
+            && let Err(why) = trial::names(&config.inventory, &config.policies)
+        {
+            let origin = Origin {
+                file: path.display().to_string().into(),
+                line: 1,
+            };
+            faults.push(Fault::new(&origin, "", why));
+        }
         Some(config)
     }
 }

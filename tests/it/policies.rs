@@ -1,6 +1,6 @@
 //! Static policies beside the optimizer: the same daemon, the same map, the same tools.
 
-use crate::harness::{Daemon, World, ask, telemetry, wait_for};
+use crate::harness::{Daemon, World, ask, run, telemetry, wait_for};
 use hickory_proto::rr::RecordType;
 use std::net::Ipv4Addr;
 
@@ -129,4 +129,30 @@ fn checks_fail_over_at_once_though_the_optimizer_holds_its_map() {
         status == 400 && text.contains("address of that check"),
         "{status} {text}"
     );
+}
+
+#[test]
+fn names_that_dns_would_refuse_are_faults_of_the_configuration() {
+    let world = World::new();
+    let good = std::fs::read_to_string(world.path("policies.toml")).unwrap();
+    let long = format!("www.{}.example", "x".repeat(64));
+    for (from, to, word) in [
+        ("www.other-cdn.example", long.as_str(), "not a domain name"),
+        ("www.other-cdn.example", "www..example", "not a domain name"),
+        ("spare.cdn.example", "ns1.cdn.example", "claimed twice"),
+        ("spare.cdn.example", "live.cdn.example", "two services"),
+    ] {
+        std::fs::write(world.path("policies.toml"), good.replace(from, to)).unwrap();
+        let config = world.config();
+        let output = run(&[
+            "check",
+            "-c",
+            config.to_str().unwrap(),
+            "--set",
+            "policies=\"policies.toml\"",
+        ]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{to}: {said}");
+        assert!(said.contains(word), "{to}: {said}");
+    }
 }
