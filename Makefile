@@ -1,6 +1,6 @@
 # Targets for people and for CI; each is what its line of help says.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint instructions bench bench-dns geo tools bench-opt oracle
+.PHONY: help demo test lint instructions bench bench-dns geo tools bench-opt oracle test-tools
 
 CARGO ?= cargo
 
@@ -11,7 +11,7 @@ demo: tools ## the main job on real data, with checks; KEEP=1 stays up at the en
 	$(CARGO) build --release --locked
 	$(CARGO) run --release --locked --quiet -- demo $(if $(KEEP),--keep)
 
-test: tools lint ## set-up, lint, unit, property and integration tests
+test: test-tools lint ## set-up, lint, unit, property and integration tests
 	$(CARGO) test --workspace --locked
 	@if command -v valgrind >/dev/null; then $(MAKE) --no-print-directory instructions; \
 		else echo 'valgrind is missing: instructions were not counted'; fi
@@ -20,7 +20,7 @@ lint: tools ## formatting and lints; warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
-instructions: tools ## what one DNS question costs in instructions, held against dns/instructions.txt; UPDATE=1 keeps what is counted
+instructions: test-tools ## what one DNS question costs in instructions, held against dns/instructions.txt; UPDATE=1 keeps what is counted
 	$(CARGO) run --release --locked --quiet -p watershed-dns --example instructions -- \
 		$(if $(UPDATE),update,check) dns/instructions.txt
 
@@ -52,11 +52,13 @@ geo: tools ## rebuild data/geo/areas.wsa from its sources (needs npm)
 	geo/fetch.sh
 	$(CARGO) run --release --locked -p watershed-geo --example shipped
 
-# A C compiler for the embedded store, the peer that tests compare with, and valgrind to count instructions are all that
-# is needed beside Rust; on a fresh Debian they are installed here.
+# A C compiler for the embedded store is all that is needed beside Rust; on a fresh Debian it is installed here.
 tools:
 	@command -v $(CARGO) >/dev/null || { echo 'Rust is missing: install it with rustup (1.95 or later)'; exit 1; }
 	@command -v cc >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev; }
+
+# What only tests need: the peer that answers are compared with, and valgrind to count instructions.
+test-tools: tools
 	@command -v gdnsd >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends gdnsd; } \
 		|| echo 'gdnsd is missing: the test of equality with it will fail until it is installed'
 	@command -v valgrind >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends valgrind; } \
