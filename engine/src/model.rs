@@ -144,8 +144,10 @@ impl Facts<'_> {
             version: INSTANCE_VERSION,
             slot_seconds: self.options.slot_seconds,
             value_cny_per_gbps_ms_slot: self.options.value_cny_per_gbps_ms_slot,
+            move_cost_ms: self.options.move_cost_ms,
             links: self.links(limits),
             sites: self.sites(limits),
+            regions: Vec::new(),
             meters: self.meters(now),
             units: units
                 .map(|(area, service)| self.unit(area, service, &reach))
@@ -247,8 +249,6 @@ impl Facts<'_> {
             // Whoever serves now stays a candidate as long as it may serve.
             let serves = |link: u32| incumbent.iter().any(|(known, _)| *known == link);
             cand.retain(|(link, _)| !serves(*link));
-            cand.iter_mut()
-                .for_each(|(_, ms)| *ms = self.moved_ms(*ms, floor_ms));
             cand.extend(all.iter().filter(|(link, _)| serves(*link)));
         }
         Unit {
@@ -258,16 +258,6 @@ impl Facts<'_> {
             floor_ms: Some(floor_ms),
             incumbent,
             cand,
-        }
-    }
-
-    /// Quality of a candidate that would have to be moved to. The cost of a move is no reason to miss the floor.
-    fn moved_ms(&self, quality_ms: f64, floor_ms: f64) -> f64 {
-        let moved_ms = quality_ms + self.options.move_cost_ms;
-        if quality_ms <= floor_ms {
-            moved_ms.min(floor_ms)
-        } else {
-            moved_ms
         }
     }
 

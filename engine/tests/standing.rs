@@ -123,7 +123,12 @@ fn tight_rows(instance: &Instance, plan: &Plan) -> usize {
             &[meter.free_below_mbps],
         )
     });
-    links.count() + sites.count() + meters.count()
+    let regions = instance.regions.iter().filter(|region| {
+        let sites = instance.sites.iter().filter(|s| s.region == region.id);
+        let load = sites.map(|site| sum(&|link| link.site == site.id)).sum();
+        at(load, &[region.watermark_mbps(), region.capacity_mbps])
+    });
+    links.count() + sites.count() + regions.count() + meters.count()
 }
 
 #[test]

@@ -174,12 +174,18 @@ fn tell_shortage(instance: &Instance, report: &Report) -> anyhow::Result<()> {
         .iter()
         .filter_map(|index| instance.sites.get(*index as usize))
         .map(|site| &site.id);
+    let regions = cut
+        .regions
+        .iter()
+        .filter_map(|index| instance.regions.get(*index as usize))
+        .map(|region| &region.id);
     let full: Vec<&str> = links
         .chain(sites)
+        .chain(regions)
         .map(String::as_str)
         .take(BINDING_SHOWN_MAX)
         .collect();
-    let rows = cut.links.len() + cut.sites.len();
+    let rows = cut.links.len() + cut.sites.len() + cut.regions.len();
     let by_region = cut
         .missing_by_region
         .iter()
@@ -211,6 +217,7 @@ fn tell_binding(report: &Report) -> anyhow::Result<()> {
         let kind = match row.kind {
             RowKind::Link => "link",
             RowKind::Site => "site",
+            RowKind::Region => "region",
             RowKind::Meter => "meter",
         };
         let price = &row.price;

@@ -59,6 +59,8 @@ fn meters(model: BillingModel) -> (Inventory, Instance) {
         version: 1,
         slot_seconds: 300,
         value_cny_per_gbps_ms_slot: 0.02,
+        move_cost_ms: 0.0,
+        regions: Vec::new(),
         links: (0..2).map(link).collect(),
         sites: vec![Site {
             id: "s".into(),

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::plan::{Duals, Instance, LevelBound, MeterModel, Price};
+use crate::plan::{Duals, Instance, LevelBound, MeterModel, Price, Unit};
 
 use super::CheckFailure;
 
@@ -95,12 +95,21 @@ pub(super) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBoun
         .enumerate()
         .map(|(i, m)| (m.id.as_str(), i))
         .collect();
+    let regions: BTreeMap<&str, usize> = instance
+        .regions
+        .iter()
+        .enumerate()
+        .map(|(i, r)| (r.id.as_str(), i))
+        .collect();
     let mut paths = Vec::with_capacity(instance.links.len());
     let mut ports_mbps = vec![0.0; instance.meters.len()];
     for (index, link) in instance.links.iter().enumerate() {
         let mut path = Vector::of(&duals.links[index]);
         if let Some(&site) = sites.get(link.site.as_str()) {
             path = path.plus(Vector::of(&duals.sites[site]), 1, 1.0);
+            if let Some(&region) = regions.get(instance.sites[site].region.as_str()) {
+                path = path.plus(Vector::of(&duals.regions[region]), 1, 1.0);
+            }
         }
         if let Some(&meter) = meters.get(link.meter.as_str()) {
             path = path.plus(Vector::of(&duals.meters[meter]), 1, 1.0);
@@ -110,23 +119,7 @@ pub(super) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBoun
     }
     let mut total = Total::default();
     for unit in &instance.units {
-        let mut least = UNSERVED;
-        for &(link, quality_ms) in &unit.cand {
-            let below = i64::from(unit.floor_ms.is_some_and(|floor_ms| floor_ms < quality_ms));
-            let cny = quality_ms / 1_000.0 * instance.value_cny_per_gbps_ms_slot;
-            let own = Vector {
-                counts: [0, 0, below],
-                cny,
-            };
-            let Some(&path) = paths.get(link as usize) else {
-                continue;
-            };
-            let cost = own.plus(path, 1, 1.0);
-            if cost.order(&least) == Ordering::Less {
-                least = cost;
-            }
-        }
-        total.add(least, unit.mbps);
+        add_unit(&mut total, instance, unit, &paths);
     }
     subtract_rows(&mut total, instance, duals, &ports_mbps);
     let [unserved_mbps, overload_mbps, below_floor_mbps, cost_cny] = total.0;
@@ -138,10 +131,54 @@ pub(super) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBoun
     })
 }
 
+/// Adds the least that a unit can cost at these path prices: each of its ways in two pieces, as much as it carries now at its
+/// price, the rest at the price and the move; the cheapest pieces are taken until the unit is placed.
+fn add_unit(total: &mut Total, instance: &Instance, unit: &Unit, paths: &[Vector]) {
+    let per_ms = instance.value_cny_per_gbps_ms_slot / 1_000.0;
+    let moved = Vector {
+        counts: [0; 3],
+        cny: if unit.incumbent.is_empty() {
+            0.0
+        } else {
+            instance.move_cost_ms * per_ms
+        },
+    };
+    let mut least = UNSERVED;
+    let mut pieces: Vec<(Vector, f64)> = Vec::new();
+    for &(link, quality_ms) in &unit.cand {
+        let Some(&path) = paths.get(link as usize) else {
+            continue;
+        };
+        let below = i64::from(unit.floor_ms.is_some_and(|floor_ms| floor_ms < quality_ms));
+        let own = Vector {
+            counts: [0, 0, below],
+            cny: quality_ms * per_ms,
+        };
+        let stay = own.plus(path, 1, 1.0);
+        let arrive = stay.plus(moved, 1, 1.0);
+        if arrive.order(&least) == Ordering::Less {
+            least = arrive;
+        }
+        let now = unit.incumbent.iter().filter(|i| i.0 == link);
+        pieces.extend(now.map(|i| (stay, i.1)));
+    }
+    pieces.sort_by(|a, b| a.0.order(&b.0));
+    let mut rest = 1.0;
+    for (price, share) in pieces {
+        if price.order(&least) == Ordering::Less {
+            let part = f64::min(share, rest);
+            total.add(price, part * unit.mbps);
+            rest -= part;
+        }
+    }
+    total.add(least, rest * unit.mbps);
+}
+
 fn check_shape(instance: &Instance, duals: &Duals) -> Result<(), CheckFailure> {
     let lengths = [
         ("link prices", duals.links.len(), instance.links.len()),
         ("site prices", duals.sites.len(), instance.sites.len()),
+        ("region prices", duals.regions.len(), instance.regions.len()),
         ("meter prices", duals.meters.len(), instance.meters.len()),
     ];
     for (what, found, expected) in lengths {
@@ -155,6 +192,7 @@ fn check_shape(instance: &Instance, duals: &Duals) -> Result<(), CheckFailure> {
     }
     let ids = instance.links.iter().map(|l| &l.id).zip(&duals.links);
     let ids = ids.chain(instance.sites.iter().map(|s| &s.id).zip(&duals.sites));
+    let ids = ids.chain(instance.regions.iter().map(|r| &r.id).zip(&duals.regions));
     for (id, price) in ids.chain(instance.meters.iter().map(|m| &m.id).zip(&duals.meters)) {
         if !price.cny_per_mbps.is_finite() {
             return Err(CheckFailure::Price { row: id.clone() });
@@ -172,6 +210,10 @@ fn subtract_rows(total: &mut Total, instance: &Instance, duals: &Duals, ports_mb
     for (site, price) in instance.sites.iter().zip(&duals.sites) {
         let knee = site.watermark_mbps.unwrap_or(site.capacity_mbps);
         subtract_best(total, price, knee, site.capacity_mbps, OVERLOAD);
+    }
+    for (region, price) in instance.regions.iter().zip(&duals.regions) {
+        let knee = region.watermark_mbps.unwrap_or(region.capacity_mbps);
+        subtract_best(total, price, knee, region.capacity_mbps, OVERLOAD);
     }
     for (index, (meter, price)) in instance.meters.iter().zip(&duals.meters).enumerate() {
         let end = ports_mbps[index];

@@ -13,13 +13,15 @@ pub struct Evaluation {
     pub levels: Levels,
     /// Units with more than one link.
     pub split_units: usize,
-    /// Traffic above hard capacities, summed over links and sites, in Mbps. Always within tolerance
+    /// Traffic above hard capacities, summed over links, sites and regions, in Mbps. Always within tolerance
     /// when it comes from [`evaluate`]; baselines that ignore capacity may have more.
     pub over_capacity_mbps: f64,
     /// Link id -> (index, load in Mbps).
     links: BTreeMap<String, (usize, f64)>,
     /// Site id -> (index, load in Mbps).
     sites: BTreeMap<String, (usize, f64)>,
+    /// Region id -> (index, load in Mbps).
+    regions: BTreeMap<String, (usize, f64)>,
     /// Meter id -> (index, load in Mbps).
     meters: BTreeMap<String, (usize, f64)>,
 }
@@ -30,6 +32,7 @@ impl Evaluation {
         let (rows, prices) = match kind {
             RowKind::Link => (&self.links, &duals.links),
             RowKind::Site => (&self.sites, &duals.sites),
+            RowKind::Region => (&self.regions, &duals.regions),
             RowKind::Meter => (&self.meters, &duals.meters),
         };
         let &(index, load) = rows.get(id)?;
@@ -51,7 +54,11 @@ pub fn evaluate(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFai
         .sites
         .iter()
         .map(|s| ("site", &s.id, s.capacity_mbps, &found.sites));
-    for (kind, id, capacity_mbps, loads) in rows.chain(sites) {
+    let regions = instance
+        .regions
+        .iter()
+        .map(|r| ("region", &r.id, r.capacity_mbps, &found.regions));
+    for (kind, id, capacity_mbps, loads) in rows.chain(sites).chain(regions) {
         let load_mbps = loads.get(id).map_or(0.0, |row| row.1);
         if load_mbps > capacity_mbps + CAPACITY_TOLERANCE * capacity_mbps.max(1.0) {
             let row = format!("{kind} {id}");
@@ -97,14 +104,26 @@ pub(crate) fn measure(instance: &Instance, plan: &Plan) -> Result<Evaluation, Ch
         over_capacity_mbps: 0.0,
         links: rows(instance.links.iter().map(|l| &l.id)),
         sites: rows(instance.sites.iter().map(|s| &s.id)),
+        regions: rows(instance.regions.iter().map(|r| &r.id)),
         meters: rows(instance.meters.iter().map(|m| &m.id)),
     };
+    let region_of: BTreeMap<&str, &String> = instance
+        .sites
+        .iter()
+        .map(|site| (site.id.as_str(), &site.region))
+        .collect();
     for (link, load) in instance.links.iter().zip(&link_load) {
-        for (rows, id) in [
-            (&mut found.links, &link.id),
-            (&mut found.sites, &link.site),
-            (&mut found.meters, &link.meter),
-        ] {
+        let rows = [
+            (&mut found.links, Some(&link.id)),
+            (&mut found.sites, Some(&link.site)),
+            (
+                &mut found.regions,
+                region_of.get(link.site.as_str()).copied(),
+            ),
+            (&mut found.meters, Some(&link.meter)),
+        ];
+        for (rows, id) in rows {
+            let Some(id) = id else { continue };
             if let Some(row) = rows.get_mut(id) {
                 row.1 += load;
             }
@@ -186,6 +205,10 @@ fn row_levels(instance: &Instance, found: &mut Evaluation) {
         let soft = site.watermark_mbps.unwrap_or(site.capacity_mbps);
         limits.push((load(&found.sites, &site.id), soft, site.capacity_mbps));
     }
+    for region in &instance.regions {
+        let soft = region.watermark_mbps.unwrap_or(region.capacity_mbps);
+        limits.push((load(&found.regions, &region.id), soft, region.capacity_mbps));
+    }
     for (load, soft, hard) in limits {
         // Sums of many shares end a few roundings above a limit that they fill exactly.
         if load - soft > CAPACITY_TOLERANCE * soft.max(1.0) {
@@ -205,4 +228,6 @@ fn row_levels(instance: &Instance, found: &mut Evaluation) {
             _ => (load - meter.free_below_mbps) * meter.price_cny_per_mbps.unwrap_or(0.0),
         };
     }
+    let move_cny_per_gbps = instance.move_cost_ms * instance.value_cny_per_gbps_ms_slot;
+    found.levels.moving_cny = found.levels.moved_mbps / 1_000.0 * move_cny_per_gbps;
 }

@@ -9,7 +9,7 @@
 //! Costs are vectors `(unserved, overload, below floor, CNY)`, compared from the first component on.
 //! Vectors under this order form an ordered vector space: adding the same vector to both sides and
 //! multiplying by a non-negative number keep the order. These two rules are all that weak duality
-//! needs. Let `x` be any feasible plan, `y_r` the traffic it puts on row `r` (a link, site or meter),
+//! needs. Let `x` be any feasible plan, `y_r` the traffic it puts on row `r` (a link, site, region or meter),
 //! `f_r` the cost of a row and `c` the cost of a candidate. For any price vectors `p_r`,
 //!
 //! ```text
@@ -23,6 +23,10 @@
 //! capacities). The last line does not mention `x`. Signs of the prices do not matter: a foolish price
 //! gives a weak bound, never a wrong one. `f_r` is convex and piecewise linear with one knee, so the
 //! maximum is at 0, at the knee or at `Y_r`.
+//!
+//! Where moving costs, a candidate counts twice: once for the share that it carries now, at its price and limited to that
+//! share, once without limit at its price and the move. The minimum over the shares of a unit then takes the cheapest
+//! pieces first; nothing else changes.
 
 mod bound;
 mod evaluate;
@@ -201,7 +205,7 @@ fn compare_levels(
     demand: f64,
 ) -> Result<(), CheckFailure> {
     let claimed = &certificate.levels;
-    let cost = found.latency_cny + found.money_cny;
+    let cost = found.latency_cny + found.money_cny + found.moving_cny;
     near(
         "unserved mbps",
         claimed.unserved_mbps,
@@ -222,6 +226,7 @@ fn compare_levels(
     )?;
     near("latency cny", claimed.latency_cny, found.latency_cny, cost)?;
     near("money cny", claimed.money_cny, found.money_cny, cost)?;
+    near("moving cny", claimed.moving_cny, found.moving_cny, cost)?;
     near("moved mbps", claimed.moved_mbps, found.moved_mbps, demand)?;
     near("objective", certificate.objective, cost, cost)
 }
@@ -254,7 +259,7 @@ fn compare_rows(certificate: &Certificate, found: &Evaluation) -> Result<(), Che
 
 /// What plan and bound prove together.
 fn judge(levels: Levels, bound: LevelBound, demand: f64) -> Verified {
-    let cost = levels.latency_cny + levels.money_cny;
+    let cost = levels.latency_cny + levels.money_cny + levels.moving_cny;
     let pairs = [
         (levels.unserved_mbps, bound.unserved_mbps),
         (levels.overload_mbps, bound.overload_mbps),

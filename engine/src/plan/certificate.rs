@@ -1,6 +1,6 @@
 //! From a basis to the plan, its prices and its certificate.
 
-use super::input::{Instance, Link, Site};
+use super::input::{Instance, Link, Region, Site};
 use super::levels::{self, Loads};
 use super::network::{MeterPlace, Network, SINK};
 use super::result::{BindingRow, Certificate, Duals, LevelBound, Levels, Plan, Price, RowKind};
@@ -121,8 +121,13 @@ pub(super) fn duals(
         Some(hub) => net.scale.price(own(hub)),
         None => absent(site.capacity_mbps),
     };
+    let region_price = |(index, region): (usize, &Region)| match net.region_hub[index] {
+        Some(hub) => net.scale.price(own(hub)),
+        None => absent(region.capacity_mbps),
+    };
     let links = instance.links.iter().enumerate().map(link_price).collect();
     let sites = instance.sites.iter().enumerate().map(site_price).collect();
+    let regions = instance.regions.iter().enumerate().map(region_price);
     let meters = net
         .meters
         .iter()
@@ -131,6 +136,7 @@ pub(super) fn duals(
     Duals {
         links,
         sites,
+        regions: regions.collect(),
         meters,
     }
 }
@@ -192,14 +198,22 @@ fn gap(instance: &Instance, levels: &Levels, bound: &LevelBound) -> (u8, f64) {
     }
 }
 
-/// Rows with a price, dearest first; equal prices in the order links, sites, meters, index.
+/// Rows with a price, dearest first; equal prices in the order links, sites, regions, meters, index.
 fn binding(instance: &Instance, loads: &Loads, duals: &Duals) -> Vec<BindingRow> {
     let mut rows = Vec::new();
     let links = instance.links.iter().map(|l| &l.id);
     let sites = instance.sites.iter().map(|s| &s.id);
+    let regions = instance.regions.iter().map(|r| &r.id);
     let meters = instance.meters.iter().map(|m| &m.id);
     gather(&mut rows, RowKind::Link, links, &loads.links, &duals.links);
     gather(&mut rows, RowKind::Site, sites, &loads.sites, &duals.sites);
+    gather(
+        &mut rows,
+        RowKind::Region,
+        regions,
+        &loads.regions,
+        &duals.regions,
+    );
     gather(
         &mut rows,
         RowKind::Meter,

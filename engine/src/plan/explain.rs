@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::input::Instance;
-use super::levels::{UNSERVED_PRICE, add, own_cost, path_price};
+use super::levels::{UNSERVED_PRICE, add, own_cost, path_price, region_price};
 use super::result::{Certificate, Plan, Price};
 use super::topology::Topology;
 
@@ -18,6 +18,8 @@ pub struct CandidateView {
     pub link_price: Price,
     /// Price of the site's capacity and watermark.
     pub site_price: Price,
+    /// Price of the region's capacity and watermark.
+    pub region_price: Price,
     /// Marginal money of the link's meter, in CNY per Mbps.
     pub money_cny_per_mbps: f64,
     /// What one Mbps costs here more than at the unit's best place, level by level. Zero (up to
@@ -45,7 +47,7 @@ pub fn explain_unit(
     let duals = &certificate.duals;
     let total = |link: u32, quality_ms: f64| {
         add(
-            own_cost(instance, data, quality_ms),
+            own_cost(instance, data, (link, quality_ms)),
             path_price(&topology, duals, link as usize),
         )
     };
@@ -66,6 +68,7 @@ pub fn explain_unit(
             quality_ms,
             link_price: duals.links[link as usize],
             site_price: site.map_or_else(Price::default, |s| duals.sites[s]),
+            region_price: region_price(&topology, duals, link as usize),
             money_cny_per_mbps: meter.map_or(0.0, |m| duals.meters[m].cny_per_mbps),
             reduced_cost: Price {
                 unserved: price.unserved - best.unserved,

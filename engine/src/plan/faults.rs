@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::input::{
     CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, LINKS_MAX,
-    METERS_MAX, Meter, MeterModel, SITES_MAX, UNITS_MAX, Unit,
+    METERS_MAX, Meter, MeterModel, REGIONS_MAX, SITES_MAX, UNITS_MAX, Unit,
 };
 
 /// Most faults kept for the report; the rest are counted.
@@ -68,6 +68,7 @@ pub(super) fn find(instance: &Instance) -> (Vec<Fault>, usize) {
     finder.ids("links", instance.links.iter().map(|l| l.id.as_str()));
     finder.links(instance, &sites, &meters);
     finder.sites(instance);
+    finder.regions(instance);
     finder.meters(instance);
     finder.units(instance);
     (finder.faults, finder.total)
@@ -107,9 +108,16 @@ impl Finder {
         }
         let value = instance.value_cny_per_gbps_ms_slot;
         self.number(record, "value_cny_per_gbps_ms_slot", value, PRICE_CNY_MAX);
+        self.number(
+            record,
+            "move_cost_ms",
+            instance.move_cost_ms,
+            QUALITY_MS_MAX,
+        );
         let sizes = [
             ("links", instance.links.len(), LINKS_MAX),
             ("sites", instance.sites.len(), SITES_MAX),
+            ("regions", instance.regions.len(), REGIONS_MAX),
             ("meters", instance.meters.len(), METERS_MAX),
             ("units", instance.units.len(), UNITS_MAX),
             (
@@ -201,6 +209,17 @@ impl Finder {
         for (index, site) in instance.sites.iter().enumerate() {
             let record = || format!("sites[{index}] {:?}", site.id);
             self.capacity(record, site.capacity_mbps, site.watermark_mbps);
+        }
+    }
+
+    fn regions(&mut self, instance: &Instance) {
+        self.ids("regions", instance.regions.iter().map(|r| r.id.as_str()));
+        for (index, region) in instance.regions.iter().enumerate() {
+            let record = || format!("regions[{index}] {:?}", region.id);
+            self.capacity(record, region.capacity_mbps, region.watermark_mbps);
+            if instance.sites.iter().all(|site| site.region != region.id) {
+                self.fault(record, "no site is in it");
+            }
         }
     }
 

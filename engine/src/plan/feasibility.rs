@@ -63,6 +63,9 @@ pub struct Cut {
     pub links: Vec<u32>,
     /// Indices of the sites that are full, rising. Removed ones are not named.
     pub sites: Vec<u32>,
+    /// Indices of the limited regions that are full, rising.
+    #[serde(default)]
+    pub regions: Vec<u32>,
     /// Demand confined to these rows, in Mbps.
     pub demand_mbps: f64,
     /// What these rows carry together, in Mbps.
@@ -75,6 +78,7 @@ pub struct Cut {
 #[derive(Debug, Clone)]
 pub struct FlowModel<'a> {
     instance: &'a Instance,
+    nodes: Nodes,
     topology: Topology,
     scale: Scale,
     graph: FlowGraph,
@@ -95,29 +99,31 @@ pub fn cut(instance: &Instance) -> Option<Cut> {
 impl<'a> FlowModel<'a> {
     /// Builds the network. O(candidates).
     ///
-    /// Nodes: source, sink, sites, links, units. Arcs: one per site, link, unit and candidate, in
+    /// Nodes: source, sink, regions, sites, links, units. Arcs: one per region, site, link, unit and candidate, in
     /// that order.
     #[must_use]
     pub fn new(instance: &'a Instance) -> Self {
         let topology = Topology::of(instance);
-        let (sites, links) = (instance.sites.len(), instance.links.len());
+        let nodes = Nodes::of(instance);
         let mut ends = Vec::new();
-        ends.extend((0..sites).map(|s| (site_node(s), SINK)));
+        ends.extend((0..instance.regions.len()).map(|r| (nodes.region(r), SINK)));
+        let above = |site: usize| topology.region_of[site].map_or(SINK, |r| nodes.region(r));
+        ends.extend((0..instance.sites.len()).map(|s| (nodes.site(s), above(s))));
         for (link, site) in topology.site_of.iter().enumerate() {
             // A link without a site can go nowhere; the source swallows its arc.
-            ends.push((link_node(sites, link), site.map_or(SOURCE, site_node)));
+            ends.push((nodes.link(link), site.map_or(SOURCE, |s| nodes.site(s))));
         }
-        let unit_node = |u: usize| as_u32(2 + sites + links + u);
-        ends.extend((0..instance.units.len()).map(|u| (SOURCE, unit_node(u))));
+        let links = instance.links.len();
+        ends.extend((0..instance.units.len()).map(|u| (SOURCE, nodes.unit(u))));
         for (index, unit) in instance.units.iter().enumerate() {
             for &(link, _) in unit.cand.iter().filter(|c| (c.0 as usize) < links) {
-                ends.push((unit_node(index), link_node(sites, link as usize)));
+                ends.push((nodes.unit(index), nodes.link(link as usize)));
             }
         }
-        let nodes = 2 + sites + links + instance.units.len();
-        let graph = FlowGraph::new(nodes, &ends);
+        let graph = FlowGraph::new(nodes.unit(instance.units.len()) as usize, &ends);
         Self {
             instance,
+            nodes,
             topology,
             scale: Scale::of(instance),
             graph,
@@ -152,6 +158,12 @@ impl<'a> FlowModel<'a> {
     /// `[arc]` -> capacity in quanta; 0 on the ways back.
     fn capacities(&self, options: &FeasibilityOptions<'_>) -> Vec<i64> {
         let mut forward: Vec<i64> = Vec::new();
+        for region in &self.instance.regions {
+            forward.push(match options.limit {
+                Limit::Capacity => self.scale.flow(region.capacity_mbps),
+                Limit::Watermark => self.scale.flow(region.watermark_mbps()),
+            });
+        }
         for site in &self.instance.sites {
             forward.push(match options.limit {
                 Limit::Capacity => self.scale.flow(site.capacity_mbps),
@@ -164,13 +176,12 @@ impl<'a> FlowModel<'a> {
                 Limit::Watermark => self.scale.flow(link.watermark_mbps()),
             });
         }
-        let sites = self.instance.sites.len();
-        let removed_sites = options
-            .removed_sites
-            .iter()
-            .map(|&s| s as usize)
-            .filter(|&s| s < sites);
-        let removed_links = options.removed_links.iter().map(|&l| sites + l as usize);
+        let (sites, links) = (self.instance.sites.len(), self.instance.links.len());
+        let known = |index: &u32, count: usize| (*index as usize) < count;
+        let removed_sites = options.removed_sites.iter().filter(|s| known(s, sites));
+        let removed_sites = removed_sites.map(|&s| self.nodes.arc_of_site(s as usize));
+        let removed_links = options.removed_links.iter().filter(|l| known(l, links));
+        let removed_links = removed_links.map(|&l| self.nodes.arc_of_link(l as usize));
         for at in removed_sites.chain(removed_links) {
             if let Some(capacity) = forward.get_mut(at) {
                 *capacity = 0;
@@ -185,30 +196,40 @@ impl<'a> FlowModel<'a> {
 
     /// The cut behind a shortage.
     fn bottleneck(&self, options: &FeasibilityOptions<'_>, full: &[i64], run: &FlowRun) -> Cut {
-        let (sites, links) = (self.instance.sites.len(), self.instance.links.len());
+        let nodes = self.nodes;
         let mut cut = Cut {
             links: Vec::new(),
             sites: Vec::new(),
+            regions: Vec::new(),
             demand_mbps: 0.0,
             capacity_mbps: 0.0,
             missing_by_region: Vec::new(),
         };
         let mut capacity = 0;
-        for site in 0..sites {
-            if run.on_source_side(site_node(site)) {
-                capacity += full[2 * site];
+        for region in 0..self.instance.regions.len() {
+            if run.on_source_side(nodes.region(region)) {
+                capacity += full[2 * region];
+                cut.regions.push(as_u32(region));
+            }
+        }
+        let stuck = |site: usize| run.on_source_side(nodes.site(site));
+        let region_stuck = |site: usize| {
+            let region = self.topology.region_of[site];
+            region.is_some_and(|region| run.on_source_side(nodes.region(region)))
+        };
+        for site in 0..self.instance.sites.len() {
+            if stuck(site) && !region_stuck(site) {
+                capacity += full[2 * nodes.arc_of_site(site)];
                 if !options.removed_sites.contains(&as_u32(site)) {
                     cut.sites.push(as_u32(site));
                 }
             }
         }
-        for link in 0..links {
-            let beyond =
-                self.topology.site_of[link].is_some_and(|s| !run.on_source_side(site_node(s)));
-            if beyond && run.on_source_side(link_node(sites, link)) {
-                capacity += full[2 * (sites + link)];
-                let site_removed = self.topology.site_of[link]
-                    .is_some_and(|s| options.removed_sites.contains(&as_u32(s)));
+        for link in 0..self.instance.links.len() {
+            let site = self.topology.site_of[link];
+            if site.is_some_and(|site| !stuck(site)) && run.on_source_side(nodes.link(link)) {
+                capacity += full[2 * nodes.arc_of_link(link)];
+                let site_removed = site.is_some_and(|s| options.removed_sites.contains(&as_u32(s)));
                 if !site_removed && !options.removed_links.contains(&as_u32(link)) {
                     cut.links.push(as_u32(link));
                 }
@@ -218,8 +239,8 @@ impl<'a> FlowModel<'a> {
         let mut missing = std::collections::BTreeMap::new();
         let mut confined = 0;
         for (index, unit) in self.instance.units.iter().enumerate() {
-            if run.on_source_side(as_u32(2 + sites + links + index)) {
-                let arc = 2 * (sites + links + index);
+            if run.on_source_side(nodes.unit(index)) {
+                let arc = 2 * nodes.arc_of_unit(index);
                 confined += full[arc];
                 if run.residual[arc] > 0 {
                     *missing.entry(self.region(unit)).or_insert(0) += run.residual[arc];
@@ -248,10 +269,48 @@ impl<'a> FlowModel<'a> {
 const SOURCE: u32 = 0;
 const SINK: u32 = 1;
 
-fn site_node(site: usize) -> u32 {
-    as_u32(2 + site)
+/// Numbers of nodes and of the first arcs, which follow the same order: regions, sites, links, units.
+#[derive(Debug, Clone, Copy)]
+struct Nodes {
+    regions: usize,
+    sites: usize,
+    links: usize,
 }
 
-fn link_node(sites: usize, link: usize) -> u32 {
-    as_u32(2 + sites + link)
+impl Nodes {
+    const fn of(instance: &Instance) -> Self {
+        Self {
+            regions: instance.regions.len(),
+            sites: instance.sites.len(),
+            links: instance.links.len(),
+        }
+    }
+
+    fn region(self, region: usize) -> u32 {
+        as_u32(2 + region)
+    }
+
+    fn site(self, site: usize) -> u32 {
+        as_u32(2 + self.arc_of_site(site))
+    }
+
+    fn link(self, link: usize) -> u32 {
+        as_u32(2 + self.arc_of_link(link))
+    }
+
+    fn unit(self, unit: usize) -> u32 {
+        as_u32(2 + self.arc_of_unit(unit))
+    }
+
+    const fn arc_of_site(self, site: usize) -> usize {
+        self.regions + site
+    }
+
+    const fn arc_of_link(self, link: usize) -> usize {
+        self.regions + self.sites + link
+    }
+
+    const fn arc_of_unit(self, unit: usize) -> usize {
+        self.regions + self.sites + self.links + unit
+    }
 }

@@ -1,4 +1,4 @@
-//! Where links, sites and meters stand in the tree of hubs.
+//! Where links, sites, regions and meters stand in the tree of hubs.
 
 use super::input::{Instance, Meter};
 use super::network::{MeterPlace, Network, Part, SINK, as_u32, money_step};
@@ -24,13 +24,15 @@ impl Network {
             steps: Vec::new(),
         }];
         let usable = usable_links(instance, topology, self.scale);
+        self.place_regions(instance, topology, &mut drafts);
         for (site, links) in topology.links_of_site.iter().enumerate() {
             let limits = &instance.sites[site];
             let ports: f64 = links.iter().map(|&l| instance.links[l].capacity_mbps).sum();
             // A site that its own ports cannot fill never binds and needs no hub.
             if links.iter().any(|&l| usable[l]) && limits.watermark_mbps() < ports {
                 let steps = self.limit_steps(limits.watermark_mbps(), limits.capacity_mbps, 0);
-                self.site_hub[site] = Some(push(&mut drafts, SINK, steps));
+                let region = self.region_above(topology, site);
+                self.site_hub[site] = Some(push(&mut drafts, region, steps));
             }
         }
         let above = self.place_meters(instance, topology, parts, &mut drafts);
@@ -46,7 +48,8 @@ impl Network {
             }
             let site = topology.site_of[index].and_then(|s| self.site_hub[s]);
             let Above { within, over } = above[index];
-            let parent = within.or(site).or(over).unwrap_or(SINK);
+            let parent = within.or(site).or(over);
+            let parent = parent.unwrap_or_else(|| self.hub_above(topology, index));
             let linear = match topology.meter_of[index].map(|m| self.meters[m]) {
                 Some(MeterPlace::Linear(cost) | MeterPlace::Shared(cost)) => cost,
                 _ => 0,
@@ -55,6 +58,36 @@ impl Network {
             self.link_hub[index] = Some(push(&mut drafts, parent, steps));
         }
         drafts
+    }
+
+    /// A hub for every region that its sites can fill.
+    fn place_regions(&mut self, instance: &Instance, topology: &Topology, drafts: &mut Vec<Draft>) {
+        let mut sites_mbps = vec![0.0; instance.regions.len()];
+        for (site, region) in instance.sites.iter().zip(&topology.region_of) {
+            if let Some(region) = *region {
+                sites_mbps[region] += site.capacity_mbps;
+            }
+        }
+        for (region, limits) in instance.regions.iter().enumerate() {
+            let (soft, hard) = (limits.watermark_mbps(), limits.capacity_mbps);
+            if soft < sites_mbps[region] && self.scale.flow(hard) > 0 {
+                let steps = self.limit_steps(soft, hard, 0);
+                self.region_hub[region] = Some(push(drafts, SINK, steps));
+            }
+        }
+    }
+
+    /// The hub above a site and all that stands over it: its region's, or the sink.
+    fn region_above(&self, topology: &Topology, site: usize) -> u32 {
+        let region = topology.region_of[site].and_then(|region| self.region_hub[region]);
+        region.unwrap_or(SINK)
+    }
+
+    /// The hub above a link when no meter is counted: its site's, its region's, or the sink.
+    fn hub_above(&self, topology: &Topology, link: usize) -> u32 {
+        topology.site_of[link].map_or(SINK, |site| {
+            self.site_hub[site].unwrap_or_else(|| self.region_above(topology, site))
+        })
     }
 
     /// Places every meter; fills `meters` and returns the meter hubs above each link.
@@ -88,7 +121,9 @@ impl Network {
                 let free = (self.scale.flow(part.free_mbps), 0);
                 let steps = [free, (UNLIMITED, price)];
                 let steps = steps.into_iter().filter(|s| s.0 > 0).collect();
-                let hub = push(drafts, self.site_hub[part.site].unwrap_or(SINK), steps);
+                let site = self.site_hub[part.site];
+                let parent = site.unwrap_or_else(|| self.region_above(topology, part.site));
+                let hub = push(drafts, parent, steps);
                 for &link in links
                     .iter()
                     .filter(|&&l| topology.site_of[l] == Some(part.site))
@@ -128,21 +163,26 @@ impl Network {
             return (MeterPlace::Linear(price), Position::Within);
         }
         let site_of = |l: usize| topology.site_of[l].filter(|&s| self.site_hub[s].is_some());
-        let first = links.first().and_then(|&l| site_of(l));
+        let region_of = |l: usize| topology.site_of[l].map(|s| self.region_above(topology, s));
+        let first = links.first().map(|&l| self.hub_above(topology, l));
+        let region = links.first().and_then(|&l| region_of(l));
         let steps = vec![(self.scale.flow(free_mbps).max(1), 0), (UNLIMITED, price)];
-        if links.iter().all(|&l| site_of(l) == first) {
-            return (
-                MeterPlace::Hub(push(drafts, first_hub(first, &self.site_hub), steps)),
-                Position::Within,
-            );
+        if links
+            .iter()
+            .all(|&l| Some(self.hub_above(topology, l)) == first)
+        {
+            let hub = push(drafts, first.unwrap_or(SINK), steps);
+            return (MeterPlace::Hub(hub), Position::Within);
         }
         let whole = |s: usize| {
             topology.links_of_site[s]
                 .iter()
                 .all(|l| links.binary_search(l).is_ok())
         };
-        if links.iter().all(|&l| site_of(l).is_none_or(whole)) {
-            return (MeterPlace::Hub(push(drafts, SINK, steps)), Position::Over);
+        let inside = |&l: &usize| site_of(l).is_none_or(whole) && region_of(l) == region;
+        if links.iter().all(inside) {
+            let hub = push(drafts, region.unwrap_or(SINK), steps);
+            return (MeterPlace::Hub(hub), Position::Over);
         }
         (MeterPlace::Shared(0), Position::Within)
     }
@@ -153,7 +193,7 @@ impl Network {
 struct Above {
     /// Between the link and its site.
     within: Option<u32>,
-    /// Between its whole site and the sink.
+    /// Between its whole site and its region.
     over: Option<u32>,
 }
 
@@ -162,21 +202,22 @@ struct Above {
 enum Position {
     /// Between links and their site.
     Within,
-    /// Between whole sites and the sink.
+    /// Between whole sites and their region.
     Over,
 }
 
 /// Links through which at least one quantum can pass.
 fn usable_links(instance: &Instance, topology: &Topology, scale: Scale) -> Vec<bool> {
     let open = |index: usize| {
-        let site = topology.site_of[index].map_or(0.0, |s| instance.sites[s].capacity_mbps);
-        scale.flow(instance.links[index].capacity_mbps) > 0 && scale.flow(site) > 0
+        let Some(site) = topology.site_of[index] else {
+            return false;
+        };
+        let region = topology.region_of[site].map(|region| &instance.regions[region]);
+        scale.flow(instance.links[index].capacity_mbps) > 0
+            && scale.flow(instance.sites[site].capacity_mbps) > 0
+            && region.is_none_or(|region| scale.flow(region.capacity_mbps) > 0)
     };
     (0..instance.links.len()).map(open).collect()
-}
-
-fn first_hub(site: Option<usize>, site_hub: &[Option<u32>]) -> u32 {
-    site.and_then(|s| site_hub[s]).unwrap_or(SINK)
 }
 
 fn push(drafts: &mut Vec<Draft>, parent: u32, steps: Vec<(i64, i128)>) -> u32 {

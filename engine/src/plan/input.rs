@@ -21,6 +21,9 @@ pub const SITES_MAX: usize = 32_768;
 /// Most meters in one instance.
 pub const METERS_MAX: usize = 32_768;
 
+/// Most regions with limits in one instance.
+pub const REGIONS_MAX: usize = 4_096;
+
 /// Most demand units in one instance.
 pub const UNITS_MAX: usize = 4_000_000;
 
@@ -44,10 +47,17 @@ pub struct Instance {
     pub slot_seconds: u32,
     /// What one millisecond of quality for one Gbps during one slot is worth, in CNY.
     pub value_cny_per_gbps_ms_slot: f64,
+    /// What it costs to move traffic onto a link that does not carry it now, in equivalent ms: the cold cache and the new
+    /// connection, spread over the time it stays. Part of level 4; units without incumbents never move.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub move_cost_ms: f64,
     /// Egress links; candidates and incumbents refer to them by index.
     pub links: Vec<Link>,
     /// Sites; links refer to them by id.
     pub sites: Vec<Site>,
+    /// Limits over all sites of a region; regions that are not named here have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<Region>,
     /// Billing meters; links refer to them by id.
     pub meters: Vec<Meter>,
     /// Demand units: traffic of one (area, service) to be placed.
@@ -82,6 +92,21 @@ pub struct Site {
     /// Hard limit in Mbps over all its links.
     pub capacity_mbps: f64,
     /// Soft limit in Mbps over all its links. The capacity when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark_mbps: Option<f64>,
+}
+
+/// Limits over all sites of one region, beside those of the sites themselves.
+///
+/// The soft one is where a reserve goes: what must stay free so that the loss of the worst single site can be carried.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Region {
+    /// Name, as [`Site::region`] has it.
+    pub id: String,
+    /// Hard limit in Mbps over all its sites.
+    pub capacity_mbps: f64,
+    /// Soft limit in Mbps over all its sites. The capacity when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark_mbps: Option<f64>,
 }
@@ -166,6 +191,14 @@ fn default_slot_seconds() -> u32 {
     300
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
+
 impl Instance {
     /// Reads and validates an instance.
     ///
@@ -198,6 +231,7 @@ impl Instance {
         sink.count(self.version as usize);
         sink.count(self.slot_seconds as usize);
         sink.number(self.value_cny_per_gbps_ms_slot);
+        sink.number(self.move_cost_ms);
         sink.count(self.links.len());
         for link in &self.links {
             sink.text(&link.id);
@@ -212,6 +246,12 @@ impl Instance {
             sink.text(&site.region);
             sink.number(site.capacity_mbps);
             sink.optional(site.watermark_mbps);
+        }
+        sink.count(self.regions.len());
+        for region in &self.regions {
+            sink.text(&region.id);
+            sink.number(region.capacity_mbps);
+            sink.optional(region.watermark_mbps);
         }
         sink.count(self.meters.len());
         for meter in &self.meters {
@@ -244,6 +284,14 @@ impl Link {
 }
 
 impl Site {
+    /// The soft limit in Mbps, the capacity when none was given.
+    #[must_use]
+    pub fn watermark_mbps(&self) -> f64 {
+        self.watermark_mbps.unwrap_or(self.capacity_mbps)
+    }
+}
+
+impl Region {
     /// The soft limit in Mbps, the capacity when none was given.
     #[must_use]
     pub fn watermark_mbps(&self) -> f64 {

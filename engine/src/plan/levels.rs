@@ -11,11 +11,12 @@ use super::result::{Duals, LevelBound, Levels, Plan, Price};
 use super::scale::latency_cny_per_mbps;
 use super::topology::Topology;
 
-/// Traffic of a plan by link, site and meter, in Mbps.
+/// Traffic of a plan by link, site, region and meter, in Mbps.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Loads {
     pub(super) links: Vec<f64>,
     pub(super) sites: Vec<f64>,
+    pub(super) regions: Vec<f64>,
     pub(super) meters: Vec<f64>,
 }
 
@@ -25,6 +26,7 @@ impl Loads {
         let mut loads = Self {
             links: vec![0.0; instance.links.len()],
             sites: vec![0.0; instance.sites.len()],
+            regions: vec![0.0; instance.regions.len()],
             meters: vec![0.0; instance.meters.len()],
         };
         for (unit, shares) in instance.units.iter().zip(&plan.shares) {
@@ -35,6 +37,9 @@ impl Loads {
         for (link, &load) in loads.links.iter().enumerate() {
             if let Some(site) = topology.site_of[link] {
                 loads.sites[site] += load;
+                if let Some(region) = topology.region_of[site] {
+                    loads.regions[region] += load;
+                }
             }
             if let Some(meter) = topology.meter_of[link] {
                 loads.meters[meter] += load;
@@ -56,10 +61,14 @@ pub(super) fn levels(instance: &Instance, plan: &Plan, loads: &Loads) -> Levels 
     for (site, load) in instance.sites.iter().zip(&loads.sites) {
         levels.overload_mbps += over(*load, site.watermark_mbps());
     }
+    for (region, load) in instance.regions.iter().zip(&loads.regions) {
+        levels.overload_mbps += over(*load, region.watermark_mbps());
+    }
     for (meter, load) in instance.meters.iter().zip(&loads.meters) {
         let (free_mbps, price) = money_step(instance, meter);
         levels.money_cny += price * (load - free_mbps).max(0.0);
     }
+    levels.moving_cny = levels.moved_mbps * move_cny_per_mbps(instance);
     levels
 }
 
@@ -110,18 +119,37 @@ pub(super) fn add(a: Price, b: Price) -> Price {
     }
 }
 
-/// Price of a path by link: its own, its site's and its meter's.
-pub(super) fn path_price(topology: &Topology, duals: &Duals, link: usize) -> Price {
-    let site = topology.site_of[link].map_or_else(Price::default, |s| duals.sites[s]);
-    let meter = topology.meter_of[link].map_or_else(Price::default, |m| duals.meters[m]);
-    add(duals.links[link], add(site, meter))
+/// What moving one Mbps costs, in CNY per slot.
+pub(super) fn move_cny_per_mbps(instance: &Instance) -> f64 {
+    latency_cny_per_mbps(instance, instance.move_cost_ms)
 }
 
-/// Cost of one Mbps of `unit` at quality `quality_ms`, before any price.
-pub(super) fn own_cost(instance: &Instance, unit: &Unit, quality_ms: f64) -> Price {
+/// Price of a path by link: its own, its site's, its region's and its meter's.
+pub(super) fn path_price(topology: &Topology, duals: &Duals, link: usize) -> Price {
+    let site = topology.site_of[link].map_or_else(Price::default, |s| duals.sites[s]);
+    let region = region_price(topology, duals, link);
+    let meter = topology.meter_of[link].map_or_else(Price::default, |m| duals.meters[m]);
+    add(add(duals.links[link], site), add(region, meter))
+}
+
+/// Price of the region that a link is in.
+pub(super) fn region_price(topology: &Topology, duals: &Duals, link: usize) -> Price {
+    let region = topology.site_of[link].and_then(|site| topology.region_of[site]);
+    region.map_or_else(Price::default, |region| duals.regions[region])
+}
+
+/// Cost of one Mbps of `unit` at candidate `(link, quality)`, before any price; with the move when the link does not serve
+/// it now.
+pub(super) fn own_cost(instance: &Instance, unit: &Unit, (link, quality_ms): (u32, f64)) -> Price {
+    let moves = !unit.incumbent.is_empty() && unit.incumbent.iter().all(|i| i.0 != link);
+    let move_cny = if moves {
+        move_cny_per_mbps(instance)
+    } else {
+        0.0
+    };
     Price {
         below_floor: i32::from(unit.floor_ms.is_some_and(|floor| quality_ms > floor)),
-        cny_per_mbps: latency_cny_per_mbps(instance, quality_ms),
+        cny_per_mbps: latency_cny_per_mbps(instance, quality_ms) + move_cny,
         ..Price::default()
     }
 }
@@ -140,15 +168,9 @@ pub(super) fn bound(instance: &Instance, topology: &Topology, duals: &Duals) -> 
         .map(|l| path_price(topology, duals, l))
         .collect();
     let mut value = [0.0; 4];
+    let mut stays = Vec::new();
     for unit in &instance.units {
-        let mut best = UNSERVED_PRICE;
-        for &(link, quality_ms) in &unit.cand {
-            let price = add(own_cost(instance, unit, quality_ms), paths[link as usize]);
-            if price < best {
-                best = price;
-            }
-        }
-        accumulate(&mut value, best, unit.mbps);
+        bound_unit(instance, unit, &paths, &mut stays, &mut value);
     }
     for (link, &price) in instance.links.iter().zip(&duals.links) {
         let step = Price {
@@ -176,6 +198,14 @@ pub(super) fn bound(instance: &Instance, topology: &Topology, duals: &Duals) -> 
             step,
         );
     }
+    for (region, &price) in instance.regions.iter().zip(&duals.regions) {
+        let step = Price {
+            overload: 1,
+            ..Price::default()
+        };
+        let (knee, end) = (region.watermark_mbps(), region.capacity_mbps);
+        conjugate(&mut value, price, knee, end, step);
+    }
     for (index, (meter, &price)) in instance.meters.iter().zip(&duals.meters).enumerate() {
         let links = &topology.links_of_meter[index];
         let ports: f64 = links.iter().map(|&l| instance.links[l].capacity_mbps).sum();
@@ -192,6 +222,46 @@ pub(super) fn bound(instance: &Instance, topology: &Topology, duals: &Duals) -> 
         below_floor_mbps: value[2],
         cost_cny: value[3],
     }
+}
+
+/// Adds what `unit` costs at least at these path prices: what stays fills the cheapest links up to the share that they have
+/// now, the rest goes where it is cheapest with the move. `stays` is scratch space.
+fn bound_unit(
+    instance: &Instance,
+    unit: &Unit,
+    paths: &[Price],
+    stays: &mut Vec<(Price, f64)>,
+    value: &mut [f64; 4],
+) {
+    let mut best = UNSERVED_PRICE;
+    stays.clear();
+    let move_cny = move_cny_per_mbps(instance);
+    let settled = move_cny > 0.0 && !unit.incumbent.is_empty();
+    for &(link, quality_ms) in &unit.cand {
+        let here = Price {
+            below_floor: i32::from(unit.floor_ms.is_some_and(|floor| quality_ms > floor)),
+            cny_per_mbps: latency_cny_per_mbps(instance, quality_ms),
+            ..Price::default()
+        };
+        let mut price = add(here, paths[link as usize]);
+        if settled {
+            if let Some(&(_, share)) = unit.incumbent.iter().find(|i| i.0 == link) {
+                stays.push((price, share));
+            }
+            price.cny_per_mbps += move_cny;
+        }
+        if price < best {
+            best = price;
+        }
+    }
+    let mut rest = 1.0;
+    stays.sort_unstable_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(std::cmp::Ordering::Equal));
+    for &(price, share) in stays.iter().filter(|stay| stay.0 < best) {
+        let share = share.min(rest);
+        accumulate(value, price, share * unit.mbps);
+        rest -= share;
+    }
+    accumulate(value, best, rest * unit.mbps);
 }
 
 /// Subtracts `max over 0 <= y <= end of price * y - step * max(0, y - knee)`.

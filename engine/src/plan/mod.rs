@@ -42,7 +42,8 @@ pub use faults::{FAULTS_KEPT_MAX, Fault};
 pub use feasibility::{Cut, Feasibility, FeasibilityOptions, FlowModel, Limit, cut, feasibility};
 pub use input::{
     CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, InstanceError,
-    LINKS_MAX, Link, METERS_MAX, Meter, MeterModel, SITES_MAX, Site, UNITS_MAX, Unit,
+    LINKS_MAX, Link, METERS_MAX, Meter, MeterModel, REGIONS_MAX, Region, SITES_MAX, Site,
+    UNITS_MAX, Unit,
 };
 pub use relief::{Relief, relieve};
 pub use report::{Report, report, write_assign};

@@ -1,8 +1,8 @@
-//! The network: unit -> link -> (meter) -> site -> (meter) -> sink, with one arc per price step.
+//! The network: unit -> link -> (meter) -> site -> (meter) -> (region) -> sink, with one arc per price step.
 //!
 //! ```text
-//!   unit ──┬─> link ══> [meter of this site] ══> site ══> [meter over sites] ══> sink
-//!          └──────────────────────── unserved ────────────────────────────────────┘
+//!   unit ──┬─> link ══> [meter of this site] ══> site ══> [meter over sites] ══> region ══> sink
+//!          └──────────────────────────────── unserved ───────────────────────────────────────┘
 //! ```
 //! A double line is a stack of parallel arcs, cheapest first: up to the watermark, above it, free of
 //! charge, priced. Convexity makes the cheap arc fill first. Links, sites and meters are *hubs*; each
@@ -11,6 +11,7 @@
 
 use super::hubs::Draft;
 use super::input::{Instance, Meter, MeterModel};
+use super::levels::move_cny_per_mbps;
 use super::scale::{
     BELOW_FLOOR, MOVED, Scale, UNLIMITED, UNSERVED, gb_per_mbps_slot, latency_cny_per_mbps,
 };
@@ -77,6 +78,8 @@ pub(super) struct Network {
     pub(super) link_of_hub: Vec<u32>,
     /// `[site]` -> its hub; `None` when it can carry nothing or never binds.
     pub(super) site_hub: Vec<Option<u32>>,
+    /// `[region]` -> its hub; `None` when it never binds.
+    pub(super) region_hub: Vec<Option<u32>>,
     /// `[meter]`.
     pub(super) meters: Vec<MeterPlace>,
     /// The fixed point all of this is in.
@@ -102,6 +105,7 @@ impl Network {
             link_hub: vec![None; instance.links.len()],
             link_of_hub: Vec::new(),
             site_hub: vec![None; instance.sites.len()],
+            region_hub: vec![None; instance.regions.len()],
             meters: Vec::new(),
             scale,
         };
@@ -188,6 +192,7 @@ impl Network {
 
     fn add_unit_arcs(&mut self, instance: &Instance, hubs: usize) {
         self.unit_arcs.push(0);
+        let move_cost = MOVED + self.scale.money(move_cny_per_mbps(instance));
         for (index, unit) in instance.units.iter().enumerate() {
             let node = as_u32(hubs + index);
             let demand = self.demand[index];
@@ -208,7 +213,11 @@ impl Network {
                     .scale
                     .flow(instance.units[index].mbps * stay)
                     .min(demand);
-                let moves = if unit.incumbent.is_empty() { 0 } else { MOVED };
+                let moves = if unit.incumbent.is_empty() {
+                    0
+                } else {
+                    move_cost
+                };
                 if stay >= demand {
                     self.push_arc(node, hub, UNLIMITED, cost);
                     continue;

@@ -47,10 +47,11 @@ struct Homeless {
     places: Vec<(Price, u32)>,
 }
 
-/// Room on links and sites below one kind of limit, in Mbps.
+/// Room on links, sites and regions below one kind of limit, in Mbps.
 struct Room {
     links: Vec<f64>,
     sites: Vec<f64>,
+    regions: Vec<f64>,
 }
 
 /// Moves what `plan` has on the links `failed` (indices) and on links and sites of no capacity. `plan` and `duals` must
@@ -128,7 +129,10 @@ fn homeless(
         let usable = unit.cand.iter().filter(|c| open[c.0 as usize]);
         let priced = usable.map(|&(link, quality_ms)| {
             let path = path_price(topology, duals, link as usize);
-            (add(own_cost(instance, unit, quality_ms), path), link)
+            (
+                add(own_cost(instance, unit, (link, quality_ms)), path),
+                link,
+            )
         });
         let mut places: Vec<(Price, u32)> = priced.collect();
         places.sort_unstable_by(|a, b| order(a.0, b.0).then(a.1.cmp(&b.1)));
@@ -173,6 +177,7 @@ impl Room {
         let left = |soft, hard, load: &f64| (pick(soft, hard) - load).max(0.0);
         let links = instance.links.iter().zip(&loads.links);
         let sites = instance.sites.iter().zip(&loads.sites);
+        let regions = instance.regions.iter().zip(&loads.regions);
         Self {
             links: links
                 .map(|(l, load)| left(l.watermark_mbps(), l.capacity_mbps, load))
@@ -180,12 +185,18 @@ impl Room {
             sites: sites
                 .map(|(s, load)| left(s.watermark_mbps(), s.capacity_mbps, load))
                 .collect(),
+            regions: regions
+                .map(|(r, load)| left(r.watermark_mbps(), r.capacity_mbps, load))
+                .collect(),
         }
     }
 
     fn left(&self, topology: &Topology, link: u32) -> f64 {
-        let site = topology.site_of[link as usize].map_or(0.0, |s| self.sites[s]);
-        self.links[link as usize].min(site)
+        let site = topology.site_of[link as usize];
+        let region = site.and_then(|site| topology.region_of[site]);
+        self.links[link as usize]
+            .min(site.map_or(0.0, |s| self.sites[s]))
+            .min(region.map_or(f64::MAX, |r| self.regions[r]))
     }
 
     fn take(&mut self, topology: &Topology, link: u32, mbps: f64) {
@@ -193,6 +204,9 @@ impl Room {
         *left = (*left - mbps).max(0.0);
         if let Some(site) = topology.site_of[link as usize] {
             self.sites[site] = (self.sites[site] - mbps).max(0.0);
+            if let Some(region) = topology.region_of[site] {
+                self.regions[region] = (self.regions[region] - mbps).max(0.0);
+            }
         }
     }
 }

@@ -37,6 +37,9 @@ pub struct Report {
     pub latency_cny: f64,
     /// Money part of the objective, in CNY per slot.
     pub money_cny: f64,
+    /// What moving costs, part of the objective, in CNY per slot.
+    #[serde(default)]
+    pub moving_cny: f64,
     /// The bound on levels 1 to 4.
     pub bound: LevelBound,
     /// Units with more than one link.
@@ -78,6 +81,7 @@ pub fn report(instance: &Instance, solved: &Solved) -> Report {
         moved_min_possible_mbps: certificate.moved_min_possible_mbps,
         latency_cny: levels.latency_cny,
         money_cny: levels.money_cny,
+        moving_cny: levels.moving_cny,
         bound: certificate.bound,
         split_units: certificate.split_units,
         binding: certificate

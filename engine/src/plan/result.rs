@@ -27,6 +27,9 @@ pub struct Levels {
     pub latency_cny: f64,
     /// Level 4, money part: CNY per slot.
     pub money_cny: f64,
+    /// Level 4, what moving costs: CNY per slot.
+    #[serde(default)]
+    pub moving_cny: f64,
     /// Level 5: traffic that leaves its incumbent link, in Mbps. Units without incumbent never move.
     pub moved_mbps: f64,
 }
@@ -35,7 +38,7 @@ impl Levels {
     /// Level 4: the objective in CNY per slot.
     #[must_use]
     pub fn cost_cny(&self) -> f64 {
-        self.latency_cny + self.money_cny
+        self.latency_cny + self.money_cny + self.moving_cny
     }
 }
 
@@ -64,6 +67,9 @@ pub struct Duals {
     pub links: Vec<Price>,
     /// `[site]`: price of its capacity and watermark.
     pub sites: Vec<Price>,
+    /// `[region]`: price of its capacity and watermark.
+    #[serde(default)]
+    pub regions: Vec<Price>,
     /// `[meter]`: marginal money of its contract.
     pub meters: Vec<Price>,
 }
@@ -76,6 +82,8 @@ pub enum RowKind {
     Link,
     /// A site's capacity or watermark.
     Site,
+    /// A region's capacity or watermark.
+    Region,
     /// A meter's free level or price.
     Meter,
 }
@@ -86,7 +94,7 @@ pub enum RowKind {
 pub struct BindingRow {
     /// What kind of row.
     pub kind: RowKind,
-    /// Id of the link, site or meter.
+    /// Id of the link, site, region or meter.
     pub id: String,
     /// Its traffic in the plan, in Mbps.
     pub load_mbps: f64,

@@ -60,6 +60,7 @@ fn draw(net: &Network, seed: u64) -> Network {
         link_hub: net.link_hub.clone(),
         link_of_hub: net.link_of_hub.clone(),
         site_hub: net.site_hub.clone(),
+        region_hub: net.region_hub.clone(),
         meters: net.meters.clone(),
         scale: net.scale,
     };

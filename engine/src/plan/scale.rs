@@ -75,7 +75,10 @@ impl Scale {
             .flat_map(|u| &u.cand)
             .map(|c| c.1)
             .fold(0.0, f64::max);
-        dearest = dearest.max(latency_cny_per_mbps(instance, worst_ms));
+        dearest = dearest.max(latency_cny_per_mbps(
+            instance,
+            worst_ms + instance.move_cost_ms,
+        ));
         let cny = if dearest > 0.0 {
             power_of_two_below(CNY_QUANTA_MAX / dearest)
         } else {

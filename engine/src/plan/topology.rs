@@ -9,6 +9,8 @@ pub(super) struct Topology {
     pub(super) site_of: Vec<Option<usize>>,
     /// `[link]` -> meter index; `None` as above.
     pub(super) meter_of: Vec<Option<usize>>,
+    /// `[site]` -> index of its region; `None` when that has no limits.
+    pub(super) region_of: Vec<Option<usize>>,
     /// `[site]` -> its links, rising.
     pub(super) links_of_site: Vec<Vec<usize>>,
     /// `[meter]` -> its links, rising.
@@ -20,9 +22,12 @@ impl Topology {
     pub(super) fn of(instance: &Instance) -> Self {
         let sites = Index::of(instance.sites.iter().map(|s| s.id.as_str()));
         let meters = Index::of(instance.meters.iter().map(|m| m.id.as_str()));
+        let regions = Index::of(instance.regions.iter().map(|r| r.id.as_str()));
+        let region_of = instance.sites.iter().map(|s| regions.find(&s.region));
         let mut topology = Self {
             site_of: Vec::with_capacity(instance.links.len()),
             meter_of: Vec::with_capacity(instance.links.len()),
+            region_of: region_of.collect(),
             links_of_site: vec![Vec::new(); instance.sites.len()],
             links_of_meter: vec![Vec::new(); instance.meters.len()],
         };

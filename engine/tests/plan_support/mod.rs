@@ -1,6 +1,6 @@
 //! Random instances and a slow, obvious reference solver.
 
-use engine::plan::{Instance, Link, Meter, MeterModel, Site, Unit};
+use engine::plan::{Instance, Link, Meter, MeterModel, Region, Site, Unit};
 
 /// A region with 400 Mbps of demand, 100 Mbps of port at one site and 150 Mbps of room at another;
 /// the third link has plenty, but only the west may use it.
@@ -89,6 +89,8 @@ pub(crate) fn random_instance(shape: Shape, seed: u64) -> Instance {
         version: 1,
         slot_seconds: 300,
         value_cny_per_gbps_ms_slot: [0.02, 5.0, 0.0][r.below(3)],
+        move_cost_ms: 0.0,
+        regions: Vec::new(),
         links: Vec::new(),
         sites: Vec::new(),
         meters: Vec::new(),
@@ -100,6 +102,8 @@ pub(crate) fn random_instance(shape: Shape, seed: u64) -> Instance {
     for unit in 0..units {
         add_unit(&mut instance, &mut r, unit);
     }
+    add_regions(&mut instance, &mut r);
+    instance.move_cost_ms = [0.0, 7.5, 400.0][r.below(3)];
     instance
 }
 
@@ -165,6 +169,26 @@ fn add_site(i: &mut Instance, r: &mut Numbers, site: usize, links: usize, capaci
         capacity_mbps: hard,
         watermark_mbps: soft,
     });
+}
+
+/// Limits on one region, on both or on none.
+fn add_regions(instance: &mut Instance, r: &mut Numbers) {
+    for id in ["r0", "r1"] {
+        let sites = instance.sites.iter().filter(|s| s.region == id);
+        let sites_mbps: f64 = sites.map(|s| s.capacity_mbps).sum();
+        if sites_mbps > 0.0 && r.one_in(2) {
+            let hard = (sites_mbps * [0.5, 1.0, 1.5][r.below(3)]).floor();
+            instance.regions.push(Region {
+                id: id.to_owned(),
+                capacity_mbps: hard,
+                watermark_mbps: if r.one_in(2) {
+                    Some((hard * 0.6).floor())
+                } else {
+                    None
+                },
+            });
+        }
+    }
 }
 
 /// A meter of any model.
@@ -248,6 +272,13 @@ impl Reference {
         });
     }
 
+    /// A soft and a hard limit.
+    fn connect_limits(&mut self, tail: usize, head: usize, (soft, hard): (Option<f64>, f64)) {
+        let soft = soft.unwrap_or(hard);
+        self.connect(tail, head, soft, [0.0; 4]);
+        self.connect(tail, head, hard - soft, [0.0, 1.0, 0.0, 0.0]);
+    }
+
     /// Demand, unserved and candidate arcs.
     fn connect_units(
         &mut self,
@@ -261,8 +292,17 @@ impl Reference {
             for &(link, ms) in &unit.cand {
                 let below = f64::from(u8::from(unit.floor_ms.is_some_and(|f| ms > f)));
                 let cny = ms / 1000.0 * instance.value_cny_per_gbps_ms_slot;
-                let link = first_link + link as usize;
-                self.connect(first_unit + index, link, 1e12, [0.0, 0.0, below, cny]);
+                let now = unit.incumbent.iter().find(|i| i.0 == link);
+                let moved = if unit.incumbent.is_empty() {
+                    0.0
+                } else {
+                    instance.move_cost_ms / 1000.0 * instance.value_cny_per_gbps_ms_slot
+                };
+                let (tail, link) = (first_unit + index, first_link + link as usize);
+                if let Some((_, share)) = now {
+                    self.connect(tail, link, share * unit.mbps, [0.0, 0.0, below, cny]);
+                }
+                self.connect(tail, link, 1e12, [0.0, 0.0, below, cny + moved]);
             }
         }
     }
@@ -323,17 +363,22 @@ pub(crate) fn reference_levels(instance: &Instance) -> Vector {
     let (source, sink, first_site) = (0, 1, 2);
     let first_meter = first_site + sites;
     let first_link = first_meter + meters;
-    let first_unit = first_link + links;
+    let first_region = first_link + links;
+    let first_unit = first_region + instance.regions.len();
     let nodes = first_unit + instance.units.len();
     let mut net = Reference {
         arcs: Vec::new(),
         out: vec![Vec::new(); nodes],
     };
+    for (index, region) in instance.regions.iter().enumerate() {
+        let limits = (region.watermark_mbps, region.capacity_mbps);
+        net.connect_limits(first_region + index, sink, limits);
+    }
     for (index, site) in instance.sites.iter().enumerate() {
-        let soft = site.watermark_mbps.unwrap_or(site.capacity_mbps);
-        net.connect(first_site + index, sink, soft, [0.0; 4]);
-        let more = site.capacity_mbps - soft;
-        net.connect(first_site + index, sink, more, [0.0, 1.0, 0.0, 0.0]);
+        let region = instance.regions.iter().position(|r| r.id == site.region);
+        let above = region.map_or(sink, |region| first_region + region);
+        let limits = (site.watermark_mbps, site.capacity_mbps);
+        net.connect_limits(first_site + index, above, limits);
     }
     let site_of = |id: &str| instance.sites.iter().position(|s| s.id == id).unwrap();
     for (index, meter) in instance.meters.iter().enumerate() {
@@ -354,15 +399,8 @@ pub(crate) fn reference_levels(instance: &Instance) -> Vector {
             .iter()
             .position(|m| m.id == link.meter)
             .unwrap();
-        let soft = link.watermark_mbps.unwrap_or(link.capacity_mbps);
-        net.connect(first_link + index, first_meter + meter, soft, [0.0; 4]);
-        let more = link.capacity_mbps - soft;
-        net.connect(
-            first_link + index,
-            first_meter + meter,
-            more,
-            [0.0, 1.0, 0.0, 0.0],
-        );
+        let limits = (link.watermark_mbps, link.capacity_mbps);
+        net.connect_limits(first_link + index, first_meter + meter, limits);
     }
     net.connect_units(instance, (source, sink), (first_unit, first_link));
     let mut total = [0.0; 4];

@@ -52,13 +52,9 @@ pub(super) fn measure(instance: &Instance, seed: u64) -> Result<Value, Failure> 
 /// The instance as the next cycle sees it: `plan` is in force and leaving it costs.
 fn settle(instance: &Instance, plan: &Plan) -> Instance {
     let mut settled = instance.clone();
+    settled.move_cost_ms = MOVE_COST_MS;
     for (unit, shares) in settled.units.iter_mut().zip(&plan.shares) {
         unit.incumbent.clone_from(shares);
-        for (link, quality_ms) in &mut unit.cand {
-            if shares.iter().all(|share| share.0 != *link) {
-                *quality_ms += MOVE_COST_MS;
-            }
-        }
     }
     settled
 }

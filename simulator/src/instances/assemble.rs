@@ -89,6 +89,8 @@ pub(super) fn assemble(recipe: &Recipe, ground: &Ground, seed: u64) -> Instance 
         version: INSTANCE_VERSION,
         slot_seconds: 300,
         value_cny_per_gbps_ms_slot: 0.02,
+        move_cost_ms: 0.0,
+        regions: Vec::new(),
         links: Vec::new(),
         sites: Vec::new(),
         meters: Vec::new(),

@@ -244,6 +244,8 @@ pub(super) fn template(inventory: &Inventory, units: Vec<Unit>) -> Instance {
         version: INSTANCE_VERSION,
         slot_seconds: 300,
         value_cny_per_gbps_ms_slot: VALUE_CNY,
+        move_cost_ms: 0.0,
+        regions: Vec::new(),
         links: inventory
             .links
             .iter()

@@ -9,6 +9,8 @@ fn instance(capacities: &[f64], units: &[&[(u32, f64)]]) -> Instance {
         version: 1,
         slot_seconds: 300,
         value_cny_per_gbps_ms_slot: 0.02,
+        move_cost_ms: 0.0,
+        regions: Vec::new(),
         links: capacities
             .iter()
             .enumerate()
