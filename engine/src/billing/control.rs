@@ -3,16 +3,17 @@
 //! A percentile contract forgives some slots. Once a day the [budget](super::budget) says what level each meter is worth
 //! and what a free slot ("token") is worth. In each slot the optimizer is first asked at these prices; meters that it
 //! would use far above their level then *burst*: the slot is free for them up to the capacity, and the others are kept to
-//! their levels by rising prices, until nobody exceeds a level without spending a token. The method follows Singh et al.
-//! (CASCARA, NSDI 2021); its plan is a linear program with a certified bound instead of an integer one.
+//! their levels by rising prices, until nobody exceeds a level without spending a token. Who has spent the day's part of
+//! its tokens asks more for the next. After the first minutes of a slot its rest can be decided again, so that what noise
+//! has brought costs no token. The method follows Singh et al. (CASCARA, NSDI 2021); its plan is a linear program with a
+//! certified bound instead of an integer one.
 //!
 //! Everything it says is a price. Serving never waits for money: beyond tokens and levels traffic costs more, and flows.
 
 use super::budget::{BudgetError, BudgetOptions};
-use super::deviation::Deviation;
 use super::ledger::Ledger;
 use super::marginal::{Marginal, period_price};
-use crate::inventory::BillingModel;
+use super::steer::Steer;
 use crate::plan::Instance;
 use coverage::Timestamp;
 
@@ -23,14 +24,10 @@ const WORTH_SHARE: f64 = 0.5;
 /// From this part on, several meters may begin to burst at a time; below it the fullest alone, because it takes traffic
 /// that the others would have gone above their levels for.
 const FULL_SHARE: f64 = 0.85;
-/// A meter that burst in the slot before is asked at this part of its price: changing meters moves clients.
-const STAY_SHARE: f64 = 0.8;
 /// Part of what tokens open that is used, before any was seen, and the weight of the newest.
-const USED_SHARE_START: f64 = 0.85;
+const USED_SHARE_START: f64 = 0.95;
 /// Weight of the newest.
 const USED_SHARE_STEP: f64 = 0.002;
-/// Excess below this share of the capacity is none.
-const TOLERANCE: f64 = 1e-4;
 
 /// How the controller behaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,7 +46,7 @@ impl Default for ControlOptions {
     fn default() -> Self {
         Self {
             bursts: true,
-            reserve_share: 0.1,
+            reserve_share: 0.03,
             unserved_cny_per_mbps: 0.5,
             budget: BudgetOptions::default(),
         }
@@ -73,47 +70,6 @@ pub struct Controller {
     round: u32,
     /// Part of what tokens open that is used when they are spent: they are whole, needs are not.
     pub(super) used_share: f64,
-}
-
-/// One meter's state.
-#[derive(Debug, Clone)]
-pub(super) struct Steer {
-    pub(super) model: BillingModel,
-    pub(super) capacity_mbps: f64,
-    /// What is planned to be charged; `None` while nothing was planned.
-    pub(super) level_mbps: Option<f64>,
-    /// Worth of one Mbps above the level in one slot, CNY.
-    pub(super) above_cny_per_mbps: f64,
-    /// What the optimizer is asked above the level in this round, CNY.
-    asked_cny_per_mbps: f64,
-    /// Cost of one Mbps more of level, CNY.
-    pub(super) level_cny_per_mbps: f64,
-    /// Level less what plans and reality differ by: where the optimizer is stopped.
-    target_mbps: f64,
-    tokens: u64,
-    bursting: bool,
-    burst_before: bool,
-    planned_mbps: f64,
-    deviation: Deviation,
-}
-
-impl Steer {
-    /// Whether the contract has a level at all.
-    const fn has_level(&self) -> bool {
-        matches!(
-            self.model,
-            BillingModel::Month95 | BillingModel::Daily95Mean | BillingModel::DailyPeakMean
-        )
-    }
-
-    fn excess_mbps(&self, load_mbps: f64) -> f64 {
-        let excess = load_mbps - self.target_mbps;
-        if excess > TOLERANCE * self.capacity_mbps {
-            excess
-        } else {
-            0.0
-        }
-    }
 }
 
 impl Controller {
@@ -148,20 +104,7 @@ impl Controller {
                     meter.id
                 ))
             })?;
-            Ok(Steer {
-                model: terms.model,
-                capacity_mbps: capacity,
-                level_mbps: None,
-                above_cny_per_mbps: 0.0,
-                asked_cny_per_mbps: 0.0,
-                level_cny_per_mbps: 0.0,
-                target_mbps: 0.0,
-                tokens: 0,
-                bursting: false,
-                burst_before: false,
-                planned_mbps: 0.0,
-                deviation: Deviation::default(),
-            })
+            Ok(Steer::new(terms.model, capacity))
         };
         Ok(Self {
             options,
@@ -184,14 +127,13 @@ impl Controller {
             let certain = ledger.certain_mbps(meter, now);
             if let Some(level) = &mut steer.level_mbps {
                 *level = level.max(certain);
-                steer.target_mbps = *level * (1.0 - steer.deviation.margin());
-                steer.tokens = if self.options.bursts {
-                    ledger.tokens_left(meter, *level, now)
+                let level = *level;
+                let tokens = if self.options.bursts {
+                    ledger.tokens_left(meter, level, now)
                 } else {
                     0
                 };
-                let stay = if steer.burst_before { STAY_SHARE } else { 1.0 };
-                steer.asked_cny_per_mbps = steer.above_cny_per_mbps * stay;
+                steer.open(level, tokens);
                 steer.level_cny_per_mbps = period_price(ledger, meter, now);
             }
         }
@@ -211,7 +153,7 @@ impl Controller {
         };
         Marginal {
             price_cny_per_mbps,
-            free_below_mbps: steer.target_mbps,
+            free_below_mbps: steer.rest_mbps,
             burst: steer.bursting,
         }
     }
@@ -222,25 +164,13 @@ impl Controller {
             steer.planned_mbps = *load;
         }
         let last = self.round + 1 >= ROUNDS_MAX;
-        let wants = |steer: &Steer| {
-            let open = steer.capacity_mbps - steer.target_mbps;
-            let may = steer.level_mbps.is_some()
-                && steer.has_level()
-                && !steer.bursting
-                && steer.tokens > 0;
-            if may && open > 0.0 {
-                steer.excess_mbps(steer.planned_mbps) / open
-            } else {
-                0.0
-            }
-        };
-        let wanted: Vec<f64> = self.meters.iter().map(wants).collect();
+        let wanted: Vec<f64> = self.meters.iter().map(Steer::wanted_share).collect();
         let most = wanted.iter().copied().fold(0.0, f64::max);
         if most <= 0.0 {
             return Verdict::Settled;
         }
         let justified = |steer: &Steer, wanted: f64| {
-            steer.asked_cny_per_mbps >= steer.above_cny_per_mbps / wanted
+            steer.asked_cny_per_mbps >= steer.worth_cny_per_mbps / wanted
         };
         let fullest = wanted.iter().position(|wanted| *wanted >= most);
         let any_justified = self
@@ -257,7 +187,7 @@ impl Controller {
                 steer.bursting = true;
             } else if most < WORTH_SHARE && !any_justified {
                 // What a token costs per Mbps that would use it.
-                steer.asked_cny_per_mbps = steer.above_cny_per_mbps / wanted;
+                steer.asked_cny_per_mbps = steer.worth_cny_per_mbps / wanted;
             }
         }
         self.round += 1;
@@ -268,27 +198,32 @@ impl Controller {
         }
     }
 
+    /// Takes up the open slot again after a part of it has passed, with what `[meter]` carried on average by then and what
+    /// it would carry from then on if the plan stayed, Mbps. Where that would end above a level that no free slot was
+    /// spent on, prices hold the rest of the slot to what is left below it, and the optimizer is to be asked again.
+    pub fn reopen(&mut self, passed: f64, carried_mbps: &[f64], expected_mbps: &[f64]) -> Verdict {
+        if !(0.0..1.0).contains(&passed) {
+            return Verdict::Settled;
+        }
+        self.round = 0;
+        let mut verdict = Verdict::Settled;
+        let loads = carried_mbps.iter().zip(expected_mbps);
+        for (steer, (carried, expected)) in self.meters.iter_mut().zip(loads) {
+            let known = carried.is_finite() && expected.is_finite();
+            if known && steer.reopen(passed, *carried, *expected) {
+                verdict = Verdict::AskAgain;
+            }
+        }
+        verdict
+    }
+
     /// Ends the slot with what was really carried, `[meter]` Mbps, and learns from the difference.
     pub fn close(&mut self, carried_mbps: &[f64]) {
         for (steer, carried) in self.meters.iter_mut().zip(carried_mbps) {
-            let open = steer.capacity_mbps - steer.target_mbps;
-            if steer.bursting && open > 0.0 && *carried > steer.target_mbps {
-                let used = ((carried - steer.target_mbps) / open).min(1.0);
+            if let Some(used) = steer.used_share(*carried) {
                 self.used_share += USED_SHARE_STEP * (used - self.used_share);
             }
-            let Some(level) = &mut steer.level_mbps else {
-                continue;
-            };
-            if !steer.bursting
-                && steer.planned_mbps > 0.9 * steer.target_mbps
-                && steer.target_mbps > 0.0
-            {
-                steer.deviation.learn(carried / steer.planned_mbps - 1.0);
-            }
-            // Where nothing is forgiven, what was carried is what is charged.
-            if steer.tokens == 0 && carried.is_finite() {
-                *level = level.max(*carried);
-            }
+            steer.close(*carried, self.options.bursts);
         }
     }
 

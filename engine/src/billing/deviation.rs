@@ -1,11 +1,9 @@
 //! How far reality goes above plans: a running quantile, the margin that plans keep below a level.
 
-/// Part of slots in which reality stays within the margin.
-const WITHIN_SHARE: f64 = 0.99;
 /// Step of one observation.
 const STEP: f64 = 0.001;
 /// Margin before anything was seen.
-const START: f64 = 0.025;
+const START: f64 = 0.01;
 /// Bounds of the margin.
 const RANGE: (f64, f64) = (0.001, 0.06);
 
@@ -14,23 +12,27 @@ const RANGE: (f64, f64) = (0.001, 0.06);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Deviation {
     margin: f64,
-}
-
-impl Default for Deviation {
-    fn default() -> Self {
-        Self { margin: START }
-    }
+    /// Part of slots in which reality stays within it.
+    within_share: f64,
 }
 
 impl Deviation {
+    /// A margin that reality stays within in the given share of slots.
+    pub(super) const fn within(share: f64) -> Self {
+        Self {
+            margin: START,
+            within_share: share,
+        }
+    }
+
     pub(super) fn learn(&mut self, above: f64) {
         if !above.is_finite() {
             return;
         }
         let step = if above > self.margin {
-            WITHIN_SHARE
+            self.within_share
         } else {
-            WITHIN_SHARE - 1.0
+            self.within_share - 1.0
         };
         self.margin = (self.margin + STEP * step).clamp(RANGE.0, RANGE.1);
     }
@@ -46,7 +48,7 @@ mod tests {
 
     #[test]
     fn the_margin_follows_the_quantile() {
-        let mut deviation = Deviation::default();
+        let mut deviation = Deviation::within(0.99);
         let mut state = 1_u32;
         for _ in 0..20_000 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

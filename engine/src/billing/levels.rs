@@ -5,6 +5,7 @@ use super::control::Controller;
 use super::forecast::Horizon;
 use super::ledger::Ledger;
 use super::marginal::period_price;
+use super::steer::Pace;
 use crate::inventory::BillingModel;
 use crate::plan::Instance;
 use coverage::Timestamp;
@@ -13,6 +14,9 @@ use coverage::Timestamp;
 const REFERENCES: [f64; 13] = [
     0.9, 0.95, 0.98, 1.0, 1.01, 1.02, 1.05, 1.1, 1.2, 1.4, 1.7, 2.0, 3.0,
 ];
+
+/// A lower level is looked at when it leaves this share of the free slots of the present one.
+const KEPT_SHARE: f64 = 0.9;
 
 impl Controller {
     /// Plans levels and tokens for what `horizon` says is to come. Once a day is enough.
@@ -31,12 +35,7 @@ impl Controller {
         for (index, level) in outlook.levels.iter().enumerate() {
             // Levels of later days are planned along, but only today's are acted on.
             if level.day.is_none_or(|day| day == 0) {
-                self.adopt(
-                    ledger,
-                    level,
-                    (budget.level_mbps[index], budget.above_cny_per_mbps[index]),
-                    now,
-                );
+                self.adopt(ledger, (level, index), &budget, 0, now);
             }
         }
         Ok(budget)
@@ -53,12 +52,7 @@ impl Controller {
     ) {
         for (index, level) in outlook.levels.iter().enumerate() {
             if level.day.is_none_or(|of| of == day) {
-                self.adopt(
-                    ledger,
-                    level,
-                    (budget.level_mbps[index], budget.above_cny_per_mbps[index]),
-                    now,
-                );
+                self.adopt(ledger, (level, index), budget, day, now);
             }
         }
     }
@@ -119,8 +113,8 @@ impl Controller {
 
     /// Tokens to plan with, and the lowest level that leaves them: at a lower level the past would have spent more.
     ///
-    /// The reference is the level near the present one at which what the past left is worth most, tokens at their last
-    /// known value less the price of the level itself.
+    /// The reference is the level near the present one at which what the past left is worth most: tokens at their last
+    /// known value, as far as the rest of the period can use them, less the price of the level itself.
     #[expect(clippy::cast_precision_loss, reason = "slots of a month")]
     fn tokens(&self, ledger: &Ledger, meter: usize, now: Timestamp) -> (f64, f64) {
         let certain = ledger.certain_mbps(meter, now);
@@ -133,20 +127,23 @@ impl Controller {
                 certain,
             );
         }
+        let period = ledger.level_period(meter, now);
+        let to_come = period.end.0.saturating_sub(now.0) as f64 / period.length_ms().max(1) as f64;
         let level = steer.level_mbps.unwrap_or(certain).max(certain);
+        // More than its part of what is left of the period can hardly be used.
+        let useful = to_come * ledger.tokens(meter, now) as f64;
         let worth = |level: f64| {
             let open = (steer.capacity_mbps - level).max(0.0);
-            steer.above_cny_per_mbps * self.used_share * open * left(level)
+            steer.above_cny_per_mbps * open * left(level).min(useful)
                 - steer.level_cny_per_mbps * level
         };
         let candidates = REFERENCES
             .iter()
-            .map(|by| (by * level).clamp(certain, steer.capacity_mbps.max(certain)));
+            .map(|by| (by * level).clamp(certain, steer.capacity_mbps.max(certain)))
+            .filter(|mbps| *mbps >= level || left(*mbps) >= KEPT_SHARE * left(level));
         let reference = candidates
             .max_by(|a, b| worth(*a).total_cmp(&worth(*b)))
             .unwrap_or(level);
-        let period = ledger.level_period(meter, now);
-        let to_come = period.end.0.saturating_sub(now.0) as f64 / period.length_ms().max(1) as f64;
         let reserve = self.options.reserve_share * to_come * ledger.tokens(meter, now) as f64;
         (
             (left(reference) - reserve).max(0.0) * self.used_share,
@@ -163,19 +160,23 @@ impl Controller {
         }
     }
 
-    /// Takes over a planned level, never below what is certain.
+    /// Takes over a planned level, never below what is certain, and what of its free slots is for today.
     fn adopt(
         &mut self,
         ledger: &Ledger,
-        planned: &Level,
-        (mbps, above_cny): (f64, f64),
+        (planned, index): (&Level, usize),
+        budget: &Budget,
+        day: usize,
         now: Timestamp,
     ) {
         let meter = planned.meter;
         let certain = ledger.certain_mbps(meter, now);
         let steer = &mut self.meters[meter];
-        let level = mbps.max(certain);
-        steer.level_mbps = Some(level);
-        steer.above_cny_per_mbps = above_cny;
+        steer.level_mbps = Some(budget.level_mbps[index].max(certain));
+        steer.above_cny_per_mbps = budget.above_cny_per_mbps[index];
+        steer.today = Pace {
+            planned: budget.slots_by_day[index].get(day).copied().unwrap_or(0.0),
+            spent: 0.0,
+        };
     }
 }

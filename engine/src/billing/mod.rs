@@ -17,6 +17,7 @@ mod ledger;
 mod levels;
 mod marginal;
 mod order;
+mod steer;
 
 pub use account::{Statement, free_slots, gb_per_mbps_slot};
 pub use calendar::{OffsetError, Period, UtcOffset};

@@ -10,6 +10,7 @@
 
 mod cdn;
 mod csv;
+mod decide;
 mod generated;
 mod offline;
 mod play;

@@ -1,6 +1,7 @@
 //! One policy through one month: decide, let demand come, count.
 
-use super::policy::{Decider, MonthError, Policy};
+use super::decide::Decider;
+use super::policy::{MonthError, Policy};
 use super::scenario::{SLOT_MS, SLOTS_PER_DAY, Scenario};
 use super::tally::{Month, Tally};
 use engine::billing::budget::{Budget, Outlook};
@@ -30,10 +31,12 @@ pub fn play(
         if slot % CHECK_EVERY == 0 && policy != Policy::Nearest {
             // The checker shares no code with the optimizer; a plan that it refuses ends the run. Only the
             // nearest-first policy may exceed capacities.
-            engine::check::evaluate(decider.instance(), &decision.plan)
-                .map_err(|fault| MonthError::Slot { slot, fault })?;
+            for (_, plan) in &decision.parts {
+                engine::check::evaluate(decider.instance(), plan)
+                    .map_err(|fault| MonthError::Slot { slot, fault })?;
+            }
         }
-        let carried = tally.count(scenario, slot, decider.instance(), &decision);
+        let carried = tally.count(scenario, slot, decider.instance(), decision);
         ledger.restore(carried.iter().enumerate().map(|(meter, mbps)| SlotSample {
             meter,
             slot: now,

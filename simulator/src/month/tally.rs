@@ -1,6 +1,7 @@
 //! What a month cost and how it felt: counted from what was really carried.
 
-use super::policy::{Decision, Policy};
+use super::decide::Decision;
+use super::policy::Policy;
 use super::scenario::Scenario;
 use engine::billing::Ledger;
 use engine::plan::{Instance, Plan};
@@ -115,29 +116,59 @@ impl Tally {
         scenario: &Scenario,
         slot: usize,
         instance: &Instance,
-        decision: &Decision,
+        decision: Decision,
     ) -> Vec<f64> {
         let demand = scenario.demand_mbps(slot);
-        let mut offered = vec![0.0; instance.links.len()];
-        for (shares, mbps) in decision.plan.shares.iter().zip(demand) {
+        let mut carried = vec![0.0; scenario.inventory.meters.len()];
+        for (part, plan) in decision.parts {
+            let loads = self.carry(slot, instance, &plan, demand, part);
+            for (index, (link, load)) in instance.links.iter().zip(&loads).enumerate() {
+                self.overload += part * (load - link.watermark_mbps()).max(0.0);
+                carried[scenario.inventory.links[index].meter] += part * load;
+            }
+            let moved = self
+                .before
+                .as_ref()
+                .map_or(0.0, |before| moved_mbps(before, &plan, demand));
+            self.hours[slot / SLOTS_PER_HOUR][4] += moved;
+            self.moved_total += moved;
+            self.before = Some(plan);
+        }
+        for (samples, mbps) in self.samples.iter_mut().zip(&carried) {
+            samples.push(*mbps);
+        }
+        self.bursts += instance.meters.iter().filter(|meter| meter.burst).count();
+        self.solves += u64::from(decision.solves);
+        carried
+    }
+
+    /// One part of a slot under one plan. Returns what links carried in it, Mbps.
+    fn carry(
+        &mut self,
+        slot: usize,
+        instance: &Instance,
+        plan: &Plan,
+        demand: &[f64],
+        part: f64,
+    ) -> Vec<f64> {
+        let mut loads = vec![0.0; instance.links.len()];
+        for (shares, mbps) in plan.shares.iter().zip(demand) {
             for (link, share) in shares {
-                offered[*link as usize] += mbps * share;
+                loads[*link as usize] += mbps * share;
             }
         }
         // What does not fit is lost from all alike.
-        let kept: Vec<f64> = offered
-            .iter()
-            .zip(&instance.links)
-            .map(|(offered, link)| {
-                if *offered > link.capacity_mbps {
-                    link.capacity_mbps / offered
-                } else {
-                    1.0
-                }
-            })
-            .collect();
+        let kept = |(offered, link): (&f64, &engine::plan::Link)| {
+            if *offered > link.capacity_mbps {
+                link.capacity_mbps / offered
+            } else {
+                1.0
+            }
+        };
+        let kept: Vec<f64> = loads.iter().zip(&instance.links).map(kept).collect();
         let hour = &mut self.hours[slot / SLOTS_PER_HOUR];
-        for ((unit, shares), mbps) in instance.units.iter().zip(&decision.plan.shares).zip(demand) {
+        for ((unit, shares), mbps) in instance.units.iter().zip(&plan.shares).zip(demand) {
+            let mbps = mbps * part;
             let mut placed = 0.0;
             for (link, share) in shares {
                 let carried = mbps * share * kept[*link as usize];
@@ -161,27 +192,12 @@ impl Tally {
             hour[5] += mbps;
             self.unserved += mbps * (1.0 - placed).max(0.0);
         }
-        let mut carried = vec![0.0; scenario.inventory.meters.len()];
-        for (index, link) in instance.links.iter().enumerate() {
-            let load = offered[index].min(link.capacity_mbps);
-            self.overload += (load - link.watermark_mbps()).max(0.0);
-            carried[scenario.inventory.links[index].meter] += load;
-            hour[0] += load;
-            hour[1] += link.capacity_mbps;
+        for (load, link) in loads.iter_mut().zip(&instance.links) {
+            *load = load.min(link.capacity_mbps);
+            hour[0] += part * *load;
+            hour[1] += part * link.capacity_mbps;
         }
-        for (samples, mbps) in self.samples.iter_mut().zip(&carried) {
-            samples.push(*mbps);
-        }
-        let moved = self
-            .before
-            .as_ref()
-            .map_or(0.0, |before| moved_mbps(before, &decision.plan, demand));
-        self.hours[slot / SLOTS_PER_HOUR][4] += moved;
-        self.moved_total += moved;
-        self.bursts += instance.meters.iter().filter(|meter| meter.burst).count();
-        self.solves += u64::from(decision.solves);
-        self.before = Some(decision.plan.clone());
-        carried
+        loads
     }
 
     pub(super) fn finish(self, scenario: &Scenario, policy: Policy, ledger: &Ledger) -> Month {

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Of what free slots open, how much whoever knows the future plans to use: slots are used whole or not at all.
-const FORESEEN_TOKEN_SHARE: f64 = 0.85;
+const FORESEEN_TOKEN_SHARE: f64 = 0.97;
 
 /// Which month is played.
 #[derive(Debug, Clone, clap::Args)]

@@ -94,6 +94,8 @@ pub enum BudgetError {
 pub struct Budget {
     /// `[level]` -> Mbps that is worth paying for.
     pub level_mbps: Vec<f64>,
+    /// `[level][day]` -> free slots that the plan uses in all days that a day of scenes stands for.
+    pub slots_by_day: Vec<Vec<f64>>,
     /// `[level]` -> what a Mbps above the level is worth in one slot, CNY: the value of a token per Mbps that it opens.
     pub above_cny_per_mbps: Vec<f64>,
     /// Cost of the plan found, CNY: levels, latency, volume.

@@ -9,6 +9,7 @@ const HALVINGS: usize = 50;
 /// What flows cost.
 pub(super) struct Reading {
     pub(super) level_mbps: Vec<f64>,
+    pub(super) slots_by_day: Vec<Vec<f64>>,
     pub(super) cost_cny: f64,
     pub(super) money_cny: f64,
 }
@@ -19,8 +20,8 @@ pub(super) fn read(program: &Program<'_>, primal: &Primal) -> Reading {
     let [links, sites, meters, width] = program.widths();
     let outlook = program.outlook;
     let (mut cost, mut volume) = (0.0, 0.0);
-    // [level] -> (slots, load).
-    let mut loads: Vec<Vec<(f64, f64)>> = vec![Vec::new(); outlook.levels.len()];
+    // [level] -> (slots, load, day).
+    let mut loads: Vec<Vec<(f64, f64, usize)>> = vec![Vec::new(); outlook.levels.len()];
     for (scene_index, scene) in outlook.scenes.iter().enumerate() {
         let flow = &primal.flow[scene_index * width..(scene_index + 1) * width];
         let mut link_load = vec![0.0; links];
@@ -47,7 +48,7 @@ pub(super) fn read(program: &Program<'_>, primal: &Primal) -> Reading {
         for (meter, load) in meter_load.iter().enumerate() {
             volume += scene.slots * load * outlook.volume_cny_per_mbps[meter];
             if let Some(level) = program.level_at[scene_index * meters + meter] {
-                loads[level].push((scene.slots, *load));
+                loads[level].push((scene.slots, *load, scene.day));
             }
         }
     }
@@ -57,6 +58,13 @@ pub(super) fn read(program: &Program<'_>, primal: &Primal) -> Reading {
         .zip(&loads)
         .map(|(level, loads)| cheapest(level, loads))
         .collect();
+    let slots_by_day = outlook
+        .levels
+        .iter()
+        .zip(&loads)
+        .zip(&level_mbps)
+        .map(|((level, loads), mbps)| above_by_day(level, loads, *mbps))
+        .collect();
     let charged: f64 = outlook
         .levels
         .iter()
@@ -65,18 +73,32 @@ pub(super) fn read(program: &Program<'_>, primal: &Primal) -> Reading {
         .sum();
     Reading {
         level_mbps,
+        slots_by_day,
         cost_cny: cost + charged,
         money_cny: volume + charged,
     }
 }
 
+/// Free slots that loads use above a level, by day: what they carry above it over what one slot opens.
+fn above_by_day(level: &Level, loads: &[(f64, f64, usize)], mbps: f64) -> Vec<f64> {
+    let days = loads.iter().map(|(_, _, day)| day + 1).max().unwrap_or(0);
+    let mut used = vec![0.0; days];
+    let open = level.max_mbps - mbps;
+    for (slots, load, day) in loads {
+        if open > 0.0 {
+            used[*day] += slots * ((load - mbps).max(0.0) / open).min(1.0);
+        }
+    }
+    used
+}
+
 /// The lowest level whose tokens cover what these loads carry above it. The excess less what tokens open is convex in the
 /// level and not positive at the capacity, so halving finds the first point where they suffice.
-fn cheapest(level: &Level, loads: &[(f64, f64)]) -> f64 {
+fn cheapest(level: &Level, loads: &[(f64, f64, usize)]) -> f64 {
     let suffices = |mbps: f64| {
         let above: f64 = loads
             .iter()
-            .map(|(slots, load)| slots * (load - mbps).max(0.0))
+            .map(|(slots, load, _)| slots * (load - mbps).max(0.0))
             .sum();
         above <= level.tokens * (level.max_mbps - mbps).max(0.0) + 1e-9 * level.max_mbps
     };
@@ -88,7 +110,7 @@ fn cheapest(level: &Level, loads: &[(f64, f64)]) -> f64 {
         least,
         loads
             .iter()
-            .map(|(_, load)| *load)
+            .map(|(_, load, _)| *load)
             .fold(level.max_mbps, f64::max),
     );
     for _ in 0..HALVINGS {

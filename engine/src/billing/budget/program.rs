@@ -207,6 +207,7 @@ impl<'a> Program<'a> {
         }
         Budget {
             level_mbps: best.level_mbps,
+            slots_by_day: best.slots_by_day,
             above_cny_per_mbps: token,
             cost_cny: best.cost_cny,
             money_cny: best.money_cny,
