@@ -43,31 +43,31 @@ pub(super) fn start(net: &Network, preferred: impl Fn(usize) -> Option<u32>) -> 
         if let Some(place) = places.iter_mut().find(|p| Some(p.hub) == link) {
             place.cost = i128::MIN;
         }
-        chosen.push(filler.choose(unit, &mut places));
+        places.sort_unstable();
+        chosen.push(filler.choose(unit, |_| places.iter().map(|place| place.arc)));
     }
     filler.basis(&chosen)
 }
 
-/// Builds a basis at given prices: `potential[hub]` is the price from the hub to the sink.
+/// Builds a basis at given prices: `potential[hub]` is the price from the hub to the sink. The arcs of units must have been
+/// sorted at these prices.
 pub(super) fn start_at_prices(net: &Network, potential: &[i128]) -> Basis {
     let mut filler = Filler::new(net, Some(potential));
-    let mut places = Vec::new();
+    let price = |arc: usize| net.cost[arc] + potential[net.head[arc] as usize];
     let mut order = Vec::with_capacity(net.demand.len());
     for unit in 0..net.demand.len() {
-        filler.places(unit, |hub| potential[hub as usize], &mut places);
-        places.sort_unstable();
-        let regret = match places[..] {
-            [] => 0,
-            [only] => super::scale::UNSERVED - only.cost,
-            [first, second, ..] => second.cost - first.cost,
+        let mut open = filler.open_arcs(unit);
+        let regret = match (open.next(), open.next()) {
+            (None, _) => 0,
+            (Some(only), None) => super::scale::UNSERVED - price(only),
+            (Some(first), Some(second)) => price(second) - price(first),
         };
         order.push((std::cmp::Reverse(regret), unit));
     }
     order.sort_unstable();
     let mut chosen = vec![0; net.demand.len()];
     for (_, unit) in order {
-        filler.places(unit, |hub| potential[hub as usize], &mut places);
-        chosen[unit] = filler.choose(unit, &mut places);
+        chosen[unit] = filler.choose(unit, |filler| filler.open_arcs(unit));
     }
     filler.basis(&chosen)
 }
@@ -114,16 +114,28 @@ impl<'a> Filler<'a> {
         }
     }
 
-    /// Puts `unit` at the cheapest place that is fair, else at the cheapest with room, else nowhere.
-    fn choose(&mut self, unit: usize, places: &mut [Place]) -> usize {
-        places.sort_unstable();
+    /// The arcs of `unit` without limit that lead to a hub, in their order.
+    fn open_arcs(&self, unit: usize) -> impl Iterator<Item = usize> + use<'a> {
+        let net = self.net;
+        let arcs = net.arcs_of_unit(unit);
+        arcs.filter(move |&arc| net.head[arc] != SINK && net.capacity[arc] >= UNLIMITED)
+    }
+
+    /// Puts `unit` on the first of `arcs` that is fair, else on the first with room, else nowhere.
+    fn choose<I: Iterator<Item = usize>>(
+        &mut self,
+        unit: usize,
+        arcs: impl Fn(&Self) -> I,
+    ) -> usize {
         let demand = self.net.demand[unit];
-        let fair = places.iter().find(|p| self.fits(&self.fair, p.hub, demand));
-        let place = fair.or_else(|| places.iter().find(|p| self.fits(&self.room, p.hub, demand)));
-        let Some(&Place { arc, hub, .. }) = place else {
+        let hub = |arc: usize| self.net.head[arc];
+        let fair = arcs(self).find(|&arc| self.fits(&self.fair, hub(arc), demand));
+        let place =
+            fair.or_else(|| arcs(self).find(|&arc| self.fits(&self.room, hub(arc), demand)));
+        let Some(arc) = place else {
             return self.net.arcs_of_unit(unit).end - 1;
         };
-        self.put(hub, demand);
+        self.put(self.net.head[arc], demand);
         arc
     }
 

@@ -12,6 +12,7 @@
 use super::hubs::Draft;
 use super::input::{Instance, Meter, MeterModel};
 use super::levels::move_cny_per_mbps;
+use super::rough::RoughCosts;
 use super::scale::{
     BELOW_FLOOR, MOVED, Scale, UNLIMITED, UNSERVED, gb_per_mbps_slot, latency_cny_per_mbps,
 };
@@ -70,6 +71,8 @@ pub(super) struct Network {
     pub(super) unit_arcs: Vec<u32>,
     /// `[unit]` -> one past the arcs of its front; empty until [`Network::sort_by_price`].
     pub(super) front_end: Vec<u32>,
+    /// Costs in floating point; `None` in small networks.
+    pub(super) rough: Option<RoughCosts>,
     /// `[unit]` -> demand in quanta.
     pub(super) demand: Vec<i64>,
     /// `[link]` -> its hub; `None` when it can carry nothing.
@@ -93,14 +96,17 @@ impl Network {
     /// empty entry, or no entry, leaves the meter as it is.
     pub(super) fn build(instance: &Instance, topology: &Topology, parts: &[Vec<Part>]) -> Self {
         let scale = Scale::of(instance);
+        let candidates: usize = instance.units.iter().map(|u| u.cand.len() + 1).sum();
+        let arcs = candidates + 4 * (instance.links.len() + instance.sites.len());
         let mut network = Self {
             hubs: Vec::new(),
-            tail: Vec::new(),
-            head: Vec::new(),
-            capacity: Vec::new(),
-            cost: Vec::new(),
+            tail: Vec::with_capacity(arcs),
+            head: Vec::with_capacity(arcs),
+            capacity: Vec::with_capacity(arcs),
+            cost: Vec::with_capacity(arcs),
             unit_arcs: Vec::with_capacity(instance.units.len() + 1),
             front_end: Vec::new(),
+            rough: None,
             demand: instance.units.iter().map(|u| scale.flow(u.mbps)).collect(),
             link_hub: vec![None; instance.links.len()],
             link_of_hub: Vec::new(),
@@ -125,52 +131,17 @@ impl Network {
         self.unit_arcs[unit] as usize..self.unit_arcs[unit + 1] as usize
     }
 
-    /// The cheapest arcs of one unit at the prices given to [`Self::sort_by_price`].
+    /// The cheapest arcs of one unit at the prices given to [`Self::sort_by_price`]; none before.
     pub(super) fn front_of_unit(&self, unit: usize) -> std::ops::Range<usize> {
-        self.unit_arcs[unit] as usize..self.front_end[unit] as usize
+        let start = self.unit_arcs[unit];
+        let end = self.front_end.get(unit).copied().unwrap_or(start);
+        start as usize..end as usize
     }
 
     /// Number of arcs in fronts.
     pub(super) fn front_arc_count(&self) -> usize {
         let ends = self.front_end.iter().zip(&self.unit_arcs);
         ends.map(|(end, start)| (end - start) as usize).sum()
-    }
-
-    /// Puts the arcs of each unit in the order of their price, the unserved arc still last, and
-    /// makes the first `front` links its front. Arcs to the same link stay together. Returns which arc each unit arc was.
-    pub(super) fn sort_by_price(&mut self, potential: &[i128], front: usize) -> Vec<u32> {
-        let mut order = Vec::with_capacity(self.unit_arc_count());
-        let mut groups: Vec<(i128, usize, usize)> = Vec::new();
-        let mut sorted: Vec<(u32, i64, i128)> = Vec::new();
-        self.front_end.clear();
-        for unit in 0..self.demand.len() {
-            let arcs = self.arcs_of_unit(unit);
-            groups.clear();
-            let mut first = arcs.start;
-            while first < arcs.end - 1 {
-                let head = self.head[first];
-                let mut end = first + 1;
-                while end < arcs.end - 1 && self.head[end] == head {
-                    end += 1;
-                }
-                groups.push((self.cost[first] + potential[head as usize], first, end));
-                first = end;
-            }
-            groups.sort_unstable();
-            sorted.clear();
-            let all = groups.iter().flat_map(|g| g.1..g.2);
-            order.extend(all.clone().map(as_u32));
-            order.push(as_u32(arcs.end - 1));
-            sorted.extend(all.map(|a| (self.head[a], self.capacity[a], self.cost[a])));
-            let ahead: usize = groups.iter().take(front).map(|g| g.2 - g.1).sum();
-            self.front_end.push(as_u32(arcs.start + ahead));
-            for (arc, &(head, capacity, cost)) in arcs.zip(&sorted) {
-                self.head[arc] = head;
-                self.capacity[arc] = capacity;
-                self.cost[arc] = cost;
-            }
-        }
-        order
     }
 
     /// Sets the price that the links of a shared meter carry.

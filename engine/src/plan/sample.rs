@@ -8,6 +8,7 @@
 
 use super::crash;
 use super::network::{Network, SINK, as_u32};
+use super::rough::RoughCosts;
 use super::scale::UNLIMITED;
 use super::simplex::{Basis, Progress};
 use super::solve::{SolveOptions, run};
@@ -33,7 +34,8 @@ pub(super) fn start(net: &mut Network, options: &SolveOptions<'_>, pivots: &mut 
     *pivots += basis.pivots;
     match progress {
         Progress::Optimal => {
-            net.sort_by_price(&basis.potential, FRONT_LINKS);
+            net.sort_by_price(&basis.potential, FRONT_LINKS, options.threads);
+            net.rough = Some(RoughCosts::of(net, options.threads));
             crash::start_at_prices(net, &basis.potential)
         }
         Progress::Paused => crash::start(net, |_| None),
@@ -56,6 +58,7 @@ fn draw(net: &Network, seed: u64) -> Network {
         cost: Vec::new(),
         unit_arcs: vec![0],
         front_end: Vec::new(),
+        rough: None,
         demand: drawn.iter().map(|&unit| net.demand[unit]).collect(),
         link_hub: net.link_hub.clone(),
         link_of_hub: net.link_of_hub.clone(),

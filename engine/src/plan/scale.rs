@@ -121,6 +121,25 @@ impl Scale {
         split(cost, MOVED_BITS).1
     }
 
+    /// A cost as counts of levels 1 to 3 and quanta of money.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "counts have 54 bits, money has less than 64"
+    )]
+    pub(super) fn parts(cost: i128) -> ([i64; 3], i64) {
+        let (levels, low) = split(cost, FLOOR_SHIFT);
+        let money = (low >> MOVED_BITS) as i64;
+        if levels == 0 {
+            return ([0; 3], money);
+        }
+        let (rest, below_floor) = split(levels, FLOOR_BITS);
+        let (unserved, overload) = split(rest, OVERLOAD_BITS);
+        (
+            [unserved as i64, overload as i64, below_floor as i64],
+            money,
+        )
+    }
+
     /// A cost taken apart into its levels.
     #[expect(
         clippy::cast_precision_loss,

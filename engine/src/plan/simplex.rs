@@ -4,26 +4,12 @@
 //! the flow, an arc with negative reduced cost enters, flow goes round the cycle it closes, the arc
 //! that blocks leaves. Ties for leaving go to the last blocking arc met when the cycle is walked
 //! from its apex along the flow; that keeps the tree strongly feasible (from every node one more
-//! quantum could be sent to the root), and so no sequence of pivots can repeat. Entering arcs come
-//! from block search: the best of a block of units, blocks taken in turn.
+//! quantum could be sent to the root), and so no sequence of pivots can repeat. Where entering arcs come from is told in
+//! `pricing`.
 
 use super::network::{Network, as_u32};
+use super::rough::RoughPrices;
 use super::tree::{NONE, Tree};
-
-/// Blocks have about this many times the square root of the number of arcs in scope.
-const BLOCK_FACTOR: f64 = 0.125;
-
-/// Smallest block in arcs.
-const BLOCK_ARCS_MIN: usize = 64;
-
-/// Which arcs may enter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// The cheapest few of each unit, and all arcs of hubs.
-    Front,
-    /// All.
-    All,
-}
 
 /// Whether the simplex has finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +31,9 @@ pub(super) struct Basis {
     /// `[hub]` -> cost of sending one more quantum from there to the sink along the tree.
     pub(super) potential: Vec<i128>,
     /// Where block search goes on: `0..units` are units, beyond them blocks of hub arcs.
-    cursor: usize,
+    pub(super) cursor: usize,
+    /// The same potentials in floating point, fresh while a rough run lasts.
+    pub(super) rough: RoughPrices,
     /// Pivots made so far.
     pub(super) pivots: u64,
 }
@@ -71,6 +59,7 @@ impl Basis {
             at_upper,
             potential,
             cursor: 0,
+            rough: RoughPrices::default(),
             pivots: 0,
         };
         basis.refresh(net, 0);
@@ -95,6 +84,7 @@ impl Basis {
             .collect();
         self.flow[..order.len()].copy_from_slice(&flow);
         self.at_upper[..order.len()].copy_from_slice(&full);
+        self.rough = RoughPrices::default();
         for arc in &mut self.tree.pred {
             if let Some(&new) = new.get(*arc as usize) {
                 *arc = new;
@@ -108,98 +98,8 @@ impl Basis {
         net.cost[arc] + self.potential[net.head[arc] as usize]
     }
 
-    /// Pivots until optimal or until `pivots_max` more pivots were made.
-    pub(super) fn run(&mut self, net: &Network, scope: Scope, pivots_max: u64) -> Progress {
-        let block = block_arcs(net, scope);
-        for _ in 0..pivots_max {
-            let Some(arc) = self.entering(net, scope, block) else {
-                return Progress::Optimal;
-            };
-            self.pivot(net, arc);
-            self.pivots += 1;
-        }
-        Progress::Paused
-    }
-
-    /// The best arc of the next block that has one; `None` after a full round without any.
-    fn entering(&mut self, net: &Network, scope: Scope, block: usize) -> Option<usize> {
-        let units = net.demand.len();
-        let first_hub_arc = net.unit_arc_count();
-        let hub_arcs = net.tail.len() - first_hub_arc;
-        let places = units + hub_arcs.div_ceil(block);
-        let mut best = (0_i128, None);
-        let mut scanned = 0;
-        for _ in 0..places {
-            if self.cursor >= places {
-                self.cursor = 0;
-            }
-            if self.cursor < units {
-                scanned += self.price_unit(net, scope, self.cursor, &mut best);
-            } else {
-                let start = first_hub_arc + (self.cursor - units) * block;
-                let end = (start + block).min(net.tail.len());
-                for arc in start..end {
-                    let tail = self.potential[net.tail[arc] as usize];
-                    self.consider(net, arc, tail, &mut best);
-                }
-                scanned += end - start;
-            }
-            self.cursor += 1;
-            if scanned >= block {
-                if best.1.is_some() {
-                    break;
-                }
-                scanned = 0;
-            }
-        }
-        best.1
-    }
-
-    /// Considers the arcs of one unit; returns how many there were.
-    fn price_unit(
-        &self,
-        net: &Network,
-        scope: Scope,
-        unit: usize,
-        best: &mut (i128, Option<usize>),
-    ) -> usize {
-        // A unit without traffic would only cause pivots that move nothing; it is placed at the end.
-        if net.demand[unit] == 0 {
-            return 0;
-        }
-        let tail = self.unit_potential(net, unit);
-        let arcs = match scope {
-            Scope::Front => net.front_of_unit(unit),
-            Scope::All => net.arcs_of_unit(unit),
-        };
-        let (start, count) = (arcs.start, arcs.len());
-        let costs = &net.cost[arcs.clone()];
-        let heads = &net.head[arcs.clone()];
-        let full = &self.at_upper[arcs];
-        for (offset, ((cost, head), full)) in costs.iter().zip(heads).zip(full).enumerate() {
-            let reduced = cost + self.potential[*head as usize] - tail;
-            let gain = if *full { -reduced } else { reduced };
-            if gain < best.0 {
-                *best = (gain, Some(start + offset));
-            }
-        }
-        count
-    }
-
-    /// Keeps `arc` if using it more (or less, at its capacity) saves more than the best so far.
-    #[inline]
-    fn consider(&self, net: &Network, arc: usize, tail: i128, best: &mut (i128, Option<usize>)) {
-        let mut reduced = net.cost[arc] + self.potential[net.head[arc] as usize] - tail;
-        if self.at_upper[arc] {
-            reduced = -reduced;
-        }
-        if reduced < best.0 {
-            *best = (reduced, Some(arc));
-        }
-    }
-
     /// Brings `arc` into the basis.
-    fn pivot(&mut self, net: &Network, arc: usize) {
+    pub(super) fn pivot(&mut self, net: &Network, arc: usize) {
         let (tail, head) = (net.tail[arc], net.head[arc]);
         let (first, second) = if self.at_upper[arc] {
             (head, tail)
@@ -333,9 +233,15 @@ impl Basis {
     /// Adds `change` to the potentials of `node` and all below it; renews their depths.
     fn shift(&mut self, net: &Network, node: u32, change: i128) {
         let potential = &mut self.potential[..net.hubs.len()];
+        let rough = &mut self.rough.potential[..];
+        let about = net.rough.as_ref().map_or(0.0, |costs| costs.weigh(change));
         self.tree.below(node, |_, node| {
-            if let Some(potential) = potential.get_mut(node as usize) {
+            let at = node as usize;
+            if let Some(potential) = potential.get_mut(at) {
                 *potential += change;
+            }
+            if let Some(rough) = rough.get_mut(at) {
+                *rough += about;
             }
         });
     }
@@ -361,19 +267,4 @@ impl Basis {
             };
         });
     }
-}
-
-/// Arcs per block.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a rough size; the root of a count is a small positive number"
-)]
-fn block_arcs(net: &Network, scope: Scope) -> usize {
-    let arcs = match scope {
-        Scope::Front => net.front_arc_count(),
-        Scope::All => net.tail.len(),
-    };
-    (((arcs as f64).sqrt() * BLOCK_FACTOR) as usize).max(BLOCK_ARCS_MIN)
 }

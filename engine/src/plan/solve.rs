@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::input::Instance;
 use super::network::Network;
 use super::result::{Certificate, Duals, Plan};
+use super::rough::Scope;
 use super::scale::{MOVED, Scale};
-use super::simplex::{Basis, Progress, Scope};
+use super::simplex::{Basis, Progress};
 use super::standing::Standing;
 use super::topology::Topology;
 use super::{certificate, crash, meters};
@@ -188,6 +189,25 @@ pub(super) fn beside<A, B: Send>(
     })
 }
 
+/// Does two things once each, at the same time where more than one thread is allowed.
+pub(super) fn both<A, B: Send>(
+    threads: usize,
+    here: impl FnOnce() -> A,
+    there: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    if threads < 2 {
+        return (here(), there());
+    }
+    std::thread::scope(|scope| {
+        let other = scope.spawn(there);
+        let done = here();
+        match other.join() {
+            Ok(other) => (done, other),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
 /// The link with the largest share; the first of equals.
 pub(super) fn main_share(shares: &[(u32, f64)]) -> Option<u32> {
     shares
@@ -197,24 +217,38 @@ pub(super) fn main_share(shares: &[(u32, f64)]) -> Option<u32> {
         .map(|s| s.0)
 }
 
-/// Runs the simplex stage by stage: first on the fronts, if there are any, then on all arcs.
+/// Runs the simplex stage by stage: by rough prices on the fronts and then on all arcs, and exactly to the end.
 pub(super) fn run(net: &Network, basis: &mut Basis, options: &SolveOptions<'_>) -> Progress {
-    let mut scope = if net.front_end.is_empty() {
-        Scope::All
-    } else {
-        Scope::Front
-    };
+    let mut steps = [
+        Step::Rough(Scope::Front),
+        Step::Rough(Scope::All),
+        Step::Exact,
+    ]
+    .into_iter();
+    let mut step = steps.next();
     for _ in 0..STAGES_MAX {
+        let Some(now) = step else {
+            return Progress::Optimal;
+        };
         if options.deadline.is_some_and(Deadline::expired) {
             return Progress::Paused;
         }
-        match (basis.run(net, scope, PIVOTS_PER_STAGE), scope) {
-            (Progress::Optimal, Scope::All) => return Progress::Optimal,
-            (Progress::Optimal, Scope::Front) => scope = Scope::All,
-            (Progress::Paused, _) => {}
+        let progress = match now {
+            Step::Rough(scope) => basis.run_roughly(net, scope, PIVOTS_PER_STAGE),
+            Step::Exact => basis.run(net, PIVOTS_PER_STAGE),
+        };
+        if progress == Progress::Optimal {
+            step = steps.next();
         }
     }
     Progress::Paused
+}
+
+/// A way to run the simplex.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Rough(Scope),
+    Exact,
 }
 
 /// Least traffic moved among all plans as good on levels 1 to 3, in Mbps, and the pivots it took.

@@ -41,9 +41,11 @@ impl Standing {
         warm: Option<&Plan>,
     ) -> (Solved, Self) {
         let (solved, mut standing) = Self::cold(input, options, warm);
-        let order = standing
-            .net
-            .sort_by_price(&standing.basis.potential, sample::FRONT_LINKS);
+        let order = standing.net.sort_by_price(
+            &standing.basis.potential,
+            sample::FRONT_LINKS,
+            options.threads,
+        );
         standing.basis.renumber(&order);
         (solved, standing)
     }
