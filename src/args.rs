@@ -104,9 +104,9 @@ pub enum Command {
 Examples:
   watershed solve instance.json
   watershed solve instance.json --report r.json --assign a.csv --threads 2
-  watershed solve next.json --warm a.csv --time-limit 1s
+  watershed solve next.json --warm r.json --time-limit 1s
 
---warm takes the rows of an earlier --assign, for an instance with the same units and links at the same indices.
+--warm takes what an earlier --report or --assign wrote, for an instance with the same units and links at the same indices.
 It only saves time: whatever it says, the plan is as good. Rows for units or links that are gone are passed over.")]
 pub struct SolveArgs {
     /// Instance file (JSON); a running control plane gives its own at GET /v1/instance.
@@ -120,7 +120,7 @@ pub struct SolveArgs {
     /// Threads; the plan does not depend on it. All cores when absent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// Earlier plan to start from: rows `unit,link,share`, or JSON `{"shares": [[[link, share], ...], ...]}`.
+    /// Earlier plan to start from: a report, or rows `unit,link,share`.
     #[arg(long, value_name = "PREV")]
     pub warm: Option<PathBuf>,
     /// Stops with the best plan so far after this time.

@@ -63,6 +63,15 @@ pub(super) fn solve(global: &Global, args: &SolveArgs) -> Result<(), CommandErro
     Ok(tell(&instance, &report, &verified)?)
 }
 
+/// What `--report` writes: the figures, and the plan so that `--warm` can start from it.
+#[derive(serde::Serialize)]
+struct Kept<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    /// `[unit]` -> (link, share).
+    shares: &'a [Vec<(u32, f64)>],
+}
+
 fn read(path: &Path) -> Result<Instance, CommandError> {
     let usage = |why: String| CommandError::Usage(format!("{}: {why}", path.display()));
     let bytes = fs::read(path).map_err(|fault| usage(fault.to_string()))?;
@@ -71,7 +80,11 @@ fn read(path: &Path) -> Result<Instance, CommandError> {
 
 fn write(args: &SolveArgs, report: &Report, solved: &Solved) -> anyhow::Result<()> {
     if let Some(path) = &args.report {
-        let text = serde_json::to_vec_pretty(report)?;
+        let kept = Kept {
+            report,
+            shares: &solved.plan.shares,
+        };
+        let text = serde_json::to_vec(&kept)?;
         fs::write(path, text)
             .with_context(|| format!("cannot write the report {}", path.display()))?;
     }
@@ -305,13 +318,15 @@ mod tests {
         );
         let rows = fs::read_to_string(path("a.csv")).unwrap();
         assert_eq!(rows.lines().count(), 3, "{rows}");
-        let second = SolveArgs {
-            warm: Some(path("a.csv")),
-            assign: Some(path("b.csv")),
-            ..args(path("i.json"))
-        };
-        solve(&global, &second).unwrap();
-        assert_eq!(fs::read_to_string(path("b.csv")).unwrap(), rows);
+        for earlier in ["a.csv", "r.json"] {
+            let second = SolveArgs {
+                warm: Some(path(earlier)),
+                assign: Some(path("b.csv")),
+                ..args(path("i.json"))
+            };
+            solve(&global, &second).unwrap();
+            assert_eq!(fs::read_to_string(path("b.csv")).unwrap(), rows);
+        }
     }
 
     #[test]

@@ -109,16 +109,11 @@ impl Scale {
         i128::from(quanta((cny_per_mbps * self.cny).round())) << MOVED_BITS
     }
 
-    /// The cost without its money component: levels 1 to 3 and movement remain.
-    pub(super) fn without_money(cost: i128) -> i128 {
+    /// The cost with movement in the place of money, one quantum per count: what is left are levels 1 to 3 and 5.
+    pub(super) fn of_movement(cost: i128) -> i128 {
         let (levels, low) = split(cost, FLOOR_SHIFT);
         let (_cny, moved) = split(low, MOVED_BITS);
-        (levels << FLOOR_SHIFT) + moved
-    }
-
-    /// The moved count of a cost.
-    pub(super) fn moved(cost: i128) -> i128 {
-        split(cost, MOVED_BITS).1
+        (levels << FLOOR_SHIFT) + (moved << MOVED_BITS)
     }
 
     /// A cost as counts of levels 1 to 3 and quanta of money.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::input::Instance;
 use super::network::Network;
 use super::result::{Certificate, Duals, Plan};
-use super::rough::Scope;
-use super::scale::{MOVED, Scale};
+use super::rough::{RoughCosts, Scope};
+use super::scale::Scale;
 use super::simplex::{Basis, Progress};
 use super::standing::Standing;
 use super::topology::Topology;
@@ -264,14 +264,15 @@ pub(super) fn least_movement(
     }
     let mut net = Network::build(input, topology, &[]);
     for cost in &mut net.cost {
-        *cost = Scale::without_money(*cost);
+        *cost = Scale::of_movement(*cost);
     }
+    net.rough = Some(RoughCosts::of(&net, 1));
     let mut basis = crash::start(&net, |unit| main_share(&input.units[unit].incumbent));
     if run(&net, &mut basis, options) == Progress::Paused {
         return (None, basis.pivots);
     }
     let moved = (0..net.unit_arc_count())
-        .filter(|&arc| Scale::moved(net.cost[arc]) == MOVED)
+        .filter(|&arc| Scale::parts(net.cost[arc]).1 > 0)
         .map(|arc| basis.flow[arc])
         .sum();
     (Some(net.scale.mbps(moved)), basis.pivots)

@@ -8,6 +8,7 @@
 use super::input::Instance;
 use super::network::Network;
 use super::result::{Duals, Plan, Price};
+use super::rough::RoughCosts;
 use super::scale::UNSERVED;
 use super::simplex::Basis;
 use super::solve::{
@@ -65,7 +66,10 @@ impl Standing {
         let mut plan = || {
             let mut pivots = 0;
             let mut basis = match warm {
-                Some(plan) => crash::start(&net, |unit| main_share(plan.shares.get(unit)?)),
+                Some(plan) => {
+                    net.rough = Some(RoughCosts::of(&net, options.threads));
+                    crash::start(&net, |unit| main_share(plan.shares.get(unit)?))
+                }
                 None => sample::start(&mut net, options, &mut pivots),
             };
             let found = optimize(input, &topology, &mut net, &mut basis, options);

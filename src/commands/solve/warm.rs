@@ -1,4 +1,4 @@
-//! An earlier plan to start a solve from: rows `unit,link,share`, or the plan as JSON.
+//! An earlier plan to start a solve from: rows `unit,link,share` of `--assign`, or JSON with `shares` as `--report` has them.
 //!
 //! Indices must mean what they meant then. Nothing else is asked of it: a plan that is out of date costs pivots, not
 //! quality, so rows beyond the instance are passed over instead of refused.
@@ -32,9 +32,8 @@ pub(super) fn read(path: &Path, instance: &Instance) -> Result<Plan, CommandErro
 type Triple = (usize, u32, f64);
 
 fn from_json(text: &str) -> Result<Vec<Triple>, String> {
-    let read: Shares = serde_json::from_str(text).map_err(|fault| {
-        format!("not a plan: {fault}; give the rows of --assign, or JSON with `shares` (a report has none)")
-    })?;
+    let read: Shares = serde_json::from_str(text)
+        .map_err(|fault| format!("not a plan: {fault}; give what --assign or --report wrote"))?;
     let of_unit = |(unit, shares): (usize, Vec<(u32, f64)>)| {
         shares
             .into_iter()
