@@ -89,7 +89,7 @@ fn describe() {
     describe_counter!("watershed_cycles_total", "Engine cycles, by outcome.");
     describe_histogram!(
         "watershed_solve_seconds",
-        "Time to solve and check one cycle."
+        "Time from input to checked plan, by tier: local, warm, full."
     );
     describe_gauge!(
         "watershed_plan_gap_ratio",

@@ -1,5 +1,6 @@
 //! Why a client gets its answer: as data, for DNS, 302 and HTTPDNS alike, tied to a map version.
 
+use crate::cycle::Tier;
 use crate::limits::Limits;
 use crate::model::{Facts, unit_index};
 use crate::plan::{CandidateView, Certificate, Instance, Plan, explain_unit};
@@ -28,6 +29,8 @@ pub struct Explanation {
     pub map_digest: String,
     /// When it was published, ms since 1970.
     pub map_created_at_ms: u64,
+    /// How the optimizer's part of that map was found; `None` after a restart or a rollback.
+    pub tier: Option<Tier>,
     /// Who answers this client.
     pub answer: Endpoint,
     /// ECS scope of the answer.
@@ -155,6 +158,7 @@ pub fn explain(
         map_version: snapshot.version.to_string(),
         map_digest: snapshot.digest.to_string(),
         map_created_at_ms: snapshot.created_at.0,
+        tier: None,
         answer: Endpoint {
             group: group.name.clone(),
             site: group.site.clone(),

@@ -155,7 +155,8 @@ impl Facts<'_> {
         }
     }
 
-    fn links(&self, limits: &Limits) -> Vec<Link> {
+    /// Links as they are under `limits`.
+    pub(crate) fn links(&self, limits: &Limits) -> Vec<Link> {
         let link = |(index, link): (usize, &crate::inventory::Link)| {
             let bound = limits
                 .links_mbps
@@ -173,7 +174,8 @@ impl Facts<'_> {
         self.inventory.links.iter().enumerate().map(link).collect()
     }
 
-    fn sites(&self, limits: &Limits) -> Vec<Site> {
+    /// Sites as they are under `limits`.
+    pub(crate) fn sites(&self, limits: &Limits) -> Vec<Site> {
         let mut group_mbps = vec![0.0; self.inventory.sites.len()];
         for (index, group) in self.inventory.groups.iter().enumerate() {
             group_mbps[group.site.index()] +=
@@ -279,13 +281,15 @@ impl Facts<'_> {
 }
 
 /// Which links may serve which service under limits, computed once per instance.
-struct Reach {
-    by_service: Vec<Vec<LinkId>>,
+pub(crate) struct Reach {
+    /// [service] -> links, rising.
+    pub(crate) by_service: Vec<Vec<LinkId>>,
+    /// [link], Mbps.
     capacity_mbps: Vec<f64>,
 }
 
 impl Reach {
-    fn new(facts: &Facts<'_>, limits: &Limits) -> Self {
+    pub(crate) fn new(facts: &Facts<'_>, limits: &Limits) -> Self {
         let inventory = facts.inventory;
         let open = |link: LinkId| {
             let site = inventory.links[link.index()].site;
@@ -298,26 +302,18 @@ impl Reach {
                     .get(&site)
                     .is_none_or(|&bound| bound > 0.0)
         };
-        let links: Vec<LinkId> = (0..inventory.links.len())
-            .map(LinkId::from_index)
-            .filter(|link| open(*link))
-            .collect();
-        let serves = |link: LinkId, service: ServiceId| {
-            let mut endpoints = inventory.endpoints_for(link, service);
-            endpoints.any(|(_, endpoint)| {
-                facts.service_capacity_mbps(endpoint.group, service, limits) > 0.0
-            })
-        };
-        let by_service = (0..inventory.services.len())
-            .map(ServiceId::from_index)
-            .map(|service| {
-                links
-                    .iter()
-                    .copied()
-                    .filter(|link| serves(*link, service))
-                    .collect()
-            })
-            .collect();
+        let mut by_service = vec![Vec::new(); inventory.services.len()];
+        for endpoint in inventory.endpoints.iter().filter(|e| open(e.link)) {
+            for &service in &inventory.groups[endpoint.group.index()].services {
+                if facts.service_capacity_mbps(endpoint.group, service, limits) > 0.0 {
+                    by_service[service.index()].push(endpoint.link);
+                }
+            }
+        }
+        for links in &mut by_service {
+            links.sort_unstable();
+            links.dedup();
+        }
         let capacity_mbps = inventory
             .links
             .iter()

@@ -148,33 +148,58 @@ pub fn realise(
             );
         }
     }
-    for (unit, shares) in placed.iter_mut().enumerate() {
-        let (service, area) = split_index(unit, areas);
-        let ranked = rooms.ranked(&instance.units[unit].cand, service);
-        if shares.is_empty() {
-            // Nothing could be placed: the answer still names the best that exists, for a name is never left empty.
-            shares.extend(ranked.first().map(|&endpoint| (endpoint, 1.0)));
+    for (unit, shares) in placed.into_iter().enumerate() {
+        if let Some(answers) = rooms.answers(instance, unit, shares) {
+            let (service, area) = split_index(unit, areas);
+            map.set(service, area, answers);
         }
-        let weights = ladder(shares);
-        if weights.is_empty() {
+    }
+}
+
+/// Rewrites the rows that changed in `map`, which holds those of `serving`: the units in `changed` (rising), and those with
+/// an endpoint that may not serve any more although its link may. Returns whether there was any.
+///
+/// `serving` speaks of the same inventory; all other rows keep their groups and take their room first.
+pub(crate) fn patch(
+    facts: &Facts<'_>,
+    limits: &Limits,
+    (instance, plan, changed): (&Instance, &Plan, &[usize]),
+    serving: &Snapshot,
+    map: &mut CoverageMapBuilder,
+) -> bool {
+    let areas = facts.table.areas().len();
+    let site_mbps = planned_by_site(facts.inventory, instance, plan);
+    let mut rooms = Rooms::new(facts, limits, &site_mbps, Some(serving));
+    let mut again = Vec::new();
+    for unit in 0..instance.units.len() {
+        let (service, area) = split_index(unit, areas);
+        let shares = &serving.map.get(service, area).shares;
+        let may_serve = |&(endpoint, _): &(EndpointId, u8)| rooms.may_serve(endpoint, service);
+        if changed.binary_search(&unit).is_ok() || !shares.iter().all(may_serve) {
+            again.push(unit);
             continue;
         }
-        let others = |id: &&EndpointId| weights.iter().all(|(taken, _)| taken != *id);
-        let runners_up = ranked
-            .iter()
-            .filter(others)
-            .take(RUNNERS_UP_MAX)
-            .copied()
-            .collect();
-        map.set(
-            service,
-            area,
-            AnswerSet {
-                shares: weights,
-                runners_up,
-            },
-        );
+        for &(endpoint, weight) in shares {
+            let share = f64::from(weight) / f64::from(WEIGHT_TOTAL);
+            rooms.take(endpoint, service, instance.units[unit].mbps * share);
+        }
     }
+    again.sort_by(|&a, &b| {
+        let mbps = |unit: usize| instance.units[unit].mbps;
+        mbps(b).total_cmp(&mbps(a)).then(a.cmp(&b))
+    });
+    for &unit in &again {
+        let (service, area) = split_index(unit, areas);
+        let mbps = instance.units[unit].mbps;
+        let mut placed = Vec::new();
+        for &(link, share) in &plan.shares[unit] {
+            rooms.place(area, service, LinkId(link), (mbps, share), &mut placed);
+        }
+        if let Some(answers) = rooms.answers(instance, unit, placed) {
+            map.set(service, area, answers);
+        }
+    }
+    !again.is_empty()
 }
 
 /// The inverse of [`unit_index`].
@@ -249,25 +274,54 @@ impl<'a> Rooms<'a> {
         let group_mbps: Vec<f64> = groups
             .map(|group| facts.group_capacity_mbps(group, limits))
             .collect();
-        let services = || (0..inventory.services.len()).map(ServiceId::from_index);
-        let open_on = |link: LinkId, service: ServiceId| {
-            let endpoints = inventory.endpoints_for(link, service);
-            let open = endpoints.filter(|(_, endpoint)| {
-                facts.service_capacity_mbps(endpoint.group, service, limits) > 0.0
-            });
-            open.map(|(id, _)| id).collect::<Vec<_>>()
-        };
-        let links = (0..inventory.links.len()).map(LinkId::from_index);
+        let mut open = vec![vec![Vec::new(); inventory.services.len()]; inventory.links.len()];
+        for (index, endpoint) in inventory.endpoints.iter().enumerate() {
+            for &service in &inventory.groups[endpoint.group.index()].services {
+                if facts.service_capacity_mbps(endpoint.group, service, limits) > 0.0 {
+                    let id = EndpointId::from_index(index);
+                    open[endpoint.link.index()][service.index()].push(id);
+                }
+            }
+        }
         Self {
             facts,
             previous,
             fair_left_mbps: fair_parts_mbps(inventory, &group_mbps, site_mbps),
             group_left_mbps: group_mbps,
             service_left_mbps: limits.services_mbps.clone(),
-            open: links
-                .map(|link| services().map(|service| open_on(link, service)).collect())
-                .collect(),
+            open,
         }
+    }
+
+    /// Whether an endpoint may serve a service under the limits.
+    fn may_serve(&self, endpoint: EndpointId, service: ServiceId) -> bool {
+        let link = self.facts.inventory.endpoints[endpoint.index()].link;
+        self.open[link.index()][service.index()].contains(&endpoint)
+    }
+
+    /// The answers of a unit from where its parts were placed; `None` when there is not one endpoint for it.
+    fn answers(
+        &self,
+        instance: &Instance,
+        unit: usize,
+        mut placed: Vec<(EndpointId, f64)>,
+    ) -> Option<AnswerSet> {
+        let (service, _) = split_index(unit, self.facts.table.areas().len());
+        let ranked = self.ranked(&instance.units[unit].cand, service);
+        if placed.is_empty() {
+            // Nothing could be placed: the answer still names the best that exists, for a name is never left empty.
+            placed.extend(ranked.first().map(|&endpoint| (endpoint, 1.0)));
+        }
+        let shares = ladder(&placed);
+        if shares.is_empty() {
+            return None;
+        }
+        let others = |id: &&EndpointId| shares.iter().all(|(taken, _)| taken != *id);
+        let runners_up = ranked.iter().filter(others).take(RUNNERS_UP_MAX).copied();
+        Some(AnswerSet {
+            runners_up: runners_up.collect(),
+            shares,
+        })
     }
 
     fn group_of(&self, endpoint: EndpointId) -> GroupId {

@@ -1,6 +1,6 @@
 //! What one tick did, as data for people and programs.
 
-use crate::cycle::LastSolve;
+use crate::cycle::{LastSolve, Tier};
 use crate::plan::Levels;
 use coverage::Timestamp;
 use serde::Serialize;
@@ -14,13 +14,15 @@ pub struct CycleReport {
     pub outcome: String,
     /// The same in a sentence.
     pub detail: String,
+    /// How the answer was found that `outcome` speaks of; `None` when nothing was to be found.
+    pub tier: Option<Tier>,
     /// Version of the map in force, `epoch.version`; empty before the first.
     pub map_version: String,
     /// Digest of the map in force.
     pub map_digest: String,
     /// When the map in force was published, ms since 1970.
     pub map_created_at: Timestamp,
-    /// Time from estimates to checked plan, ms.
+    /// Time that the tier took, from its input to a checked plan, ms.
     pub solve_ms: f64,
     /// Demand of all units, Mbps.
     pub demand_mbps: f64,
@@ -35,8 +37,10 @@ pub struct CycleReport {
 /// The certificate of the newest plan, without its duals.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlanSummary {
-    /// When it was solved, ms since 1970.
+    /// When its input was taken, ms since 1970.
     pub at: Timestamp,
+    /// How it was solved.
+    pub tier: Tier,
     /// Level-4 cost, CNY per slot.
     pub objective: f64,
     /// No plan as good on levels 1 to 3 costs less, CNY per slot.
@@ -63,6 +67,7 @@ impl CycleReport {
         self.incumbent = last.incumbent;
         self.plan = Some(PlanSummary {
             at: last.at,
+            tier: last.tier,
             objective: certificate.objective,
             lower_bound: certificate.lower_bound,
             gap: certificate.gap,

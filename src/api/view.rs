@@ -177,7 +177,9 @@ pub struct Cycle {
     pub outcome: String,
     /// The same in a sentence.
     pub detail: String,
-    /// Time from estimates to checked plan, ms.
+    /// How it was found: `local`, `warm` or `full`; null when nothing was to be found.
+    pub tier: Option<String>,
+    /// Time that the tier took, from its input to a checked plan, ms.
     pub solve_ms: f64,
     /// Demand, Mbps.
     pub demand_mbps: f64,
@@ -192,8 +194,10 @@ pub struct Cycle {
 /// The certificate of a plan, without its prices.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct Plan {
-    /// When it was solved.
+    /// When its input was taken.
     pub at: u64,
+    /// How it was solved: `warm` or `full`.
+    pub tier: String,
     /// CNY per slot.
     pub objective: f64,
     /// No plan as good on the levels before costs less, CNY per slot.
@@ -223,6 +227,8 @@ pub struct Levels {
     pub latency_cny: f64,
     /// Money, CNY per slot.
     pub money_cny: f64,
+    /// What moving costs, CNY per slot.
+    pub moving_cny: f64,
     /// Traffic that moves, Mbps.
     pub moved_mbps: f64,
 }
@@ -253,6 +259,8 @@ pub struct Explanation {
     pub map_digest: String,
     /// When it was published.
     pub map_created_at_ms: u64,
+    /// How the optimizer's part of it was found: `local`, `warm` or `full`; null after a restart or a rollback.
+    pub tier: Option<String>,
     /// Who answers.
     pub answer: Answer,
     /// ECS scope of the answer.

@@ -65,8 +65,14 @@ fn summary(story: &Explanation) -> String {
     let age = output::since(story.map_created_at_ms, now());
     let _ = writeln!(
         text,
-        "ECS scope /{}; map {}, {age} old",
-        story.scope, story.map_version
+        "ECS scope /{}; map {}{}, {age} old",
+        story.scope,
+        story.map_version,
+        story
+            .tier
+            .as_ref()
+            .map(|tier| format!(" ({tier})"))
+            .unwrap_or_default()
     );
     for drain in story
         .drains

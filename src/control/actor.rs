@@ -1,6 +1,7 @@
 //! The actor thread: the only one that touches engine, store and publisher.
 
 use super::publisher::Publisher;
+use super::worker::{Done, Worker};
 use super::{Command, ControlError, ControlHandle, Event, Fixed};
 use crate::clock::now;
 use crate::serving::Intake;
@@ -10,7 +11,7 @@ use coverage::observation::Directory;
 use coverage::{AreaTable, Body, CheckId, Digest, MapVersion, Snapshot, Timestamp};
 use ed25519_dalek::SigningKey;
 use engine::billing::SlotSample;
-use engine::cycle::{Draft, Engine, EngineOptions, Steering, Tick};
+use engine::cycle::{Adopted, Draft, Engine, EngineOptions, Steering, Tick, Tier};
 use engine::drain::{ChangeError, Drain, Request, RequestError, State};
 use engine::inventory::Inventory;
 use engine::policy::Policies;
@@ -18,10 +19,10 @@ use engine::publish::Held;
 use engine::report::CycleReport;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
 
 /// Most commands that wait for the actor; more are refused.
@@ -82,18 +83,13 @@ pub fn start(
         store.as_mut(),
         serving.as_deref(),
     )?;
-    let samples = ledger(store.as_ref(), &inventory)?;
-    let drains = store.drains()?;
-    let pinned = store.flag("pin")?;
-    let mut engine = Engine::new(
-        Arc::clone(&inventory),
-        Arc::clone(&table),
-        Arc::clone(&steering),
+    let steered = Arc::clone(&steering);
+    let engine = restored(
+        (Arc::clone(&inventory), Arc::clone(&table), steered),
         options.engine,
-        (drains, samples),
+        store.as_ref(),
         serving,
-    );
-    engine.pin(pinned);
+    )?;
     let record = std::fs::read(options.data_dir.join("map.wsm"))
         .ok()
         .filter(|_| intake.snapshot().is_some());
@@ -111,8 +107,10 @@ pub fn start(
         map_key,
         intake: Arc::clone(&intake),
     };
+    let fixed = Arc::new(fixed);
+    let worker = Worker::start(queue.clone())?;
     let handle = ControlHandle {
-        fixed: Arc::new(fixed),
+        fixed: Arc::clone(&fixed),
         queue,
         record: record_seen,
         cycle: cycle_seen,
@@ -121,6 +119,8 @@ pub fn start(
     };
     let actor = Actor {
         engine,
+        worker,
+        handles: Arc::downgrade(&fixed),
         store,
         publisher,
         intake,
@@ -136,6 +136,20 @@ pub fn start(
         .name("control".into())
         .spawn(move || actor.run(&commands, every));
     Ok((handle, thread.context("cannot start the control thread")?))
+}
+
+/// The engine with what the store holds.
+fn restored(
+    (inventory, table, steering): (Arc<Inventory>, Arc<AreaTable>, Arc<Steering>),
+    options: EngineOptions,
+    store: &dyn StateStore,
+    serving: Option<Arc<Snapshot>>,
+) -> anyhow::Result<Engine> {
+    let samples = ledger(store, &inventory)?;
+    let stored = (store.drains()?, samples);
+    let mut engine = Engine::new(inventory, table, steering, options, stored, serving);
+    engine.pin(store.flag("pin")?);
+    Ok(engine)
 }
 
 /// Names that telemetry may use.
@@ -167,8 +181,14 @@ fn ledger(store: &dyn StateStore, inventory: &Inventory) -> anyhow::Result<Vec<S
     Ok(rows.into_iter().filter_map(sample).collect())
 }
 
+/// How something was found, what became of it in a word, and the same in a sentence.
+type Outcome = (Option<Tier>, String, String);
+
 struct Actor {
     engine: Engine,
+    worker: Worker,
+    /// Lives as long as some handle does. The worker keeps the queue open, so that it cannot tell.
+    handles: Weak<Fixed>,
     store: Box<dyn StateStore>,
     publisher: Publisher,
     intake: Arc<Intake>,
@@ -185,7 +205,7 @@ impl Actor {
     /// Works commands off and ticks every `every`, until told to stop or every handle is gone.
     fn run(mut self, commands: &Receiver<Command>, every: Duration) {
         let mut next_tick = now();
-        loop {
+        while self.handles.strong_count() > 0 {
             let wait = next_tick.since(now());
             match commands.recv_timeout(wait) {
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -239,27 +259,48 @@ impl Actor {
                     reply.send(tail.map_err(|fault| ControlError::Unavailable(fault.to_string())));
             }
             Command::EdgeSeen(edge, version) => self.edge_seen(edge, version),
+            Command::Done(done) => self.adopt(*done),
             Command::Stop => {}
         }
     }
 
+    /// What cannot wait: drains, what failed, static services. The rest is for the worker.
     fn tick(&mut self) {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let at = now();
         self.confirm_edges(at);
-        let Tick {
-            drains,
-            forgotten,
-            outcome,
-            failed_open,
-        } = self.engine.tick(at, None);
-        let solve_ms = started.elapsed().as_secs_f64() * 1e3;
-        metrics::histogram!("watershed_solve_seconds").record(solve_ms / 1e3);
-        // What a drain has become is durable before any map shows it.
+        let tick = self.engine.tick(at);
+        let took = started.elapsed();
+        let kept = self.keep_what_drains_became(&tick);
+        let failed_open = tick.failed_open;
+        let outcome = match (kept, tick.outcome) {
+            (Err(fault), _) => Some((None, "store".to_owned(), fault.to_string())),
+            (Ok(()), Some(Ok(draft))) => Some(self.publish(&draft, took, at)),
+            (Ok(()), Some(Err(held))) => Some(self.hold(None, &held)),
+            (Ok(()), None) => None,
+        };
+        // How long other tiers took is said when they are done.
+        let local = matches!(&outcome, Some((Some(Tier::Local), _, _)));
+        self.report(at, outcome, |report| {
+            report.failed_open = failed_open;
+            if local {
+                report.solve_ms = took.as_secs_f64() * 1e3;
+            }
+        });
+        self.show_drains();
+        if !self.worker.is_busy() {
+            self.assign();
+        } else if self.engine.wants_warm(at) {
+            self.worker.give_up_full();
+        }
+    }
+
+    /// What a drain has become is durable before any map shows it.
+    fn keep_what_drains_became(&mut self, tick: &Tick) -> anyhow::Result<()> {
         let kept = self
-            .keep_drains(&drains)
-            .and_then(|()| Ok(self.store.forget_drains(&forgotten)?));
-        for drain in &drains {
+            .keep_drains(&tick.drains)
+            .and_then(|()| Ok(self.store.forget_drains(&tick.forgotten)?));
+        for drain in &tick.drains {
             let why = drain
                 .history
                 .last()
@@ -270,56 +311,93 @@ impl Actor {
                 format!("{} {}: {why}", drain.id, drain.target),
             );
         }
-        let (word, detail) = match (kept, outcome) {
-            (Err(fault), _) => ("store".to_owned(), fault.to_string()),
-            (Ok(()), Ok(draft)) => self.publish(&draft, at),
-            (Ok(()), Err(held)) => {
-                // Said once, not at every tick that it lasts.
-                if !matches!(held, Held::NoGain) && self.cycle.borrow().outcome != held.word() {
-                    tracing::warn!(%held, "the map stays");
-                }
-                (held.word().to_owned(), held.to_string())
-            }
-        };
-        metrics::counter!("watershed_cycles_total", "outcome" => word.clone()).increment(1);
-        let snapshot = self.intake.snapshot();
-        let report = CycleReport {
-            at,
-            outcome: word,
-            detail,
-            map_version: snapshot
-                .as_ref()
-                .map(|snapshot| snapshot.version.to_string())
-                .unwrap_or_default(),
-            map_digest: snapshot
-                .as_ref()
-                .map(|snapshot| snapshot.digest.to_string())
-                .unwrap_or_default(),
-            map_created_at: snapshot
-                .map(|snapshot| snapshot.created_at)
-                .unwrap_or_default(),
-            solve_ms,
-            failed_open,
-            ..CycleReport::default()
-        };
-        let report = report.with_solve(self.engine.last().map(AsRef::as_ref));
-        self.gauge(&report);
-        self.cycle.send_replace(Arc::new(report));
-        self.show_drains();
+        kept
     }
 
-    /// Publishes a draft; the outcome in a word and a sentence.
-    fn publish(&mut self, draft: &Draft, at: Timestamp) -> (String, String) {
-        match self.put_in_service(&draft.body, digest_of(&draft.input_digest), at) {
+    /// Gives the worker what is worth solving now.
+    fn assign(&mut self) {
+        if let Some(job) = self.engine.job(now()) {
+            self.worker.assign(job);
+        }
+    }
+
+    /// Takes what the worker has solved.
+    fn adopt(&mut self, done: Done) {
+        self.worker.idle();
+        let at = now();
+        let Done { tier, solved, took } = done;
+        metrics::histogram!("watershed_solve_seconds", "tier" => tier.word())
+            .record(took.as_secs_f64());
+        let Some(solved) = solved else {
+            tracing::error!(tier = tier.word(), "a solve broke; the map stays");
+            let detail = "a solve broke; the log says where".to_owned();
+            self.report(at, Some((Some(tier), "broken".to_owned(), detail)), |_| ());
+            return;
+        };
+        let outcome = match self.engine.adopt(solved, at) {
+            Adopted::Draft(draft) => self.publish(&draft, took, at),
+            Adopted::Held(held) => self.hold(Some(tier), &held),
+            Adopted::Outdated => return self.assign(),
+        };
+        self.report(at, Some(outcome), |report| {
+            report.solve_ms = took.as_secs_f64() * 1e3;
+        });
+        if tier == Tier::Warm {
+            self.assign();
+        }
+    }
+
+    /// Says why the map stays: once, not each time that it lasts.
+    fn hold(&self, tier: Option<Tier>, held: &Held) -> Outcome {
+        if !matches!(held, Held::NoGain) && self.cycle.borrow().outcome != held.word() {
+            tracing::warn!(%held, "the map stays");
+        }
+        (tier, held.word().to_owned(), held.to_string())
+    }
+
+    /// Shows what was done last: `outcome`, or what was said before when that is still to come.
+    fn report(
+        &self,
+        at: Timestamp,
+        outcome: Option<Outcome>,
+        change: impl FnOnce(&mut CycleReport),
+    ) {
+        let mut report = CycleReport::clone(&self.cycle.borrow());
+        report.at = at;
+        if let Some((tier, word, detail)) = outcome {
+            metrics::counter!("watershed_cycles_total", "outcome" => word.clone()).increment(1);
+            (report.tier, report.outcome, report.detail) = (tier, word, detail);
+        }
+        if let Some(snapshot) = self.intake.snapshot() {
+            report.map_version = snapshot.version.to_string();
+            report.map_digest = snapshot.digest.to_string();
+            report.map_created_at = snapshot.created_at;
+        }
+        change(&mut report);
+        let report = report.with_solve(self.engine.last());
+        self.gauge(&report);
+        self.cycle.send_replace(Arc::new(report));
+    }
+
+    /// Publishes a draft that took `took` to make.
+    fn publish(&mut self, draft: &Draft, took: Duration, at: Timestamp) -> Outcome {
+        if draft.tier == Some(Tier::Local) {
+            metrics::histogram!("watershed_solve_seconds", "tier" => Tier::Local.word())
+                .record(took.as_secs_f64());
+        }
+        let input = digest_of(&draft.input_digest);
+        match self.put_in_service(&draft.body, Some(draft), input, at) {
             Ok(snapshot) => {
-                let detail = format!("map {} ({})", snapshot.version, draft.reason.word());
+                let (version, reason) = (snapshot.version, draft.reason.word());
+                let tier = draft.tier.map(|tier| format!(", {}", tier.word()));
+                let detail = format!("map {version} ({reason}{})", tier.unwrap_or_default());
                 self.event("map.published", detail.clone());
-                ("published".to_owned(), detail)
+                (draft.tier, "published".to_owned(), detail)
             }
             Err(fault) => {
                 tracing::error!(%fault, "a checked map was not published");
                 self.event("map.refused", fault.to_string());
-                ("refused".to_owned(), fault.to_string())
+                (draft.tier, "refused".to_owned(), fault.to_string())
             }
         }
     }
@@ -327,6 +405,7 @@ impl Actor {
     fn put_in_service(
         &mut self,
         body: &Body,
+        draft: Option<&Draft>,
         input: Digest,
         at: Timestamp,
     ) -> anyhow::Result<Arc<Snapshot>> {
@@ -334,7 +413,7 @@ impl Actor {
             self.publisher
                 .publish(body, input, (self.store.as_mut(), &self.intake), at)?;
         self.record.send_replace(Some(record));
-        self.engine.published(Arc::clone(&snapshot), at);
+        self.engine.published(Arc::clone(&snapshot), draft, at);
         Ok(snapshot)
     }
 
@@ -426,7 +505,7 @@ impl Actor {
             .kept(to)
             .map_err(|fault| ControlError::NotFound(format!("{fault:#}")))?;
         self.pin(who, Some(format!("rolled back to map {version}")))?;
-        let published = self.put_in_service(&body, Digest::default(), now());
+        let published = self.put_in_service(&body, None, Digest::default(), now());
         published
             .map(|_| ())
             .map_err(|fault| ControlError::Unavailable(fault.to_string()))

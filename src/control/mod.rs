@@ -1,13 +1,16 @@
 //! The control plane as an actor: one thread owns engine, store and publisher; everybody else holds a handle.
 //!
 //! ```text
-//!   API, CLI, edges --ControlHandle--> bounded queue --> actor thread: observe | drain | tick every cycle
-//!                   <-- watch: record, cycle report, drains;  broadcast: events
+//!   API, CLI, edges --ControlHandle--> bounded queue --> actor thread: observe | drain | tick every cycle --jobs--.
+//!                   <-- watch: record, cycle report, drains      ^                                               v
+//!                   <-- broadcast: events                        '----------------- results <-------- worker thread
 //! ```
+//! The actor never solves: what takes long is a job for the worker, and its result comes back as one more command.
 //! The queue is bounded and never waited for: what does not fit is refused, and the caller is told to come again.
 
 mod actor;
 mod publisher;
+mod worker;
 
 pub use actor::{ControlOptions, Deployment, start};
 pub use publisher::{Publisher, accepted_keys, random_bytes, signing_key, write_secret};
@@ -77,6 +80,7 @@ enum Command {
     Explain(String, IpAddr, Reply<Explanation>),
     Audit(u32, Reply<Vec<AuditEntry>>),
     EdgeSeen(String, MapVersion),
+    Done(Box<worker::Done>),
     Stop,
 }
 

@@ -1,0 +1,134 @@
+//! What comes of a solve: checked, gated, realised, or solved again.
+
+use super::draft::Half;
+use super::job::{Failure, Found, Solved};
+use super::{Draft, Engine, LastSolve, Tier, Under};
+use crate::limits::Limits;
+use crate::plan::Outcome;
+use crate::publish::{Held, Reason, gate};
+use crate::realise::{catalog, realise};
+use coverage::Timestamp;
+
+/// What is to be done about a solve.
+#[derive(Debug)]
+pub enum Adopted {
+    /// Publish this.
+    Draft(Box<Draft>),
+    /// The map in force stays.
+    Held(Held),
+    /// What may be used, or the map in force, changed while this was solved: solve it again.
+    Outdated,
+}
+
+impl Engine {
+    /// Takes what a job found: to be published, held back, or solved again. The next job may be asked for afterwards.
+    pub fn adopt(&mut self, solved: Solved, now: Timestamp) -> Adopted {
+        let fresh = self.is_fresh(&solved);
+        let Solved {
+            at,
+            tier,
+            under,
+            found,
+            ..
+        } = solved;
+        let found = match found {
+            Ok(found) => *found,
+            Err(Failure::Instance(fault)) => return Adopted::Held(Held::Instance(fault)),
+            Err(Failure::Tree) => return Adopted::Outdated,
+        };
+        if found.outcome == Outcome::Stopped {
+            // Somebody had a better use for the thread.
+            return Adopted::Outdated;
+        }
+        let gated = self.gated(&found, tier, &under);
+        self.last = Some(found.into_last(at, tier));
+        if let Some(reason) = &self.pinned {
+            return Adopted::Held(Held::Pinned(reason.clone()));
+        }
+        if !fresh {
+            return Adopted::Outdated;
+        }
+        let draft = gated.and_then(|reason| {
+            let half = self.realised((tier, reason), &under, now);
+            half.map_or(Ok(None), |half| self.settle(half, under.clone()))
+        });
+        match draft {
+            Ok(Some(draft)) => Adopted::Draft(Box::new(draft)),
+            Ok(None) => {
+                self.planned_under = Some(under);
+                self.holds_as_of = at;
+                Adopted::Held(Held::NoGain)
+            }
+            Err(held) => {
+                if held == Held::NoGain {
+                    self.holds_as_of = at;
+                }
+                Adopted::Held(held)
+            }
+        }
+    }
+
+    /// Whether drains, health and the map in force are still those that it was solved under.
+    fn is_fresh(&self, solved: &Solved) -> bool {
+        // A ramp goes on with the clock, so limits are compared as of then.
+        let limits = self.drains.limits(solved.at, &self.inventory);
+        let same_map = match (&self.in_force, &solved.in_force) {
+            (Some(now), Some(then)) => std::sync::Arc::ptr_eq(now, then),
+            (now, then) => now.is_none() && then.is_none(),
+        };
+        same_map
+            && self.newest.as_ref() == Some(&solved.under)
+            && limits == solved.under.limits
+            && self.health().nodes_up == solved.under.nodes_up
+    }
+
+    /// The checker's word and the gates'.
+    fn gated(&self, found: &Found, tier: Tier, under: &Under) -> Result<Reason, Held> {
+        let verified = found
+            .verified
+            .as_ref()
+            .map_err(|failure| Held::Checker(failure.to_string()))?;
+        let changed = self.planned_under.as_ref().map_or_else(
+            // After a restart the map in force was made under limits that are not known here; drains tell most of them.
+            || under.limits != Limits::default(),
+            |planned| planned != under,
+        );
+        match (&self.serving, &found.incumbent, tier) {
+            // The demand of a warm solve is that of the last full one: it only replaces what it is surely better than.
+            (Some(_), None, Tier::Warm) => Err(Held::NoGain),
+            (_, incumbent, Tier::Warm) => {
+                gate(&self.options.publish, verified, incumbent.as_ref(), false)
+            }
+            // The map in force names what is gone: it must be replaced whatever it costs.
+            (Some(_), None, _) => Ok(Reason::Limits),
+            (_, incumbent, _) => gate(&self.options.publish, verified, incumbent.as_ref(), changed),
+        }
+    }
+
+    /// The newest plan as a map.
+    fn realised(
+        &self,
+        (tier, reason): (Tier, Reason),
+        under: &Under,
+        now: Timestamp,
+    ) -> Option<Half> {
+        let LastSolve {
+            instance,
+            plan,
+            certificate,
+            ..
+        } = self.last.as_ref()?;
+        let health = self.health();
+        let facts = self.facts(&health, None);
+        let mut map = self.blank_map();
+        let serving = self.serving.as_deref();
+        realise(&facts, &under.limits, instance, plan, serving, &mut map);
+        Some(Half {
+            catalog: catalog(&facts, &under.limits, self.drains.active(now)),
+            map,
+            input_digest: certificate.input_digest.clone(),
+            reason,
+            tier: Some(tier),
+        })
+    }
+}

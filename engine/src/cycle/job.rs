@@ -1,0 +1,346 @@
+//! The heavy part of a cycle as a value: everything that a solve needs, and everything that comes of it.
+
+use super::{Engine, LastSolve, Under};
+use crate::check::{self, CheckFailure, Verified};
+use crate::model::Reach;
+use crate::plan::{
+    self, Certificate, Deadline, Instance, Levels, Outcome, Plan, SolveOptions, Standing,
+};
+use coverage::{LinkId, Timestamp};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// How an answer was found: the sooner it is there, the less it looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// Only what stood on a part that is gone moves, to the best place with room. Milliseconds, always there.
+    Local,
+    /// The simplex went on from its last tree with some links closed or reopened. Exact for the demand of the last full
+    /// solve, in tenths of a second.
+    Warm,
+    /// Everything anew, with the newest demand and quality. Seconds.
+    Full,
+}
+
+impl Tier {
+    /// In a word, for logs and counters.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Warm => "warm",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// A solved network that stands ready for closed links, and what it was built from.
+#[derive(Debug)]
+pub(super) struct Tree {
+    standing: Standing,
+    /// Links and sites as the network has them.
+    built: Ports,
+    /// Links that it has closed since, rising.
+    closed: Vec<u32>,
+    /// [service] -> links that might serve it when the network was built, rising.
+    reach: Vec<Vec<LinkId>>,
+}
+
+/// What an instance says of links and sites.
+#[derive(Clone, Debug)]
+pub(super) struct Ports {
+    pub(super) links: Vec<plan::Link>,
+    pub(super) sites: Vec<plan::Site>,
+}
+
+impl Ports {
+    /// Whether a link can carry anything.
+    fn is_open(&self, link: usize, site: usize) -> bool {
+        self.links[link].capacity_mbps > 0.0 && self.sites[site].capacity_mbps > 0.0
+    }
+}
+
+/// A solve that waits for a thread.
+#[derive(Debug)]
+pub struct Job {
+    at: Timestamp,
+    under: Under,
+    in_force: Option<Arc<Plan>>,
+    threads: usize,
+    seed: u64,
+    work: Work,
+}
+
+#[derive(Debug)]
+enum Work {
+    Full {
+        instance: Box<Instance>,
+        reach: Vec<Vec<LinkId>>,
+    },
+    Warm {
+        base: Arc<Instance>,
+        now: Ports,
+        closed: Vec<u32>,
+        tree: Box<Tree>,
+    },
+}
+
+/// What came of a [`Job`].
+#[derive(Debug)]
+pub struct Solved {
+    pub(super) at: Timestamp,
+    pub(super) tier: Tier,
+    pub(super) under: Under,
+    pub(super) in_force: Option<Arc<Plan>>,
+    pub(super) found: Result<Box<Found>, Failure>,
+}
+
+/// Why there is no plan.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The instance itself is faulty.
+    Instance(String),
+    /// The tree cannot go on to this instance: it must be solved as a whole.
+    Tree,
+}
+
+/// A plan with all that is known of it.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) instance: Instance,
+    pub(super) plan: Plan,
+    pub(super) certificate: Certificate,
+    pub(super) outcome: Outcome,
+    pub(super) verified: Result<Verified, CheckFailure>,
+    pub(super) incumbent: Option<Levels>,
+    tree: Option<Tree>,
+}
+
+impl Solved {
+    /// How it was solved.
+    #[must_use]
+    pub const fn tier(&self) -> Tier {
+        self.tier
+    }
+}
+
+impl Job {
+    /// How it will be solved.
+    #[must_use]
+    pub const fn tier(&self) -> Tier {
+        match self.work {
+            Work::Full { .. } => Tier::Full,
+            Work::Warm { .. } => Tier::Warm,
+        }
+    }
+
+    /// Solves and checks. The result is a function of the job, unless `deadline` cuts it short.
+    #[must_use]
+    pub fn run(self, deadline: Option<&dyn Deadline>) -> Solved {
+        let tier = self.tier();
+        let options = SolveOptions {
+            threads: self.threads,
+            seed: self.seed,
+            deadline,
+            ..SolveOptions::default()
+        };
+        let in_force = self.in_force.as_deref();
+        let found = match self.work {
+            Work::Full { instance, reach } => full(*instance, reach, &options, in_force),
+            Work::Warm {
+                base,
+                now,
+                closed,
+                tree,
+            } => {
+                let instance = Instance {
+                    links: now.links,
+                    sites: now.sites,
+                    ..(*base).clone()
+                };
+                warm(instance, closed, *tree, &options, in_force)
+            }
+        };
+        Solved {
+            at: self.at,
+            tier,
+            under: self.under,
+            in_force: self.in_force,
+            found: found.map(Box::new),
+        }
+    }
+}
+
+fn full(
+    instance: Instance,
+    reach: Vec<Vec<LinkId>>,
+    options: &SolveOptions<'_>,
+    in_force: Option<&Plan>,
+) -> Result<Found, Failure> {
+    instance
+        .validate()
+        .map_err(|fault| Failure::Instance(fault.to_string()))?;
+    let (solved, standing) = Standing::solve(&instance, options, in_force);
+    let built = Ports {
+        links: instance.links.clone(),
+        sites: instance.sites.clone(),
+    };
+    let tree = Tree {
+        standing,
+        closed: closed(&instance),
+        built,
+        reach,
+    };
+    Ok(Found::new(instance, solved, Some(tree), in_force))
+}
+
+fn warm(
+    instance: Instance,
+    closed: Vec<u32>,
+    mut tree: Tree,
+    options: &SolveOptions<'_>,
+    in_force: Option<&Plan>,
+) -> Result<Found, Failure> {
+    let solved = tree
+        .standing
+        .resolve(&instance, options)
+        .ok_or(Failure::Tree)?;
+    tree.closed = closed;
+    Ok(Found::new(instance, solved, Some(tree), in_force))
+}
+
+/// Links that can carry nothing, rising.
+fn closed(instance: &Instance) -> Vec<u32> {
+    let shut = |site: &&plan::Site| site.capacity_mbps <= 0.0;
+    let shut: Vec<&str> = instance
+        .sites
+        .iter()
+        .filter(shut)
+        .map(|site| site.id.as_str())
+        .collect();
+    let links = instance.links.iter().zip(0..);
+    links
+        .filter(|(link, _)| link.capacity_mbps <= 0.0 || shut.contains(&link.site.as_str()))
+        .map(|(_, index)| index)
+        .collect()
+}
+
+impl Found {
+    /// Checks a plan, and how the one in force fares on the same instance.
+    fn new(
+        instance: Instance,
+        solved: plan::Solved,
+        tree: Option<Tree>,
+        in_force: Option<&Plan>,
+    ) -> Self {
+        let incumbent = in_force.and_then(|plan| check::evaluate(&instance, plan).ok());
+        Self {
+            verified: check::verify(&instance, &solved.plan, &solved.certificate),
+            instance,
+            plan: solved.plan,
+            certificate: solved.certificate,
+            outcome: solved.outcome,
+            incumbent: incumbent.map(|figures| figures.levels),
+            // A tree that did not get to its end is no basis to go on from.
+            tree: tree.filter(|_| solved.outcome == Outcome::Finished),
+        }
+    }
+
+    /// What is kept of it.
+    pub(super) fn into_last(self, at: Timestamp, tier: Tier) -> LastSolve {
+        LastSolve {
+            at,
+            tier,
+            instance: Arc::new(self.instance),
+            plan: self.plan,
+            certificate: self.certificate,
+            incumbent: self.incumbent,
+            tree: self.tree,
+        }
+    }
+}
+
+impl Engine {
+    /// The next solve that is worth a thread at `now`: the warm one if links were closed or reopened since the last, else
+    /// the full one. `None` while nothing may be optimized.
+    ///
+    /// One at a time: the tree is in the job until [`Engine::adopt`] gets it back. A job that is lost costs a full solve.
+    pub fn job(&mut self, now: Timestamp) -> Option<Job> {
+        let idle = self.pinned.is_some() || self.inventory.services.is_empty();
+        if idle || self.frozen(now).is_some() {
+            return None;
+        }
+        let health = self.health();
+        let under = self.under(&health, now);
+        let in_force = self.in_force.clone();
+        let facts = self.facts(&health, in_force.as_deref());
+        let work = if let Some((now, closed)) = self.closings(&under) {
+            let last = self.last.as_mut()?;
+            Work::Warm {
+                base: Arc::clone(&last.instance),
+                now,
+                closed,
+                tree: Box::new(last.tree.take()?),
+            }
+        } else {
+            Work::Full {
+                instance: Box::new(facts.instance(&under.limits, now)),
+                reach: Reach::new(&facts, &under.limits).by_service,
+            }
+        };
+        self.newest = Some(under.clone());
+        Some(Job {
+            at: now,
+            under,
+            in_force,
+            threads: self.options.threads,
+            seed: self.options.seed,
+            work,
+        })
+    }
+
+    /// Whether a warm solve would answer what changed since the last one; a full one under way may be given up for it.
+    #[must_use]
+    pub fn wants_warm(&self, now: Timestamp) -> bool {
+        let under = self.under(&self.health(), now);
+        self.closings(&under).is_some()
+    }
+
+    /// Links and sites as they are under `under`, and the closed links, if all that changed since the tree was built is
+    /// which links are closed, and those have changed.
+    fn closings(&self, under: &Under) -> Option<(Ports, Vec<u32>)> {
+        let tree = self.last.as_ref()?.tree.as_ref()?;
+        self.in_force.as_ref()?;
+        let health = crate::health::Health {
+            nodes_up: under.nodes_up.clone(),
+            failed_open: Vec::new(),
+        };
+        let facts = self.facts(&health, None);
+        let now = Ports {
+            links: facts.links(&under.limits),
+            sites: facts.sites(&under.limits),
+        };
+        let site_of = |link: usize| self.inventory.links[link].site.index();
+        let mut closed = Vec::new();
+        for (index, link) in (0..now.links.len()).zip(0..) {
+            let site = site_of(index);
+            if !now.is_open(index, site) {
+                closed.push(link);
+            } else if now.links[index] != tree.built.links[index]
+                || now.sites[site] != tree.built.sites[site]
+            {
+                // Another capacity, or a link that the network was built without.
+                return None;
+            }
+        }
+        let reach = Reach::new(&facts, &under.limits).by_service;
+        let explained = |(before, after): (&Vec<LinkId>, &Vec<LinkId>)| {
+            before
+                .iter()
+                .all(|link| after.contains(link) || closed.binary_search(&link.0).is_ok())
+        };
+        let alike = tree.reach.iter().zip(&reach).all(explained);
+        (alike && closed != tree.closed).then_some((now, closed))
+    }
+}

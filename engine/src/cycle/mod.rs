@@ -1,0 +1,422 @@
+//! The mind of the control plane, in steps that never wait for one another.
+//!
+//! ```text
+//! observe ─> tick: drains, limits, health ─> local relief ──────────────> draft ─> published
+//!             │                                                            ^
+//!             '─> job (instance, tree) ─> run, on any thread ─> adopt: checked, gated, realised
+//! ```
+//! The engine holds all state and does nothing by itself: whoever owns it feeds observations, calls [`Engine::tick`] at its
+//! own pace, runs the [`Job`]s wherever there is time, and publishes the drafts that come out. [`Engine::cycle`] does all of
+//! it in one go. There are three tiers of answers ([`Tier`]): in milliseconds, in tenths of a second, in seconds.
+
+mod adopt;
+mod draft;
+mod job;
+mod local;
+mod tick;
+
+#[cfg(test)]
+mod tests;
+
+pub use adopt::Adopted;
+pub use draft::Draft;
+pub use job::{Job, Solved, Tier};
+pub use tick::{Cycle, Tick};
+
+use crate::billing::{Ledger, SlotSample};
+use crate::drain::{self, Drain, Drains};
+use crate::estimate::{EstimateOptions, Estimates, priors};
+use crate::explain::{self, ExplainError, Explanation};
+use crate::health::{self, Health};
+use crate::inventory::Inventory;
+use crate::limits::Limits;
+use crate::model::{Facts, ModelOptions};
+use crate::plan::{Certificate, Instance, Levels, Plan};
+use crate::policy::{CheckStates, Policies, PolicyAreas};
+use crate::publish::PublishRules;
+use crate::realise::incumbent;
+use crate::world::World;
+use coverage::observation::{Observation, Sample};
+use coverage::{AreaTable, MapVersion, Snapshot, Timestamp};
+use job::Tree;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest time from publishing to serving on an edge that is not heard from: two of its polls.
+const EDGE_LAG_MAX: Duration = Duration::from_secs(40);
+
+/// Everything that a deployment may choose.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// How estimates follow.
+    pub estimate: EstimateOptions,
+    /// How instances are made.
+    pub model: ModelOptions,
+    /// When plans are published.
+    pub publish: PublishRules,
+    /// How drains behave.
+    pub drain: drain::Rules,
+    /// Slot length of billing.
+    pub slot: Duration,
+    /// Threads of the solver; the result does not depend on it.
+    pub threads: usize,
+    /// Seed of everything drawn at random.
+    pub seed: u64,
+}
+
+/// Static policies, and what every area of the table gets from them.
+#[derive(Clone, Debug, Default)]
+pub struct Steering {
+    /// The policies.
+    pub policies: Policies,
+    /// What areas get.
+    pub areas: PolicyAreas,
+}
+
+/// What may be used: what a plan is made under, and what must still hold when it is adopted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Under {
+    /// What drains and refills leave.
+    pub(crate) limits: Limits,
+    /// Which nodes may serve, [node].
+    pub(crate) nodes_up: Vec<bool>,
+}
+
+/// What was solved last.
+#[derive(Debug)]
+pub struct LastSolve {
+    /// When its input was taken.
+    pub at: Timestamp,
+    /// How it was solved.
+    pub tier: Tier,
+    /// The instance.
+    pub instance: Arc<Instance>,
+    /// The plan.
+    pub plan: Plan,
+    /// Its certificate.
+    pub certificate: Certificate,
+    /// How the map in force fared on the same instance; `None` when it named what was gone, or there was none.
+    pub incumbent: Option<Levels>,
+    /// The network of `instance`, ready for closed links; away while a job has it.
+    tree: Option<Tree>,
+}
+
+/// The control plane's mind.
+pub struct Engine {
+    inventory: Arc<Inventory>,
+    table: Arc<AreaTable>,
+    steering: Arc<Steering>,
+    checks: CheckStates,
+    /// Whether something was told since the last tick that should not wait for the next.
+    urgent: bool,
+    /// [link]: whether its newest sample was above its watermark.
+    full_links: Vec<bool>,
+    priors_ms: Vec<f64>,
+    options: EngineOptions,
+    estimates: Estimates,
+    ledger: Ledger,
+    drains: Drains,
+    serving: Option<Arc<Snapshot>>,
+    /// What the map in force amounts to, for the inventory at hand; `None` when it speaks of another area table.
+    in_force: Option<Arc<Plan>>,
+    /// How the optimizer's part of the map in force was made; `None` after a restart or a rollback.
+    tier_in_force: Option<Tier>,
+    /// What the last solved map in force was made under.
+    planned_under: Option<Under>,
+    /// What the local tier has last looked at.
+    relieved_under: Option<Under>,
+    /// What the newest tick or job saw.
+    newest: Option<Under>,
+    holds_as_of: Timestamp,
+    edges_confirmed: Option<MapVersion>,
+    pinned: Option<String>,
+    last: Option<LastSolve>,
+}
+
+impl Engine {
+    /// A mind with stored drains and billing samples, and the map in force if there is one.
+    #[must_use]
+    pub fn new(
+        inventory: Arc<Inventory>,
+        table: Arc<AreaTable>,
+        steering: Arc<Steering>,
+        options: EngineOptions,
+        stored: (Vec<Drain>, Vec<SlotSample>),
+        serving: Option<Arc<Snapshot>>,
+    ) -> Self {
+        let (drains, samples) = stored;
+        let mut ledger = Ledger::new(&inventory, options.slot);
+        ledger.restore(samples);
+        let mut engine = Self {
+            priors_ms: priors(&inventory, &table),
+            full_links: vec![false; inventory.links.len()],
+            estimates: Estimates::new(&inventory, table.areas().len(), options.estimate),
+            drains: Drains::restore(drains, options.drain.clone()),
+            holds_as_of: serving
+                .as_ref()
+                .map(|snapshot| snapshot.created_at)
+                .unwrap_or_default(),
+            inventory,
+            table,
+            steering,
+            checks: CheckStates::default(),
+            urgent: false,
+            options,
+            ledger,
+            serving,
+            in_force: None,
+            tier_in_force: None,
+            planned_under: None,
+            relieved_under: None,
+            newest: None,
+            edges_confirmed: None,
+            pinned: None,
+            last: None,
+        };
+        engine.in_force = engine.serves_as_plan();
+        engine
+    }
+
+    /// Folds observations in. Returns billing slots that they closed, to be stored.
+    pub fn observe(&mut self, observations: &[Observation]) -> Vec<SlotSample> {
+        let mut closed = Vec::new();
+        // What links carry comes first: it tells which quality was measured through a full one.
+        let (traffic, quality): (Vec<_>, Vec<_>) = observations
+            .iter()
+            .partition(|observation| !matches!(observation.sample, Sample::Quality { .. }));
+        for observation in traffic.into_iter().chain(quality) {
+            self.urgent |= self.take_in(observation);
+            if let Sample::Link { link, mbps } = observation.sample {
+                // What is refused is counted by the ledger; the good ones go on.
+                let counted =
+                    self.ledger
+                        .count(&self.inventory, link.index(), mbps, observation.at);
+                closed.extend(counted.ok().flatten());
+            }
+        }
+        closed
+    }
+
+    /// Folds one observation in. Returns whether it tells something that should not wait.
+    fn take_in(&mut self, observation: &Observation) -> bool {
+        match observation.sample {
+            Sample::Node { node, .. } => {
+                let before = self.estimates.health(node).up;
+                self.estimates.apply(observation);
+                before != self.estimates.health(node).up
+            }
+            Sample::Link { link, mbps } => {
+                self.estimates.apply(observation);
+                let full = mbps > self.inventory.links[link.index()].watermark_mbps;
+                let before = std::mem::replace(&mut self.full_links[link.index()], full);
+                full && !before
+            }
+            Sample::Check { check, address, up } => self.checks.set(check.index(), address, up),
+            _ => {
+                self.estimates.apply(observation);
+                false
+            }
+        }
+    }
+
+    /// Whether the next tick should not be waited for: a check changed its mind, a node went down or came back, a link became
+    /// full.
+    #[must_use]
+    pub const fn is_urgent(&self) -> bool {
+        self.urgent
+    }
+
+    /// Whether, and why, an operator holds the map.
+    pub fn pin(&mut self, reason: Option<String>) {
+        self.pinned = reason;
+    }
+
+    /// Newest version that all known edges serve; `None` when there are none.
+    pub const fn confirm_edges(&mut self, version: Option<MapVersion>) {
+        self.edges_confirmed = version;
+    }
+
+    /// What exists.
+    #[must_use]
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// Drains as they stand.
+    #[must_use]
+    pub const fn drains(&self) -> &Drains {
+        &self.drains
+    }
+
+    /// What was solved last.
+    #[must_use]
+    pub const fn last(&self) -> Option<&LastSolve> {
+        self.last.as_ref()
+    }
+
+    /// Asks for a drain: admitted, queued or refused, with the proof.
+    ///
+    /// # Errors
+    /// [`drain::RequestError`] when the request itself is wrong; a refusal by proof is a drain in state `refused`.
+    pub fn request_drain(
+        &mut self,
+        request: drain::Request,
+        now: Timestamp,
+    ) -> Result<Drain, drain::RequestError> {
+        let health = self.health();
+        self.with_world(&health, now, |drains, world| {
+            drains.request(request, world, now).cloned()
+        })
+    }
+
+    /// Renews a drain's lease from now.
+    ///
+    /// # Errors
+    /// [`drain::ChangeError`].
+    pub fn renew_drain(
+        &mut self,
+        id: &str,
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Drain, drain::ChangeError> {
+        self.drains.renew(id, lease, now).cloned()
+    }
+
+    /// Ends a drain; its target refills.
+    ///
+    /// # Errors
+    /// [`drain::ChangeError`].
+    pub fn cancel_drain(&mut self, id: &str, now: Timestamp) -> Result<Drain, drain::ChangeError> {
+        self.drains.cancel(id, now).cloned()
+    }
+
+    /// Tells the engine that `snapshot` is in force: its `draft`, or an earlier map that an operator went back to.
+    pub fn published(&mut self, snapshot: Arc<Snapshot>, draft: Option<&Draft>, now: Timestamp) {
+        self.serving = Some(snapshot);
+        self.holds_as_of = now;
+        // One and the same plan stays one and the same, so that a solve against it is not outdated.
+        let plan = self.serves_as_plan();
+        if self.in_force != plan {
+            self.in_force = plan;
+        }
+        let Some(draft) = draft else {
+            (self.planned_under, self.relieved_under) = (None, None);
+            self.tier_in_force = None;
+            return;
+        };
+        let Some(tier) = draft.tier else { return };
+        self.tier_in_force = Some(tier);
+        self.relieved_under = Some(draft.under.clone());
+        if tier != Tier::Local {
+            self.planned_under = Some(draft.under.clone());
+        }
+    }
+
+    /// The instance that the next tick would solve; `fresh` as if no map were in force, so that nothing costs a move.
+    #[must_use]
+    pub fn instance(&self, fresh: bool, now: Timestamp) -> Instance {
+        let health = self.health();
+        let incumbent = self.in_force.as_deref().filter(|_| !fresh);
+        let facts = self.facts(&health, incumbent);
+        facts.instance(&self.drains.limits(now, &self.inventory), now)
+    }
+
+    /// Why `client` gets its answer for `name`.
+    ///
+    /// # Errors
+    /// [`ExplainError`].
+    pub fn explain(
+        &self,
+        name: &str,
+        client: IpAddr,
+        now: Timestamp,
+    ) -> Result<Explanation, ExplainError> {
+        let snapshot = self.serving.as_ref().ok_or(ExplainError::NoMap)?;
+        let health = self.health();
+        let facts = self.facts(&health, None);
+        let limits = self.drains.limits(now, &self.inventory);
+        let solved = self.last.as_ref().map(|last| explain::Solved {
+            instance: &last.instance,
+            plan: &last.plan,
+            certificate: &last.certificate,
+        });
+        let mut story = explain::explain(&facts, &limits, snapshot, solved, (name, client), now)?;
+        story.tier = self.tier_in_force;
+        let Steering { policies, areas } = &*self.steering;
+        let area = snapshot.table.lookup(client.to_canonical()).area;
+        // A map made for another table has other areas.
+        if snapshot.table.digest() == self.table.digest() {
+            let given = (area, story.answer.group.as_str());
+            story.policy = policies.story(areas, &self.checks, &story.service, given);
+        }
+        Ok(story)
+    }
+
+    fn health(&self) -> Health {
+        health::judge(
+            &self.inventory,
+            &self.estimates,
+            self.options.publish.down_share_max,
+        )
+    }
+
+    fn serves_as_plan(&self) -> Option<Arc<Plan>> {
+        let same_table =
+            |snapshot: &&Arc<Snapshot>| snapshot.table.areas().len() == self.table.areas().len();
+        self.serving
+            .as_ref()
+            .filter(same_table)
+            .map(|snapshot| Arc::new(incumbent(snapshot, &self.inventory)))
+    }
+
+    /// What may be used at `now`.
+    fn under(&self, health: &Health, now: Timestamp) -> Under {
+        Under {
+            limits: self.drains.limits(now, &self.inventory),
+            nodes_up: health.nodes_up.clone(),
+        }
+    }
+
+    fn facts<'a>(&'a self, health: &'a Health, incumbent: Option<&'a Plan>) -> Facts<'a> {
+        Facts {
+            inventory: &self.inventory,
+            table: &self.table,
+            priors_ms: &self.priors_ms,
+            estimates: &self.estimates,
+            ledger: &self.ledger,
+            nodes_up: &health.nodes_up,
+            incumbent,
+            options: self.options.model,
+        }
+    }
+
+    /// Runs `judge` on the drains with the world as it is now.
+    fn with_world<T>(
+        &mut self,
+        health: &Health,
+        now: Timestamp,
+        judge: impl FnOnce(&mut Drains, &drain::World<'_>) -> T,
+    ) -> T {
+        // Taken out while they are judged, because the world borrows everything else.
+        let mut drains =
+            std::mem::replace(&mut self.drains, Drains::new(self.options.drain.clone()));
+        let facts = World::new(self.facts(health, None), self.serving.as_deref(), now);
+        let world = drain::World {
+            inventory: &self.inventory,
+            facts: &facts,
+            demand_mbps: facts.demand_mbps(),
+            published: self.serving.as_ref().map(|snapshot| drain::Published {
+                version: snapshot.version,
+                at: snapshot.created_at,
+                holds_as_of: self.holds_as_of,
+            }),
+            edges_confirmed: self.edges_confirmed,
+            ttl_max: self.inventory.ttl_max(),
+            edge_lag_max: EDGE_LAG_MAX,
+        };
+        let judged = judge(&mut drains, &world);
+        self.drains = drains;
+        judged
+    }
+}

@@ -1,0 +1,186 @@
+//! One tick: what is cheap, and what cannot wait.
+
+use super::draft::Half;
+use super::{Adopted, Draft, Engine, Tier, Under, local};
+use crate::drain::Drain;
+use crate::health::Health;
+use crate::limits::Limits;
+use crate::plan::{Duals, Price};
+use crate::publish::{Held, Reason};
+use crate::realise::{catalog, patch};
+use coverage::{Snapshot, Timestamp};
+use std::sync::Arc;
+
+/// What a tick produced.
+#[derive(Debug)]
+pub struct Tick {
+    /// Drains that changed and must be stored before anything is published.
+    pub drains: Vec<Drain>,
+    /// Identifiers of drains that were forgotten.
+    pub forgotten: Vec<String>,
+    /// A map to publish at once, or why the one in force stays; `None` when that is for a job to say.
+    pub outcome: Option<Result<Draft, Held>>,
+    /// Regions whose health reports were not believed.
+    pub failed_open: Vec<String>,
+}
+
+/// A whole cycle, with all jobs that it led to.
+#[derive(Debug)]
+pub struct Cycle {
+    /// The tick.
+    pub tick: Tick,
+    /// What came of each job, in their order.
+    pub adopted: Vec<(Tier, Adopted)>,
+}
+
+impl Engine {
+    /// One tick at `now`: drains first, then what the local tier and static services answer at once. Then, and when the
+    /// draft in it was published, [`Engine::job`] tells what is worth solving.
+    pub fn tick(&mut self, now: Timestamp) -> Tick {
+        self.ledger.advance(now);
+        self.urgent = false;
+        let health = self.health();
+        let changed = self.with_world(&health, now, |drains, world| drains.step(world, now));
+        let drains = changed
+            .iter()
+            .filter_map(|changed| self.drains.get(&changed.id))
+            .cloned()
+            .collect();
+        let forgotten = self.drains.take_forgotten();
+        let under = self.under(&health, now);
+        self.newest = Some(under.clone());
+        let outcome = self.at_once(&health, under, now);
+        Tick {
+            drains,
+            forgotten,
+            outcome,
+            failed_open: health.failed_open,
+        }
+    }
+
+    /// Tick, jobs and adoption one after the other in this thread; `put` brings a draft into service and returns what is
+    /// then in force. What a daemon does with a thread beside, for tests and simulations: a function of its inputs.
+    pub fn cycle(
+        &mut self,
+        now: Timestamp,
+        mut put: impl FnMut(&Draft) -> Option<Arc<Snapshot>>,
+    ) -> Cycle {
+        let mut publish = |engine: &mut Self, draft: &Draft| {
+            if let Some(snapshot) = put(draft) {
+                engine.published(snapshot, Some(draft), now);
+            }
+        };
+        let tick = self.tick(now);
+        if let Some(Ok(draft)) = &tick.outcome {
+            publish(self, draft);
+        }
+        let mut adopted = Vec::new();
+        while let Some(job) = self.job(now) {
+            let tier = job.tier();
+            let outcome = self.adopt(job.run(None), now);
+            if let Adopted::Draft(draft) = &outcome {
+                publish(self, draft);
+            }
+            adopted.push((tier, outcome));
+            if tier == Tier::Full {
+                break;
+            }
+        }
+        Cycle { tick, adopted }
+    }
+
+    /// What can be said without a solve.
+    fn at_once(
+        &mut self,
+        health: &Health,
+        under: Under,
+        now: Timestamp,
+    ) -> Option<Result<Draft, Held>> {
+        if let Some(reason) = &self.pinned {
+            return Some(Err(Held::Pinned(reason.clone())));
+        }
+        let half = if self.inventory.services.is_empty() {
+            let facts = self.facts(health, None);
+            Some(self.without_services(&facts, &under, now))
+        } else {
+            // What the optimizer's gates hold back must not hold back a failover of static services.
+            let fixed = !self.steering.policies.services.is_empty();
+            self.relief(health, &under, now)
+                .or_else(|| self.as_served().filter(|_| fixed))
+        };
+        let settled = half.map_or(Ok(None), |half| self.settle(half, under));
+        match settled {
+            Ok(Some(draft)) => Some(Ok(draft)),
+            Err(held) => Some(Err(held)),
+            Ok(None) if self.inventory.services.is_empty() => {
+                self.holds_as_of = now;
+                Some(Err(Held::NoGain))
+            }
+            Ok(None) => self.frozen(now).map(Err),
+        }
+    }
+
+    /// Why nothing is optimized at `now`: too much of demand is stale, or nothing is known since the start, and a map made
+    /// of assumptions must not replace one made of measurements. The local tier goes on, because it only takes away.
+    pub(super) fn frozen(&self, now: Timestamp) -> Option<Held> {
+        self.serving.as_ref()?;
+        let freshness = self.estimates.demand_freshness(now);
+        if freshness.known == 0 {
+            return Some(Held::Silent);
+        }
+        let stale = freshness.stale_share() > self.options.publish.stale_share_max;
+        stale.then_some(Held::Stale {
+            stale: freshness.stale,
+            known: freshness.known,
+        })
+    }
+
+    /// The local tier: the map in force with everything moved that stands on what is gone, if what may be used changed.
+    fn relief(&mut self, health: &Health, under: &Under, now: Timestamp) -> Option<Half> {
+        let everything = under.limits == Limits::default() && under.nodes_up.iter().all(|up| *up);
+        let seen = self.relieved_under.as_ref();
+        if seen.map_or(everything, |seen| seen == under) {
+            return None;
+        }
+        let (in_force, serving) = (self.in_force.clone()?, self.serving.clone()?);
+        let mut half = self.as_served()?;
+        // Without a solve since the start, prices are unknown and demand is what is known now.
+        let mut last = self.last.take();
+        let mut built = None;
+        let facts = self.facts(health, Some(&in_force));
+        let (ground, duals) = match &mut last {
+            Some(last) => (
+                Arc::make_mut(&mut last.instance),
+                last.certificate.duals.clone(),
+            ),
+            None => (
+                built.insert(facts.instance(&under.limits, now)),
+                unpriced(&facts),
+            ),
+        };
+        let relieved = local::relieved(&facts, &under.limits, ground, &duals, &in_force);
+        if let Some(relieved) = &relieved {
+            let moves = (&*ground, &relieved.plan, relieved.changed.as_slice());
+            patch(&facts, &under.limits, moves, &serving, &mut half.map);
+            half.catalog = catalog(&facts, &under.limits, self.drains.active(now));
+            half.reason = Reason::Limits;
+            half.tier = Some(Tier::Local);
+        }
+        self.last = last;
+        relieved?;
+        self.relieved_under = Some(under.clone());
+        self.holds_as_of = now;
+        Some(half)
+    }
+}
+
+/// No prices at all.
+fn unpriced(facts: &crate::model::Facts<'_>) -> Duals {
+    let none = |rows: usize| vec![Price::default(); rows];
+    Duals {
+        links: none(facts.inventory.links.len()),
+        sites: none(facts.inventory.sites.len()),
+        regions: Vec::new(),
+        meters: none(facts.inventory.meters.len()),
+    }
+}
