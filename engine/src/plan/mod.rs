@@ -6,7 +6,7 @@
 //!          of hubs     of 1/4    basis     optimum     cut across sites   bound, gap
 //! ```
 //! Five levels are optimized in strict order: unserved, overload, below the floor, cost, moved. They are
-//! kept apart in exact integers, never by tuned penalties. Beside the plan stand [`feasibility`] (can
+//! kept apart in exact integers, never by tuned penalties. Beside the plan stand [`on_ladder`] (shares as answers can have them), [`feasibility`] (can
 //! it be carried at all, and what is in the way) and [`explain_unit`] (why here and not there).
 //!
 //! Every stage is a function of its arguments; there is no clock and no shared state. Weighted
@@ -21,6 +21,7 @@ mod feasibility;
 mod fronts;
 mod hubs;
 mod input;
+mod ladder;
 mod levels;
 mod master;
 mod maxflow;
@@ -48,6 +49,7 @@ pub use input::{
     LINKS_MAX, Link, METERS_MAX, Meter, MeterModel, REGIONS_MAX, Region, SITES_MAX, Site,
     UNITS_MAX, Unit,
 };
+pub use ladder::on_ladder;
 pub use relief::{Relief, relieve};
 pub use report::{Report, report, write_assign};
 pub use result::{BindingRow, Certificate, Duals, LevelBound, Levels, Plan, Price, RowKind};
