@@ -7,8 +7,9 @@ use crate::billing::Ledger;
 use crate::estimate::Estimates;
 use crate::inventory::{BillingModel, Inventory};
 use crate::limits::Limits;
-use crate::plan::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, Site, Unit};
+use crate::plan::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, Region, Site, Unit};
 use coverage::{AreaId, AreaTable, GroupId, LinkId, NodeId, ServiceId, SiteId, Timestamp};
+use std::collections::BTreeMap;
 
 /// Share of capacity above which a site counts as overloaded, like a link's watermark.
 const SITE_WATERMARK_SHARE: f64 = 0.9;
@@ -27,6 +28,8 @@ pub struct ModelOptions {
     /// What it costs to move a client, in equivalent ms on every candidate that does not serve it now: the cold cache and
     /// the new connection, spread over the time it stays.
     pub move_cost_ms: f64,
+    /// Whether each region keeps room for the loss of its largest site. What uses that room counts as overload.
+    pub reserve_worst_site: bool,
 }
 
 /// Everything that an instance is made from.
@@ -147,7 +150,7 @@ impl Facts<'_> {
             move_cost_ms: self.options.move_cost_ms,
             links: self.links(limits),
             sites: self.sites(limits),
-            regions: Vec::new(),
+            regions: self.regions(limits),
             meters: self.meters(now),
             units: units
                 .map(|(area, service)| self.unit(area, service, &reach))
@@ -196,6 +199,32 @@ impl Facts<'_> {
             }
         };
         self.inventory.sites.iter().enumerate().map(site).collect()
+    }
+
+    /// The reserve of every region with several sites: its soft limit is what would be left without the largest. Nothing of it
+    /// is hard.
+    fn regions(&self, limits: &Limits) -> Vec<Region> {
+        if !self.options.reserve_worst_site {
+            return Vec::new();
+        }
+        let mut sites_mbps: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for site in self.sites(limits) {
+            sites_mbps
+                .entry(site.region)
+                .or_default()
+                .push(site.capacity_mbps);
+        }
+        sites_mbps.retain(|_, sites| sites.len() > 1);
+        let reserve = |(id, sites): (String, Vec<f64>)| {
+            let capacity_mbps: f64 = sites.iter().sum();
+            let largest = sites.iter().copied().fold(0.0, f64::max);
+            Region {
+                id,
+                capacity_mbps,
+                watermark_mbps: Some((capacity_mbps - largest).max(0.0)),
+            }
+        };
+        sites_mbps.into_iter().map(reserve).collect()
     }
 
     fn meters(&self, now: Timestamp) -> Vec<Meter> {

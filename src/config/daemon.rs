@@ -204,6 +204,7 @@ fn read_engine(section: &Section<'_>, drain: Rules) -> (EngineOptions, Duration)
             move_cost_ms: section
                 .number_or_none("move-cost-ms", 0.0..=1e4)
                 .unwrap_or(5.0),
+            reserve_worst_site: section.flag("reserve-worst-site", true),
             candidates_max: section.whole("candidates-max", 20, 8..=256) as usize,
         },
         publish: PublishRules {

@@ -142,6 +142,7 @@ fn options() -> EngineOptions {
             value_cny_per_gbps_ms_slot: 0.02,
             candidates_max: 20,
             move_cost_ms: 5.0,
+            reserve_worst_site: false,
         },
         publish: PublishRules::default(),
         drain: drain::Rules::default(),
