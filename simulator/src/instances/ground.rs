@@ -1,6 +1,7 @@
 //! Clients and sites on the map that the area table draws.
 
 use super::GenerateError;
+use super::colos;
 use super::draw::{log_normal, normal, running, weighted};
 use crate::geography::{Place, Reach, distance_km, idle_path};
 use crate::random::Random;
@@ -138,36 +139,7 @@ pub(super) fn subnets(
     })
 }
 
-/// One client per province and ISP of China.
-pub(super) fn provinces(
-    table: &AreaTable,
-    sites: usize,
-    seed: u64,
-) -> Result<Ground, GenerateError> {
-    let shares = area_shares(table.areas(), "cn", 1.0);
-    let mut random = Random::new(seed);
-    let home = |area: &Area| area.attrs.country == "cn" && !area.attrs.province.is_empty();
-    let mut clients = Vec::new();
-    for (index, area) in table.areas().iter().enumerate() {
-        if home(area) && shares[index] > 0.0 {
-            clients.push(client(
-                area,
-                index,
-                area.name.clone(),
-                shares[index],
-                &mut random,
-            ));
-        }
-    }
-    Ok(Ground {
-        clients,
-        sites: draw_sites(table, sites, seed, home)?,
-        homes: table.areas().iter().map(place).collect(),
-        measured_ms: Vec::new(),
-    })
-}
-
-/// The `count` places with the most addresses, each with clients and one site.
+/// Clients at the `count` places with the most addresses, and sites where a real CDN has its points of presence.
 pub(super) fn cities(table: &AreaTable, count: usize) -> Result<Ground, GenerateError> {
     let mut order: Vec<usize> = (0..table.areas().len())
         .filter(|&index| table.areas()[index].attrs.latitude.is_some())
@@ -196,23 +168,16 @@ pub(super) fn cities(table: &AreaTable, count: usize) -> Result<Ground, Generate
         )
     });
     let clients = clients.collect();
-    let site = |index: &usize| SiteDraft {
-        name: of(index).name.replace('/', "-"),
-        region: region(of(index)),
-        country: of(index).attrs.country.clone(),
-        place: place(of(index)),
-        ports: vec!["bgp".to_owned()],
-    };
     Ok(Ground {
         clients,
-        sites: order.iter().map(site).collect(),
+        sites: colos::sites(&colos::colos()),
         homes: order.iter().map(of).map(place).collect(),
         measured_ms: Vec::new(),
     })
 }
 
 /// Sites near where the demand is.
-fn draw_sites(
+pub(super) fn draw_sites(
     table: &AreaTable,
     count: usize,
     seed: u64,
@@ -258,7 +223,14 @@ fn draw_sites(
     Ok((0..count).map(site).collect())
 }
 
-fn client(area: &Area, home: usize, name: String, weight: f64, random: &mut Random) -> Client {
+/// A client of `area`.
+pub(super) fn client(
+    area: &Area,
+    home: usize,
+    name: String,
+    weight: f64,
+    random: &mut Random,
+) -> Client {
     Client {
         name,
         place: near(place(area), CLIENT_SPREAD_DEGREES, random),
@@ -269,7 +241,8 @@ fn client(area: &Area, home: usize, name: String, weight: f64, random: &mut Rand
     }
 }
 
-fn place(area: &Area) -> Place {
+/// Where an area is.
+pub(super) fn place(area: &Area) -> Place {
     Place {
         latitude: area.attrs.latitude.map_or(0.0, f64::from),
         longitude: area.attrs.longitude.map_or(0.0, f64::from),

@@ -1,8 +1,10 @@
 //! Named optimization problems of known make, for measuring and comparing: the same seed gives the same bytes.
 //!
 //! ```text
-//!   area table (real prefixes, areas, ISPs) --> ground: clients, sites with ports
-//!   measured round-trip times (242 cities)  --> world:  clients, sites with ports
+//!   area table (real prefixes, areas, ISPs)  --> ground: clients, sites with ports
+//!   488 pairs of province and ISP, addresses --> pairs:  clients
+//!   measured round-trip times (242 cities)   --> world:  clients
+//!   339 points of presence of a real CDN     --> colos:  sites
 //!                                                 |
 //!                                   assemble: demand, capacity, candidates, contracts --> engine::plan::Instance
 //!                                                 |
@@ -12,8 +14,10 @@
 //! log-normal, capacity is drawn without looking at the demand around it, so many sites are full while others are idle.
 
 mod assemble;
+mod colos;
 mod draw;
 mod ground;
+mod pairs;
 mod storm;
 mod world;
 
@@ -28,9 +32,9 @@ use std::str::FromStr;
 /// A named instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Name {
-    /// China: every province and ISP of the table, 3 services, 300 sites, contracts that cut across sites.
+    /// China: 488 pairs of province and ISP, 3 services, 300 sites, contracts that cut across sites.
     Cn488,
-    /// 242 cities of the world, one service, one site per city with measured round-trip times.
+    /// 242 cities of the world, one service, 339 points of presence, measured round-trip times.
     World242,
     /// 100,000 client subnets, 1,000 sites, 20 candidates each.
     Ecs100k,
@@ -86,7 +90,7 @@ pub struct Sources<'a> {
     /// Prefixes with country, province, ISP and coordinates.
     pub table: &'a AreaTable,
     /// Measured round-trip times between cities: CSV with the columns `from,to,km,avg_ms,min_ms,max_ms,mdev_ms`. Without
-    /// them [`Name::World242`] takes the largest places of the table and the distances between them.
+    /// them [`Name::World242`] takes the largest places of the table and distances.
     pub round_trips_csv: Option<&'a str>,
 }
 
@@ -123,7 +127,7 @@ pub fn generate(name: Name, seed: u64, sources: &Sources<'_>) -> Result<Instance
     let ground = match (name, sources.round_trips_csv) {
         (Name::World242, Some(csv)) => world::measured(csv, seed)?,
         (Name::World242, None) => ground::cities(sources.table, 242)?,
-        (Name::Cn488, _) => ground::provinces(sources.table, recipe.sites, seed)?,
+        (Name::Cn488, _) => pairs::provinces(sources.table, recipe.sites, seed)?,
         _ => ground::subnets(sources.table, recipe.units, recipe.sites, seed)?,
     };
     let instance = assemble(&recipe, &ground, seed);

@@ -1,18 +1,20 @@
-//! Cities with measured round-trip times between them.
+//! Clients in cities with measured round-trip times between them, and sites at points of presence near those cities.
 
 use super::GenerateError;
+use super::colos::{self, Colo};
 use super::draw::log_normal;
-use super::ground::{Client, Ground, SiteDraft};
-use crate::geography::Place;
+use super::ground::{Client, Ground};
+use crate::geography::{Place, Reach, distance_km, idle_path};
 use crate::random::Random;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Half the circumference of the Earth as a round-trip time: what a pair without measurement counts as, ms.
 const UNMEASURED_MS: f64 = 400.0;
 /// A server answers its own city in this many ms.
 const SAME_CITY_MS: f64 = 2.0;
 
-/// One client and one site per city that the measurements start from.
+/// One client per city that the measurements start from, one site per point of presence. What is measured to the city
+/// nearest to a site, and the way from there, is what the site is away.
 pub(super) fn measured(csv: &str, seed: u64) -> Result<Ground, GenerateError> {
     let rows = csv
         .lines()
@@ -20,69 +22,96 @@ pub(super) fn measured(csv: &str, seed: u64) -> Result<Ground, GenerateError> {
         .skip(1)
         .map(|(index, line)| read(index + 1, line));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
-    let mut cities: BTreeMap<&str, usize> = rows.iter().map(|row| (row.from.as_str(), 0)).collect();
-    for (index, city) in cities.values_mut().enumerate() {
-        *city = index;
-    }
-    if cities.is_empty() {
-        return Err(GenerateError::RoundTrips {
-            line: 1,
-            why: "no measurement at all",
-        });
-    }
-    let mut measured_ms = vec![vec![UNMEASURED_MS; cities.len()]; cities.len()];
-    let mut continents = vec![String::from("zz"); cities.len()];
-    for row in &rows {
-        // Targets are written as "City Country, Continent"; the longest city that it begins with is meant.
-        let begins = |(city, _): &(&&str, &usize)| row.to.starts_with(&city.replace('+', " "));
-        let Some((_, &to)) = cities
-            .iter()
-            .filter(begins)
-            .max_by_key(|(city, _)| city.len())
-        else {
-            continue;
-        };
-        measured_ms[cities[row.from.as_str()]][to] = row.avg_ms;
-        if let Some((_, continent)) = row.to.rsplit_once(", ") {
-            continents[to] = continent.to_lowercase().replace(' ', "-");
-        }
-    }
-    for (city, row) in measured_ms.iter_mut().enumerate() {
-        row[city] = SAME_CITY_MS;
-    }
+    let between = Between::of(&rows)?;
+    let colos = colos::colos();
+    let places = colos::locate(&between.cities, &between.km, &colos);
     let mut random = Random::new(seed);
-    let place = Place {
-        latitude: 0.0,
-        longitude: 0.0,
-    };
-    let clients = cities.iter().map(|(city, &home)| Client {
+    let client = |(home, city): (usize, &&str)| Client {
         name: (*city).to_owned(),
-        place,
+        place: places[home],
         country: String::new(),
         isp: String::new(),
         home,
         weight: log_normal(&mut random, 1.2),
-    });
-    let clients: Vec<Client> = clients.collect();
-    let site = |(city, &home): (&&str, &usize)| SiteDraft {
-        name: format!("site-{city}"),
-        region: continents[home].clone(),
-        country: String::new(),
-        place,
-        ports: vec!["bgp".to_owned()],
     };
+    let clients = between.cities.iter().enumerate().map(client).collect();
     Ok(Ground {
-        sites: cities.iter().map(site).collect(),
-        homes: vec![place; clients.len()],
         clients,
-        measured_ms,
+        sites: colos::sites(&colos),
+        measured_ms: between.to_colos(&places, &colos),
+        homes: places,
     })
+}
+
+/// What was measured between cities.
+struct Between<'a> {
+    /// Cities that measurements start from, by name.
+    cities: Vec<&'a str>,
+    /// `[from][to]`, ms.
+    avg_ms: Vec<Vec<f64>>,
+    /// `[from][to]`, great-circle km.
+    km: Vec<Vec<Option<f64>>>,
+}
+
+impl<'a> Between<'a> {
+    fn of(rows: &'a [Row]) -> Result<Self, GenerateError> {
+        let names: BTreeSet<&str> = rows.iter().map(|row| row.from.as_str()).collect();
+        let cities: Vec<&str> = names.into_iter().collect();
+        if cities.is_empty() {
+            return Err(GenerateError::RoundTrips {
+                line: 1,
+                why: "no measurement at all",
+            });
+        }
+        let spoken: Vec<String> = cities.iter().map(|city| city.replace('+', " ")).collect();
+        let mut found = Self {
+            avg_ms: vec![vec![UNMEASURED_MS; cities.len()]; cities.len()],
+            km: vec![vec![None; cities.len()]; cities.len()],
+            cities,
+        };
+        for row in rows {
+            // Targets are written as "City Country, Continent"; the longest city that it begins with is meant.
+            let begins = |city: &usize| row.to.starts_with(&spoken[*city]);
+            let to = (0..spoken.len())
+                .filter(begins)
+                .max_by_key(|city| spoken[*city].len());
+            let from = found.cities.binary_search(&row.from.as_str());
+            let (Ok(from), Some(to)) = (from, to) else {
+                continue;
+            };
+            found.avg_ms[from][to] = row.avg_ms;
+            found.km[from][to] = Some(row.km);
+        }
+        for (city, row) in found.avg_ms.iter_mut().enumerate() {
+            row[city] = SAME_CITY_MS;
+        }
+        Ok(found)
+    }
+
+    /// `[city][colo]`, ms.
+    fn to_colos(&self, places: &[Place], colos: &[Colo]) -> Vec<Vec<f64>> {
+        let still_ms = idle_path(0.0, Reach::Direct).rtt_ms;
+        let nearest = |colo: &Colo| {
+            let away = |(city, place): (usize, &Place)| (distance_km(*place, colo.place), city);
+            let (km, city) = places
+                .iter()
+                .enumerate()
+                .map(away)
+                .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
+                .unwrap_or((0.0, 0));
+            (city, idle_path(km, Reach::Direct).rtt_ms - still_ms)
+        };
+        let ways: Vec<(usize, f64)> = colos.iter().map(nearest).collect();
+        let row = |row: &Vec<f64>| ways.iter().map(|&(city, way)| row[city] + way).collect();
+        self.avg_ms.iter().map(row).collect()
+    }
 }
 
 /// One measurement.
 struct Row {
     from: String,
     to: String,
+    km: f64,
     avg_ms: f64,
 }
 
@@ -100,18 +129,23 @@ fn read(line: usize, text: &str) -> Result<Row, GenerateError> {
             .split_once(',')
             .ok_or_else(|| fault("no third column"))?,
     };
-    let avg_ms = rest
-        .split(',')
-        .nth(1)
+    let (km, rest) = rest
+        .split_once(',')
         .ok_or_else(|| fault("no fourth column"))?;
-    let avg_ms: f64 = avg_ms.parse().map_err(|_| fault("the mean is no number"))?;
-    if !(avg_ms.is_finite() && avg_ms >= 0.0) {
-        return Err(fault("the mean is no time"));
-    }
+    let mean = rest.split(',').next().unwrap_or_default();
+    let number = |text: &str, why| {
+        let number: f64 = text.parse().map_err(|_| fault(why))?;
+        if number.is_finite() && number >= 0.0 {
+            Ok(number)
+        } else {
+            Err(fault(why))
+        }
+    };
     Ok(Row {
         from: from.to_owned(),
         to: to.to_owned(),
-        avg_ms,
+        km: number(km, "the distance is no length")?,
+        avg_ms: number(mean, "the mean is no time")?,
     })
 }
 
@@ -131,12 +165,25 @@ mod tests {
 
     #[test]
     fn targets_are_matched_by_their_city() {
-        let csv = "from,to,km,avg_ms\nYork,\"New York United States, North America\",1,80\n\
-                   New+York,\"York United Kingdom, Eurasia\",1,81\n";
+        let csv = "from,to,km,avg_ms\nYork,\"New York United States, North America\",5300,80\n\
+                   New+York,\"York United Kingdom, Eurasia\",5300,81\n";
+        let rows: Vec<Row> = csv.lines().skip(1).map(|l| read(1, l).unwrap()).collect();
+        let between = Between::of(&rows).unwrap();
+        assert_eq!(between.cities, ["New+York", "York"]);
+        assert!((between.avg_ms[0][1] - 81.0).abs() < 1e-9);
+        assert!((between.avg_ms[1][0] - 80.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_site_is_as_far_as_its_nearest_city_and_the_way_from_there() {
+        let csv = "from,to,km,avg_ms\nOslo,Madrid Spain,2390,50\nMadrid,Oslo Norway,2390,52\n";
         let ground = measured(csv, 1).unwrap();
-        assert_eq!(ground.clients[0].name, "New+York");
-        assert!((ground.measured_ms[0][1] - 81.0).abs() < 1e-9);
-        assert!((ground.measured_ms[1][0] - 80.0).abs() < 1e-9);
-        assert_eq!(ground.sites[1].region, "eurasia");
+        let site = |code: &str| ground.sites.iter().position(|s| s.name == code).unwrap();
+        let (oslo, madrid) = (1, 0);
+        assert_eq!(ground.clients[oslo].name, "Oslo");
+        // The airports lie outside the cities; nothing is nearer than the same city.
+        assert!((2.0..4.0).contains(&ground.measured_ms[madrid][site("mad")]));
+        assert!((50.0..53.0).contains(&ground.measured_ms[oslo][site("mad")]));
+        assert!(ground.measured_ms[oslo][site("syd")] > 150.0);
     }
 }
