@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 mod month;
+mod report;
 
 pub use month::{MonthArgs, run as run_month};
 

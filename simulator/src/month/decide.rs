@@ -1,5 +1,6 @@
 //! A policy at work: what it expects, what it asks the optimizer, and what it does when a slot turns out otherwise.
 
+use super::common_share::{CommonShare, average_price};
 use super::policy::{MonthError, Policy};
 use super::scenario::{SLOT_MS, Scenario};
 use engine::baseline;
@@ -20,6 +21,8 @@ pub(super) struct Decision {
     pub(super) parts: Vec<(f64, Plan)>,
     /// Questions to the optimizer.
     pub(super) solves: u32,
+    /// Sum over units of the difference between expected and real demand, Mbps.
+    pub(super) error_mbps: f64,
 }
 
 /// A policy at work.
@@ -29,6 +32,7 @@ pub(super) struct Decider<'a> {
     instance: Instance,
     forecast: Forecast,
     control: Option<Controller>,
+    common: Option<CommonShare>,
     foreseen: Option<&'a (Outlook<'a>, Budget)>,
     before: Option<Plan>,
     meter_of: Vec<usize>,
@@ -64,6 +68,7 @@ impl<'a> Decider<'a> {
             scenario,
             forecast,
             control,
+            common: (policy == Policy::CommonShare).then(|| CommonShare::new(scenario)),
             foreseen: foreseen.filter(|_| policy == Policy::Foreseen),
             before: None,
             meter_of: scenario
@@ -79,6 +84,11 @@ impl<'a> Decider<'a> {
     /// Decides a slot before its demand is known. The first slot of a day also plans levels.
     pub(super) fn decide(&mut self, ledger: &Ledger, slot: usize) -> Result<Decision, MonthError> {
         self.prepare(slot);
+        let came = self.scenario.demand_mbps(slot).iter();
+        let error_mbps = came
+            .zip(&self.instance.units)
+            .map(|(came, unit)| (came - unit.mbps).abs())
+            .sum();
         let failed = |fault| MonthError::Slot { slot, fault };
         let plan = match self.policy {
             Policy::Nearest => Some(baseline::nearest(&self.instance).map_err(failed)?.plan),
@@ -94,6 +104,7 @@ impl<'a> Decider<'a> {
             return Ok(Decision {
                 parts: vec![(1.0, plan)],
                 solves: 0,
+                error_mbps,
             });
         }
         self.open(ledger, slot)?;
@@ -108,7 +119,11 @@ impl<'a> Decider<'a> {
             Some(rest) => vec![(REACTED_SHARE, plan), (1.0 - REACTED_SHARE, rest)],
             None => vec![(1.0, plan)],
         };
-        Ok(Decision { parts, solves })
+        Ok(Decision {
+            parts,
+            solves,
+            error_mbps,
+        })
     }
 
     /// Asks the optimizer until nobody exceeds a level without a free slot.
@@ -125,11 +140,12 @@ impl<'a> Decider<'a> {
             *solves += 1;
             let loads = self.loads(&plan);
             self.before = Some(plan.clone());
-            if self
-                .control
-                .as_mut()
-                .is_none_or(|control| control.judge(&loads) == Verdict::Settled)
-            {
+            let verdict = match (&mut self.control, &mut self.common) {
+                (Some(control), _) => control.judge(&loads),
+                (None, Some(common)) => common.judge(ledger, &loads, now),
+                (None, None) => Verdict::Settled,
+            };
+            if verdict == Verdict::Settled {
                 return Ok(plan);
             }
         }
@@ -202,6 +218,9 @@ impl<'a> Decider<'a> {
 
     /// Plans levels on the first slot of a day, and begins the slot.
     fn open(&mut self, ledger: &Ledger, slot: usize) -> Result<(), MonthError> {
+        if let Some(common) = &mut self.common {
+            common.open();
+        }
         let Some(control) = &mut self.control else {
             return Ok(());
         };
@@ -235,10 +254,12 @@ impl<'a> Decider<'a> {
             if meter.price_cny_per_mbps.is_none() {
                 continue;
             }
-            let marginal = match (&self.control, self.policy) {
-                (_, Policy::Latency) => continue,
-                (Some(control), _) => control.marginal(ledger, index, now),
-                (None, _) => ledger.marginal(index, now),
+            let marginal = match (&self.control, &self.common, self.policy) {
+                (_, _, Policy::Latency) => continue,
+                (_, _, Policy::Cheapest) => average_price(ledger, index, now),
+                (Some(control), _, _) => control.marginal(ledger, index, now),
+                (None, Some(common), _) => common.marginal(ledger, index, now),
+                (None, None, _) => ledger.marginal(index, now),
             };
             meter.price_cny_per_mbps = Some(marginal.price_cny_per_mbps);
             meter.free_below_mbps = marginal.free_below_mbps;

@@ -8,7 +8,10 @@
 //! Pure and seeded: equal scenarios give equal figures. Left out: what a failure loses before it is seen within its slot,
 //! and how long clients keep old answers; both are of the order of a minute.
 
+mod abilene;
+mod bill;
 mod cdn;
+mod common_share;
 mod csv;
 mod decide;
 mod generated;
@@ -19,15 +22,15 @@ mod policy;
 mod scenario;
 mod tally;
 
+pub use bill::{ContractBill, Month};
 pub use cdn::configured;
-pub use csv::{contracts_csv, hours_csv, policies_csv};
+pub use csv::{contracts_csv, hours_csv, outages_csv, policies_csv};
 pub use generated::month_95;
 pub use offline::{fixed_cny, offline};
 pub use play::play;
 pub use plot::{Plot, plots};
 pub use policy::{MonthError, Policy};
-pub use scenario::{HISTORY_DAYS, MonthOptions, Outage, Scenario};
-pub use tally::{ContractBill, Month};
+pub use scenario::{HISTORY_DAYS, MonthOptions, Outage, Scenario, Traffic};
 
 #[cfg(test)]
 mod tests;

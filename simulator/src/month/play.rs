@@ -1,9 +1,10 @@
 //! One policy through one month: decide, let demand come, count.
 
+use super::bill::Month;
 use super::decide::Decider;
 use super::policy::{MonthError, Policy};
 use super::scenario::{SLOT_MS, SLOTS_PER_DAY, Scenario};
-use super::tally::{Month, Tally};
+use super::tally::Tally;
 use engine::billing::budget::{Budget, Outlook};
 use engine::billing::{Ledger, SlotSample};
 use std::time::Duration;
@@ -31,7 +32,8 @@ pub fn play(
         if slot % CHECK_EVERY == 0 && policy != Policy::Nearest {
             // The checker shares no code with the optimizer; a plan that it refuses ends the run. Only the
             // nearest-first policy may exceed capacities.
-            for (_, plan) in &decision.parts {
+            // The instance has the demand that the last part was planned for.
+            if let Some((_, plan)) = decision.parts.last() {
                 engine::check::evaluate(decider.instance(), plan)
                     .map_err(|fault| MonthError::Slot { slot, fault })?;
             }

@@ -1,6 +1,6 @@
 //! Plots of a month as SVG, drawn by hand: no library, readable in light and dark, equal bytes for equal figures.
 
-use super::tally::Month;
+use super::bill::Month;
 use engine::inventory::BillingModel;
 use std::fmt::Write as _;
 

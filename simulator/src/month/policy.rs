@@ -14,10 +14,14 @@ pub enum Policy {
     Stable,
     /// The optimizer with latency alone.
     Latency,
+    /// The optimizer with every contract's average price: the cheapest are filled first.
+    Cheapest,
     /// The optimizer with a price for each slot above what is certain, unplanned.
     Unplanned,
-    /// The optimizer with planned levels, none of the free slots used on purpose.
+    /// The optimizer with levels planned to hold in every slot: no free slot is used, neither on purpose nor for noise.
     NoBurst,
+    /// The optimizer with a common share of all capacities as level, and free slots where that does not suffice.
+    CommonShare,
     /// The optimizer with the controller of levels and free slots.
     Controlled,
     /// The same controller with levels from the demand that really came.
@@ -26,13 +30,15 @@ pub enum Policy {
 
 impl Policy {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Nearest,
         Self::Rank,
         Self::Stable,
         Self::Latency,
+        Self::Cheapest,
         Self::Unplanned,
         Self::NoBurst,
+        Self::CommonShare,
         Self::Controlled,
         Self::Foreseen,
     ];
@@ -45,6 +51,8 @@ impl Policy {
             Self::Rank => "rank + watermark",
             Self::Stable => "stable allocation",
             Self::Latency => "optimizer, latency only",
+            Self::Cheapest => "optimizer, cheapest first",
+            Self::CommonShare => "CASCARA-like",
             Self::Unplanned => "optimizer, unplanned",
             Self::NoBurst => "optimizer, no burst",
             Self::Controlled => "optimizer + controller",

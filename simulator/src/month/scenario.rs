@@ -1,5 +1,6 @@
 //! What a month is played on: links and contracts, who asks for how much, and what breaks.
 
+use super::abilene;
 use crate::curve::{Shape, local_hour};
 use crate::random::{Random, noise};
 use coverage::Timestamp;
@@ -89,6 +90,18 @@ pub struct MonthOptions {
     pub specials: usize,
     /// Link failures and site drains.
     pub outages: usize,
+    /// How demand moves.
+    pub traffic: Traffic,
+}
+
+/// Where the movement of demand comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Traffic {
+    /// Drawn: a curve by hour for each service, days that differ, short noise.
+    #[default]
+    Drawn,
+    /// Measured: two weeks of a research network, repeated. Special evenings are left out, it has its own.
+    Abilene,
 }
 
 impl Default for MonthOptions {
@@ -98,6 +111,7 @@ impl Default for MonthOptions {
             days: 31,
             specials: 3,
             outages: 12,
+            traffic: Traffic::Drawn,
         }
     }
 }
@@ -121,10 +135,19 @@ impl Scenario {
             .days
             .clamp(1, usize::try_from(month.days()).unwrap_or(30));
         let slots = days * SLOTS_PER_DAY;
-        let demand = draw_demand(shapes, month.start, slots, options);
+        let (demand, name) = match options.traffic {
+            Traffic::Drawn => (
+                draw_demand(shapes, month.start, slots, options),
+                name.to_owned(),
+            ),
+            Traffic::Abilene => (
+                abilene::demand(shapes, month.start, slots),
+                format!("{name}, traffic of Abilene (14 days of March 2004, repeated)"),
+            ),
+        };
         let outages = draw_outages(&instance, slots, options);
         Self {
-            name: name.to_owned(),
+            name,
             instance,
             inventory,
             zone,
@@ -163,6 +186,24 @@ impl Scenario {
     #[must_use]
     pub fn demand_before(&self, slot: usize) -> &[f64] {
         &self.demand[HISTORY_DAYS * SLOTS_PER_DAY + slot - 1]
+    }
+
+    /// The same month with every `step`-th unit alone, which asks for as much more: for tests, which have little time.
+    #[cfg(test)]
+    pub(super) fn thinned(mut self, step: usize) -> Self {
+        let kept = |unit: &usize| unit.is_multiple_of(step);
+        let units = std::mem::take(&mut self.instance.units);
+        self.instance.units = units.into_iter().step_by(step).collect();
+        for demand in &mut self.demand {
+            let total: f64 = demand.iter().sum();
+            let left: Vec<f64> = (0..demand.len())
+                .filter(kept)
+                .map(|unit| demand[unit])
+                .collect();
+            let part = total / left.iter().sum::<f64>();
+            *demand = left.iter().map(|mbps| mbps * part).collect();
+        }
+        self
     }
 
     /// Links that are out in a slot.

@@ -1,8 +1,10 @@
 //! What a month cost and how it felt: counted from what was really carried.
 
+use super::bill::{ContractBill, Month, every_slot_cny};
 use super::decide::Decision;
 use super::policy::Policy;
-use super::scenario::Scenario;
+use super::scenario::{SLOTS_PER_DAY, Scenario};
+use coverage::Timestamp;
 use engine::billing::Ledger;
 use engine::plan::{Instance, Plan};
 
@@ -10,66 +12,12 @@ use engine::plan::{Instance, Plan};
 const LATENCY_BINS: usize = 1000;
 /// Width of a bin in ms.
 const LATENCY_STEP_MS: f64 = 0.5;
+/// Bins of the histogram of utilisation, a hundredth each, the last for all above.
+const FILL_BINS: usize = 102;
+/// Percentiles that are reported.
+const PARTS: [f64; 3] = [0.5, 0.9, 0.99];
 /// Slots of an hour: the resolution of series.
 const SLOTS_PER_HOUR: usize = 12;
-
-/// One contract's month.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ContractBill {
-    /// Name of the meter.
-    pub meter: String,
-    /// How it is billed.
-    pub model: engine::inventory::BillingModel,
-    /// Charged level, Mbps; 0 by volume.
-    pub level_mbps: f64,
-    /// Bill, CNY.
-    pub cny: f64,
-    /// Slots above the charged level.
-    pub slots_above: usize,
-    /// Highest slot, Mbps.
-    pub peak_mbps: f64,
-    /// What it can carry, Mbps.
-    pub capacity_mbps: f64,
-}
-
-/// One policy's month in figures.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Month {
-    /// Which policy.
-    pub policy: Policy,
-    /// Per contract.
-    pub bills: Vec<ContractBill>,
-    /// All contracts together, CNY.
-    pub bill_cny: f64,
-    /// Value of the latency, CNY: what the optimizer trades against the bill.
-    pub latency_cny: f64,
-    /// Mean latency of what was carried, ms.
-    pub mean_ms: f64,
-    /// 50th, 90th and 99th percentile of latency over traffic, ms.
-    pub percentiles_ms: [f64; 3],
-    /// Share of traffic above its service's floor.
-    pub below_floor_share: f64,
-    /// Share of traffic that no plan had a place for.
-    pub unserved_share: f64,
-    /// Share of traffic that was lost on links above their capacity.
-    pub lost_share: f64,
-    /// Share of traffic that was planned above a watermark.
-    pub overload_share: f64,
-    /// Share of traffic that changed its link from one slot to the next, mean over slots.
-    pub moved_share: f64,
-    /// Meter-slots that were planned as bursts.
-    pub bursts: usize,
-    /// Questions to the optimizer.
-    pub solves: u64,
-    /// `[hour]` -> load of all links over their capacity.
-    pub utilisation: Vec<f64>,
-    /// `[hour]` -> mean latency, ms.
-    pub latency_ms: Vec<f64>,
-    /// `[hour]` -> share of traffic moved.
-    pub moved: Vec<f64>,
-    /// `[day]` -> certain bill at its end, CNY.
-    pub certain_cny: Vec<f64>,
-}
 
 /// Counts while a month is played.
 pub(super) struct Tally {
@@ -84,6 +32,9 @@ pub(super) struct Tally {
     moved_total: f64,
     bursts: usize,
     solves: u64,
+    error: f64,
+    /// Links and slots by load over capacity, in hundredths.
+    fills: Vec<u64>,
     before: Option<Plan>,
     samples: Vec<Vec<f64>>,
     /// `[hour]` -> (load, capacity, latency × load, load, moved, asked).
@@ -104,6 +55,8 @@ impl Tally {
             moved_total: 0.0,
             bursts: 0,
             solves: 0,
+            error: 0.0,
+            fills: vec![0; FILL_BINS],
             before: None,
             samples: vec![Vec::with_capacity(scenario.slots); scenario.inventory.meters.len()],
             hours: vec![[0.0; 6]; scenario.slots.div_ceil(SLOTS_PER_HOUR)],
@@ -123,6 +76,10 @@ impl Tally {
         for (part, plan) in decision.parts {
             let loads = self.carry(slot, instance, &plan, demand, part);
             for (index, (link, load)) in instance.links.iter().zip(&loads).enumerate() {
+                if link.capacity_mbps > 0.0 {
+                    let fill = bin_of(load / link.capacity_mbps * 100.0, FILL_BINS);
+                    self.fills[fill] += 1;
+                }
                 self.overload += part * (load - link.watermark_mbps()).max(0.0);
                 carried[scenario.inventory.links[index].meter] += part * load;
             }
@@ -139,6 +96,7 @@ impl Tally {
         }
         self.bursts += instance.meters.iter().filter(|meter| meter.burst).count();
         self.solves += u64::from(decision.solves);
+        self.error += decision.error_mbps;
         carried
     }
 
@@ -186,7 +144,7 @@ impl Tally {
                 if unit.floor_ms.is_some_and(|floor| ms > floor) {
                     self.below_floor += carried;
                 }
-                self.histogram[bin(ms)] += carried;
+                self.histogram[bin_of(ms / LATENCY_STEP_MS, LATENCY_BINS)] += carried;
             }
             self.asked += mbps;
             hour[5] += mbps;
@@ -200,8 +158,8 @@ impl Tally {
         loads
     }
 
-    pub(super) fn finish(self, scenario: &Scenario, policy: Policy, ledger: &Ledger) -> Month {
-        let end = scenario.time(i64::try_from(scenario.slots).unwrap_or(0));
+    /// Every contract at the end of the month.
+    fn bills(&self, scenario: &Scenario, ledger: &Ledger, end: Timestamp) -> Vec<ContractBill> {
         let bill = |(meter, terms): (usize, &engine::inventory::Meter)| {
             let statement = ledger.statement(meter, scenario.start, end);
             let samples = &self.samples[meter];
@@ -223,18 +181,30 @@ impl Tally {
                 capacity_mbps: links.map(|link| link.capacity_mbps).sum(),
             }
         };
-        let bills: Vec<ContractBill> = scenario
+        scenario
             .inventory
             .meters
             .iter()
             .enumerate()
             .map(bill)
-            .collect();
+            .collect()
+    }
+
+    pub(super) fn finish(self, scenario: &Scenario, policy: Policy, ledger: &Ledger) -> Month {
+        let end = scenario.time(i64::try_from(scenario.slots).unwrap_or(0));
+        let bills = self.bills(scenario, ledger, end);
+        #[expect(clippy::cast_precision_loss, reason = "days of a month")]
+        let month_days = scenario.zone.month_of(scenario.start).days() as f64;
+        let every_slot_cny = bills
+            .iter()
+            .zip(&scenario.inventory.meters)
+            .zip(&self.samples)
+            .map(|((bill, terms), samples)| every_slot_cny(terms, samples, month_days, bill.cny))
+            .sum();
         let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
         let value = scenario.instance.value_cny_per_gbps_ms_slot / 1000.0;
-        let days = (1..=scenario.slots / super::scenario::SLOTS_PER_DAY).map(|day| {
-            let as_of =
-                scenario.time(i64::try_from(day * super::scenario::SLOTS_PER_DAY).unwrap_or(0));
+        let days = (1..=scenario.slots / SLOTS_PER_DAY).map(|day| {
+            let as_of = scenario.time(i64::try_from(day * SLOTS_PER_DAY).unwrap_or(0));
             (0..bills.len())
                 .map(|meter| ledger.statement(meter, scenario.start, as_of).certain_cny)
                 .sum()
@@ -244,7 +214,15 @@ impl Tally {
             bill_cny: bills.iter().map(|bill| bill.cny).sum(),
             latency_cny: self.latency * value,
             mean_ms: share(self.latency, self.carried),
-            percentiles_ms: [0.5, 0.9, 0.99].map(|part| self.percentile(part)),
+            percentiles_ms: PARTS
+                .map(|part| percentile(self.histogram.iter().copied(), part) * LATENCY_STEP_MS),
+            every_slot_cny,
+            forecast_error_share: share(self.error, self.asked),
+            utilisation_percentiles: PARTS.map(|part| {
+                #[expect(clippy::cast_precision_loss, reason = "links times slots of a month")]
+                let weights = self.fills.iter().map(|count| *count as f64);
+                percentile(weights, part) / 100.0
+            }),
             below_floor_share: share(self.below_floor, self.carried),
             unserved_share: share(self.unserved, self.asked),
             lost_share: share(self.lost, self.asked),
@@ -271,26 +249,28 @@ impl Tally {
             bills,
         }
     }
-
-    fn percentile(&self, part: f64) -> f64 {
-        let total: f64 = self.histogram.iter().sum();
-        let mut sum = 0.0;
-        let reached = |weight: &f64| {
-            sum += weight;
-            sum >= part * total
-        };
-        let bin = self.histogram.iter().position(reached).unwrap_or(0);
-        f64::from(u32::try_from(bin).unwrap_or(0)) * LATENCY_STEP_MS
-    }
 }
 
+/// The bin of a value that counts bins from 0; what lies beyond goes into the last.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "clamped to the bins"
 )]
-fn bin(ms: f64) -> usize {
-    ((ms / LATENCY_STEP_MS).max(0.0) as usize).min(LATENCY_BINS - 1)
+fn bin_of(value: f64, bins: usize) -> usize {
+    (value.max(0.0) as usize).min(bins - 1)
+}
+
+/// First bin at which a part of all is reached.
+fn percentile(weights: impl Iterator<Item = f64> + Clone, part: f64) -> f64 {
+    let total: f64 = weights.clone().sum();
+    let mut sum = 0.0;
+    let mut reached = |weight: f64| {
+        sum += weight;
+        sum >= part * total
+    };
+    let bin = weights.into_iter().position(&mut reached).unwrap_or(0);
+    f64::from(u32::try_from(bin).unwrap_or(0))
 }
 
 /// Traffic that goes to another link than before, at the demand of now.

@@ -9,6 +9,7 @@ fn small(seed: u64, days: usize) -> Scenario {
         days,
         ..MonthOptions::default()
     })
+    .thinned(8)
 }
 
 #[test]

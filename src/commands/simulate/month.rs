@@ -1,12 +1,13 @@
 //! `watershed simulate month`: a month of billing, every policy side by side.
 
+use super::report;
 use crate::args::Global;
 use crate::commands::CommandError;
-use crate::commands::output::{json, say, table, tell};
+use crate::commands::output::tell;
 use anyhow::Context;
 use engine::billing::budget::BudgetOptions;
 use indicatif::{ProgressBar, ProgressStyle};
-use simulator::month::{self, Month, MonthOptions, Policy, Scenario};
+use simulator::month::{self, Month, MonthOptions, Policy, Scenario, Traffic};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +22,7 @@ Examples:
   watershed simulate month                                      the generated instance month-95
   watershed simulate month -c demo/watershed.toml               the links, contracts and areas of a configuration
   watershed simulate month --days 7 --seed 2 --out month        CSV and SVG files into the folder month
+  watershed simulate month --traffic abilene                    demand that moves as two weeks of a real network did
 
 Without -c the instance is generated from the seed. Equal seeds give equal figures.")]
 pub struct MonthArgs {
@@ -36,12 +38,34 @@ pub struct MonthArgs {
     /// Link failures and site drains.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u8))]
     pub outages: u8,
-    /// Folder for policies.csv, contracts.csv, hours.csv and the plots; made if it is missing.
+    /// How demand moves.
+    #[arg(long, value_enum, default_value_t = TrafficArg::Drawn)]
+    pub traffic: TrafficArg,
+    /// What one ms less for one Gbps during five minutes is worth, CNY.
+    #[arg(long, value_name = "CNY", default_value_t = 0.02, value_parser = value_of_ms)]
+    pub value_of_ms: f64,
+    /// Folder for policies.csv, contracts.csv, hours.csv, outages.csv and the plots; made if it is missing.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Policies played at a time; all cores when absent. The figures do not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: Option<u16>,
+}
+
+/// How demand moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum TrafficArg {
+    /// From the seed: curves by hour, days that differ, short noise.
+    Drawn,
+    /// As the nodes of the research network Abilene did from 1 to 14 March 2004, repeated.
+    Abilene,
+}
+
+/// Refuses what is no price.
+fn value_of_ms(text: &str) -> Result<f64, String> {
+    let sane = |value: &f64| value.is_finite() && (0.0..=1000.0).contains(value);
+    let value = text.parse().ok().filter(sane);
+    value.ok_or_else(|| "give a number of CNY from 0 to 1000".to_owned())
 }
 
 /// Plays the month and prints the comparison.
@@ -62,23 +86,23 @@ pub fn run(global: &Global, args: &MonthArgs) -> Result<(), CommandError> {
     ));
     let played = play_all(&scenario, args.threads)?;
     if let Some(dir) = &args.out {
-        write(dir, &played)?;
+        write(dir, &scenario, &played)?;
     }
-    show(global.json, &played)?;
+    report::show(global.json, &played)?;
     Ok(())
 }
 
 /// All policies, and what nobody can go below.
-struct Played {
-    months: Vec<Month>,
+pub(super) struct Played {
+    pub(super) months: Vec<Month>,
     /// Bill and latency together, CNY.
-    bound_cny: f64,
-    gap: f64,
+    pub(super) bound_cny: f64,
+    pub(super) gap: f64,
 }
 
 impl Played {
     /// The bill that no plan with the same latency can go below.
-    fn bill_bound(&self, month: &Month) -> f64 {
+    pub(super) fn bill_bound(&self, month: &Month) -> f64 {
         self.bound_cny - month.latency_cny
     }
 }
@@ -89,13 +113,20 @@ fn scenario(global: &Global, args: &MonthArgs) -> Result<Scenario, CommandError>
         days: usize::from(args.days),
         specials: usize::from(args.specials),
         outages: usize::from(args.outages),
+        traffic: match args.traffic {
+            TrafficArg::Drawn => Traffic::Drawn,
+            TrafficArg::Abilene => Traffic::Abilene,
+        },
     };
-    if global.config.is_none() {
-        return Ok(month::month_95(&options));
-    }
-    let config = crate::commands::config(global)?;
-    let (table, _) = crate::areas::load(&config)?;
-    Ok(month::configured(&config.inventory, &table, &options))
+    let mut scenario = if global.config.is_none() {
+        month::month_95(&options)
+    } else {
+        let config = crate::commands::config(global)?;
+        let (table, _) = crate::areas::load(&config)?;
+        month::configured(&config.inventory, &table, &options)
+    };
+    scenario.instance.value_cny_per_gbps_ms_slot = args.value_of_ms;
+    Ok(scenario)
 }
 
 /// The bound first, because the policy that knows the future needs its levels; then policies, a few at a time.
@@ -163,7 +194,7 @@ fn progress(scenario: &Scenario) -> ProgressBar {
     bar
 }
 
-fn write(dir: &std::path::Path, played: &Played) -> anyhow::Result<()> {
+fn write(dir: &std::path::Path, scenario: &Scenario, played: &Played) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir)
         .with_context(|| format!("cannot make the folder {}", dir.display()))?;
     let save = |name: &str, text: &str| {
@@ -176,97 +207,9 @@ fn write(dir: &std::path::Path, played: &Played) -> anyhow::Result<()> {
     )?;
     save("contracts.csv", &month::contracts_csv(&played.months))?;
     save("hours.csv", &month::hours_csv(&played.months))?;
+    save("outages.csv", &month::outages_csv(scenario))?;
     for (name, svg) in month::plots(&played.months) {
         save(name, &svg)?;
     }
     Ok(())
-}
-
-/// One policy's line.
-#[derive(serde::Serialize)]
-struct Row<'a> {
-    policy: &'a str,
-    bill_cny: f64,
-    bill_bound_cny: f64,
-    /// None where the bound does not speak of what the policy did.
-    bill_over_bound: Option<f64>,
-    bill_over_no_burst: f64,
-    mean_ms: f64,
-    added_ms: f64,
-    p99_ms: f64,
-    unserved_share: f64,
-    lost_share: f64,
-    below_floor_share: f64,
-    moved_share: f64,
-    bursts: usize,
-}
-
-/// Whether a policy kept to what the bound supposes, but for rounding and noise: watermarks kept, everything served.
-fn covered(month: &Month) -> bool {
-    month.overload_share <= 1e-3 && month.unserved_share + month.lost_share <= 1e-4
-}
-
-fn show(as_json: bool, played: &Played) -> anyhow::Result<()> {
-    let of = |policy| played.months.iter().find(|month| month.policy == policy);
-    let (Some(plain), Some(quick)) = (of(Policy::NoBurst), of(Policy::Latency)) else {
-        return Ok(());
-    };
-    let row = |month: &'_ Month| Row {
-        policy: month.policy.name(),
-        bill_cny: month.bill_cny,
-        bill_bound_cny: played.bill_bound(month),
-        bill_over_bound: covered(month).then(|| month.bill_cny / played.bill_bound(month)),
-        bill_over_no_burst: month.bill_cny / plain.bill_cny,
-        mean_ms: month.mean_ms,
-        added_ms: month.mean_ms - quick.mean_ms,
-        p99_ms: month.percentiles_ms[2],
-        unserved_share: month.unserved_share,
-        lost_share: month.lost_share,
-        below_floor_share: month.below_floor_share,
-        moved_share: month.moved_share,
-        bursts: month.bursts,
-    };
-    let rows: Vec<Row<'_>> = played.months.iter().map(row).collect();
-    if as_json {
-        return json(&rows);
-    }
-    let mut text = table(&[
-        "policy",
-        "bill, CNY",
-        "of bound",
-        "of no burst",
-        "mean ms",
-        "added",
-        "p99",
-        "unserved",
-        "lost",
-        "below floor",
-        "moved per slot",
-        "bursts",
-    ]);
-    let percent = |share: f64| format!("{:.3} %", share * 100.0);
-    for row in &rows {
-        text.add_row([
-            row.policy.to_owned(),
-            format!("{:.0}", row.bill_cny),
-            row.bill_over_bound
-                .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}")),
-            format!("{:.3}", row.bill_over_no_burst),
-            format!("{:.2}", row.mean_ms),
-            format!("{:+.2}", row.added_ms),
-            format!("{:.1}", row.p99_ms),
-            percent(row.unserved_share),
-            percent(row.lost_share),
-            percent(row.below_floor_share),
-            percent(row.moved_share),
-            row.bursts.to_string(),
-        ]);
-    }
-    say(&text.to_string())?;
-    say(&format!(
-        "bound: nobody who keeps watermarks and serves everything pays less than {:.0} CNY for contracts and latency together (known to {:.2} %);\n\
-         a bill's bound is that less the policy's own latency; no figure where watermarks or service were not kept.",
-        played.bound_cny,
-        played.gap * 100.0
-    ))
 }
