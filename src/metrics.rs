@@ -107,6 +107,18 @@ fn describe() {
         "watershed_plan_cost_cny",
         "Cost and latency of the newest plan, CNY per slot."
     );
+    describe_gauge!(
+        "watershed_meter_level_mbps",
+        "Level that a contract is planned to be charged, by meter."
+    );
+    describe_gauge!(
+        "watershed_meter_tokens",
+        "Free slots left above the planned level, by meter."
+    );
+    describe_gauge!(
+        "watershed_meter_bursting",
+        "Whether the slot under way is a free one, by meter."
+    );
     describe_gauge!("watershed_drains", "Drains, by state.");
     describe_counter!("watershed_dns_messages_total", "DNS messages, by outcome.");
     describe_counter!(

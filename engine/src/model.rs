@@ -3,7 +3,7 @@
 //! Units are all (area, service) pairs, service-major; links, sites and meters keep their inventory indices, so that a
 //! plan's link index is a [`LinkId`]. Eligibility is the list of candidates and never a penalty.
 
-use crate::billing::Ledger;
+use crate::cycle::Contracts;
 use crate::estimate::Estimates;
 use crate::inventory::{BillingModel, Inventory};
 use crate::limits::Limits;
@@ -44,7 +44,9 @@ pub struct Facts<'a> {
     /// What was observed.
     pub estimates: &'a Estimates,
     /// What slots cost.
-    pub ledger: &'a Ledger,
+    pub contracts: &'a Contracts,
+    /// IPv4 addresses in all known areas.
+    pub addresses: u64,
     /// Which nodes may serve (health, after failing open), [node].
     pub nodes_up: &'a [bool],
     /// Plan in force, for incumbents.
@@ -108,20 +110,24 @@ impl Facts<'_> {
         self.inventory.services[service.index()].initial_mbps * self.address_share(area)
     }
 
+    /// Demand of all units, in their order, Mbps.
+    #[must_use]
+    pub(crate) fn demands_mbps(&self) -> Vec<f64> {
+        let services = (0..self.inventory.services.len()).map(ServiceId::from_index);
+        let areas = u32::try_from(self.table.areas().len()).unwrap_or(u32::MAX);
+        services
+            .flat_map(|service| (0..areas).map(move |area| (AreaId(area), service)))
+            .map(|(area, service)| self.demand_mbps(area, service))
+            .collect()
+    }
+
     /// Share of all known IPv4 addresses that are in an area.
     #[expect(clippy::cast_precision_loss, reason = "at most 2^32 addresses")]
     fn address_share(&self, area: AreaId) -> f64 {
-        let total: u64 = self
-            .table
-            .areas()
-            .iter()
-            .skip(1)
-            .map(|area| area.ipv4_addresses)
-            .sum();
-        if area.0 == 0 || total == 0 {
+        if area.0 == 0 || self.addresses == 0 {
             return 0.0;
         }
-        self.table.area(area).ipv4_addresses as f64 / total as f64
+        self.table.area(area).ipv4_addresses as f64 / self.addresses as f64
     }
 
     /// Quality from an area through a link, ms: measured, or the prior.
@@ -229,14 +235,8 @@ impl Facts<'_> {
 
     fn meters(&self, now: Timestamp) -> Vec<Meter> {
         let meter = |(index, meter): (usize, &crate::inventory::Meter)| {
-            let marginal = self.ledger.marginal(index, now);
-            let model = match meter.model {
-                BillingModel::Month95 => MeterModel::Month95,
-                BillingModel::DailyPeakMean => MeterModel::DailyPeakMean,
-                BillingModel::Daily95Mean => MeterModel::Daily95Mean,
-                BillingModel::Flat => MeterModel::Flat,
-                BillingModel::PerGb => MeterModel::PerGb,
-            };
+            let marginal = self.contracts.marginal(index, now);
+            let model = meter_model(meter.model);
             let by_bandwidth = !matches!(model, MeterModel::Flat | MeterModel::PerGb);
             Meter {
                 id: meter.name.clone(),
@@ -306,6 +306,17 @@ impl Facts<'_> {
         rest.truncate(LARGE_CANDIDATES);
         cand.append(&mut rest);
         cand.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+    }
+}
+
+/// How the optimizer calls a billing model.
+pub(crate) const fn meter_model(model: BillingModel) -> MeterModel {
+    match model {
+        BillingModel::Month95 => MeterModel::Month95,
+        BillingModel::DailyPeakMean => MeterModel::DailyPeakMean,
+        BillingModel::Daily95Mean => MeterModel::Daily95Mean,
+        BillingModel::Flat => MeterModel::Flat,
+        BillingModel::PerGb => MeterModel::PerGb,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What one tick did, as data for people and programs.
 
-use crate::cycle::{LastSolve, Tier};
+use crate::cycle::{LastSolve, MeterState, Tier};
 use crate::plan::Levels;
 use coverage::Timestamp;
 use serde::Serialize;
@@ -32,6 +32,10 @@ pub struct CycleReport {
     pub incumbent: Option<Levels>,
     /// Regions whose health reports were not believed.
     pub failed_open: Vec<String>,
+    /// How contracts stand.
+    pub meters: Vec<MeterState>,
+    /// Why the levels of contracts are not planned; empty when they are, or will be after a day.
+    pub levels_fault: String,
 }
 
 /// The certificate of the newest plan, without its duals.

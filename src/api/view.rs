@@ -189,6 +189,25 @@ pub struct Cycle {
     pub incumbent: Option<Levels>,
     /// Regions whose health reports were not believed.
     pub failed_open: Vec<String>,
+    /// How contracts stand.
+    pub meters: Vec<MeterState>,
+    /// Why the levels of contracts are not planned; empty when they are, or will be after a day.
+    pub levels_fault: String,
+}
+
+/// How a contract stands.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct MeterState {
+    /// Name.
+    pub name: String,
+    /// Level that is charged whatever follows, Mbps.
+    pub certain_mbps: f64,
+    /// Level that it is planned to be charged, Mbps; null while nothing was planned.
+    pub level_mbps: Option<f64>,
+    /// Free slots left above that level; null as long as there is none.
+    pub tokens: Option<u64>,
+    /// Whether the slot under way is one of them.
+    pub bursting: bool,
 }
 
 /// The certificate of a plan, without its prices.

@@ -77,7 +77,32 @@ fn print_map(map: &Value) -> anyhow::Result<()> {
             "region {region}: too much looks down to be true; health reports are not believed"
         ))?;
     }
-    levels(cycle)
+    levels(cycle)?;
+    contracts(cycle)
+}
+
+/// Levels and free slots of contracts, once they are planned.
+fn contracts(cycle: &Cycle) -> anyhow::Result<()> {
+    if !cycle.levels_fault.is_empty() {
+        output::say(&format!("levels of contracts: {}", cycle.levels_fault))?;
+    }
+    if cycle.meters.iter().all(|meter| meter.level_mbps.is_none()) {
+        return Ok(());
+    }
+    let mut table = output::table(&["meter", "certain", "planned level", "free slots left", ""]);
+    for meter in &cycle.meters {
+        table.add_row([
+            meter.name.clone(),
+            output::mbps(meter.certain_mbps),
+            meter.level_mbps.map(output::mbps).unwrap_or_default(),
+            meter
+                .tokens
+                .map(|left| left.to_string())
+                .unwrap_or_default(),
+            if meter.bursting { "bursting" } else { "" }.to_owned(),
+        ]);
+    }
+    output::show(&table)
 }
 
 /// The newest plan beside the map in force.

@@ -4,6 +4,7 @@ use super::section::Section;
 use super::{Api, AreaSource, Config, Role, Token, Upstream};
 use coverage::PrefixSet;
 use dns::{DnsConfig, EcsBits, EcsPolicy};
+use engine::billing::ControlOptions;
 use engine::cycle::EngineOptions;
 use engine::drain::Rules;
 use engine::estimate::EstimateOptions;
@@ -215,6 +216,10 @@ fn read_engine(section: &Section<'_>, drain: Rules) -> (EngineOptions, Duration)
         },
         drain,
         slot,
+        billing: ControlOptions {
+            bursts: section.flag("bursts", true),
+            ..ControlOptions::default()
+        },
         threads: section.whole("threads", 1, 1..=256) as usize,
         seed: u64::from(section.whole("seed", 0, 0..=u32::MAX)),
     };

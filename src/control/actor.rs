@@ -1,7 +1,7 @@
 //! The actor thread: the only one that touches engine, store and publisher.
 
 use super::publisher::Publisher;
-use super::worker::{Done, Worker};
+use super::worker::{Done, Result as Found, Task, Worker};
 use super::{Command, ControlError, ControlHandle, Event, Fixed};
 use crate::clock::now;
 use crate::serving::Intake;
@@ -11,7 +11,7 @@ use coverage::observation::Directory;
 use coverage::{AreaTable, Body, CheckId, Digest, MapVersion, Snapshot, Timestamp};
 use ed25519_dalek::SigningKey;
 use engine::billing::SlotSample;
-use engine::cycle::{Adopted, Draft, Engine, EngineOptions, Steering, Tick, Tier};
+use engine::cycle::{Adopted, Draft, Engine, EngineOptions, Solved, Steering, Tick, Tier};
 use engine::drain::{ChangeError, Drain, Request, RequestError, State};
 use engine::inventory::Inventory;
 use engine::policy::Policies;
@@ -35,6 +35,8 @@ const EDGE_SILENT_MAX: Duration = Duration::from_secs(45);
 const EDGES_MAX: usize = 4096;
 /// The ledger of the running month is read back after a restart.
 const LEDGER_SPAN_MS: u64 = 31 * 86_400_000;
+/// Flag of the store that keeps planned levels.
+const LEVELS_FLAG: &str = "levels";
 
 /// What a control plane is started with.
 pub struct ControlOptions {
@@ -149,6 +151,10 @@ fn restored(
     let stored = (store.drains()?, samples);
     let mut engine = Engine::new(inventory, table, steering, options, stored, serving);
     engine.pin(store.flag("pin")?);
+    if let Some(levels) = store.flag(LEVELS_FLAG)? {
+        let restored = engine.restore_levels(&levels, now());
+        tracing::info!(restored, "levels of contracts from before the restart");
+    }
     Ok(engine)
 }
 
@@ -259,7 +265,7 @@ impl Actor {
                     reply.send(tail.map_err(|fault| ControlError::Unavailable(fault.to_string())));
             }
             Command::EdgeSeen(edge, version) => self.edge_seen(edge, version),
-            Command::Done(done) => self.adopt(*done),
+            Command::Done(done) => self.take_done(*done),
             Command::Stop => {}
         }
     }
@@ -314,26 +320,43 @@ impl Actor {
         kept
     }
 
-    /// Gives the worker what is worth solving now.
+    /// Gives the worker what is worth its time now: levels once a day, else the next solve.
     fn assign(&mut self) {
-        if let Some(job) = self.engine.job(now()) {
-            self.worker.assign(job);
+        let at = now();
+        if let Some(job) = self.engine.levels_job(at) {
+            self.worker.assign(Task::Levels(job));
+        } else if let Some(job) = self.engine.job(at) {
+            self.worker.assign(Task::Solve(job));
         }
     }
 
-    /// Takes what the worker has solved.
-    fn adopt(&mut self, done: Done) {
+    /// Takes what the worker has done.
+    fn take_done(&mut self, done: Done) {
         self.worker.idle();
-        let at = now();
-        let Done { tier, solved, took } = done;
-        metrics::histogram!("watershed_solve_seconds", "tier" => tier.word())
-            .record(took.as_secs_f64());
-        let Some(solved) = solved else {
-            tracing::error!(tier = tier.word(), "a solve broke; the map stays");
-            let detail = "a solve broke; the log says where".to_owned();
-            self.report(at, Some((Some(tier), "broken".to_owned(), detail)), |_| ());
-            return;
-        };
+        let Done { tier, result, took } = done;
+        if let Some(tier) = tier {
+            metrics::histogram!("watershed_solve_seconds", "tier" => tier.word())
+                .record(took.as_secs_f64());
+        }
+        match result {
+            Some(Found::Solve(solved)) => self.adopt(solved, took),
+            Some(Found::Levels(planned)) => {
+                if self.engine.adopt_levels(planned) {
+                    self.keep_levels();
+                }
+                self.assign();
+            }
+            None => {
+                tracing::error!(tier = tier.map(Tier::word), "a solve broke; the map stays");
+                let detail = "a solve broke; the log says where".to_owned();
+                self.report(now(), Some((tier, "broken".to_owned(), detail)), |_| ());
+            }
+        }
+    }
+
+    /// Takes what was solved.
+    fn adopt(&mut self, solved: Solved, took: Duration) {
+        let (at, tier) = (now(), solved.tier());
         let outcome = match self.engine.adopt(solved, at) {
             Adopted::Draft(draft) => self.publish(&draft, took, at),
             Adopted::Held(held) => self.hold(Some(tier), &held),
@@ -344,6 +367,14 @@ impl Actor {
         });
         if tier == Tier::Warm {
             self.assign();
+        }
+    }
+
+    /// Keeps the levels of contracts over a restart.
+    fn keep_levels(&mut self) {
+        let levels = self.engine.contracts().kept_levels();
+        if let Err(fault) = self.store.set_flag(LEVELS_FLAG, levels.as_deref()) {
+            tracing::warn!(%fault, "planned levels are not stored; after a restart they are planned anew");
         }
     }
 
@@ -373,6 +404,11 @@ impl Actor {
             report.map_digest = snapshot.digest.to_string();
             report.map_created_at = snapshot.created_at;
         }
+        report.meters = self.engine.contracts().states(at);
+        self.engine
+            .contracts()
+            .fault()
+            .clone_into(&mut report.levels_fault);
         change(&mut report);
         let report = report.with_solve(self.engine.last());
         self.gauge(&report);
@@ -578,6 +614,16 @@ impl Actor {
             metrics::gauge!("watershed_plan_unserved_mbps").set(plan.levels.unserved_mbps);
             metrics::gauge!("watershed_plan_overload_mbps").set(plan.levels.overload_mbps);
             metrics::gauge!("watershed_plan_cost_cny").set(plan.objective);
+        }
+        for meter in &report.meters {
+            let label = || meter.name.clone();
+            if let (Some(level), Some(tokens)) = (meter.level_mbps, meter.tokens) {
+                metrics::gauge!("watershed_meter_level_mbps", "meter" => label()).set(level);
+                #[expect(clippy::cast_precision_loss, reason = "slots of a month")]
+                metrics::gauge!("watershed_meter_tokens", "meter" => label()).set(tokens as f64);
+            }
+            let bursting = f64::from(u8::from(meter.bursting));
+            metrics::gauge!("watershed_meter_bursting", "meter" => label()).set(bursting);
         }
         let age = now().since(report.map_created_at);
         metrics::gauge!("watershed_map_age_seconds").set(age.as_secs_f64());

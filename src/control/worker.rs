@@ -2,7 +2,7 @@
 
 use super::Command;
 use anyhow::Context;
-use engine::cycle::{Job, Solved, Tier};
+use engine::cycle::{Job, LevelsJob, PlannedLevels, Solved, Tier};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,21 +10,37 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// What takes long.
+pub(super) enum Task {
+    /// A map to be solved.
+    Solve(Job),
+    /// Levels of contracts to be planned.
+    Levels(LevelsJob),
+}
+
+/// What came of a task.
+pub(super) enum Result {
+    /// Of a map.
+    Solve(Solved),
+    /// Of levels.
+    Levels(PlannedLevels),
+}
+
 /// What the worker has done.
 pub(super) struct Done {
-    /// How it was to be solved.
-    pub tier: Tier,
-    /// The result; `None` when the solve broke, which is a defect of ours.
-    pub solved: Option<Solved>,
+    /// How it was to be solved; `None` for levels.
+    pub tier: Option<Tier>,
+    /// The result; `None` when the task broke, which is a defect of ours.
+    pub result: Option<Result>,
     /// Time that it took.
     pub took: Duration,
 }
 
 /// The actor's end of the worker.
 pub(super) struct Worker {
-    jobs: SyncSender<(Job, Arc<AtomicBool>)>,
-    /// Of the job under way: how it is solved, and the flag that gives it up.
-    busy: Option<(Tier, Arc<AtomicBool>)>,
+    tasks: SyncSender<(Task, Arc<AtomicBool>)>,
+    /// Of the task under way: how it is solved, and the flag that gives it up.
+    busy: Option<(Option<Tier>, Arc<AtomicBool>)>,
 }
 
 impl Worker {
@@ -33,36 +49,36 @@ impl Worker {
     /// # Errors
     /// When the system has no thread left.
     pub(super) fn start(queue: SyncSender<Command>) -> anyhow::Result<Self> {
-        let (jobs, waiting) = sync_channel(1);
+        let (tasks, waiting) = sync_channel(1);
         thread::Builder::new()
             .name("solve".into())
             .spawn(move || work(&waiting, &queue))
             .context("cannot start the thread that solves")?;
-        Ok(Self { jobs, busy: None })
+        Ok(Self { tasks, busy: None })
     }
 
-    /// Whether a job is under way.
+    /// Whether a task is under way.
     pub(super) const fn is_busy(&self) -> bool {
         self.busy.is_some()
     }
 
-    /// Hands over a job; only when none is under way.
-    pub(super) fn assign(&mut self, job: Job) {
+    /// Hands over a task; only when none is under way.
+    pub(super) fn assign(&mut self, task: Task) {
         let given_up = Arc::new(AtomicBool::new(false));
-        let tier = job.tier();
-        if self.jobs.try_send((job, Arc::clone(&given_up))).is_ok() {
+        let tier = task.tier();
+        if self.tasks.try_send((task, Arc::clone(&given_up))).is_ok() {
             self.busy = Some((tier, given_up));
         }
     }
 
-    /// Notes that the job is done.
+    /// Notes that the task is done.
     pub(super) fn idle(&mut self) {
         self.busy = None;
     }
 
     /// Lets a full solve end at its next stage: there is a better use for the thread.
     pub(super) fn give_up_full(&self) {
-        if let Some((Tier::Full, given_up)) = &self.busy {
+        if let Some((Some(Tier::Full), given_up)) = &self.busy {
             given_up.store(true, Ordering::Relaxed);
         }
     }
@@ -76,16 +92,32 @@ impl Drop for Worker {
     }
 }
 
-fn work(waiting: &Receiver<(Job, Arc<AtomicBool>)>, queue: &SyncSender<Command>) {
-    while let Ok((job, given_up)) = waiting.recv() {
-        let started = Instant::now();
-        let tier = job.tier();
+impl Task {
+    const fn tier(&self) -> Option<Tier> {
+        match self {
+            Self::Solve(job) => Some(job.tier()),
+            Self::Levels(_) => None,
+        }
+    }
+
+    fn run(self, given_up: &AtomicBool) -> Result {
         let expired = || given_up.load(Ordering::Relaxed);
-        // The job is gone whatever happens; nothing that a panic could leave half done is seen again.
-        let solved = catch_unwind(AssertUnwindSafe(|| job.run(Some(&expired)))).ok();
+        match self {
+            Self::Solve(job) => Result::Solve(job.run(Some(&expired))),
+            Self::Levels(job) => Result::Levels(job.run()),
+        }
+    }
+}
+
+fn work(waiting: &Receiver<(Task, Arc<AtomicBool>)>, queue: &SyncSender<Command>) {
+    while let Ok((task, given_up)) = waiting.recv() {
+        let started = Instant::now();
+        let tier = task.tier();
+        // The task is gone whatever happens; nothing that a panic could leave half done is seen again.
+        let result = catch_unwind(AssertUnwindSafe(|| task.run(&given_up))).ok();
         let done = Done {
             tier,
-            solved,
+            result,
             took: started.elapsed(),
         };
         if queue.send(Command::Done(Box::new(done))).is_err() {

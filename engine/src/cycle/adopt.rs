@@ -16,7 +16,7 @@ pub enum Adopted {
     Draft(Box<Draft>),
     /// The map in force stays.
     Held(Held),
-    /// What may be used, or the map in force, changed while this was solved: solve it again.
+    /// What may be used, the map in force, or what a slot costs is not what this was solved for: solve it again.
     Outdated,
 }
 
@@ -48,6 +48,10 @@ impl Engine {
         if !fresh {
             return Adopted::Outdated;
         }
+        // Without a map, waiting for the best use of free slots is waiting for nothing.
+        if tier == Tier::Full && self.serving.is_some() && self.asks_again() {
+            return Adopted::Outdated;
+        }
         let draft = gated.and_then(|reason| {
             let half = self.realised((tier, reason), &under, now);
             half.map_or(Ok(None), |half| self.settle(half, under.clone()))
@@ -66,6 +70,12 @@ impl Engine {
                 Adopted::Held(held)
             }
         }
+    }
+
+    /// Whether the newest plan asks for other prices in the slot under way.
+    fn asks_again(&mut self) -> bool {
+        let Some(last) = &self.last else { return false };
+        self.contracts.asks_again(&last.instance, &last.plan)
     }
 
     /// Whether drains, health and the map in force are still those that it was solved under.

@@ -10,6 +10,7 @@
 //! it in one go. There are three tiers of answers ([`Tier`]): in milliseconds, in tenths of a second, in seconds.
 
 mod adopt;
+mod contracts;
 mod draft;
 mod job;
 mod local;
@@ -19,11 +20,12 @@ mod tick;
 mod tests;
 
 pub use adopt::Adopted;
+pub use contracts::{Contracts, LevelsJob, MeterState, PlannedLevels};
 pub use draft::Draft;
 pub use job::{Job, Solved, Tier};
 pub use tick::{Cycle, Tick};
 
-use crate::billing::{Ledger, SlotSample};
+use crate::billing::{ControlOptions, SlotSample};
 use crate::drain::{self, Drain, Drains};
 use crate::estimate::{EstimateOptions, Estimates, priors};
 use crate::explain::{self, ExplainError, Explanation};
@@ -59,6 +61,8 @@ pub struct EngineOptions {
     pub drain: drain::Rules,
     /// Slot length of billing.
     pub slot: Duration,
+    /// How levels and free slots of contracts are used.
+    pub billing: ControlOptions,
     /// Threads of the solver; the result does not depend on it.
     pub threads: usize,
     /// Seed of everything drawn at random.
@@ -115,7 +119,9 @@ pub struct Engine {
     priors_ms: Vec<f64>,
     options: EngineOptions,
     estimates: Estimates,
-    ledger: Ledger,
+    contracts: Contracts,
+    /// IPv4 addresses in all known areas.
+    addresses: u64,
     drains: Drains,
     serving: Option<Arc<Snapshot>>,
     /// What the map in force amounts to, for the inventory at hand; `None` when it speaks of another area table.
@@ -146,9 +152,11 @@ impl Engine {
         serving: Option<Arc<Snapshot>>,
     ) -> Self {
         let (drains, samples) = stored;
-        let mut ledger = Ledger::new(&inventory, options.slot);
-        ledger.restore(samples);
+        let units = inventory.services.len() * table.areas().len();
+        let billing = (options.slot, options.billing);
         let mut engine = Self {
+            contracts: Contracts::new(&inventory, units, billing, samples),
+            addresses: table.areas()[1..].iter().map(|a| a.ipv4_addresses).sum(),
             priors_ms: priors(&inventory, &table),
             full_links: vec![false; inventory.links.len()],
             estimates: Estimates::new(&inventory, table.areas().len(), options.estimate),
@@ -163,7 +171,6 @@ impl Engine {
             checks: CheckStates::default(),
             urgent: false,
             options,
-            ledger,
             serving,
             in_force: None,
             tier_in_force: None,
@@ -189,9 +196,9 @@ impl Engine {
             self.urgent |= self.take_in(observation);
             if let Sample::Link { link, mbps } = observation.sample {
                 // What is refused is counted by the ledger; the good ones go on.
-                let counted =
-                    self.ledger
-                        .count(&self.inventory, link.index(), mbps, observation.at);
+                let counted = self
+                    .contracts
+                    .count(&self.inventory, (link, mbps), observation.at);
                 closed.extend(counted.ok().flatten());
             }
         }
@@ -384,7 +391,8 @@ impl Engine {
             table: &self.table,
             priors_ms: &self.priors_ms,
             estimates: &self.estimates,
-            ledger: &self.ledger,
+            contracts: &self.contracts,
+            addresses: self.addresses,
             nodes_up: &health.nodes_up,
             incumbent,
             options: self.options.model,

@@ -37,7 +37,7 @@ impl Engine {
     /// One tick at `now`: drains first, then what the local tier and static services answer at once. Then, and when the
     /// draft in it was published, [`Engine::job`] tells what is worth solving.
     pub fn tick(&mut self, now: Timestamp) -> Tick {
-        self.ledger.advance(now);
+        self.advance_contracts(now);
         self.urgent = false;
         let health = self.health();
         let changed = self.with_world(&health, now, |drains, world| drains.step(world, now));
@@ -74,6 +74,9 @@ impl Engine {
         if let Some(Ok(draft)) = &tick.outcome {
             publish(self, draft);
         }
+        if let Some(job) = self.levels_job(now) {
+            self.adopt_levels(job.run());
+        }
         let mut adopted = Vec::new();
         while let Some(job) = self.job(now) {
             let tier = job.tier();
@@ -82,7 +85,8 @@ impl Engine {
                 publish(self, draft);
             }
             adopted.push((tier, outcome));
-            if tier == Tier::Full {
+            // A full solve is the last word, unless a slot needs other prices for it.
+            if tier == Tier::Full && !matches!(adopted.last(), Some((_, Adopted::Outdated))) {
                 break;
             }
         }

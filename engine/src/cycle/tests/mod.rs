@@ -1,5 +1,6 @@
 //! The engine on a small network in virtual time.
 
+mod contracts;
 mod tiers;
 
 use super::*;
@@ -147,6 +148,7 @@ fn options() -> EngineOptions {
         publish: PublishRules::default(),
         drain: drain::Rules::default(),
         slot: Duration::from_mins(5),
+        billing: ControlOptions::default(),
         threads: 1,
         seed: 7,
     }

@@ -1,0 +1,338 @@
+//! Contracts at work: slots opened, judged and closed by the clock, levels planned by the day.
+//!
+//! Without a planned level a meter costs what the ledger expects, and everything goes on: a month without history, a meter
+//! without links, a plan that fails, a clock that jumps are all no more than that.
+
+mod levels;
+
+pub use levels::{LevelsJob, PlannedLevels};
+
+use super::Engine;
+use crate::billing::{
+    ControlOptions, Controller, Forecast, Ledger, Marginal, SampleFault, SlotSample, UtcOffset,
+    Verdict,
+};
+use crate::inventory::Inventory;
+use crate::model::meter_model;
+use crate::plan::{INSTANCE_VERSION, Instance, Link, Meter, Plan};
+use coverage::{LinkId, Timestamp};
+use serde::Serialize;
+use std::time::Duration;
+
+/// Part of a slot after which its rest is decided again with what was measured by then.
+const REOPENED_AFTER: f64 = 0.4;
+/// A slot that is left by more than this many slots was not seen to its end: nothing is learnt from it.
+const SLOTS_MISSED_MAX: u64 = 1;
+
+/// How a meter stands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MeterState {
+    /// Name.
+    pub name: String,
+    /// Level that is charged whatever follows, Mbps.
+    pub certain_mbps: f64,
+    /// Level that it is planned to be charged, Mbps; `None` while nothing was planned.
+    pub level_mbps: Option<f64>,
+    /// Free slots left above that level; `None` as long as there is none.
+    pub tokens: Option<u64>,
+    /// Whether the slot under way is one of them.
+    pub bursting: bool,
+}
+
+/// The slot under way.
+#[derive(Debug)]
+struct Slot {
+    start: Timestamp,
+    /// [link] -> sum and number of its samples, Mbps.
+    carried: Vec<(f64, u32)>,
+    /// [meter]: what the newest plan puts on it, Mbps.
+    planned_mbps: Vec<f64>,
+    /// Whether the next plan is to be judged.
+    deciding: bool,
+    reopened: bool,
+}
+
+/// The ledger, what is expected, and who may go above its level.
+#[derive(Debug)]
+pub struct Contracts {
+    ledger: Ledger,
+    forecast: Forecast,
+    /// Slots that the forecast has seen.
+    seen: u64,
+    zone: UtcOffset,
+    control: Option<Controller>,
+    /// Links and meters without demand.
+    bare: Instance,
+    /// [link] -> meter.
+    meter_of: Vec<usize>,
+    slot: Option<Slot>,
+    /// Start of the day that levels were planned for, or tried to.
+    planned_day: Option<Timestamp>,
+    /// When the levels in force were planned.
+    planned_at: Option<Timestamp>,
+    /// Prices of the levels in force, for whoever keeps them.
+    kept: Vec<levels::Kept>,
+    /// Why levels are not planned; empty when they are.
+    fault: String,
+}
+
+impl Contracts {
+    pub(super) fn new(
+        inventory: &Inventory,
+        units: usize,
+        (slot, options): (Duration, ControlOptions),
+        samples: Vec<SlotSample>,
+    ) -> Self {
+        let mut ledger = Ledger::new(inventory, slot);
+        ledger.restore(samples);
+        // Days are those of the first contract: demand has one clock, and contracts of other zones differ by hours.
+        let zone = inventory
+            .meters
+            .first()
+            .map_or(UtcOffset::UTC, |meter| meter.utc_offset);
+        let bare = bare(inventory);
+        let control = Controller::new(&ledger, &bare, options);
+        Self {
+            forecast: Forecast::new(units, zone, ledger.slot_ms()),
+            seen: 0,
+            zone,
+            fault: control
+                .as_ref()
+                .err()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            control: control.ok(),
+            bare,
+            meter_of: inventory.links.iter().map(|link| link.meter).collect(),
+            ledger,
+            slot: None,
+            planned_day: None,
+            planned_at: None,
+            kept: Vec::new(),
+        }
+    }
+
+    /// What one more Mbps through a meter costs in the slot that holds `now`.
+    pub(crate) fn marginal(&self, meter: usize, now: Timestamp) -> Marginal {
+        match &self.control {
+            Some(control) if self.slot.is_some() => control.marginal(&self.ledger, meter, now),
+            _ => self.ledger.marginal(meter, now),
+        }
+    }
+
+    /// How meters stand at `now`.
+    #[must_use]
+    pub fn states(&self, now: Timestamp) -> Vec<MeterState> {
+        let state = |meter: usize| {
+            let level_mbps = self.control.as_ref().and_then(|c| c.level_mbps(meter));
+            MeterState {
+                name: self.ledger.terms(meter).name.clone(),
+                certain_mbps: self.ledger.certain_mbps(meter, now),
+                level_mbps,
+                tokens: level_mbps.map(|level| self.ledger.tokens_left(meter, level, now)),
+                bursting: self.control.as_ref().is_some_and(|c| c.bursting(meter)),
+            }
+        };
+        (0..self.ledger.meters()).map(state).collect()
+    }
+
+    /// Why levels are not planned; empty when they are.
+    #[must_use]
+    pub fn fault(&self) -> &str {
+        &self.fault
+    }
+
+    /// Counts what a link carries.
+    ///
+    /// # Errors
+    /// [`SampleFault`], as the ledger has it; what it refuses does not count here either.
+    pub(super) fn count(
+        &mut self,
+        inventory: &Inventory,
+        (link, mbps): (LinkId, f64),
+        at: Timestamp,
+    ) -> Result<Option<SlotSample>, SampleFault> {
+        let closed = self.ledger.count(inventory, link.index(), mbps, at)?;
+        let length_ms = self.ledger.slot_ms();
+        if let Some(slot) = &mut self.slot
+            && at >= slot.start
+            && at.0 - slot.start.0 < length_ms
+        {
+            let (sum, count) = &mut slot.carried[link.index()];
+            *sum += mbps;
+            *count = count.saturating_add(1);
+        }
+        Ok(closed)
+    }
+
+    /// Whether the slot under way is over at `now`.
+    fn ends(&self, now: Timestamp) -> bool {
+        let start = self.start_of(now);
+        self.slot.as_ref().is_some_and(|slot| slot.start != start)
+    }
+
+    /// Start of the slot that holds `now`.
+    fn start_of(&self, now: Timestamp) -> Timestamp {
+        Timestamp(now.0 - now.0 % self.ledger.slot_ms().max(1))
+    }
+
+    /// Goes on to `now`: at the end of a slot it is closed and the next one begins. `demand_mbps` is the demand of all units,
+    /// `None` when it is not known well enough to learn from.
+    pub(super) fn advance(&mut self, now: Timestamp, demand_mbps: Option<&[f64]>) {
+        self.ledger.advance(now);
+        let start = self.start_of(now);
+        if let Some(ended) = self.slot.take_if(|slot| slot.start != start) {
+            let gone = start.0.saturating_sub(ended.start.0) / self.ledger.slot_ms().max(1);
+            // A clock that went back, or far ahead, leaves a slot of which too little is known.
+            if start > ended.start && gone <= SLOTS_MISSED_MAX {
+                self.close(&ended, demand_mbps);
+            }
+        }
+        if self.slot.is_none() {
+            self.open(start, now);
+        }
+    }
+
+    fn close(&mut self, ended: &Slot, demand_mbps: Option<&[f64]>) {
+        let carried = self.carried_mbps(ended);
+        if let Some(control) = &mut self.control {
+            control.close(&carried);
+        }
+        if let Some(demand) = demand_mbps {
+            match self.forecast.observe(ended.start, demand) {
+                Ok(()) => self.seen += 1,
+                Err(fault) => self.fault = fault.to_string(),
+            }
+        }
+    }
+
+    fn open(&mut self, start: Timestamp, now: Timestamp) {
+        if let Some(control) = &mut self.control {
+            control.open(&self.ledger, now);
+        }
+        self.slot = Some(Slot {
+            start,
+            carried: vec![(0.0, 0); self.meter_of.len()],
+            planned_mbps: vec![0.0; self.ledger.meters()],
+            deciding: !self.kept.is_empty(),
+            reopened: false,
+        });
+    }
+
+    /// [meter]: mean of a slot so far, Mbps; what was planned for meters that nobody measured.
+    fn carried_mbps(&self, slot: &Slot) -> Vec<f64> {
+        let mut measured = vec![None; self.ledger.meters()];
+        for (link, &(sum, count)) in slot.carried.iter().enumerate() {
+            if count > 0 {
+                let mean = sum / f64::from(count);
+                *measured[self.meter_of[link]].get_or_insert(0.0) += mean;
+            }
+        }
+        let planned = measured.iter().zip(&slot.planned_mbps);
+        planned
+            .map(|(measured, planned)| measured.unwrap_or(*planned))
+            .collect()
+    }
+
+    /// [meter] -> Mbps that a plan puts on it.
+    fn loads_mbps(&self, instance: &Instance, plan: &Plan) -> Vec<f64> {
+        let mut loads = vec![0.0; self.ledger.meters()];
+        for (unit, shares) in instance.units.iter().zip(&plan.shares) {
+            for &(link, share) in shares {
+                loads[self.meter_of[link as usize]] += unit.mbps * share;
+            }
+        }
+        loads
+    }
+
+    /// Judges a plan for the slot under way: whether it is to be solved again, at other prices.
+    pub(super) fn asks_again(&mut self, instance: &Instance, plan: &Plan) -> bool {
+        let loads = self.loads_mbps(instance, plan);
+        let (Some(control), Some(slot)) = (&mut self.control, &mut self.slot) else {
+            return false;
+        };
+        slot.planned_mbps.clone_from(&loads);
+        if !slot.deciding {
+            return false;
+        }
+        slot.deciding = control.judge(&loads) == Verdict::AskAgain;
+        slot.deciding
+    }
+
+    /// Takes the slot up again, once, when enough of it has passed to know how it goes: what is in force is held against
+    /// what was carried, and where that would end above a level, the next plan is judged again.
+    pub(super) fn reopen(&mut self, instance: &Instance, in_force: &Plan, now: Timestamp) {
+        let length_ms = self.ledger.slot_ms();
+        let Some(mut slot) = self.slot.take() else {
+            return;
+        };
+        let passed = share_passed(now.since(slot.start), length_ms);
+        if !slot.reopened && !slot.deciding && (REOPENED_AFTER..1.0).contains(&passed) {
+            slot.reopened = true;
+            let expected = self.loads_mbps(instance, in_force);
+            let carried = self.carried_mbps(&slot);
+            if let Some(control) = &mut self.control {
+                slot.deciding = control.reopen(passed, &carried, &expected) == Verdict::AskAgain;
+            }
+        }
+        self.slot = Some(slot);
+    }
+}
+
+/// How much of a slot has passed, 0..=1.
+fn share_passed(passed: Duration, length_ms: u64) -> f64 {
+    let length = Duration::from_millis(length_ms.max(1));
+    (passed.as_secs_f64() / length.as_secs_f64()).min(1.0)
+}
+
+/// Meters and links as they are built, without demand: what a controller needs to know of them.
+fn bare(inventory: &Inventory) -> Instance {
+    let link = |link: &crate::inventory::Link| Link {
+        id: link.name.clone(),
+        site: inventory.sites[link.site.index()].name.clone(),
+        capacity_mbps: link.capacity_mbps,
+        watermark_mbps: Some(link.watermark_mbps),
+        meter: inventory.meters[link.meter].name.clone(),
+    };
+    let meter = |meter: &crate::inventory::Meter| Meter {
+        id: meter.name.clone(),
+        model: meter_model(meter.model),
+        price_cny_per_mbps: None,
+        price_cny_per_gb: None,
+        free_below_mbps: 0.0,
+        burst: false,
+    };
+    Instance {
+        version: INSTANCE_VERSION,
+        slot_seconds: 300,
+        value_cny_per_gbps_ms_slot: 0.0,
+        move_cost_ms: 0.0,
+        links: inventory.links.iter().map(link).collect(),
+        sites: Vec::new(),
+        regions: Vec::new(),
+        meters: inventory.meters.iter().map(meter).collect(),
+        units: Vec::new(),
+    }
+}
+
+impl Engine {
+    /// Billing as it stands.
+    #[must_use]
+    pub const fn contracts(&self) -> &Contracts {
+        &self.contracts
+    }
+
+    /// Lets the clock of billing go on to `now`.
+    pub(super) fn advance_contracts(&mut self, now: Timestamp) {
+        // What is too old to plan from is too old to learn from.
+        let known = || self.estimates.demand_freshness(now).known > 0 && self.frozen(now).is_none();
+        let demand = (self.contracts.ends(now) && known())
+            .then(|| self.facts(&self.health(), None).demands_mbps());
+        self.contracts.advance(now, demand.as_deref());
+        if let (Some(last), Some(in_force)) = (&self.last, &self.in_force)
+            && last.instance.units.len() == in_force.shares.len()
+        {
+            self.contracts.reopen(&last.instance, in_force, now);
+        }
+    }
+}

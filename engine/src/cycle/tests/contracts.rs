@@ -1,0 +1,173 @@
+//! Days of billing slots on a running engine.
+
+use super::*;
+
+/// Slots of a day.
+const SLOTS: u64 = 288;
+const SLOT: Duration = Duration::from_mins(5);
+
+/// Demand of each area in a slot of the day, Mbps: a quiet night and an evening peak of an hour and a half.
+fn usual(slot: u64) -> f64 {
+    match slot {
+        228..246 => 130.0,
+        96..264 => 90.0,
+        _ => 50.0,
+    }
+}
+
+/// Plays slots of a day: telemetry as the map in force makes it, two ticks in each.
+fn play(world: &mut World, slots: std::ops::Range<u64>, mbps: impl Fn(u64) -> f64) -> Played {
+    let mut played = Played::default();
+    for slot in slots {
+        let mbps = mbps(slot);
+        for _ in 0..2 {
+            world.demand(mbps);
+            for link in 0..u32::try_from(SITES).unwrap() {
+                let carried = world.on_link(link, mbps);
+                let (link, mbps) = (LinkId(link), carried);
+                played
+                    .closed
+                    .extend(world.tell(Sample::Link { link, mbps }));
+            }
+            let cycle = world.cycle();
+            played.rounds = played.rounds.max(cycle.adopted.len());
+            let states = world.engine.contracts().states(world.now);
+            played.bursts += states.iter().filter(|state| state.bursting).count();
+            world.now = world.now.after(SLOT / 2);
+        }
+    }
+    played
+}
+
+#[derive(Default)]
+struct Played {
+    closed: Vec<SlotSample>,
+    /// Times that a meter was seen in a free slot.
+    bursts: usize,
+    /// Most solves of a cycle.
+    rounds: usize,
+}
+
+fn levels(world: &World) -> Vec<Option<f64>> {
+    let states = world.engine.contracts().states(world.now);
+    states.iter().map(|state| state.level_mbps).collect()
+}
+
+/// A world that has seen a day and planned the second.
+fn second_day() -> (World, Played) {
+    let mut world = World::serving(usual(0));
+    let played = play(&mut world, 0..SLOTS, usual);
+    (world, played)
+}
+
+#[test]
+fn levels_are_planned_once_a_day_was_seen_and_free_slots_are_spent_above_them() {
+    let (mut world, first) = second_day();
+    assert_eq!(first.bursts, 0);
+    assert_eq!(
+        levels(&world),
+        vec![None; SITES],
+        "nothing is planned from a part of a day"
+    );
+    let morning = play(&mut world, 0..SLOTS / 3, usual);
+    let planned: Vec<f64> = levels(&world).into_iter().map(Option::unwrap).collect();
+    assert_eq!(world.engine.contracts().fault(), "");
+    // 36 areas ask for 130 Mbps at the peak, which is less than a twentieth of the slots.
+    let paid: f64 = planned.iter().sum();
+    assert!((36.0 * 50.0..36.0 * 130.0).contains(&paid), "{planned:?}");
+    assert_eq!(morning.bursts, 0, "the morning is below all levels");
+    let before = tokens(&world);
+    let evening = play(&mut world, SLOTS / 3..SLOTS, usual);
+    assert!(
+        evening.bursts > 0,
+        "the peak is above the levels {planned:?}"
+    );
+    let after = tokens(&world);
+    assert!(after < before, "{before} {after}");
+    assert!(evening.rounds <= 25, "rounds of one slot are bounded");
+}
+
+fn tokens(world: &World) -> u64 {
+    let states = world.engine.contracts().states(world.now);
+    states.iter().filter_map(|state| state.tokens).sum()
+}
+
+#[test]
+fn without_bursts_levels_are_planned_for_the_peak() {
+    let (mut world, _) = {
+        let mut world = World::new();
+        let mut options = options();
+        options.billing.bursts = false;
+        world.engine = Engine::new(
+            Arc::new(inventory()),
+            Arc::clone(&world.table),
+            Arc::default(),
+            options,
+            (Vec::new(), Vec::new()),
+            None,
+        );
+        world.demand(usual(0));
+        world.cycle();
+        let played = play(&mut world, 0..SLOTS, usual);
+        (world, played)
+    };
+    let day = play(&mut world, 0..SLOTS, usual);
+    assert_eq!(day.bursts, 0);
+    let paid: f64 = levels(&world).into_iter().flatten().sum();
+    assert!(paid >= 36.0 * 130.0 * 0.95, "{paid}");
+}
+
+#[test]
+fn a_restart_keeps_ledger_and_levels() {
+    let (mut world, first) = second_day();
+    let second = play(&mut world, 0..SLOTS / 2, usual);
+    let (before, left) = (levels(&world), tokens(&world));
+    let certain = |world: &World| -> Vec<f64> {
+        let states = world.engine.contracts().states(world.now);
+        states.iter().map(|state| state.certain_mbps).collect()
+    };
+    let known = certain(&world);
+    let kept = world.engine.contracts().kept_levels().unwrap();
+    let stored = first.closed.into_iter().chain(second.closed).collect();
+    let serving = world.engine.serving.clone();
+    world.engine = Engine::new(
+        Arc::new(inventory()),
+        Arc::clone(&world.table),
+        Arc::default(),
+        options(),
+        (Vec::new(), stored),
+        serving,
+    );
+    assert!(world.engine.restore_levels(&kept, world.now));
+    world.cycle();
+    assert_eq!(levels(&world), before);
+    assert_eq!(certain(&world), known);
+    // The slot under way is lost with the process.
+    assert!(tokens(&world).abs_diff(left) <= u64::try_from(SITES).unwrap());
+    assert!(!world.engine.restore_levels("{", world.now));
+    let month = Timestamp(world.now.0 + 40 * 86_400_000);
+    assert!(
+        !world.engine.restore_levels(&kept, month),
+        "of another month"
+    );
+    let forged = kept.replace("\"m0\"", "\"gone\"");
+    assert!(world.engine.restore_levels(&forged, world.now));
+}
+
+#[test]
+fn a_clock_that_jumps_costs_no_more_than_what_it_skipped() {
+    let (mut world, _) = second_day();
+    play(&mut world, 0..6, usual);
+    for jump in [
+        -7_200_000_i64,
+        86_400_000 * 3,
+        -86_400_000 * 40,
+        86_400_000 * 45,
+    ] {
+        world.now = Timestamp(world.now.0.saturating_add_signed(jump));
+        let played = play(&mut world, 0..3, |_| 60.0);
+        assert!(played.rounds > 0, "the map goes on");
+        let sane = |level: &Option<f64>| level.is_none_or(|mbps| (0.0..=900.0).contains(&mbps));
+        assert!(levels(&world).iter().all(sane), "{:?}", levels(&world));
+    }
+}
