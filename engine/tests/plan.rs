@@ -251,6 +251,7 @@ fn no_baseline_beats_the_bound() {
         let found = [
             baseline::rank_and_fill(&instance, seed),
             baseline::stable(&instance),
+            baseline::pop(&instance, 3, seed),
         ]
         .map(Result::unwrap);
         for baseline in found {
@@ -269,6 +270,49 @@ fn no_baseline_beats_the_bound() {
                 || solved.certificate.levels.unserved_mbps > 0.0
         );
     }
+}
+
+#[test]
+fn one_part_of_a_problem_is_the_problem_and_weights_use_every_candidate() {
+    for seed in 0..20 {
+        let instance = random_instance(Shape::Medium, seed);
+        let whole = baseline::pop(&instance, 1, seed).unwrap();
+        assert_eq!(whole.plan, solved(&instance).plan);
+        let spread = baseline::spread(&instance).unwrap();
+        assert!(spread.levels.unserved_mbps <= whole.levels.unserved_mbps + 1e-6);
+        for (unit, shares) in instance.units.iter().zip(&spread.plan.shares) {
+            let sum: f64 = shares.iter().map(|share| share.1).sum();
+            assert!(shares.is_empty() || (sum - 1.0).abs() < 1e-9, "{sum}");
+            assert!(shares.len() <= unit.cand.len());
+        }
+        if spread.over_capacity_mbps < 1e-9 {
+            check::evaluate(&instance, &spread.plan).unwrap();
+        }
+    }
+}
+
+#[test]
+fn stable_allocation_keeps_what_is_better_when_a_region_is_full() {
+    // Two sites of one region that together may carry 100: the nearer client stays, the farther one goes elsewhere.
+    let text = r#"{"version": 1, "slot_seconds": 300, "value_cny_per_gbps_ms_slot": 0.02,
+      "links": [{"id": "a", "site": "a", "capacity_mbps": 100, "meter": "m"},
+                {"id": "b", "site": "b", "capacity_mbps": 100, "meter": "m"},
+                {"id": "c", "site": "c", "capacity_mbps": 500, "meter": "m"}],
+      "sites": [{"id": "a", "region": "east", "capacity_mbps": 100}, {"id": "b", "region": "east", "capacity_mbps": 100},
+                {"id": "c", "region": "west", "capacity_mbps": 500}],
+      "regions": [{"id": "east", "capacity_mbps": 100}],
+      "meters": [{"id": "m", "model": "flat"}],
+      "units": [{"area": "far", "service": "s", "mbps": 80, "cand": [[0, 9], [2, 50]]},
+                {"area": "near", "service": "s", "mbps": 60, "cand": [[1, 5], [2, 40]]}]}"#;
+    let instance = Instance::read(text.as_bytes()).unwrap();
+    let stable = baseline::stable(&instance).unwrap();
+    check::evaluate(&instance, &stable.plan).unwrap();
+    assert_eq!(
+        stable.plan.shares,
+        [vec![(0, 0.5), (2, 0.5)], vec![(1, 1.0)]]
+    );
+    let ranked = baseline::rank_and_fill(&instance, 1).unwrap();
+    check::evaluate(&instance, &ranked.plan).unwrap();
 }
 
 #[test]

@@ -1,0 +1,131 @@
+//! What others would do with the same candidates: yardsticks for the optimizer.
+//!
+//! | policy | candidates by | capacity |
+//! |---|---|---|
+//! | [`nearest`] | quality, that is round-trip time and loss | ignored |
+//! | [`spread`] | weights, the capacities of the links | as far as weights follow it |
+//! | [`rank_and_fill`] | quality | up to a watermark, first come, first served |
+//! | [`stable`] | quality, on both sides | kept |
+//! | [`pop`] | the optimizer's levels | kept, in equal parts of the problem |
+//!
+//! Every baseline returns a plan whose levels come from the checker's evaluation, so that figures
+//! compare like with like.
+
+mod pop;
+mod room;
+mod spread;
+mod stable;
+
+pub use pop::pop;
+pub use spread::spread;
+pub use stable::stable;
+
+use crate::check::{self, CheckFailure};
+use crate::plan::{Instance, Levels, Plan};
+use room::Room;
+
+/// Share of a capacity that rank-and-fill uses before it goes on to the next candidate.
+pub const RANK_FILL_SHARE: f64 = 0.8;
+
+/// Amounts below this are rounding, in Mbps.
+const AMOUNT_EPSILON_MBPS: f64 = 1e-9;
+
+/// A baseline's plan in figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Baseline {
+    /// Where every unit goes.
+    pub plan: Plan,
+    /// The five levels.
+    pub levels: Levels,
+    /// Traffic above hard capacities, in Mbps; only [`nearest`] and [`spread`] may have any.
+    pub over_capacity_mbps: f64,
+}
+
+impl Baseline {
+    fn of(instance: &Instance, shares: Vec<Vec<(u32, f64)>>) -> Result<Self, CheckFailure> {
+        let plan = Plan {
+            shares,
+            input_digest: instance.digest(),
+        };
+        let found = check::measure(instance, &plan)?;
+        let (levels, over_capacity_mbps) = (found.levels, found.over_capacity_mbps);
+        Ok(Self {
+            plan,
+            levels,
+            over_capacity_mbps,
+        })
+    }
+}
+
+/// Every unit at its best quality, whatever the capacity: steering by lowest round-trip time. Plain geography would take a
+/// little worse; distances are not part of an instance.
+///
+/// # Errors
+/// [`CheckFailure`] when the instance is not valid.
+pub fn nearest(instance: &Instance) -> Result<Baseline, CheckFailure> {
+    let best = |ranked: Vec<u32>| {
+        ranked
+            .first()
+            .map(|&link| vec![(link, 1.0)])
+            .unwrap_or_default()
+    };
+    Baseline::of(
+        instance,
+        (0..instance.units.len())
+            .map(|u| best(ranked(instance, u)))
+            .collect(),
+    )
+}
+
+/// Units in a random order, each filling its candidates by quality up to [`RANK_FILL_SHARE`] of
+/// link, site and region capacity.
+///
+/// # Errors
+/// [`CheckFailure`] when the instance is not valid.
+pub fn rank_and_fill(instance: &Instance, seed: u64) -> Result<Baseline, CheckFailure> {
+    let mut room = Room::of(instance, RANK_FILL_SHARE);
+    let mut order: Vec<usize> = (0..instance.units.len()).collect();
+    order.sort_by_key(|&unit| (mix(seed ^ mix(unit as u64)), unit));
+    let mut shares = vec![Vec::new(); instance.units.len()];
+    for unit in order {
+        let demand = instance.units[unit].mbps;
+        let mut rest = demand;
+        for link in ranked(instance, unit) {
+            let take = room.left(link).min(rest);
+            if take > AMOUNT_EPSILON_MBPS || (demand <= AMOUNT_EPSILON_MBPS && rest >= 0.0) {
+                room.take(link, take);
+                shares[unit].push((link, share(take, demand)));
+                rest -= take;
+            }
+            if rest <= AMOUNT_EPSILON_MBPS {
+                break;
+            }
+        }
+        shares[unit].sort_unstable_by_key(|s| s.0);
+    }
+    Baseline::of(instance, shares)
+}
+
+/// An amount as a share of a demand; a unit without demand is placed whole.
+fn share(amount: f64, demand: f64) -> f64 {
+    if demand > AMOUNT_EPSILON_MBPS {
+        (amount / demand).min(1.0)
+    } else {
+        1.0
+    }
+}
+
+/// Candidate links of a unit, best quality first.
+fn ranked(instance: &Instance, unit: usize) -> Vec<u32> {
+    let mut candidates = instance.units[unit].cand.clone();
+    candidates.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+    candidates.into_iter().map(|c| c.0).collect()
+}
+
+/// A 64-bit finalizer (Steele, Lea and Flood, SplitMix64): a fixed random order without state.
+fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}

@@ -1,0 +1,159 @@
+//! Stable allocation.
+
+use super::room::Room;
+use super::{AMOUNT_EPSILON_MBPS, Baseline, ranked, share};
+use crate::check::CheckFailure;
+use crate::plan::Instance;
+use std::collections::BTreeMap;
+
+/// Stable allocation (Gale and Shapley, with divisible demand): units propose by quality, links,
+/// sites and regions keep the traffic with the best quality and hand back the rest.
+///
+/// # Errors
+/// [`CheckFailure`] when the instance is not valid.
+pub fn stable(instance: &Instance) -> Result<Baseline, CheckFailure> {
+    let mut market = Market::of(instance);
+    for unit in 0..instance.units.len() {
+        market.propose(unit, instance.units[unit].mbps);
+        while let Some((unit, amount)) = market.returned.pop() {
+            market.propose(unit, amount);
+        }
+    }
+    let mut shares = vec![Vec::new(); instance.units.len()];
+    for (link, held) in market.held.iter().enumerate() {
+        let Ok(link) = u32::try_from(link) else {
+            continue;
+        };
+        for (&(_, unit), &amount) in held {
+            shares[unit].push((link, share(amount, instance.units[unit].mbps)));
+        }
+    }
+    Baseline::of(instance, shares)
+}
+
+/// The state of deferred acceptance.
+struct Market {
+    ranked: Vec<Vec<u32>>,
+    /// `[unit]` -> how far down its list it has come; only ever grows.
+    place: Vec<usize>,
+    /// `[link]` -> (quality as ordered bits, unit) -> amount held.
+    held: Vec<BTreeMap<(u64, usize), f64>>,
+    /// Room, negative while a row holds too much.
+    room: Room,
+    /// `[site]` -> its links.
+    links_of: Vec<Vec<usize>>,
+    /// `[region]` -> its sites.
+    sites_of: Vec<Vec<usize>>,
+    /// Amounts handed back and not yet proposed again.
+    returned: Vec<(usize, f64)>,
+    /// `[unit]` -> (link, ordered bits of its quality), for eviction keys.
+    quality: Vec<BTreeMap<u32, u64>>,
+}
+
+impl Market {
+    fn of(instance: &Instance) -> Self {
+        let room = Room::of(instance, 1.0);
+        let mut links_of = vec![Vec::new(); instance.sites.len()];
+        for (link, &site) in room.site_of.iter().enumerate() {
+            if let Some(links) = links_of.get_mut(site) {
+                links.push(link);
+            }
+        }
+        let mut sites_of = vec![Vec::new(); instance.regions.len()];
+        for (site, region) in room.region_of.iter().enumerate() {
+            if let Some(region) = *region {
+                sites_of[region].push(site);
+            }
+        }
+        // Non-negative floats order like their bits.
+        let bits = |c: &(u32, f64)| (c.0, (c.1 + 0.0).to_bits());
+        Self {
+            ranked: (0..instance.units.len())
+                .map(|u| ranked(instance, u))
+                .collect(),
+            place: vec![0; instance.units.len()],
+            held: vec![BTreeMap::new(); instance.links.len()],
+            room,
+            links_of,
+            sites_of,
+            returned: Vec::new(),
+            quality: instance
+                .units
+                .iter()
+                .map(|u| u.cand.iter().map(bits).collect())
+                .collect(),
+        }
+    }
+
+    /// `unit` offers `amount` to its present link, which may hand back something worse.
+    fn propose(&mut self, unit: usize, amount: f64) {
+        let Some(&link) = self.ranked[unit].get(self.place[unit]) else {
+            return;
+        };
+        let bits = self.quality[unit].get(&link).copied().unwrap_or(0);
+        *self.held[link as usize].entry((bits, unit)).or_insert(0.0) += amount;
+        self.room.take(link, amount);
+        while self.room.links[link as usize] < -AMOUNT_EPSILON_MBPS {
+            if !self.evict(link as usize, -self.room.links[link as usize]) {
+                break;
+            }
+        }
+        let site = self.room.site_of[link as usize];
+        while self
+            .room
+            .sites
+            .get(site)
+            .is_some_and(|&r| r < -AMOUNT_EPSILON_MBPS)
+        {
+            let worst = self.worst(self.links_of[site].iter().copied());
+            if !worst.is_some_and(|link| self.evict(link, -self.room.sites[site])) {
+                break;
+            }
+        }
+        while let Some(region) = self.room.region(site) {
+            if self.room.regions[region] >= -AMOUNT_EPSILON_MBPS {
+                break;
+            }
+            let links = self.sites_of[region]
+                .iter()
+                .flat_map(|&s| &self.links_of[s]);
+            let worst = self.worst(links.copied());
+            if !worst.is_some_and(|link| self.evict(link, -self.room.regions[region])) {
+                break;
+            }
+        }
+    }
+
+    /// The link among `links` that holds the worst quality.
+    fn worst(&self, links: impl Iterator<Item = usize>) -> Option<usize> {
+        let worst = |link: usize| {
+            self.held[link]
+                .last_key_value()
+                .map(|(key, _)| (*key, link))
+        };
+        links.filter_map(worst).max().map(|(_, link)| link)
+    }
+
+    /// Hands back up to `excess` of the worst that `link` holds; whether there was anything.
+    fn evict(&mut self, link: usize, excess: f64) -> bool {
+        let Some(mut worst) = self.held[link].last_entry() else {
+            return false;
+        };
+        let (_, unit) = *worst.key();
+        let amount = worst.get().min(excess);
+        *worst.get_mut() -= amount;
+        if *worst.get() <= AMOUNT_EPSILON_MBPS {
+            worst.remove();
+        }
+        let Ok(index) = u32::try_from(link) else {
+            return false;
+        };
+        self.room.take(index, -amount);
+        // A link that refused some of a unit's traffic refuses the rest of it as well.
+        if self.ranked[unit].get(self.place[unit]) == Some(&index) {
+            self.place[unit] += 1;
+        }
+        self.returned.push((unit, amount));
+        true
+    }
+}
