@@ -209,7 +209,7 @@ impl Facts<'_> {
 
     /// The reserve of every region with several sites: its soft limit is what would be left without the largest. Nothing of it
     /// is hard.
-    fn regions(&self, limits: &Limits) -> Vec<Region> {
+    pub(crate) fn regions(&self, limits: &Limits) -> Vec<Region> {
         if !self.options.reserve_worst_site {
             return Vec::new();
         }

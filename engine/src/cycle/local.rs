@@ -42,6 +42,7 @@ pub(super) fn relieved(
     let was = Capacities::of(ground.links.iter(), ground.sites.iter());
     let links = mem::replace(&mut ground.links, facts.links(limits));
     let sites = mem::replace(&mut ground.sites, facts.sites(limits));
+    let regions = mem::replace(&mut ground.regions, facts.regions(limits));
     let mut bench = Bench::new(facts, limits, ground, in_force);
     bench.shed(&was);
     let moves = bench.replaced(duals);
@@ -59,13 +60,17 @@ pub(super) fn relieved(
         for (site, load) in ground.sites.iter_mut().zip(&loads.sites_mbps) {
             site.capacity_mbps = site.capacity_mbps.max(*load);
         }
+        for region in &mut ground.regions {
+            let load = loads.region_mbps(ground.sites.as_slice(), &region.id);
+            region.capacity_mbps = region.capacity_mbps.max(load);
+        }
         let before = (!lost.is_empty()).then(|| check::evaluate(ground, &plan));
         for (unit, shares) in moves {
             plan.shares[unit] = shares;
         }
         before.is_none_or(|before| no_worse(before.ok(), check::evaluate(ground, &plan).ok()))
     };
-    (ground.links, ground.sites) = (links, sites);
+    (ground.links, ground.sites, ground.regions) = (links, sites, regions);
     better.then(|| Relieved {
         plan,
         changed: lost.into_keys().collect(),
@@ -104,6 +109,15 @@ impl Capacities {
             links_mbps: links.map(|link| link.capacity_mbps).collect(),
             sites_mbps: sites.map(|site| site.capacity_mbps).collect(),
         }
+    }
+}
+
+impl Capacities {
+    /// Sum over the sites of a region, Mbps.
+    fn region_mbps(&self, sites: &[plan::Site], region: &str) -> f64 {
+        let loads = sites.iter().zip(&self.sites_mbps);
+        let here = loads.filter(|(site, _)| site.region == region);
+        here.map(|(_, load)| load).sum()
     }
 }
 
@@ -292,6 +306,12 @@ impl<'a> Bench<'a> {
             site.watermark_mbps = site.watermark_mbps.map(|soft| rest(soft, load));
             site.capacity_mbps = rest(site.capacity_mbps, load);
         }
+        let mut regions = ground.regions.clone();
+        for region in &mut regions {
+            let load = on.region_mbps(&ground.sites, &region.id);
+            region.watermark_mbps = region.watermark_mbps.map(|soft| rest(soft, load));
+            region.capacity_mbps = rest(region.capacity_mbps, load);
+        }
         let nowhere = u32::try_from(links.len()).unwrap_or(u32::MAX);
         links.push(plan::Link {
             id: String::new(),
@@ -320,7 +340,7 @@ impl<'a> Bench<'a> {
             move_cost_ms: 0.0,
             links,
             sites,
-            regions: Vec::new(),
+            regions,
             meters: ground.meters.clone(),
             units: self.lost.iter().map(unit).collect(),
         };
