@@ -179,6 +179,46 @@ fn without_bursts_nothing_bursts_and_the_level_follows_the_peak() {
     assert_eq!(control.level_mbps(0), Some(95.0));
 }
 
+#[test]
+fn the_rest_of_a_slot_is_asked_for_again_only_when_its_beginning_was_too_much() {
+    let (inventory, instance) = meters(BillingModel::Month95);
+    let ledger = Ledger::new(&inventory, Duration::from_millis(SLOT_MS));
+    let mut control = Controller::new(&ledger, &instance, ControlOptions::default()).unwrap();
+    let now = Timestamp(NOVEMBER);
+    control
+        .plan(&ledger, &instance, &horizon(8000.0, 80.0), now)
+        .unwrap();
+    control.open(&ledger, now);
+    let [first, second] = [0, 1].map(|meter| control.marginal(&ledger, meter, now).free_below_mbps);
+    assert_eq!(control.judge(&[first, second]), Verdict::Settled);
+    assert_eq!(
+        control.reopen(0.4, &[first, second], &[first, second]),
+        Verdict::Settled
+    );
+    // A clock or a counter that lies changes nothing.
+    for passed in [f64::NAN, -1.0, 1.0, 7.0] {
+        assert_eq!(
+            control.reopen(passed, &[99.0, 99.0], &[99.0, 99.0]),
+            Verdict::Settled
+        );
+    }
+    assert_eq!(
+        control.reopen(0.4, &[f64::NAN, second], &[99.0, second]),
+        Verdict::Settled
+    );
+    assert!((control.marginal(&ledger, 0, now).free_below_mbps - first).abs() < 1e-9);
+    let above = first + 2.0;
+    assert_eq!(
+        control.reopen(0.4, &[above, second], &[above, second]),
+        Verdict::AskAgain
+    );
+    let rest = control.marginal(&ledger, 0, now).free_below_mbps;
+    assert!(
+        (0.4f64.mul_add(above, 0.6 * rest) - first).abs() < 1e-9,
+        "{rest}"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
     /// Levels never lie below what is certain; no meter bursts without a token; traffic always finds a place.

@@ -14,6 +14,8 @@ const REACTED_SHARE: f64 = 0.4;
 /// Of the difference between a slot's demand and what was expected of it, how much shows after its first minute: demand
 /// that goes straight from the middle of one slot to the middle of the next has then gone seven tenths of the way.
 const SEEN_SHARE: f64 = 0.7;
+/// Load above a watermark below this share of it is none.
+const TOLERANCE: f64 = 1e-6;
 
 /// What a policy decided for a slot.
 pub(super) struct Decision {
@@ -151,38 +153,46 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// After the first minutes of the slot: whether what has shown by then makes the rest of it worth another plan.
+    /// After the first minutes of the slot: whether what has shown by then makes the rest of it worth another plan, for a
+    /// level that would be exceeded or for a link beyond its watermark.
     fn corrects(&mut self, slot: usize, plan: &Plan) -> bool {
-        let Some(control) = &mut self.control else {
-            return false;
-        };
         if self.policy == Policy::Foreseen {
             return false;
         }
         let came = self.scenario.demand_mbps(slot);
-        let loads = |mbps: &dyn Fn(usize) -> f64| {
-            let mut loads = vec![0.0; self.instance.meters.len()];
-            for (unit, shares) in plan.shares.iter().enumerate() {
-                for (link, share) in shares {
-                    loads[self.meter_of[*link as usize]] += mbps(unit) * share;
-                }
-            }
-            loads
+        let seen = |(unit, came): (&engine::plan::Unit, &f64)| {
+            SEEN_SHARE.mul_add(came - unit.mbps, unit.mbps)
         };
-        let carried = loads(&|unit| came[unit]);
-        let seen = |unit: usize| {
-            let expected = self.instance.units[unit].mbps;
-            SEEN_SHARE.mul_add(came[unit] - expected, expected)
-        };
-        let seen: Vec<f64> = (0..came.len()).map(seen).collect();
-        let expected = loads(&|unit| seen[unit]);
-        if control.reopen(REACTED_SHARE, &carried, &expected) == Verdict::Settled {
+        let seen: Vec<f64> = self.instance.units.iter().zip(came).map(seen).collect();
+        let expected = self.link_loads(plan, &seen);
+        let carried = self.link_loads(plan, came);
+        let crowded = expected
+            .iter()
+            .zip(&self.instance.links)
+            .any(|(load, link)| *load > link.watermark_mbps() * (1.0 + TOLERANCE));
+        let (carried, expected) = (self.by_meter(&carried), self.by_meter(&expected));
+        let verdict = self
+            .control
+            .as_mut()
+            .map(|control| control.reopen(REACTED_SHARE, &carried, &expected));
+        if !crowded && verdict != Some(Verdict::AskAgain) {
             return false;
         }
         for (unit, mbps) in self.instance.units.iter_mut().zip(seen) {
             unit.mbps = mbps;
         }
         true
+    }
+
+    /// `[link]` -> Mbps under a plan if units asked for `demand_mbps`.
+    fn link_loads(&self, plan: &Plan, demand_mbps: &[f64]) -> Vec<f64> {
+        let mut loads = vec![0.0; self.instance.links.len()];
+        for (shares, mbps) in plan.shares.iter().zip(demand_mbps) {
+            for (link, share) in shares {
+                loads[*link as usize] += mbps * share;
+            }
+        }
+        loads
     }
 
     /// Fills in expected demand, what is out, and who serves now.
@@ -285,13 +295,17 @@ impl<'a> Decider<'a> {
 
     /// `[meter]` -> Mbps that a plan expects.
     fn loads(&self, plan: &Plan) -> Vec<f64> {
-        let mut loads = vec![0.0; self.instance.meters.len()];
-        for (unit, shares) in self.instance.units.iter().zip(&plan.shares) {
-            for (link, share) in shares {
-                loads[self.meter_of[*link as usize]] += unit.mbps * share;
-            }
+        let demand: Vec<f64> = self.instance.units.iter().map(|unit| unit.mbps).collect();
+        self.by_meter(&self.link_loads(plan, &demand))
+    }
+
+    /// Sums of links by meter.
+    fn by_meter(&self, link_mbps: &[f64]) -> Vec<f64> {
+        let mut sums = vec![0.0; self.instance.meters.len()];
+        for (load, meter) in link_mbps.iter().zip(&self.meter_of) {
+            sums[*meter] += load;
         }
-        loads
+        sums
     }
 
     /// Ends a slot with what came and what meters carried.

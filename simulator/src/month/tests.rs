@@ -77,6 +77,22 @@ fn the_controller_serves_all_saves_money_and_stays_above_the_bound() {
 }
 
 #[test]
+fn baselines_with_prices_serve_everything_too() {
+    let scenario = small(5, 1);
+    for policy in [Policy::Cheapest, Policy::CommonShare] {
+        let month = play(&scenario, policy, None, &|_| {}).unwrap();
+        assert!(month.unserved_share < 1e-9, "{}", policy.name());
+        assert!(month.every_slot_cny >= month.bill_cny, "{}", policy.name());
+        assert!(month.forecast_error_share > 0.0 && month.forecast_error_share < 0.1);
+        let [middle, _, high] = month.utilisation_percentiles;
+        assert!(
+            middle > 0.0 && middle <= high && high <= 1.0,
+            "{middle} {high}"
+        );
+    }
+}
+
+#[test]
 fn outages_carry_nothing() {
     let mut scenario = small(2, 1);
     scenario.outages = vec![Outage {
@@ -86,4 +102,5 @@ fn outages_carry_nothing() {
     }];
     let month = play(&scenario, Policy::Controlled, None, &|_| {}).unwrap();
     assert!(month.bills[7].peak_mbps < 1e-9);
+    assert!(outages_csv(&scenario).contains(&scenario.instance.links[7].id));
 }
