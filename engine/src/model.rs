@@ -143,12 +143,6 @@ impl Facts<'_> {
     #[must_use]
     pub fn instance(&self, limits: &Limits, now: Timestamp) -> Instance {
         let reach = Reach::new(self, limits);
-        let services = (0..self.inventory.services.len()).map(ServiceId::from_index);
-        let areas = || {
-            (0..self.table.areas().len())
-                .map(|index| AreaId(u32::try_from(index).unwrap_or(u32::MAX)))
-        };
-        let units = services.flat_map(|service| areas().map(move |area| (area, service)));
         Instance {
             version: INSTANCE_VERSION,
             slot_seconds: self.options.slot_seconds,
@@ -158,9 +152,7 @@ impl Facts<'_> {
             sites: self.sites(limits),
             regions: self.regions(limits),
             meters: self.meters(now),
-            units: units
-                .map(|(area, service)| self.unit(area, service, &reach))
-                .collect(),
+            units: self.units(&reach),
         }
     }
 
@@ -259,14 +251,35 @@ impl Facts<'_> {
             .collect()
     }
 
-    fn unit(&self, area: AreaId, service: ServiceId, reach: &Reach) -> Unit {
-        let mut cand: Vec<(u32, f64)> = reach.by_service[service.index()]
-            .iter()
-            .map(|link| (link.0, self.quality_ms(area, *link)))
-            .collect();
-        cand.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-        let all = cand.clone();
-        self.keep_near_and_large(&mut cand, reach);
+    /// All units, in the order of [`unit_index`].
+    fn units(&self, reach: &Reach) -> Vec<Unit> {
+        let (services, areas) = (self.inventory.services.len(), self.table.areas().len());
+        let mut units = vec![None; services * areas];
+        // Area by area, because its services mostly choose from the same links.
+        let mut shortlist = Shortlist::default();
+        for area in (0..u32::try_from(areas).unwrap_or(u32::MAX)).map(AreaId) {
+            shortlist.links = None;
+            for service in (0..services).map(ServiceId::from_index) {
+                let unit = unit_index(areas, area, service);
+                units[unit] = Some(self.unit(area, service, reach, &mut shortlist));
+            }
+        }
+        units.into_iter().flatten().collect()
+    }
+
+    fn unit(
+        &self,
+        area: AreaId,
+        service: ServiceId,
+        reach: &Reach,
+        shortlist: &mut Shortlist,
+    ) -> Unit {
+        let links = &reach.by_service[service.index()];
+        if shortlist.links.as_ref() != Some(links) {
+            shortlist.cand = self.near_and_large(area, links, reach);
+            shortlist.links = Some(links.clone());
+        }
+        let mut cand = shortlist.cand.clone();
         let incumbent = self
             .incumbent
             .and_then(|plan| {
@@ -276,11 +289,12 @@ impl Facts<'_> {
             .cloned()
             .unwrap_or_default();
         let floor_ms = self.inventory.services[service.index()].floor_ms;
-        if !incumbent.is_empty() {
-            // Whoever serves now stays a candidate as long as it may serve.
-            let serves = |link: u32| incumbent.iter().any(|(known, _)| *known == link);
-            cand.retain(|(link, _)| !serves(*link));
-            cand.extend(all.iter().filter(|(link, _)| serves(*link)));
+        // Whoever serves now stays a candidate as long as it may serve.
+        for &(link, _) in &incumbent {
+            let listed = cand.iter().any(|known| known.0 == link);
+            if !listed && links.binary_search(&LinkId(link)).is_ok() {
+                cand.push((link, self.quality_ms(area, LinkId(link))));
+            }
         }
         Unit {
             area: self.table.area(area).name.clone(),
@@ -292,21 +306,39 @@ impl Facts<'_> {
         }
     }
 
-    /// Cuts candidates, sorted by quality, to the nearest plus a few of the largest among the rest.
-    fn keep_near_and_large(&self, cand: &mut Vec<(u32, f64)>, reach: &Reach) {
+    /// Of the links that may serve an area, the nearest and a few of the largest among the rest, by quality.
+    fn near_and_large(&self, area: AreaId, links: &[LinkId], reach: &Reach) -> Vec<(u32, f64)> {
+        let by_quality = |a: &(u32, f64), b: &(u32, f64)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
+        let mut cand: Vec<(u32, f64)> = links
+            .iter()
+            .map(|link| (link.0, self.quality_ms(area, *link)))
+            .collect();
         let most = self.options.candidates_max.max(LARGE_CANDIDATES + 1);
-        if cand.len() <= most {
-            return;
+        if cand.len() > most {
+            let near = most - LARGE_CANDIDATES;
+            cand.select_nth_unstable_by(near, by_quality);
+            let mut rest = cand.split_off(near);
+            // A large link twice as far is no better than a near one half its size.
+            let pull = |&(link, quality): &(u32, f64)| {
+                reach.capacity_mbps[link as usize] / quality.max(1.0)
+            };
+            let by_pull =
+                |a: &(u32, f64), b: &(u32, f64)| pull(b).total_cmp(&pull(a)).then(a.0.cmp(&b.0));
+            rest.select_nth_unstable_by(LARGE_CANDIDATES - 1, by_pull);
+            rest.truncate(LARGE_CANDIDATES);
+            cand.append(&mut rest);
         }
-        let mut rest = cand.split_off(most - LARGE_CANDIDATES);
-        // The rest is still sorted by quality; a large link twice as far is no better than a near one half its size.
-        let pull =
-            |&(link, quality): &(u32, f64)| reach.capacity_mbps[link as usize] / quality.max(1.0);
-        rest.sort_by(|a, b| pull(b).total_cmp(&pull(a)).then(a.0.cmp(&b.0)));
-        rest.truncate(LARGE_CANDIDATES);
-        cand.append(&mut rest);
-        cand.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+        cand.sort_unstable_by(by_quality);
+        cand
     }
+}
+
+/// The candidates of the area at hand, as long as services share them.
+#[derive(Default)]
+struct Shortlist {
+    /// Links that they were chosen from; `None` at a new area.
+    links: Option<Vec<LinkId>>,
+    cand: Vec<(u32, f64)>,
 }
 
 /// How the optimizer calls a billing model.

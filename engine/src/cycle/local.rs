@@ -4,7 +4,7 @@
 //! or its capacity fell below what stands on it, which sheds the difference. What lost its place goes through [`relieve`] as
 //! an instance of its own, over the room that all others leave, at the prices of the last solve.
 
-use crate::check::{self, Evaluation};
+use crate::check;
 use crate::limits::Limits;
 use crate::model::{Facts, Reach};
 use crate::plan::{self, Duals, Instance, Plan, Price, relieve};
@@ -51,47 +51,54 @@ pub(super) fn relieved(
         shares: kept,
         input_digest: String::new(),
     };
-    let better = {
-        // Rounding may have put a little too much somewhere; that is no reason to leave others where they are lost.
-        let loads = loads(facts, ground, &plan.shares);
-        for (link, load) in ground.links.iter_mut().zip(&loads.links_mbps) {
-            link.capacity_mbps = link.capacity_mbps.max(*load);
-        }
-        for (site, load) in ground.sites.iter_mut().zip(&loads.sites_mbps) {
-            site.capacity_mbps = site.capacity_mbps.max(*load);
-        }
-        for region in &mut ground.regions {
-            let load = loads.region_mbps(ground.sites.as_slice(), &region.id);
-            region.capacity_mbps = region.capacity_mbps.max(load);
-        }
-        let before = (!lost.is_empty()).then(|| check::evaluate(ground, &plan));
+    // Rounding may have put a little too much somewhere; that is no reason to leave others where they are lost.
+    let loads = loads(facts, ground, &plan.shares);
+    raise_to(ground, &loads);
+    let sound = moves.is_some_and(|moves| {
         for (unit, shares) in moves {
             plan.shares[unit] = shares;
         }
-        before.is_none_or(|before| no_worse(before.ok(), check::evaluate(ground, &plan).ok()))
-    };
+        lost.is_empty() || check::evaluate(ground, &plan).is_ok()
+    });
     (ground.links, ground.sites, ground.regions) = (links, sites, regions);
-    better.then(|| Relieved {
+    sound.then(|| Relieved {
         plan,
         changed: lost.into_keys().collect(),
     })
 }
 
-/// Whether `after` is feasible and at least as good as `before` on levels 1 to 3, in their order.
-fn no_worse(before: Option<Evaluation>, after: Option<Evaluation>) -> bool {
-    let (Some(before), Some(after)) = (before, after) else {
+/// Raises hard limits to what is carried already.
+fn raise_to(ground: &mut Instance, loads: &Capacities) {
+    for (link, load) in ground.links.iter_mut().zip(&loads.links_mbps) {
+        link.capacity_mbps = link.capacity_mbps.max(*load);
+    }
+    for region in &mut ground.regions {
+        let load = loads.region_mbps(&ground.sites, &region.id);
+        region.capacity_mbps = region.capacity_mbps.max(load);
+    }
+    for (site, load) in ground.sites.iter_mut().zip(&loads.sites_mbps) {
+        site.capacity_mbps = site.capacity_mbps.max(*load);
+    }
+}
+
+/// Whether a plan is feasible and at least as good on levels 1 to 3, in their order, as one that serves nobody.
+fn better_than_nothing(instance: &Instance, plan: &Plan) -> bool {
+    let nothing = Plan {
+        shares: vec![Vec::new(); plan.shares.len()],
+        input_digest: String::new(),
+    };
+    let levels = |plan: &Plan| {
+        let levels = check::evaluate(instance, plan).ok()?.levels;
+        Some([
+            levels.unserved_mbps,
+            levels.overload_mbps,
+            levels.below_floor_mbps,
+        ])
+    };
+    let (Some(with), Some(without)) = (levels(plan), levels(&nothing)) else {
         return false;
     };
-    let levels = |found: &Evaluation| {
-        let levels = &found.levels;
-        // In whole Mbps, so that rounding on one level does not hide the next.
-        [
-            levels.unserved_mbps.round(),
-            levels.overload_mbps.round(),
-            levels.below_floor_mbps.round(),
-        ]
-    };
-    levels(&after) <= levels(&before)
+    with <= without
 }
 
 /// [link], [site], Mbps.
@@ -259,10 +266,11 @@ impl<'a> Bench<'a> {
         best.fold(f64::INFINITY, f64::min) - now
     }
 
-    /// New shares for all units that lost something, by rising unit.
-    fn replaced(&self, duals: &Duals) -> Vec<(usize, Vec<(u32, f64)>)> {
+    /// New shares for all units that lost something, by rising unit. `None` when the checker finds them infeasible, or worse than
+    /// leaving what is lost unserved: beside what stays, which is the same either way.
+    fn replaced(&self, duals: &Duals) -> Option<Vec<(usize, Vec<(u32, f64)>)>> {
         if self.lost.is_empty() {
-            return Vec::new();
+            return Some(Vec::new());
         }
         let (homeless, nowhere) = self.homeless();
         let mut duals = duals.clone();
@@ -279,6 +287,9 @@ impl<'a> Bench<'a> {
         let relief = relieve(&homeless, &stranded, &duals, &[nowhere]);
         let mut placed = stranded;
         relief.apply(&mut placed);
+        if !better_than_nothing(&homeless, &placed) {
+            return None;
+        }
         let lost = self.lost.iter().zip(placed.shares);
         let merged = |((&unit, &part), places): ((&usize, &f64), Vec<(u32, f64)>)| {
             let mut shares: BTreeMap<u32, f64> = self.kept[unit].iter().copied().collect();
@@ -287,7 +298,7 @@ impl<'a> Bench<'a> {
             }
             (unit, shares.into_iter().collect())
         };
-        lost.map(merged).collect()
+        Some(lost.map(merged).collect())
     }
 
     /// What lost its place, as an instance over the room that the rest leaves; all of it stands on one more link, whose
