@@ -48,6 +48,7 @@ impl Standing {
             options.threads,
         );
         standing.basis.renumber(&order);
+        standing.net.rough = Some(RoughCosts::of(&standing.net, options.threads));
         (solved, standing)
     }
 
