@@ -12,6 +12,9 @@ mod actor;
 mod publisher;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use actor::{ControlOptions, Deployment, start};
 pub use publisher::{Publisher, accepted_keys, random_bytes, signing_key, write_secret};
 

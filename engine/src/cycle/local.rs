@@ -15,6 +15,9 @@ use std::mem;
 /// rounded to 64ths, and what rounding adds moves nobody.
 const TOO_FULL: (f64, f64) = (0.001, 1.0);
 
+/// A unit and its new shares, by rising link.
+type Moved = (usize, Vec<(u32, f64)>);
+
 /// What the first tier makes of the plan in force.
 #[derive(Debug)]
 pub(super) struct Relieved {
@@ -268,7 +271,7 @@ impl<'a> Bench<'a> {
 
     /// New shares for all units that lost something, by rising unit. `None` when the checker finds them infeasible, or worse than
     /// leaving what is lost unserved: beside what stays, which is the same either way.
-    fn replaced(&self, duals: &Duals) -> Option<Vec<(usize, Vec<(u32, f64)>)>> {
+    fn replaced(&self, duals: &Duals) -> Option<Vec<Moved>> {
         if self.lost.is_empty() {
             return Some(Vec::new());
         }

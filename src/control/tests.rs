@@ -1,0 +1,232 @@
+//! A whole control plane in one process, large enough that a solve takes its time.
+
+use super::*;
+use crate::store::SqliteStore;
+use coverage::area::{AreaAttrs, AreaTableBuilder};
+use coverage::catalog::Service as ServedService;
+use coverage::observation::Sample;
+use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
+use engine::cycle::{EngineOptions, Tier};
+use engine::inventory::{
+    BillingModel, Endpoint, Front, Group, Link, Meter, Node, NodePort, Service, Site,
+};
+use std::net::Ipv4Addr;
+use tokio::time::{Instant, timeout};
+
+/// Sites of one link and one group of one node.
+const SITES: u8 = 60;
+/// Areas that a solve takes seconds for without optimizations, and tenths of one with them.
+const AREAS: u16 = 20_000;
+/// The next cycle is further away than any test takes.
+const CYCLE: Duration = Duration::from_secs(600);
+/// What an answer may take that waits for nothing, on a busy machine.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+fn inventory() -> Inventory {
+    let mut inventory = Inventory::default();
+    inventory.services.push(Service {
+        served: ServedService {
+            name: "live".to_owned(),
+            domains: Vec::new(),
+            redirect_hosts: vec!["live.example".to_owned()],
+            ttl_s: 60,
+            addresses_max: 2,
+        },
+        floor_ms: 150.0,
+        initial_mbps: 40_000.0,
+    });
+    for index in 0..SITES {
+        let (name, id) = (format!("s{index}"), u32::from(index));
+        inventory.sites.push(Site {
+            name: name.clone(),
+            region: "south".to_owned(),
+            country: "cn".to_owned(),
+            province: String::new(),
+            latitude: f64::from(index % 7) * 3.0,
+            longitude: f64::from(index),
+        });
+        inventory.meters.push(Meter {
+            name: name.clone(),
+            model: BillingModel::Month95,
+            price_cny_per_mbps_month: 10.0,
+            price_cny_per_gb: 0.0,
+            commit_mbps: 0.0,
+            utc_offset: engine::billing::UtcOffset::UTC,
+        });
+        inventory.links.push(Link {
+            name: format!("{name}/bgp"),
+            site: SiteId(id),
+            isp: "bgp".to_owned(),
+            capacity_mbps: 1000.0,
+            watermark_mbps: 900.0,
+            meter: usize::from(index),
+        });
+        inventory.nodes.push(Node {
+            name: format!("{name}-a-1"),
+            group: GroupId(id),
+            capacity_mbps: 1000.0,
+        });
+        inventory.groups.push(Group {
+            name: format!("{name}-a"),
+            site: SiteId(id),
+            front: Front::Vip,
+            services: vec![ServiceId(0)],
+            nodes: vec![NodeId(id)],
+        });
+        inventory.endpoints.push(Endpoint {
+            group: GroupId(id),
+            link: LinkId(id),
+            ipv4: vec![Ipv4Addr::new(198, 18, index, 1)],
+            ipv6: Vec::new(),
+            nodes: vec![NodePort {
+                ipv4: Ipv4Addr::new(198, 18, index, 2),
+                ipv6: None,
+                authority: name,
+            }],
+        });
+    }
+    inventory
+}
+
+fn table() -> AreaTable {
+    let mut builder = AreaTableBuilder::new();
+    for index in 0..AREAS {
+        let attrs = AreaAttrs {
+            country: "cn".to_owned(),
+            city: format!("c{index:05}"),
+            latitude: Some(f32::from(index % 101) / 5.0),
+            longitude: Some(f32::from(index % 601) / 10.0),
+            ..AreaAttrs::default()
+        };
+        let start = 0x0a00_0000 + u32::from(index) * 256;
+        builder.add_v4(start, start + 255, &attrs);
+    }
+    builder.finish().unwrap()
+}
+
+/// As the smallest configuration has them.
+fn options() -> EngineOptions {
+    use engine::estimate::EstimateOptions;
+    use engine::model::ModelOptions;
+    EngineOptions {
+        estimate: EstimateOptions {
+            quality_tau: Duration::from_secs(60),
+            traffic_tau: Duration::from_secs(30),
+            stale_after: Duration::from_secs(180),
+        },
+        model: ModelOptions {
+            slot_seconds: 300,
+            value_cny_per_gbps_ms_slot: 0.02,
+            candidates_max: 20,
+            move_cost_ms: 5.0,
+            reserve_worst_site: false,
+        },
+        publish: engine::publish::PublishRules::default(),
+        drain: engine::drain::Rules::default(),
+        slot: Duration::from_secs(300),
+        billing: engine::billing::ControlOptions::default(),
+        threads: 1,
+        seed: 0,
+    }
+}
+
+/// A control plane that has just been started.
+fn started() -> (ControlHandle, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let key = signing_key(dir.path()).unwrap();
+    let table = Arc::new(table());
+    let keys = vec![key.verifying_key()];
+    let intake = Intake::new(dir.path(), keys, Some(Arc::clone(&table)));
+    let store = SqliteStore::open(&dir.path().join("state.db")).unwrap();
+    let deployment = Deployment {
+        inventory: Arc::new(inventory()),
+        table,
+        steering: Arc::default(),
+    };
+    let options = ControlOptions {
+        engine: options(),
+        cycle: CYCLE,
+        data_dir: dir.path().to_owned(),
+        serves: true,
+    };
+    let (handle, _) = start(deployment, options, Box::new(store), key, Arc::new(intake)).unwrap();
+    (handle, dir)
+}
+
+/// Waits until the newest report says `tier`.
+async fn reported(handle: &ControlHandle, tier: Tier) -> Arc<CycleReport> {
+    let mut cycle = handle.cycle();
+    let seen = cycle.wait_for(|report| report.tier == Some(tier));
+    let report = timeout(Duration::from_secs(120), seen).await.unwrap();
+    Arc::clone(&report.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_answered_while_a_solve_runs_and_failures_before_the_next_cycle() {
+    let (handle, _dir) = started();
+    let mut cycle = handle.cycle();
+    timeout(
+        Duration::from_secs(60),
+        cycle.wait_for(|report| report.at.0 > 0),
+    )
+    .await
+    .unwrap()
+    .unwrap();
+    let asked = Instant::now();
+    handle.audit(1).await.unwrap();
+    let client = Ipv4Addr::new(10, 0, 1, 1).into();
+    let unknown = handle.explain("live.example", client).await.unwrap_err();
+    assert!(unknown.to_string().starts_with("no map"), "{unknown}");
+    assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
+    assert!(
+        handle.snapshot().is_none(),
+        "the first solve is still under way"
+    );
+    let report = reported(&handle, Tier::Full).await;
+    assert_eq!(report.outcome, "published", "{}", report.detail);
+    assert!(
+        report.detail.ends_with("(first, full)"),
+        "{}",
+        report.detail
+    );
+    let before = handle.snapshot().unwrap();
+    let mut events = handle.events();
+    let told = Instant::now();
+    let sample = Sample::Node {
+        node: NodeId(30),
+        healthy: false,
+        load: 0.0,
+        mbps: 0.0,
+    };
+    let at = crate::clock::now();
+    let sample = Observation { at, sample };
+    handle.observe(vec![sample.clone(), sample]).unwrap();
+    let report = reported(&handle, Tier::Local).await;
+    assert!(told.elapsed() < AT_ONCE, "{:?}", told.elapsed());
+    assert_eq!(report.outcome, "published");
+    let event = timeout(AT_ONCE, events.recv()).await.unwrap().unwrap();
+    assert_eq!(event.kind, "map.published");
+    assert!(
+        event.detail.ends_with("(limits, local)"),
+        "{}",
+        event.detail
+    );
+    let after = handle.snapshot().unwrap();
+    let gone = |snapshot: &Snapshot, area: u16| {
+        let answers = snapshot
+            .map
+            .get(ServiceId(0), coverage::AreaId(area.into()));
+        answers.shares.iter().any(|share| share.0.0 == 30)
+    };
+    for area in 0..=AREAS {
+        assert!(!gone(&after, area));
+        if !gone(&before, area) {
+            let row = |snapshot: &Snapshot| {
+                let area = coverage::AreaId(area.into());
+                snapshot.map.get(ServiceId(0), area).clone()
+            };
+            assert_eq!(row(&before), row(&after), "area {area} moved");
+        }
+    }
+    handle.stop();
+}
