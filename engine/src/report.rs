@@ -55,6 +55,10 @@ pub struct PlanSummary {
     pub levels: Levels,
     /// Least movement that was possible, Mbps.
     pub moved_min_possible_mbps: Option<f64>,
+    /// What the map makes of it: all levels with weights of 64ths, what does not fit counted as unserved.
+    pub on_weights: Levels,
+    /// Relative distance of that to `lower_bound`; `None` when rounding costs something on levels 1 to 3.
+    pub on_weights_gap: Option<f64>,
     /// Units that are split.
     pub split_units: usize,
     /// Digest of the instance.
@@ -77,6 +81,8 @@ impl CycleReport {
             gap: certificate.gap,
             levels: certificate.levels,
             moved_min_possible_mbps: certificate.moved_min_possible_mbps,
+            on_weights: last.weights.levels,
+            on_weights_gap: last.weights.gap,
             split_units: certificate.split_units,
             input_digest: certificate.input_digest.clone(),
         });

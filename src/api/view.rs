@@ -227,6 +227,10 @@ pub struct Plan {
     pub levels: Levels,
     /// Least movement that was possible, Mbps.
     pub moved_min_possible_mbps: Option<f64>,
+    /// What the map makes of it, with weights of 64ths; what does not fit counts as unserved.
+    pub on_weights: Levels,
+    /// Relative distance of that to the bound; none when rounding costs something on levels 1 to 3.
+    pub on_weights_gap: Option<f64>,
     /// Units with more than one link.
     pub split_units: usize,
     /// SHA-256 of the instance, hex.

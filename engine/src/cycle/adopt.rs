@@ -124,7 +124,7 @@ impl Engine {
     ) -> Option<Half> {
         let LastSolve {
             instance,
-            plan,
+            weights,
             certificate,
             ..
         } = self.last.as_ref()?;
@@ -132,6 +132,7 @@ impl Engine {
         let facts = self.facts(&health, None);
         let mut map = self.blank_map();
         let serving = self.serving.as_deref();
+        let plan = &weights.plan;
         realise(&facts, &under.limits, instance, plan, serving, &mut map);
         Some(Half {
             catalog: catalog(&facts, &under.limits, self.drains.active(now)),

@@ -4,11 +4,14 @@ use super::{Engine, LastSolve, Under};
 use crate::check::{self, CheckFailure, Verified};
 use crate::model::Reach;
 use crate::plan::{
-    self, Certificate, Deadline, Instance, Levels, Outcome, Plan, SolveOptions, Standing,
+    self, Certificate, Deadline, Instance, Levels, Outcome, Plan, SolveOptions, Standing, on_ladder,
 };
-use coverage::{LinkId, Timestamp};
+use coverage::{LinkId, Timestamp, WEIGHT_TOTAL};
 use serde::Serialize;
 use std::sync::Arc;
+
+/// What rounding onto weights may add to levels 1 to 3, as a share of all demand, before it is told.
+const ROUNDING_SHARE: f64 = 1e-6;
 
 /// How an answer was found: the sooner it is there, the less it looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -110,6 +113,7 @@ pub(super) enum Failure {
 pub(super) struct Found {
     pub(super) instance: Instance,
     pub(super) plan: Plan,
+    pub(super) weights: OnWeights,
     pub(super) certificate: Certificate,
     pub(super) outcome: Outcome,
     pub(super) verified: Result<Verified, CheckFailure>,
@@ -226,6 +230,49 @@ fn closed(instance: &Instance) -> Vec<u32> {
         .collect()
 }
 
+/// A plan with shares as answers can have them, and what that rounding costs.
+#[derive(Debug)]
+pub struct OnWeights {
+    /// The plan, every share a multiple of 1/64.
+    pub plan: Plan,
+    /// Its levels; what does not fit below a hard limit counts as unserved.
+    pub levels: Levels,
+    /// Relative distance of its level-4 cost to the certified bound; `None` when rounding costs something on a level above.
+    pub gap: Option<f64>,
+}
+
+impl OnWeights {
+    /// Judged by the checker, which shares no code with the rounding.
+    fn new(instance: &Instance, plan: Plan, certificate: &Certificate) -> Self {
+        let levels = as_answered(instance, &plan).unwrap_or_default();
+        let exact = &certificate.levels;
+        let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
+        let same = |a: f64, b: f64| a - b <= ROUNDING_SHARE * demand.max(1.0);
+        let kept = same(levels.unserved_mbps, exact.unserved_mbps)
+            && same(levels.overload_mbps, exact.overload_mbps)
+            && same(levels.below_floor_mbps, exact.below_floor_mbps);
+        let cost = levels.cost_cny();
+        let distance = || match cost > 0.0 {
+            true => ((cost - certificate.lower_bound) / cost).max(0.0),
+            false => 0.0,
+        };
+        Self {
+            gap: kept.then(distance),
+            plan,
+            levels,
+        }
+    }
+}
+
+/// The levels of a plan that answers really follow: what is sent beyond a hard limit is as good as unserved. `None` when it
+/// names what is gone.
+fn as_answered(instance: &Instance, plan: &Plan) -> Option<Levels> {
+    let found = check::measure(instance, plan).ok()?;
+    let mut levels = found.levels;
+    levels.unserved_mbps += found.over_capacity_mbps;
+    Some(levels)
+}
+
 impl Found {
     /// Checks a plan, and how the one in force fares on the same instance.
     fn new(
@@ -234,14 +281,16 @@ impl Found {
         tree: Option<Tree>,
         in_force: Option<&Plan>,
     ) -> Self {
-        let incumbent = in_force.and_then(|plan| check::evaluate(&instance, plan).ok());
+        let incumbent = in_force.and_then(|plan| as_answered(&instance, plan));
+        let weights = on_ladder(&instance, &solved.plan, WEIGHT_TOTAL);
         Self {
+            weights: OnWeights::new(&instance, weights, &solved.certificate),
             verified: check::verify(&instance, &solved.plan, &solved.certificate),
             instance,
             plan: solved.plan,
             certificate: solved.certificate,
             outcome: solved.outcome,
-            incumbent: incumbent.map(|figures| figures.levels),
+            incumbent,
             // A tree that did not get to its end is no basis to go on from.
             tree: tree.filter(|_| solved.outcome == Outcome::Finished),
         }
@@ -254,6 +303,7 @@ impl Found {
             tier,
             instance: Arc::new(self.instance),
             plan: self.plan,
+            weights: self.weights,
             certificate: self.certificate,
             incumbent: self.incumbent,
             tree: self.tree,

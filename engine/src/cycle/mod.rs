@@ -22,7 +22,7 @@ mod tests;
 pub use adopt::Adopted;
 pub use contracts::{Contracts, LevelsJob, MeterState, PlannedLevels};
 pub use draft::Draft;
-pub use job::{Job, Solved, Tier};
+pub use job::{Job, OnWeights, Solved, Tier};
 pub use tick::{Cycle, Tick};
 
 use crate::billing::{ControlOptions, SlotSample};
@@ -98,6 +98,8 @@ pub struct LastSolve {
     pub instance: Arc<Instance>,
     /// The plan.
     pub plan: Plan,
+    /// The same as answers can have it.
+    pub weights: OnWeights,
     /// Its certificate.
     pub certificate: Certificate,
     /// How the map in force fared on the same instance; `None` when it named what was gone, or there was none.

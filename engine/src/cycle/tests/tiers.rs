@@ -330,3 +330,19 @@ fn equal_histories_give_equal_maps() {
     };
     assert_eq!(play(), play());
 }
+
+#[test]
+fn a_map_is_judged_as_the_weights_that_it_has() {
+    let mut world = World::new();
+    world.demand(MBPS);
+    world.cycle();
+    let last = world.engine.last().unwrap();
+    let published = world.shares();
+    assert_eq!(last.weights.plan.shares, published);
+    for share in published.iter().flatten() {
+        let steps = share.1 * 64.0;
+        assert!((steps - steps.round()).abs() < 1e-9, "{share:?}");
+    }
+    let gap = last.weights.gap.unwrap();
+    assert!((last.certificate.gap..0.01).contains(&gap), "{gap}");
+}
