@@ -33,20 +33,21 @@ bench-dns: tools ## what one DNS answer costs against gdnsd, Knot DNS and the fl
 	$${CARGO_TARGET_DIR:-target}/release/bench-dns compare \
 		--database var/bench/GeoLite2-City.mmdb --json var/bench/dns.json $(ARGS)
 
-bench-opt: ## what solves cost on the named instances; DATA=DIR may hold rtt-world-242.csv.gz
+bench-opt: tools ## measure the optimizer, write bench/reports/optimizer.*; DATA=DIR may hold rtt-world-242.csv.gz (about 10 minutes)
 	@mkdir -p var/bench
 	@if [ -f "$(DATA)/rtt-world-242.csv.gz" ]; then gzip -dc "$(DATA)/rtt-world-242.csv.gz" >var/bench/round-trips.csv; fi
-	$(CARGO) run --release --locked --quiet -p watershed-simulator --example bench_opt -- --json var/bench/optimizer.json \
-		$$(if [ -f "$(DATA)/rtt-world-242.csv.gz" ]; then echo --round-trips var/bench/round-trips.csv; fi)
+	$(CARGO) run --release --locked --quiet -p watershed-simulator --example bench_opt -- --out bench/reports \
+		--made "$$(date +%F), $$(git rev-parse --short HEAD)" \
+		$$(if [ -f "$(DATA)/rtt-world-242.csv.gz" ]; then echo --round-trips var/bench/round-trips.csv; fi) $(ARGS)
 
-oracle: tools ## compare plans with the optima that HiGHS finds (needs python3 and the PyPI package highspy)
+oracle: tools ## compare plans with the optima that HiGHS and LEMON find (needs python3 and PyPI; about 3 minutes)
 	@test -x var/oracle/bin/python || python3 -m venv var/oracle
-	var/oracle/bin/pip install --quiet highspy==1.15.1 numpy==2.4.6
+	var/oracle/bin/pip install --quiet highspy==1.15.1 numpy==2.4.6 pylmcf==1.3.0 pynetgen==1.0.0
 	$(CARGO) build --release --locked --bin watershed
-	$(CARGO) run --release --locked --quiet -p watershed-simulator --example instance -- cn-488 >var/oracle/cn-488.json
-	$(CARGO) run --release --locked --quiet -p watershed-simulator --example instance -- world-242 >var/oracle/world-242.json
+	@for name in cn-488 world-242 infeasible-east; do \
+		$(CARGO) run --release --locked --quiet -p watershed-simulator --example instance -- $$name >var/oracle/$$name.json || exit 1; done
 	var/oracle/bin/python engine/tests/oracle/compare.py $${CARGO_TARGET_DIR:-target}/release/watershed \
-		var/oracle/cn-488.json var/oracle/world-242.json
+		--json bench/reports/oracle.json var/oracle/cn-488.json var/oracle/world-242.json var/oracle/infeasible-east.json
 
 geo: tools ## rebuild data/geo/areas.wsa from its sources (needs npm)
 	geo/fetch.sh
