@@ -3,8 +3,9 @@
 usage: compare.py WATERSHED [--json FILE] [--limit-s SECONDS] [INSTANCE.json ...]
 
 Beside the files named it makes its own (see instances.py): random problems with everything that an instance may have, and
-minimum-cost-flow problems of public generators as instances. Every level must agree to 1e-6 of its scale with every oracle
-that applies. What HiGHS cannot solve in the time allowed (60 s) is said so and counts neither way. Exit code 1 when one differs.
+minimum-cost-flow problems of public generators as instances. Every level must agree to 1e-6 of its scale with HiGHS, and with
+LEMON as far as it goes: what is unserved always, the cost where nothing but links and volume is paid and limited. What HiGHS
+cannot solve in the time allowed (60 s) has a dash and does not count. Exit code 1 when one differs.
 
 The linear programs that come with HiGHS (afiro, greenbea and so on) have no form as instances: their rows are no flows.
 """
@@ -54,8 +55,22 @@ def ours(watershed, instance):
 
 def off(expected, found, demand):
     """Largest relative difference: of demand on the first three levels, of the cost on the fourth."""
-    scales = [demand, demand, demand, max(expected[3], 1e-9)]
-    return max(abs(a - b) / max(scale, 1e-9) for a, b, scale in zip(expected, found, scales))
+    scales = [demand, demand, demand, max(expected[3] or 0.0, 1e-9)]
+    levels = zip(expected, found, scales)
+    return max(abs(a - b) / max(scale, 1e-9) for a, b, scale in levels if a is not None)
+
+
+def by_lemon(instance, original):
+    """What LEMON can say of an instance: all levels, the first, or nothing where amounts are no multiples of its unit."""
+    if original is not None:
+        return [0.0, 0.0, 0.0, original * instance["value_cny_per_gbps_ms_slot"] / 1000]
+    try:
+        if lemon.applies(instance):
+            unserved, cost = lemon.optima(instance)
+            return [unserved, 0.0, 0.0, cost]
+        return [float(lemon.unserved(instance) * lemon.MBPS), None, None, None]
+    except ValueError:
+        return None
 
 
 def compare(watershed, instance, original, limit_s):
@@ -69,13 +84,7 @@ def compare(watershed, instance, original, limit_s):
         row["highs_ms"] = (time.monotonic() - start) * 1e3
     except lp.TooSlow:
         row["highs"] = None
-    if original is not None:
-        row["lemon"] = [0.0, 0.0, 0.0, original * instance["value_cny_per_gbps_ms_slot"] / 1000]
-    elif lemon.applies(instance):
-        unserved, cost = lemon.optima(instance)
-        row["lemon"] = [unserved, 0.0, 0.0, cost]
-    else:
-        row["lemon"] = None
+    row["lemon"] = by_lemon(instance, original)
     for oracle in ("highs", "lemon"):
         row[f"off_{oracle}"] = None if row[oracle] is None else off(row[oracle], found, demand)
     return row

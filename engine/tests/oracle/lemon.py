@@ -65,13 +65,18 @@ def applies(instance):
 
 def optima(instance):
     """Unserved Mbps and CNY: the least that is turned away, then the least cost with no more turned away."""
+    turned_away = unserved(instance)
+    cost = network(instance, turned_away, 0, True).solve()[1]
+    return float(turned_away * MBPS), float(cost * MBPS * CNY)
+
+
+def unserved(instance):
+    """The least that any plan turns away, in quanta: a maximum flow, which soft limits, floors and prices do not touch."""
     demand = sum(exact(unit["mbps"], MBPS, "demand") for unit in instance["units"])
-    unserved = network(instance, demand, 1, 0).solve()[1]
-    cost = network(instance, unserved, 0, 1).solve()[1]
-    return float(unserved * MBPS), float(cost * MBPS * CNY)
+    return network(instance, demand, 1, False).solve()[1]
 
 
-def network(instance, reject, unserved_cost, cost_factor):
+def network(instance, reject, unserved_cost, with_costs):
     """Units -> links -> sites -> regions -> sink, and a way round for at most `reject`."""
     net = Network()
     demand = [exact(unit["mbps"], MBPS, "demand") for unit in instance["units"]]
@@ -101,9 +106,11 @@ def network(instance, reject, unserved_cost, cost_factor):
         moving = Fraction(str(instance.get("move_cost_ms", 0))) if stays else 0
         for link, quality in unit["cand"]:
             port = instance["links"][link]
-            cny = Fraction(str(quality)) * value + price[port["meter"]]
-            cost = exact(cny, CNY, "cost") * cost_factor
-            extra = exact(moving * value, CNY, "cost of moving") * cost_factor
+            cost = extra = 0
+            if with_costs:
+                cny = Fraction(str(quality)) * value + price[port["meter"]]
+                cost = exact(cny, CNY, "cost")
+                extra = exact(moving * value, CNY, "cost of moving")
             net.arc(node, links[port["id"]], amount, cost + extra)
             if link in stays and extra:
                 net.arc(node, links[port["id"]], exact(stays[link] * unit_mbps(unit), MBPS, "incumbent"), cost)
