@@ -3,18 +3,21 @@
 //! Units are all (area, service) pairs, service-major; links, sites and meters keep their inventory indices, so that a
 //! plan's link index is a [`LinkId`]. Eligibility is the list of candidates and never a penalty.
 
+mod reach;
+
+pub(crate) use reach::Reach;
+
 use crate::cycle::Contracts;
 use crate::estimate::Estimates;
 use crate::inventory::{BillingModel, Inventory};
 use crate::limits::Limits;
 use crate::plan::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, Region, Site, Unit};
 use coverage::{AreaId, AreaTable, GroupId, LinkId, NodeId, ServiceId, SiteId, Timestamp};
+use reach::Shortlist;
 use std::collections::BTreeMap;
 
 /// Share of capacity above which a site counts as overloaded, like a link's watermark.
 const SITE_WATERMARK_SHARE: f64 = 0.9;
-/// Of a unit's candidates, how many are kept for being large rather than near, so that a shortage can be met.
-const LARGE_CANDIDATES: usize = 6;
 
 /// Product knobs of the instance.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -305,40 +308,6 @@ impl Facts<'_> {
             cand,
         }
     }
-
-    /// Of the links that may serve an area, the nearest and a few of the largest among the rest, by quality.
-    fn near_and_large(&self, area: AreaId, links: &[LinkId], reach: &Reach) -> Vec<(u32, f64)> {
-        let by_quality = |a: &(u32, f64), b: &(u32, f64)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
-        let mut cand: Vec<(u32, f64)> = links
-            .iter()
-            .map(|link| (link.0, self.quality_ms(area, *link)))
-            .collect();
-        let most = self.options.candidates_max.max(LARGE_CANDIDATES + 1);
-        if cand.len() > most {
-            let near = most - LARGE_CANDIDATES;
-            cand.select_nth_unstable_by(near, by_quality);
-            let mut rest = cand.split_off(near);
-            // A large link twice as far is no better than a near one half its size.
-            let pull = |&(link, quality): &(u32, f64)| {
-                reach.capacity_mbps[link as usize] / quality.max(1.0)
-            };
-            let by_pull =
-                |a: &(u32, f64), b: &(u32, f64)| pull(b).total_cmp(&pull(a)).then(a.0.cmp(&b.0));
-            rest.select_nth_unstable_by(LARGE_CANDIDATES - 1, by_pull);
-            rest.truncate(LARGE_CANDIDATES);
-            cand.append(&mut rest);
-        }
-        cand.sort_unstable_by(by_quality);
-        cand
-    }
-}
-
-/// The candidates of the area at hand, as long as services share them.
-#[derive(Default)]
-struct Shortlist {
-    /// Links that they were chosen from; `None` at a new area.
-    links: Option<Vec<LinkId>>,
-    cand: Vec<(u32, f64)>,
 }
 
 /// How the optimizer calls a billing model.
@@ -349,51 +318,5 @@ pub(crate) const fn meter_model(model: BillingModel) -> MeterModel {
         BillingModel::Daily95Mean => MeterModel::Daily95Mean,
         BillingModel::Flat => MeterModel::Flat,
         BillingModel::PerGb => MeterModel::PerGb,
-    }
-}
-
-/// Which links may serve which service under limits, computed once per instance.
-pub(crate) struct Reach {
-    /// [service] -> links, rising.
-    pub(crate) by_service: Vec<Vec<LinkId>>,
-    /// [link], Mbps.
-    capacity_mbps: Vec<f64>,
-}
-
-impl Reach {
-    pub(crate) fn new(facts: &Facts<'_>, limits: &Limits) -> Self {
-        let inventory = facts.inventory;
-        let open = |link: LinkId| {
-            let site = inventory.links[link.index()].site;
-            limits
-                .links_mbps
-                .get(&link)
-                .is_none_or(|&bound| bound > 0.0)
-                && limits
-                    .sites_mbps
-                    .get(&site)
-                    .is_none_or(|&bound| bound > 0.0)
-        };
-        let mut by_service = vec![Vec::new(); inventory.services.len()];
-        for endpoint in inventory.endpoints.iter().filter(|e| open(e.link)) {
-            for &service in &inventory.groups[endpoint.group.index()].services {
-                if facts.service_capacity_mbps(endpoint.group, service, limits) > 0.0 {
-                    by_service[service.index()].push(endpoint.link);
-                }
-            }
-        }
-        for links in &mut by_service {
-            links.sort_unstable();
-            links.dedup();
-        }
-        let capacity_mbps = inventory
-            .links
-            .iter()
-            .map(|link| link.capacity_mbps)
-            .collect();
-        Self {
-            by_service,
-            capacity_mbps,
-        }
     }
 }

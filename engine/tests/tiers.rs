@@ -1,5 +1,11 @@
 //! How long the tiers take at scale. Run with `cargo test --release -p watershed-engine --test tiers -- --ignored --nocapture`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that shows what it measures"
+)]
+
 use coverage::area::{AreaAttrs, AreaTableBuilder};
 use coverage::catalog::Service as ServedService;
 use coverage::observation::{Observation, Sample};

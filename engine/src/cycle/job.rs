@@ -1,5 +1,6 @@
 //! The heavy part of a cycle as a value: everything that a solve needs, and everything that comes of it.
 
+use super::weights::{OnWeights, as_answered};
 use super::{Engine, LastSolve, Under};
 use crate::check::{self, CheckFailure, Verified};
 use crate::model::Reach;
@@ -9,9 +10,6 @@ use crate::plan::{
 use coverage::{LinkId, Timestamp, WEIGHT_TOTAL};
 use serde::Serialize;
 use std::sync::Arc;
-
-/// What rounding onto weights may add to levels 1 to 3, as a share of all demand, before it is told.
-const ROUNDING_SHARE: f64 = 1e-6;
 
 /// How an answer was found: the sooner it is there, the less it looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -228,49 +226,6 @@ fn closed(instance: &Instance) -> Vec<u32> {
         .filter(|(link, _)| link.capacity_mbps <= 0.0 || shut.contains(&link.site.as_str()))
         .map(|(_, index)| index)
         .collect()
-}
-
-/// A plan with shares as answers can have them, and what that rounding costs.
-#[derive(Debug)]
-pub struct OnWeights {
-    /// The plan, every share a multiple of 1/64.
-    pub plan: Plan,
-    /// Its levels; what does not fit below a hard limit counts as unserved.
-    pub levels: Levels,
-    /// Relative distance of its level-4 cost to the certified bound; `None` when rounding costs something on a level above.
-    pub gap: Option<f64>,
-}
-
-impl OnWeights {
-    /// Judged by the checker, which shares no code with the rounding.
-    fn new(instance: &Instance, plan: Plan, certificate: &Certificate) -> Self {
-        let levels = as_answered(instance, &plan).unwrap_or_default();
-        let exact = &certificate.levels;
-        let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
-        let same = |a: f64, b: f64| a - b <= ROUNDING_SHARE * demand.max(1.0);
-        let kept = same(levels.unserved_mbps, exact.unserved_mbps)
-            && same(levels.overload_mbps, exact.overload_mbps)
-            && same(levels.below_floor_mbps, exact.below_floor_mbps);
-        let cost = levels.cost_cny();
-        let distance = || match cost > 0.0 {
-            true => ((cost - certificate.lower_bound) / cost).max(0.0),
-            false => 0.0,
-        };
-        Self {
-            gap: kept.then(distance),
-            plan,
-            levels,
-        }
-    }
-}
-
-/// The levels of a plan that answers really follow: what is sent beyond a hard limit is as good as unserved. `None` when it
-/// names what is gone.
-fn as_answered(instance: &Instance, plan: &Plan) -> Option<Levels> {
-    let found = check::measure(instance, plan).ok()?;
-    let mut levels = found.levels;
-    levels.unserved_mbps += found.over_capacity_mbps;
-    Some(levels)
 }
 
 impl Found {

@@ -12,9 +12,12 @@
 mod adopt;
 mod contracts;
 mod draft;
+mod drains;
+mod insight;
 mod job;
 mod local;
 mod tick;
+mod weights;
 
 #[cfg(test)]
 mod tests;
@@ -22,13 +25,13 @@ mod tests;
 pub use adopt::Adopted;
 pub use contracts::{Contracts, LevelsJob, MeterState, PlannedLevels};
 pub use draft::Draft;
-pub use job::{Job, OnWeights, Solved, Tier};
+pub use job::{Job, Solved, Tier};
 pub use tick::{Cycle, Tick};
+pub use weights::OnWeights;
 
 use crate::billing::{ControlOptions, SlotSample};
 use crate::drain::{self, Drain, Drains};
 use crate::estimate::{EstimateOptions, Estimates, priors};
-use crate::explain::{self, ExplainError, Explanation};
 use crate::health::{self, Health};
 use crate::inventory::Inventory;
 use crate::limits::Limits;
@@ -37,16 +40,11 @@ use crate::plan::{Certificate, Instance, Levels, Plan};
 use crate::policy::{CheckStates, Policies, PolicyAreas};
 use crate::publish::PublishRules;
 use crate::realise::incumbent;
-use crate::world::World;
 use coverage::observation::{Observation, Sample};
 use coverage::{AreaTable, MapVersion, Snapshot, Timestamp};
 use job::Tree;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Longest time from publishing to serving on an edge that is not heard from: two of its polls.
-const EDGE_LAG_MAX: Duration = Duration::from_secs(40);
 
 /// Everything that a deployment may choose.
 #[derive(Clone, Debug)]
@@ -264,42 +262,6 @@ impl Engine {
         self.last.as_ref()
     }
 
-    /// Asks for a drain: admitted, queued or refused, with the proof.
-    ///
-    /// # Errors
-    /// [`drain::RequestError`] when the request itself is wrong; a refusal by proof is a drain in state `refused`.
-    pub fn request_drain(
-        &mut self,
-        request: drain::Request,
-        now: Timestamp,
-    ) -> Result<Drain, drain::RequestError> {
-        let health = self.health();
-        self.with_world(&health, now, |drains, world| {
-            drains.request(request, world, now).cloned()
-        })
-    }
-
-    /// Renews a drain's lease from now.
-    ///
-    /// # Errors
-    /// [`drain::ChangeError`].
-    pub fn renew_drain(
-        &mut self,
-        id: &str,
-        lease: Duration,
-        now: Timestamp,
-    ) -> Result<Drain, drain::ChangeError> {
-        self.drains.renew(id, lease, now).cloned()
-    }
-
-    /// Ends a drain; its target refills.
-    ///
-    /// # Errors
-    /// [`drain::ChangeError`].
-    pub fn cancel_drain(&mut self, id: &str, now: Timestamp) -> Result<Drain, drain::ChangeError> {
-        self.drains.cancel(id, now).cloned()
-    }
-
     /// Tells the engine that `snapshot` is in force: its `draft`, or an earlier map that an operator went back to.
     pub fn published(&mut self, snapshot: Arc<Snapshot>, draft: Option<&Draft>, now: Timestamp) {
         self.serving = Some(snapshot);
@@ -320,46 +282,6 @@ impl Engine {
         if tier != Tier::Local {
             self.planned_under = Some(draft.under.clone());
         }
-    }
-
-    /// The instance that the next tick would solve; `fresh` as if no map were in force, so that nothing costs a move.
-    #[must_use]
-    pub fn instance(&self, fresh: bool, now: Timestamp) -> Instance {
-        let health = self.health();
-        let incumbent = self.in_force.as_deref().filter(|_| !fresh);
-        let facts = self.facts(&health, incumbent);
-        facts.instance(&self.drains.limits(now, &self.inventory), now)
-    }
-
-    /// Why `client` gets its answer for `name`.
-    ///
-    /// # Errors
-    /// [`ExplainError`].
-    pub fn explain(
-        &self,
-        name: &str,
-        client: IpAddr,
-        now: Timestamp,
-    ) -> Result<Explanation, ExplainError> {
-        let snapshot = self.serving.as_ref().ok_or(ExplainError::NoMap)?;
-        let health = self.health();
-        let facts = self.facts(&health, None);
-        let limits = self.drains.limits(now, &self.inventory);
-        let solved = self.last.as_ref().map(|last| explain::Solved {
-            instance: &last.instance,
-            plan: &last.plan,
-            certificate: &last.certificate,
-        });
-        let mut story = explain::explain(&facts, &limits, snapshot, solved, (name, client), now)?;
-        story.tier = self.tier_in_force;
-        let Steering { policies, areas } = &*self.steering;
-        let area = snapshot.table.lookup(client.to_canonical()).area;
-        // A map made for another table has other areas.
-        if snapshot.table.digest() == self.table.digest() {
-            let given = (area, story.answer.group.as_str());
-            story.policy = policies.story(areas, &self.checks, &story.service, given);
-        }
-        Ok(story)
     }
 
     fn health(&self) -> Health {
@@ -399,34 +321,5 @@ impl Engine {
             incumbent,
             options: self.options.model,
         }
-    }
-
-    /// Runs `judge` on the drains with the world as it is now.
-    fn with_world<T>(
-        &mut self,
-        health: &Health,
-        now: Timestamp,
-        judge: impl FnOnce(&mut Drains, &drain::World<'_>) -> T,
-    ) -> T {
-        // Taken out while they are judged, because the world borrows everything else.
-        let mut drains =
-            std::mem::replace(&mut self.drains, Drains::new(self.options.drain.clone()));
-        let facts = World::new(self.facts(health, None), self.serving.as_deref(), now);
-        let world = drain::World {
-            inventory: &self.inventory,
-            facts: &facts,
-            demand_mbps: facts.demand_mbps(),
-            published: self.serving.as_ref().map(|snapshot| drain::Published {
-                version: snapshot.version,
-                at: snapshot.created_at,
-                holds_as_of: self.holds_as_of,
-            }),
-            edges_confirmed: self.edges_confirmed,
-            ttl_max: self.inventory.ttl_max(),
-            edge_lag_max: EDGE_LAG_MAX,
-        };
-        let judged = judge(&mut drains, &world);
-        self.drains = drains;
-        judged
     }
 }

@@ -1,0 +1,49 @@
+//! What people ask the engine: what would be solved, and why a client gets its answer.
+
+use super::{Engine, Steering};
+use crate::explain::{self, ExplainError, Explanation};
+use crate::plan::Instance;
+use coverage::Timestamp;
+use std::net::IpAddr;
+
+impl Engine {
+    /// The instance that the next tick would solve; `fresh` as if no map were in force, so that nothing costs a move.
+    #[must_use]
+    pub fn instance(&self, fresh: bool, now: Timestamp) -> Instance {
+        let health = self.health();
+        let incumbent = self.in_force.as_deref().filter(|_| !fresh);
+        let facts = self.facts(&health, incumbent);
+        facts.instance(&self.drains.limits(now, &self.inventory), now)
+    }
+
+    /// Why `client` gets its answer for `name`.
+    ///
+    /// # Errors
+    /// [`ExplainError`].
+    pub fn explain(
+        &self,
+        name: &str,
+        client: IpAddr,
+        now: Timestamp,
+    ) -> Result<Explanation, ExplainError> {
+        let snapshot = self.serving.as_ref().ok_or(ExplainError::NoMap)?;
+        let health = self.health();
+        let facts = self.facts(&health, None);
+        let limits = self.drains.limits(now, &self.inventory);
+        let solved = self.last.as_ref().map(|last| explain::Solved {
+            instance: &last.instance,
+            plan: &last.plan,
+            certificate: &last.certificate,
+        });
+        let mut story = explain::explain(&facts, &limits, snapshot, solved, (name, client), now)?;
+        story.tier = self.tier_in_force;
+        let Steering { policies, areas } = &*self.steering;
+        let area = snapshot.table.lookup(client.to_canonical()).area;
+        // A map made for another table has other areas.
+        if snapshot.table.digest() == self.table.digest() {
+            let given = (area, story.answer.group.as_str());
+            story.policy = policies.story(areas, &self.checks, &story.service, given);
+        }
+        Ok(story)
+    }
+}

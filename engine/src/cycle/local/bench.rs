@@ -1,0 +1,232 @@
+//! The plan in force, taken apart and put together again: who lost a place, and where there is room.
+
+use super::{Capacities, Moved, better_than_nothing, loads};
+use crate::limits::Limits;
+use crate::model::{Facts, Reach};
+use crate::plan::{self, Duals, Instance, Plan, Price, relieve};
+use std::collections::BTreeMap;
+use std::mem;
+
+/// A part counts as too full when its load is above its capacity by more than this share of it and this many Mbps: maps are
+/// rounded to 64ths, and what rounding adds moves nobody.
+const TOO_FULL: (f64, f64) = (0.001, 1.0);
+
+/// The plan in force while it is taken apart.
+pub(super) struct Bench<'a> {
+    facts: &'a Facts<'a>,
+    ground: &'a Instance,
+    /// [link][service]: whether it may serve it.
+    open: Vec<Vec<bool>>,
+    /// [unit] -> what stays.
+    pub(super) kept: Vec<Vec<(u32, f64)>>,
+    /// Unit -> share that lost its place.
+    pub(super) lost: BTreeMap<usize, f64>,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(
+        facts: &'a Facts<'a>,
+        limits: &Limits,
+        ground: &'a Instance,
+        in_force: &Plan,
+    ) -> Self {
+        let mut open = vec![vec![false; facts.inventory.services.len()]; ground.links.len()];
+        for (service, links) in Reach::new(facts, limits).by_service.iter().enumerate() {
+            for link in links {
+                let site = facts.inventory.links[link.index()].site.index();
+                let carries = ground.links[link.index()].capacity_mbps > 0.0
+                    && ground.sites[site].capacity_mbps > 0.0;
+                open[link.index()][service] = carries;
+            }
+        }
+        let mut bench = Self {
+            facts,
+            ground,
+            open,
+            kept: in_force.shares.clone(),
+            lost: BTreeMap::new(),
+        };
+        for unit in 0..bench.kept.len() {
+            let service = bench.service(unit);
+            let mut shares = mem::take(&mut bench.kept[unit]);
+            shares.retain(|&(link, share)| {
+                let stays = bench.open[link as usize][service];
+                if !stays {
+                    *bench.lost.entry(unit).or_default() += share;
+                }
+                stays
+            });
+            bench.kept[unit] = shares;
+        }
+        bench
+    }
+
+    /// Units are service-major.
+    fn service(&self, unit: usize) -> usize {
+        unit / self.facts.table.areas().len()
+    }
+
+    /// Takes the surplus off links and sites that have less capacity than they had.
+    pub(super) fn shed(&mut self, was: &Capacities) {
+        let too_full = |load: f64, capacity: f64, before: f64| {
+            capacity < before && load > capacity * (1.0 + TOO_FULL.0) + TOO_FULL.1
+        };
+        let shrunk = |now: f64, before: f64| now < before;
+        let ground = self.ground;
+        let any = (ground.links.iter().zip(&was.links_mbps))
+            .any(|(link, &before)| shrunk(link.capacity_mbps, before))
+            || (ground.sites.iter().zip(&was.sites_mbps))
+                .any(|(site, &before)| shrunk(site.capacity_mbps, before));
+        if !any {
+            return;
+        }
+        let on = loads(self.facts, ground, &self.kept);
+        for (index, link) in ground.links.iter().enumerate() {
+            let (load, before) = (on.links_mbps[index], was.links_mbps[index]);
+            if too_full(load, link.capacity_mbps, before) {
+                self.take_off(load - link.capacity_mbps, |other| other == index);
+            }
+        }
+        let on = loads(self.facts, ground, &self.kept);
+        for (index, site) in ground.sites.iter().enumerate() {
+            let (load, before) = (on.sites_mbps[index], was.sites_mbps[index]);
+            if too_full(load, site.capacity_mbps, before) {
+                let links = &self.facts.inventory.links;
+                let here: Vec<bool> = links.iter().map(|l| l.site.index() == index).collect();
+                self.take_off(load - site.capacity_mbps, |link| here[link]);
+            }
+        }
+    }
+
+    /// Takes `surplus_mbps` off the links that `here` names: from those who lose least by going elsewhere, the last one in part.
+    fn take_off(&mut self, surplus_mbps: f64, here: impl Fn(usize) -> bool) {
+        let mut stand: Vec<(f64, usize)> = Vec::new();
+        for (unit, shares) in self.kept.iter().enumerate() {
+            let on_here = |share: &&(u32, f64)| here(share.0 as usize);
+            if let Some(&(link, _)) = shares.iter().find(on_here)
+                && self.ground.units[unit].mbps > 0.0
+            {
+                stand.push((self.loss_ms(unit, link, &here), unit));
+            }
+        }
+        stand.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut left_mbps = surplus_mbps;
+        for (_, unit) in stand {
+            if left_mbps <= 0.0 {
+                break;
+            }
+            let mbps = self.ground.units[unit].mbps;
+            let mut shares = mem::take(&mut self.kept[unit]);
+            for share in shares.iter_mut().filter(|share| here(share.0 as usize)) {
+                let taken = (left_mbps / mbps).clamp(0.0, share.1);
+                share.1 -= taken;
+                left_mbps -= taken * mbps;
+                *self.lost.entry(unit).or_default() += taken;
+            }
+            shares.retain(|share| share.1 > 0.0);
+            self.kept[unit] = shares;
+        }
+    }
+
+    /// What a unit loses in quality when it leaves `link` for the best place elsewhere, ms.
+    fn loss_ms(&self, unit: usize, link: u32, here: &impl Fn(usize) -> bool) -> f64 {
+        let service = self.service(unit);
+        let cand = &self.ground.units[unit].cand;
+        let now = cand.iter().find(|c| c.0 == link).map_or(0.0, |c| c.1);
+        let other = |c: &&(u32, f64)| self.open[c.0 as usize][service] && !here(c.0 as usize);
+        let best = cand.iter().filter(other).map(|c| c.1);
+        best.fold(f64::INFINITY, f64::min) - now
+    }
+
+    /// New shares for all units that lost something, by rising unit. `None` when the checker finds them infeasible, or worse than
+    /// leaving what is lost unserved: beside what stays, which is the same either way.
+    pub(super) fn replaced(&self, duals: &Duals) -> Option<Vec<Moved>> {
+        if self.lost.is_empty() {
+            return Some(Vec::new());
+        }
+        let (homeless, nowhere) = self.homeless();
+        let mut duals = duals.clone();
+        duals.links.resize(homeless.links.len(), Price::default());
+        duals.sites.resize(homeless.sites.len(), Price::default());
+        duals
+            .regions
+            .resize(homeless.regions.len(), Price::default());
+        duals.meters.resize(homeless.meters.len(), Price::default());
+        let stranded = Plan {
+            shares: vec![vec![(nowhere, 1.0)]; homeless.units.len()],
+            input_digest: String::new(),
+        };
+        let relief = relieve(&homeless, &stranded, &duals, &[nowhere]);
+        let mut placed = stranded;
+        relief.apply(&mut placed);
+        if !better_than_nothing(&homeless, &placed) {
+            return None;
+        }
+        let lost = self.lost.iter().zip(placed.shares);
+        let merged = |((&unit, &part), places): ((&usize, &f64), Vec<(u32, f64)>)| {
+            let mut shares: BTreeMap<u32, f64> = self.kept[unit].iter().copied().collect();
+            for (link, share) in places {
+                *shares.entry(link).or_default() += share * part;
+            }
+            (unit, shares.into_iter().collect())
+        };
+        Some(lost.map(merged).collect())
+    }
+
+    /// What lost its place, as an instance over the room that the rest leaves; all of it stands on one more link, whose
+    /// index comes with it and which is in no site.
+    fn homeless(&self) -> (Instance, u32) {
+        let ground = self.ground;
+        let on = loads(self.facts, ground, &self.kept);
+        let rest = |limit: f64, load: f64| (limit - load).max(0.0);
+        let mut links = ground.links.clone();
+        for (link, &load) in links.iter_mut().zip(&on.links_mbps) {
+            link.watermark_mbps = link.watermark_mbps.map(|soft| rest(soft, load));
+            link.capacity_mbps = rest(link.capacity_mbps, load);
+        }
+        let mut sites = ground.sites.clone();
+        for (site, &load) in sites.iter_mut().zip(&on.sites_mbps) {
+            site.watermark_mbps = site.watermark_mbps.map(|soft| rest(soft, load));
+            site.capacity_mbps = rest(site.capacity_mbps, load);
+        }
+        let mut regions = ground.regions.clone();
+        for region in &mut regions {
+            let load = on.region_mbps(&ground.sites, &region.id);
+            region.watermark_mbps = region.watermark_mbps.map(|soft| rest(soft, load));
+            region.capacity_mbps = rest(region.capacity_mbps, load);
+        }
+        let nowhere = u32::try_from(links.len()).unwrap_or(u32::MAX);
+        links.push(plan::Link {
+            id: String::new(),
+            site: String::new(),
+            capacity_mbps: 0.0,
+            watermark_mbps: None,
+            meter: String::new(),
+        });
+        let unit = |(&unit, part): (&usize, &f64)| {
+            let service = self.service(unit);
+            let whole = &ground.units[unit];
+            let open = |c: &&(u32, f64)| self.open[c.0 as usize][service];
+            plan::Unit {
+                area: String::new(),
+                service: String::new(),
+                mbps: whole.mbps * part,
+                floor_ms: whole.floor_ms,
+                incumbent: Vec::new(),
+                cand: whole.cand.iter().filter(open).copied().collect(),
+            }
+        };
+        let homeless = Instance {
+            version: ground.version,
+            slot_seconds: ground.slot_seconds,
+            value_cny_per_gbps_ms_slot: ground.value_cny_per_gbps_ms_slot,
+            move_cost_ms: 0.0,
+            links,
+            sites,
+            regions,
+            meters: ground.meters.clone(),
+            units: self.lost.iter().map(unit).collect(),
+        };
+        (homeless, nowhere)
+    }
+}

@@ -1,0 +1,231 @@
+//! What the engine says, put into effect: ticks, solves, maps, and the report of them.
+
+use super::{Actor, LEVELS_FLAG};
+use crate::clock::now;
+use crate::control::worker::{Done, Result as Found, Task};
+use coverage::{Body, Digest, Snapshot, Timestamp};
+use engine::cycle::{Adopted, Draft, Solved, Tick, Tier};
+use engine::publish::Held;
+use engine::report::CycleReport;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How something was found, what became of it in a word, and the same in a sentence.
+type Outcome = (Option<Tier>, String, String);
+
+impl Actor {
+    /// What cannot wait: drains, what failed, static services. The rest is for the worker.
+    pub(super) fn tick(&mut self) {
+        let started = Instant::now();
+        let at = now();
+        self.confirm_edges(at);
+        let tick = self.engine.tick(at);
+        let took = started.elapsed();
+        let kept = self.keep_what_drains_became(&tick);
+        let failed_open = tick.failed_open;
+        let outcome = match (kept, tick.outcome) {
+            (Err(fault), _) => Some((None, "store".to_owned(), fault.to_string())),
+            (Ok(()), Some(Ok(draft))) => Some(self.publish(&draft, took, at)),
+            (Ok(()), Some(Err(held))) => Some(self.hold(None, &held)),
+            (Ok(()), None) => None,
+        };
+        // How long other tiers took is said when they are done.
+        let local = matches!(&outcome, Some((Some(Tier::Local), _, _)));
+        self.report(at, outcome, |report| {
+            report.failed_open = failed_open;
+            if local {
+                report.solve_ms = took.as_secs_f64() * 1e3;
+            }
+        });
+        self.show_drains();
+        if !self.worker.is_busy() {
+            self.assign();
+        } else if self.engine.wants_warm(at) {
+            self.worker.give_up_full();
+        }
+    }
+
+    /// What a drain has become is durable before any map shows it.
+    fn keep_what_drains_became(&mut self, tick: &Tick) -> anyhow::Result<()> {
+        let kept = self
+            .keep_drains(&tick.drains)
+            .and_then(|()| Ok(self.store.forget_drains(&tick.forgotten)?));
+        for drain in &tick.drains {
+            let why = drain
+                .history
+                .last()
+                .map(|event| event.why.clone())
+                .unwrap_or_default();
+            self.event(
+                &format!("drain.{}", drain.state),
+                format!("{} {}: {why}", drain.id, drain.target),
+            );
+        }
+        kept
+    }
+
+    /// Gives the worker what is worth its time now: levels once a day, else the next solve.
+    fn assign(&mut self) {
+        let at = now();
+        if let Some(job) = self.engine.levels_job(at) {
+            self.worker.assign(Task::Levels(job));
+        } else if let Some(job) = self.engine.job(at) {
+            self.worker.assign(Task::Solve(job));
+        }
+    }
+
+    /// Takes what the worker has done.
+    pub(super) fn take_done(&mut self, done: Done) {
+        self.worker.idle();
+        let Done { tier, result, took } = done;
+        if let Some(tier) = tier {
+            metrics::histogram!("watershed_solve_seconds", "tier" => tier.word())
+                .record(took.as_secs_f64());
+        }
+        match result {
+            Some(Found::Solve(solved)) => self.adopt(solved, took),
+            Some(Found::Levels(planned)) => {
+                if self.engine.adopt_levels(planned) {
+                    self.keep_levels();
+                }
+                self.assign();
+            }
+            None => {
+                tracing::error!(tier = tier.map(Tier::word), "a solve broke; the map stays");
+                let detail = "a solve broke; the log says where".to_owned();
+                self.report(now(), Some((tier, "broken".to_owned(), detail)), |_| ());
+            }
+        }
+    }
+
+    /// Takes what was solved.
+    fn adopt(&mut self, solved: Solved, took: Duration) {
+        let (at, tier) = (now(), solved.tier());
+        let outcome = match self.engine.adopt(solved, at) {
+            Adopted::Draft(draft) => self.publish(&draft, took, at),
+            Adopted::Held(held) => self.hold(Some(tier), &held),
+            Adopted::Outdated => return self.assign(),
+        };
+        self.report(at, Some(outcome), |report| {
+            report.solve_ms = took.as_secs_f64() * 1e3;
+        });
+        if tier == Tier::Warm {
+            self.assign();
+        }
+    }
+
+    /// Keeps the levels of contracts over a restart.
+    fn keep_levels(&mut self) {
+        let levels = self.engine.contracts().kept_levels();
+        if let Err(fault) = self.store.set_flag(LEVELS_FLAG, levels.as_deref()) {
+            tracing::warn!(%fault, "planned levels are not stored; after a restart they are planned anew");
+        }
+    }
+
+    /// Says why the map stays: once, not each time that it lasts.
+    fn hold(&self, tier: Option<Tier>, held: &Held) -> Outcome {
+        if !matches!(held, Held::NoGain) && self.cycle.borrow().outcome != held.word() {
+            tracing::warn!(%held, "the map stays");
+        }
+        (tier, held.word().to_owned(), held.to_string())
+    }
+
+    /// Shows what was done last: `outcome`, or what was said before when that is still to come.
+    fn report(
+        &self,
+        at: Timestamp,
+        outcome: Option<Outcome>,
+        change: impl FnOnce(&mut CycleReport),
+    ) {
+        let mut report = CycleReport::clone(&self.cycle.borrow());
+        report.at = at;
+        if let Some((tier, word, detail)) = outcome {
+            metrics::counter!("watershed_cycles_total", "outcome" => word.clone()).increment(1);
+            (report.tier, report.outcome, report.detail) = (tier, word, detail);
+        }
+        if let Some(snapshot) = self.intake.snapshot() {
+            report.map_version = snapshot.version.to_string();
+            report.map_digest = snapshot.digest.to_string();
+            report.map_created_at = snapshot.created_at;
+        }
+        report.meters = self.engine.contracts().states(at);
+        self.engine
+            .contracts()
+            .fault()
+            .clone_into(&mut report.levels_fault);
+        change(&mut report);
+        let report = report.with_solve(self.engine.last());
+        self.gauge(&report);
+        self.cycle.send_replace(Arc::new(report));
+    }
+
+    /// Publishes a draft that took `took` to make.
+    fn publish(&mut self, draft: &Draft, took: Duration, at: Timestamp) -> Outcome {
+        if draft.tier == Some(Tier::Local) {
+            metrics::histogram!("watershed_solve_seconds", "tier" => Tier::Local.word())
+                .record(took.as_secs_f64());
+        }
+        let input = digest_of(&draft.input_digest);
+        match self.put_in_service(&draft.body, Some(draft), input, at) {
+            Ok(snapshot) => {
+                let (version, reason) = (snapshot.version, draft.reason.word());
+                let tier = draft.tier.map(|tier| format!(", {}", tier.word()));
+                let detail = format!("map {version} ({reason}{})", tier.unwrap_or_default());
+                self.event("map.published", detail.clone());
+                (draft.tier, "published".to_owned(), detail)
+            }
+            Err(fault) => {
+                tracing::error!(%fault, "a checked map was not published");
+                self.event("map.refused", fault.to_string());
+                (draft.tier, "refused".to_owned(), fault.to_string())
+            }
+        }
+    }
+
+    pub(super) fn put_in_service(
+        &mut self,
+        body: &Body,
+        draft: Option<&Draft>,
+        input: Digest,
+        at: Timestamp,
+    ) -> anyhow::Result<Arc<Snapshot>> {
+        let (snapshot, record) =
+            self.publisher
+                .publish(body, input, (self.store.as_mut(), &self.intake), at)?;
+        self.record.send_replace(Some(record));
+        self.engine.published(Arc::clone(&snapshot), draft, at);
+        Ok(snapshot)
+    }
+
+    fn gauge(&self, report: &CycleReport) {
+        if let Some(plan) = &report.plan {
+            metrics::gauge!("watershed_plan_gap_ratio").set(plan.gap);
+            metrics::gauge!("watershed_plan_unserved_mbps").set(plan.levels.unserved_mbps);
+            metrics::gauge!("watershed_plan_overload_mbps").set(plan.levels.overload_mbps);
+            metrics::gauge!("watershed_plan_cost_cny").set(plan.objective);
+        }
+        for meter in &report.meters {
+            let label = || meter.name.clone();
+            if let (Some(level), Some(tokens)) = (meter.level_mbps, meter.tokens) {
+                metrics::gauge!("watershed_meter_level_mbps", "meter" => label()).set(level);
+                #[expect(clippy::cast_precision_loss, reason = "slots of a month")]
+                metrics::gauge!("watershed_meter_tokens", "meter" => label()).set(tokens as f64);
+            }
+            let bursting = f64::from(u8::from(meter.bursting));
+            metrics::gauge!("watershed_meter_bursting", "meter" => label()).set(bursting);
+        }
+        let age = now().since(report.map_created_at);
+        metrics::gauge!("watershed_map_age_seconds").set(age.as_secs_f64());
+    }
+}
+
+/// A hex digest as bytes; zeros when it is none.
+fn digest_of(hex: &str) -> Digest {
+    let mut bytes = [0; 32];
+    let pairs = hex.as_bytes().chunks_exact(2).zip(&mut bytes);
+    for (pair, byte) in pairs {
+        let text = std::str::from_utf8(pair).unwrap_or("00");
+        *byte = u8::from_str_radix(text, 16).unwrap_or(0);
+    }
+    Digest(bytes)
+}
