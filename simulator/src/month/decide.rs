@@ -156,7 +156,8 @@ impl<'a> Decider<'a> {
     /// After the first minutes of the slot: whether what has shown by then makes the rest of it worth another plan, for a
     /// level that would be exceeded or for a link beyond its watermark.
     fn corrects(&mut self, slot: usize, plan: &Plan) -> bool {
-        if self.policy == Policy::Foreseen {
+        // The one knows what comes, the other decides once per slot by its authors' rules.
+        if matches!(self.policy, Policy::Foreseen | Policy::CommonShare) {
             return false;
         }
         let came = self.scenario.demand_mbps(slot);
