@@ -1,6 +1,7 @@
 //! The engine on a small network in virtual time.
 
 mod contracts;
+mod local;
 mod tiers;
 
 use super::*;
