@@ -197,3 +197,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn numbers_of_a_file_are_the_numbers_that_were_written() {
+    let mut instance = Instance::read(GOOD.as_bytes()).unwrap();
+    // Thirds and sevenths of demands end in bits that a careless reader rounds away.
+    let mut mbps = 0.1;
+    for _ in 0..2_000 {
+        mbps = (mbps * 7.0 / 3.0) % 1e4 + 1.0 / 3.0;
+        instance.units[0].mbps = mbps;
+        let bytes = serde_json::to_vec(&instance).unwrap();
+        let read = Instance::read(&bytes).unwrap();
+        assert_eq!(read.units[0].mbps.to_bits(), mbps.to_bits());
+        assert_eq!(read.digest(), instance.digest());
+    }
+}
