@@ -1,9 +1,10 @@
 //! Writes a named instance: `cargo run --release -p watershed-simulator --example instance -- ecs-100k > FILE`.
+//! `units-N` is the make of ecs-100k with N units and a hundredth as many sites, as on the plot of `make bench-opt`.
 
 #![allow(clippy::print_stderr, reason = "a program for people")]
 
 use coverage::AreaTable;
-use simulator::instances::{GenerateError, Name, Sources, generate};
+use simulator::instances::{GenerateError, Name, Sources, generate, generate_sized};
 use std::io::{BufWriter, Write as _};
 use std::process::ExitCode;
 
@@ -24,13 +25,12 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
-    let name: Name = args
+    let name = args
         .next()
-        .ok_or_else(|| GenerateError::Unknown(String::new()))?
-        .parse()?;
+        .ok_or_else(|| GenerateError::Unknown(String::new()))?;
     let seed = args.next().map_or(Ok(1), |text| text.parse())?;
     let round_trips = args.next().map(std::fs::read_to_string).transpose()?;
-    if name == Name::World242 && round_trips.is_none() {
+    if name == Name::World242.as_str() && round_trips.is_none() {
         eprintln!(
             "world-242: no measured round-trip times given; distances between places are used instead"
         );
@@ -40,7 +40,13 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         table: &table,
         round_trips_csv: round_trips.as_deref(),
     };
-    let instance = generate(name, seed, &sources)?;
+    let instance = match name.strip_prefix("units-") {
+        Some(units) => {
+            let units: usize = units.parse()?;
+            generate_sized(units, units / 100, seed, &sources)?
+        }
+        None => generate(name.parse()?, seed, &sources)?,
+    };
     let mut out = BufWriter::new(std::io::stdout().lock());
     serde_json::to_writer(&mut out, &instance)?;
     out.write_all(b"\n")?;

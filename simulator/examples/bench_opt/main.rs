@@ -1,4 +1,4 @@
-//! Measures the optimizer on the named instances: `make bench-opt`.
+//! Measures the optimizer on the named instances and stories, and writes the report: `make bench-opt`.
 //!
 //! Each instance runs in a process of its own, so that its memory can be told. Times are medians; beside the time on the
 //! clock stands the processor time, because other programs may use the same cores.
@@ -9,41 +9,38 @@
     reason = "a program for people"
 )]
 
+mod growth;
 mod measure;
+mod options;
+mod report;
 mod storms;
-mod table;
+mod yardsticks;
 
 use coverage::AreaTable;
-use simulator::instances::{NAMES, Name, Sources, generate};
+use options::{Options, Part};
+use serde_json::{Value, json};
+use simulator::instances::{Name, Sources, generate, generate_sized, timeline};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 const AREAS: &[u8] = include_bytes!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../data/geo/areas.wsa"
 ));
-const USAGE: &str =
-    "usage: bench_opt [--runs N] [--seed N] [--round-trips FILE.csv] [--json FILE] [NAME ...]";
+/// The CDN of stories.
+const STORY_SIZE: timeline::Size = timeline::Size {
+    sites: 150,
+    areas: 200,
+};
 
 /// What any program here may fail with; it is shown to a person.
 type Failure = Box<dyn std::error::Error>;
 
-/// What was asked for.
-#[derive(Clone, Debug)]
-struct Options {
-    names: Vec<Name>,
-    runs: usize,
-    seed: u64,
-    round_trips: Option<String>,
-    json: Option<String>,
-    /// Measure the one name here and write its figures as JSON.
-    child: bool,
-}
-
 fn main() -> ExitCode {
-    let options = match options(std::env::args().skip(1)) {
+    let options = match options::read(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(fault) => {
-            eprintln!("{fault}\n{USAGE}");
+            eprintln!("{fault}\n{}", options::USAGE);
             return ExitCode::from(2);
         }
     };
@@ -61,45 +58,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn options(mut args: impl Iterator<Item = String>) -> Result<Options, Failure> {
-    let mut options = Options {
-        names: Vec::new(),
-        runs: 5,
-        seed: 1,
-        round_trips: None,
-        json: None,
-        child: false,
-    };
-    while let Some(arg) = args.next() {
-        let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
-        match arg.as_str() {
-            "--runs" => options.runs = value()?.parse()?,
-            "--seed" => options.seed = value()?.parse()?,
-            "--round-trips" => options.round_trips = Some(value()?),
-            "--json" => options.json = Some(value()?),
-            "--child" => options.child = true,
-            name => options.names.push(name.parse()?),
-        }
-    }
-    if options.names.is_empty() {
-        options.names = NAMES.to_vec();
-    }
-    options.runs = options.runs.max(1);
-    Ok(options)
-}
-
-/// Measures every name in a process of its own and shows the table.
+/// Measures every part in a process of its own, shows the report and keeps it.
 fn measure_all(options: &Options) -> Result<(), Failure> {
-    if options.names.contains(&Name::World242) && options.round_trips.is_none() {
+    let measured = options.round_trips.is_some();
+    if options.parts.contains(&Part::Instance(Name::World242)) && !measured {
         eprintln!(
             "world-242: no measured round-trip times given (--round-trips); distances are used"
         );
     }
-    let mut figures = Vec::new();
-    for name in &options.names {
-        eprintln!("measuring {name}");
+    let (mut instances, mut stories, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
+    for part in &options.parts {
+        eprintln!("measuring {part}");
         let mut child = Command::new(std::env::current_exe()?);
-        child.args(["--child", name.as_str()]);
+        child.args(["--child", &part.to_string()]);
         child.args(["--runs", &options.runs.to_string()]);
         child.args(["--seed", &options.seed.to_string()]);
         if let Some(file) = &options.round_trips {
@@ -107,18 +78,45 @@ fn measure_all(options: &Options) -> Result<(), Failure> {
         }
         let output = child.stderr(Stdio::inherit()).output()?;
         if !output.status.success() {
-            return Err(format!("measuring {name} failed").into());
+            return Err(format!("measuring {part} failed").into());
         }
-        figures.push(serde_json::from_slice::<serde_json::Value>(&output.stdout)?);
+        let figures: Value = serde_json::from_slice(&output.stdout)?;
+        match part {
+            Part::Instance(_) => instances.push(figures),
+            Part::Story(_) => stories.push(figures),
+            Part::Units(_) => sizes.push(figures),
+        }
     }
-    if let Some(file) = &options.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let all = json!({
+        "made": options.made,
+        "processors": threads,
+        "runs": options.runs,
+        "seed": options.seed,
+        "measured_round_trips": measured,
+        "instances": instances,
+        "stories": stories,
+        "growth": growth::figures(sizes),
+    });
+    let text = report::markdown(&all);
+    print!("{text}");
+    if let Some(folder) = &options.out {
+        let folder = Path::new(folder);
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(
+            folder.join("optimizer.json"),
+            serde_json::to_vec_pretty(&all)?,
+        )?;
+        std::fs::write(folder.join("optimizer.md"), text)?;
+        std::fs::write(
+            folder.join("optimizer-growth.svg"),
+            growth::plot(&all["growth"]),
+        )?;
     }
-    table::show(&figures);
     Ok(())
 }
 
-/// Measures one name here.
+/// Measures one part here.
 fn measure_one(options: &Options) -> Result<(), Failure> {
     let table = AreaTable::decode(AREAS)?;
     let csv = options
@@ -130,12 +128,27 @@ fn measure_one(options: &Options) -> Result<(), Failure> {
         table: &table,
         round_trips_csv: csv.as_deref(),
     };
-    let name = options.names[0];
-    let instance = generate(name, options.seed, &sources)?;
-    let mut figures = measure::measure(name, &instance, options.runs)?;
-    if matches!(name, Name::Ecs100k | Name::Cn488) {
-        figures["storm"] = storms::measure(&instance, options.seed)?;
-    }
+    let (seed, runs) = (options.seed, options.runs);
+    let figures = match options.parts[0] {
+        Part::Instance(name) => {
+            let instance = generate(name, seed, &sources)?;
+            let mut figures = measure::measure(name, &instance, runs)?;
+            if matches!(name, Name::Ecs100k | Name::Cn488) {
+                figures["storm"] = storms::measure(&instance, seed)?;
+            }
+            figures
+        }
+        Part::Story(story) => json!({
+            "name": story.as_str(),
+            "sites": STORY_SIZE.sites,
+            "areas": STORY_SIZE.areas,
+            "outcome": timeline::play(story, STORY_SIZE, seed, &sources)?,
+        }),
+        Part::Units(units) => {
+            let instance = generate_sized(units, units / growth::UNITS_PER_SITE, seed, &sources)?;
+            growth::measure(&instance, runs)
+        }
+    };
     println!("{figures}");
     Ok(())
 }

@@ -1,9 +1,8 @@
 //! One instance, solved cold with one, two and eight threads, and beside the baselines.
 
-use super::Failure;
-use engine::baseline::{self, Baseline};
+use super::{Failure, yardsticks};
 use engine::check;
-use engine::plan::{Instance, SolveOptions, Solved, solve};
+use engine::plan::{FeasibilityOptions, Instance, SolveOptions, Solved, feasibility, solve};
 use serde_json::{Value, json};
 use simulator::instances::Name;
 use std::time::Instant;
@@ -99,16 +98,7 @@ pub(super) fn measure(name: Name, instance: &Instance, runs: usize) -> Result<Va
     let solved = first.ok_or("nothing was solved")?;
     let verified = check::verify(instance, &solved.plan, &solved.certificate)?;
     let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
-    let served = demand - verified.levels.unserved_mbps;
-    let ours = verified.levels.cost_cny() / served;
-    let judge = |found: Baseline| {
-        let served = demand - found.levels.unserved_mbps;
-        json!({
-            "cost_ratio": found.levels.cost_cny() / served / ours,
-            "unserved_share": found.levels.unserved_mbps / demand,
-            "over_capacity_share": found.over_capacity_mbps / demand,
-        })
-    };
+    let deficit = feasibility(instance, &FeasibilityOptions::default()).unserved_mbps;
     Ok(json!({
         "name": name.as_str(),
         "units": instance.units.len(),
@@ -121,16 +111,21 @@ pub(super) fn measure(name: Name, instance: &Instance, runs: usize) -> Result<Va
         "gap_level": solved.certificate.gap_level,
         "levels_proved": verified.levels_proved,
         "unserved_mbps": verified.levels.unserved_mbps,
+        "deficit_mbps": deficit,
         "overload_mbps": verified.levels.overload_mbps,
         "split_units": solved.certificate.split_units,
+        "below_floor_mbps": verified.levels.below_floor_mbps,
+        "cost_cny": verified.levels.cost_cny(),
         "pivots": solved.pivots,
         "demand_mbps": demand,
         "input_rss_mb": before_mb,
         "peak_rss_mb": peak_mb,
-        "baselines": {
-            "stable": judge(baseline::stable(instance)?),
-            "rank": judge(baseline::rank_and_fill(instance, 1)?),
-            "nearest": judge(baseline::nearest(instance)?),
-        },
+        "load": demand / capacity_mbps(instance),
+        "baselines": yardsticks::measure(instance, &verified.levels)?,
     }))
+}
+
+/// What all sites can carry, Mbps.
+fn capacity_mbps(instance: &Instance) -> f64 {
+    instance.sites.iter().map(|site| site.capacity_mbps).sum()
 }

@@ -82,6 +82,19 @@ impl Recipe {
     }
 }
 
+impl Recipe {
+    /// The same with other numbers of units and sites; demand grows with the units.
+    pub(super) fn sized(self, units: usize, sites: usize) -> Self {
+        let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        Self {
+            units,
+            sites,
+            demand_mbps: self.demand_mbps * number(units) / number(self.units).max(1.0),
+            ..self
+        }
+    }
+}
+
 /// Puts an instance together. Demand and ports in Mbps with two decimals.
 pub(super) fn assemble(recipe: &Recipe, ground: &Ground, seed: u64) -> Instance {
     let mut random = Random::new(seed ^ 2);

@@ -19,6 +19,7 @@ mod draw;
 mod ground;
 mod pairs;
 mod storm;
+pub mod timeline;
 mod world;
 
 pub use storm::{StormEvent, apply, storm};
@@ -130,6 +131,23 @@ pub fn generate(name: Name, seed: u64, sources: &Sources<'_>) -> Result<Instance
         (Name::Cn488, _) => pairs::provinces(sources.table, recipe.sites, seed)?,
         _ => ground::subnets(sources.table, recipe.units, recipe.sites, seed)?,
     };
+    let instance = assemble(&recipe, &ground, seed);
+    instance.validate()?;
+    Ok(instance)
+}
+
+/// An instance of the make of [`Name::Ecs100k`] in another size: `units` client subnets, `sites` sites.
+///
+/// # Errors
+/// [`GenerateError`] when the sources do not suffice.
+pub fn generate_sized(
+    units: usize,
+    sites: usize,
+    seed: u64,
+    sources: &Sources<'_>,
+) -> Result<Instance, GenerateError> {
+    let recipe = Recipe::of(Name::Ecs100k).sized(units, sites);
+    let ground = ground::subnets(sources.table, units, sites, seed)?;
     let instance = assemble(&recipe, &ground, seed);
     instance.validate()?;
     Ok(instance)

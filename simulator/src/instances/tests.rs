@@ -2,6 +2,7 @@
 
 use super::*;
 use coverage::AreaTable;
+use engine::plan::{FeasibilityOptions, SolveOptions, feasibility, solve};
 
 /// From Madrid, Oslo is nearer than Madrid itself: what only a measurement can say.
 const CITIES: &str = "from,to,km,avg_ms\nOslo,\"Madrid Spain, Eurasia\",2390,200\n\
@@ -46,6 +47,47 @@ fn equal_seeds_give_equal_instances_of_the_promised_size() {
         assert_eq!(instance.digest(), make(1).digest(), "{name}");
         assert_ne!(instance.digest(), make(2).digest(), "{name}");
     }
+}
+
+#[test]
+fn what_the_east_lacks_is_all_that_is_unserved() {
+    let table = table();
+    let sources = Sources {
+        table: &table,
+        round_trips_csv: None,
+    };
+    let instance = generate(Name::InfeasibleEast, 1, &sources).unwrap();
+    let short = feasibility(&instance, &FeasibilityOptions::default());
+    let solved = solve(&instance, &SolveOptions::default(), None);
+    let unserved_mbps = solved.certificate.levels.unserved_mbps;
+    assert!(short.unserved_mbps > 0.0);
+    assert!((unserved_mbps - short.unserved_mbps).abs() < 1e-6 * unserved_mbps);
+    let missing = short.bottleneck.unwrap().missing_by_region;
+    let east: f64 = (missing.iter().filter(|(region, _)| region == "east"))
+        .map(|(_, mbps)| mbps)
+        .sum();
+    assert!(
+        (east - unserved_mbps).abs() < 1e-6 * unserved_mbps,
+        "{missing:?}"
+    );
+}
+
+#[test]
+fn other_sizes_keep_the_load() {
+    let table = table();
+    let sources = Sources {
+        table: &table,
+        round_trips_csv: None,
+    };
+    let instance = generate_sized(3_000, 40, 1, &sources).unwrap();
+    assert_eq!((instance.units.len(), instance.sites.len()), (3_000, 40));
+    let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
+    let capacity: f64 = instance.sites.iter().map(|site| site.capacity_mbps).sum();
+    assert!(
+        (0.7..0.95).contains(&(demand / capacity)),
+        "{}",
+        demand / capacity
+    );
 }
 
 #[test]

@@ -1,0 +1,55 @@
+//! The baselines on the same instance and candidates, each beside the plan.
+
+use super::Failure;
+use engine::baseline::{self, Baseline};
+use engine::check::CheckFailure;
+use engine::plan::{Instance, Levels};
+use serde_json::{Map, Value, json};
+
+/// What demand without a place counts for where costs are compared all the same, equivalent ms.
+const UNSERVED_MS: f64 = 400.0;
+/// Parts of the problem for POP.
+const PARTS: u32 = 8;
+/// Seed of orders and parts.
+const SEED: u64 = 1;
+
+/// Names of the baselines, in the order of the report.
+pub(super) const BASELINES: [&str; 5] = ["stable", "rank", "spread", "nearest", "pop-8"];
+
+/// What each baseline costs, as multiples of what `ours` does: per Mbps served, and with what is unserved or does not fit
+/// charged at 400 ms. A baseline that serves or fits less is too cheap in the first; both levels stand beside it.
+pub(super) fn measure(instance: &Instance, ours: &Levels) -> Result<Value, Failure> {
+    let demand_mbps: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
+    let charge_cny = UNSERVED_MS * instance.value_cny_per_gbps_ms_slot / 1e3;
+    let served_cny = |levels: &Levels| levels.cost_cny() / (demand_mbps - levels.unserved_mbps);
+    let judge = |found: &Baseline| {
+        let levels = &found.levels;
+        // Limits of links and of their sites may both be exceeded by the same traffic.
+        let over_mbps = found
+            .over_capacity_mbps
+            .min(demand_mbps - levels.unserved_mbps);
+        let fits = 1.0 - over_mbps / (demand_mbps - levels.unserved_mbps);
+        let lost_cny = (levels.unserved_mbps + over_mbps) * charge_cny;
+        let charged = levels.cost_cny().mul_add(fits, lost_cny);
+        json!({
+            "cost_ratio": served_cny(levels) / served_cny(ours),
+            "charged_ratio": charged / (ours.cost_cny() + ours.unserved_mbps * charge_cny),
+            "unserved_share": levels.unserved_mbps / demand_mbps,
+            "overload_share": levels.overload_mbps / demand_mbps,
+            "below_floor_share": levels.below_floor_mbps / demand_mbps,
+            "over_capacity_share": found.over_capacity_mbps / demand_mbps,
+        })
+    };
+    let found: [Result<Baseline, CheckFailure>; 5] = [
+        baseline::stable(instance),
+        baseline::rank_and_fill(instance, SEED),
+        baseline::spread(instance),
+        baseline::nearest(instance),
+        baseline::pop(instance, PARTS, SEED),
+    ];
+    let mut figures = Map::new();
+    for (name, found) in BASELINES.into_iter().zip(found) {
+        figures.insert(name.to_owned(), judge(&found?));
+    }
+    Ok(Value::Object(figures))
+}
