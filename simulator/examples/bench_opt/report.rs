@@ -149,6 +149,9 @@ fn storms(page: &mut String, instances: &[Value]) {
 }
 
 fn stories(page: &mut String, stories: &[Value]) {
+    if stories.is_empty() {
+        return;
+    }
     page.push_str(
         "\n## Quarters of an hour with the engine\n\nVirtual time, a step every 10 s after three minutes of settling; the real engine observes, decides and publishes.\n\n\
          | story | sites, areas | maps published | held | drains | moved Tbps | lost % | worst servable loss Mbps | sites that swing | to frozen, to flapping Gbps |\n\
@@ -179,6 +182,9 @@ fn stories(page: &mut String, stories: &[Value]) {
 }
 
 fn growth(page: &mut String, growth: &Value) {
+    if rows(&growth["sizes"]).is_empty() {
+        return;
+    }
     page.push_str("\n## Growth\n\n![solve time against units](optimizer-growth.svg)\n\n| units | sites | ms | CPU ms |\n|---|---|---|---|\n");
     for size in rows(&growth["sizes"]) {
         let (ms, cpu_ms) = (number(&size["ms"]), number(&size["cpu_ms"]));
