@@ -2,6 +2,7 @@
 
 use super::Name;
 use super::draw::log_normal;
+use super::east::confine_the_east;
 use super::ground::Ground;
 use crate::geography::distance_km;
 use crate::random::Random;
@@ -12,7 +13,7 @@ const SITE_SHARE: f64 = 0.98;
 /// How full links are when each unit is spread evenly over its candidates; below both watermarks.
 const EVEN_SHARE: f64 = 0.9;
 /// Soft limits as a share of hard ones.
-const WATERMARK_SHARE: f64 = 0.95;
+pub(super) const WATERMARK_SHARE: f64 = 0.95;
 /// Sites around a home among which its clients choose.
 const NEAR_SITES: usize = 60;
 /// Services of several-service instances: name, share of demand, floor in ms.
@@ -327,39 +328,7 @@ impl Choices {
     }
 }
 
-/// Takes from the clients that see eastern sites every other site, and from those sites half of their capacity.
-fn confine_the_east(instance: &mut Instance) {
-    let east: std::collections::BTreeSet<String> = instance
-        .sites
-        .iter()
-        .filter(|site| site.region == "east")
-        .map(|site| site.id.clone())
-        .collect();
-    let in_east: Vec<bool> = instance
-        .links
-        .iter()
-        .map(|link| east.contains(&link.site))
-        .collect();
-    for unit in &mut instance.units {
-        if unit
-            .cand
-            .first()
-            .is_some_and(|best| in_east[best.0 as usize])
-        {
-            unit.cand.retain(|&(link, _)| in_east[link as usize]);
-        }
-    }
-    for site in instance
-        .sites
-        .iter_mut()
-        .filter(|site| site.region == "east")
-    {
-        site.capacity_mbps = cents(site.capacity_mbps * 0.5);
-        site.watermark_mbps = Some(cents(site.capacity_mbps * WATERMARK_SHARE));
-    }
-}
-
 /// Rounded to two decimals.
-fn cents(value: f64) -> f64 {
+pub(super) fn cents(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }

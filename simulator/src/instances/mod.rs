@@ -16,6 +16,7 @@
 mod assemble;
 mod colos;
 mod draw;
+mod east;
 mod ground;
 mod pairs;
 mod storm;

@@ -1,20 +1,20 @@
 //! Virtual time: what is true is observed, the engine decides, clients follow, and all of it is measured.
 
+mod judge;
+mod senses;
+
 use super::Outcome;
 use super::cdn::Cdn;
-use crate::random::noise;
-use coverage::observation::{Observation, Sample};
-use coverage::{
-    AreaId, Digest, LinkId, MapVersion, NodeId, ServiceId, SiteId, Snapshot, Timestamp,
-};
+use coverage::{Digest, MapVersion, SiteId, Snapshot, Timestamp};
 use engine::billing::ControlOptions;
 use engine::cycle::{Adopted, Draft, Engine, EngineOptions};
 use engine::drain;
 use engine::estimate::{EstimateOptions, priors};
 use engine::model::ModelOptions;
-use engine::plan::{FeasibilityOptions, Instance, feasibility};
+use engine::plan::{FeasibilityOptions, feasibility};
 use engine::publish::PublishRules;
 use engine::realise::incumbent;
+use judge::{excess, oscillates};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +23,6 @@ use std::time::Duration;
 pub(super) const STEP: Duration = Duration::from_secs(10);
 /// When stories begin: 2026-01-05 00:00 UTC, in ms.
 const BEGIN: Timestamp = Timestamp(1_767_571_200_000);
-/// Samples differ from the truth by up to this share.
-const NOISE: f64 = 0.02;
 /// How fast clients follow a new map: the TTL, and then some who hold on longer.
 const FOLLOW: Duration = Duration::from_secs(30);
 /// A site is silent for this long before it must not attract traffic: two periods.
@@ -172,64 +170,6 @@ impl Player {
         self.measure(&planned);
     }
 
-    /// What is told at this moment.
-    fn observations(&self) -> Vec<Observation> {
-        let (at, inventory) = (self.now, &self.cdn.inventory);
-        let mut samples = Vec::new();
-        let mut place = 0_u64;
-        let mut noisy = |value: f64| {
-            place += 1;
-            value * NOISE.mul_add(noise(self.seed, at.0, place), 1.0)
-        };
-        for (area, &mbps) in (0..).zip(&self.cdn.demand_mbps) {
-            samples.push(Sample::Demand {
-                area: AreaId(area),
-                service: ServiceId(0),
-                mbps: noisy(mbps * self.busier),
-            });
-        }
-        for (index, link) in inventory.links.iter().enumerate() {
-            if self.frozen.contains_key(&link.site.index()) {
-                continue;
-            }
-            let id = LinkId::from_index(index);
-            samples.push(Sample::Link {
-                link: id,
-                mbps: noisy(self.carried_mbps[index]),
-            });
-            for area in 1..self.cdn.table.areas().len() {
-                let true_ms = self.quality_ms[area * inventory.links.len() + index];
-                samples.push(Sample::Quality {
-                    area: AreaId(u32::try_from(area).unwrap_or(u32::MAX)),
-                    site: link.site,
-                    link: Some(id),
-                    rtt_ms: noisy(true_ms * self.worse),
-                    loss: 0.0,
-                });
-            }
-        }
-        for (index, node) in inventory.nodes.iter().enumerate() {
-            let site = inventory.groups[node.group.index()].site.index();
-            if !self.frozen.contains_key(&site) {
-                let mbps = self.site_carries(site) / 4.0;
-                samples.push(Sample::Node {
-                    node: NodeId::from_index(index),
-                    healthy: !self.unwell.contains(&site),
-                    load: mbps / node.capacity_mbps,
-                    mbps,
-                });
-            }
-        }
-        let told = |sample| Observation { at, sample };
-        samples.into_iter().map(told).collect()
-    }
-
-    fn site_carries(&self, site: usize) -> f64 {
-        let links = self.cdn.inventory.links.iter().zip(&self.carried_mbps);
-        let here = links.filter(|(link, _)| link.site == SiteId::from_index(site));
-        here.map(|(_, mbps)| mbps).sum()
-    }
-
     /// One cycle of the engine; what it publishes is in force at once.
     pub(super) fn cycle(&mut self) {
         let mut maps: Vec<Arc<Snapshot>> = Vec::new();
@@ -350,45 +290,6 @@ impl Player {
         self.outcome.oscillating_sites = self.planned.iter().filter(|row| oscillates(row)).count();
         self.outcome
     }
-}
-
-/// Traffic above what links and sites can carry, Mbps; the larger of both counts.
-fn excess(instance: &Instance, planned: &[f64]) -> f64 {
-    let links = instance.links.iter().zip(planned);
-    let over_links: f64 = links
-        .map(|(link, mbps)| (mbps - link.capacity_mbps).max(0.0))
-        .sum();
-    let mut sites: BTreeMap<&str, f64> = BTreeMap::new();
-    for (link, mbps) in instance.links.iter().zip(planned) {
-        *sites.entry(&link.site).or_default() += mbps.min(link.capacity_mbps);
-    }
-    let over = |site: &engine::plan::Site| {
-        let mbps = sites.get(site.id.as_str()).copied().unwrap_or(0.0);
-        (mbps - site.capacity_mbps).max(0.0)
-    };
-    over_links + instance.sites.iter().map(over).sum::<f64>()
-}
-
-/// Whether a row rose and fell by more than a tenth of its largest value, each at least twice.
-fn oscillates(row: &[f64]) -> bool {
-    let largest = row.iter().copied().fold(0.0, f64::max);
-    let (mut rises, mut falls) = (0, 0);
-    let mut turn = row.first().copied().unwrap_or(0.0);
-    let mut rising: Option<bool> = None;
-    for &value in row {
-        let up = value > turn;
-        if rising == Some(up) {
-            turn = value;
-        } else if (value - turn).abs() > 0.1 * largest {
-            (rises, falls) = if up {
-                (rises + 1, falls)
-            } else {
-                (rises, falls + 1)
-            };
-            (rising, turn) = (Some(up), value);
-        }
-    }
-    rises >= 2 && falls >= 2
 }
 
 /// Share of clients that still stand where they stood a step ago.
