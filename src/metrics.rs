@@ -86,6 +86,10 @@ fn describe() {
         "watershed_telemetry_refused_total",
         "Telemetry records refused, by reason."
     );
+    describe_counter!(
+        "watershed_gate_held_total",
+        "Times a publishing gate began to hold something back, by gate."
+    );
     describe_counter!("watershed_cycles_total", "Engine cycles, by outcome.");
     describe_histogram!(
         "watershed_solve_seconds",

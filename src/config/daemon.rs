@@ -1,5 +1,6 @@
 //! The daemon's own sections: addresses, workers, tokens, engine, drains.
 
+use super::gates;
 use super::section::Section;
 use super::{Api, AreaSource, Config, Role, Token, Upstream};
 use coverage::PrefixSet;
@@ -34,7 +35,9 @@ pub(super) fn read(root: &Section<'_>, dir: &Path) -> Config {
     let api = below("api");
     let engine = below("engine");
     let drain = below("drain");
-    let (options, cycle) = read_engine(&engine, read_drain(&drain));
+    let limits = below("gates");
+    let (mut options, cycle) = read_engine(&engine, read_drain(&drain));
+    options.publish.gates = gates::read(&limits);
     let config = Config {
         data_dir: dir.join(root.text("data-dir")),
         dns: read_dns(&dns),
@@ -53,7 +56,7 @@ pub(super) fn read(root: &Section<'_>, dir: &Path) -> Config {
         policies: engine::policy::Policies::default(),
         checks: Vec::new(),
     };
-    [dns, redirect, api, engine, drain]
+    [dns, redirect, api, engine, drain, limits]
         .into_iter()
         .for_each(Section::finish);
     config
@@ -213,6 +216,7 @@ fn read_engine(section: &Section<'_>, drain: Rules) -> (EngineOptions, Duration)
             gain_min: share("gain-min", publish.gain_min),
             gap_max: share("gap-max", publish.gap_max),
             down_share_max: share("down-share-max", publish.down_share_max),
+            ..publish
         },
         drain,
         slot,

@@ -7,6 +7,7 @@
 
 mod daemon;
 mod fault;
+mod gates;
 mod inventory;
 mod labelled;
 mod policies;

@@ -2,6 +2,7 @@
 
 use super::draft::Half;
 use super::job::{Failure, Found, Solved};
+use super::steps::Taken;
 use super::{Draft, Engine, LastSolve, Tier, Under};
 use crate::limits::Limits;
 use crate::plan::Outcome;
@@ -53,7 +54,8 @@ impl Engine {
             return Adopted::Outdated;
         }
         let draft = gated.and_then(|reason| {
-            let half = self.realised((tier, reason), &under, now);
+            let taken = self.stepped((tier, reason), now)?;
+            let half = self.realised(&taken, (tier, reason), &under, now);
             half.map_or(Ok(None), |half| self.settle(half, under.clone()))
         });
         match draft {
@@ -115,16 +117,16 @@ impl Engine {
         }
     }
 
-    /// The newest plan as a map.
+    /// The newest plan, as far as it is taken, as a map.
     fn realised(
         &self,
+        taken: &Taken,
         (tier, reason): (Tier, Reason),
         under: &Under,
         now: Timestamp,
     ) -> Option<Half> {
         let LastSolve {
             instance,
-            weights,
             certificate,
             ..
         } = self.last.as_ref()?;
@@ -132,14 +134,21 @@ impl Engine {
         let facts = self.facts(&health, None);
         let mut map = self.blank_map();
         let serving = self.serving.as_deref();
-        let plan = &weights.plan;
-        realise(&facts, &under.limits, instance, plan, serving, &mut map);
+        realise(
+            &facts,
+            &under.limits,
+            instance,
+            &taken.plan,
+            serving,
+            &mut map,
+        );
         Some(Half {
             catalog: catalog(&facts, &under.limits, self.drains.active(now)),
             map,
             input_digest: certificate.input_digest.clone(),
             reason,
             tier: Some(tier),
+            whole: taken.whole,
         })
     }
 }

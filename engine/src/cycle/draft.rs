@@ -22,6 +22,8 @@ pub struct Draft {
     pub tier: Option<Tier>,
     /// What it was made under.
     pub(super) under: Under,
+    /// Whether it is all that was wanted; gates may let through a part of it first.
+    pub(super) whole: bool,
 }
 
 /// The optimizer's part of a map, before static services are added.
@@ -31,6 +33,7 @@ pub(super) struct Half {
     pub(super) input_digest: String,
     pub(super) reason: Reason,
     pub(super) tier: Option<Tier>,
+    pub(super) whole: bool,
 }
 
 impl Engine {
@@ -54,6 +57,7 @@ impl Engine {
             input_digest: String::new(),
             reason: Reason::Policy,
             tier: None,
+            whole: true,
         }
     }
 
@@ -86,6 +90,7 @@ impl Engine {
             input_digest: String::new(),
             reason: Reason::Policy,
             tier: None,
+            whole: true,
         })
     }
 
@@ -141,6 +146,7 @@ impl Engine {
             reason: half.reason,
             tier: half.tier,
             under,
+            whole: half.whole,
         }))
     }
 }

@@ -16,6 +16,7 @@ mod drains;
 mod insight;
 mod job;
 mod local;
+mod steps;
 mod tick;
 mod weights;
 
@@ -38,7 +39,7 @@ use crate::limits::Limits;
 use crate::model::{Facts, ModelOptions};
 use crate::plan::{Certificate, Instance, Levels, Plan};
 use crate::policy::{CheckStates, Policies, PolicyAreas};
-use crate::publish::PublishRules;
+use crate::publish::{Gates, PublishRules, Stop};
 use crate::realise::incumbent;
 use coverage::observation::{Observation, Sample};
 use coverage::{AreaTable, MapVersion, Snapshot, Timestamp};
@@ -120,6 +121,9 @@ pub struct Engine {
     options: EngineOptions,
     estimates: Estimates,
     contracts: Contracts,
+    gates: Gates,
+    /// [link] -> site.
+    site_of: Vec<usize>,
     /// IPv4 addresses in all known areas.
     addresses: u64,
     drains: Drains,
@@ -155,6 +159,8 @@ impl Engine {
         let units = inventory.services.len() * table.areas().len();
         let billing = (options.slot, options.billing);
         let mut engine = Self {
+            gates: Gates::new(options.publish.gates, units, inventory.sites.len()),
+            site_of: inventory.links.iter().map(|l| l.site.index()).collect(),
             contracts: Contracts::new(&inventory, units, billing, samples),
             addresses: table.areas()[1..].iter().map(|a| a.ipv4_addresses).sum(),
             priors_ms: priors(&inventory, &table),
@@ -234,6 +240,11 @@ impl Engine {
         self.urgent
     }
 
+    /// What gates have stopped or let pass since the last call, for the audit log.
+    pub fn take_stops(&mut self) -> Vec<Stop> {
+        self.gates.take_news()
+    }
+
     /// Whether, and why, an operator holds the map.
     pub fn pin(&mut self, reason: Option<String>) {
         self.pinned = reason;
@@ -269,7 +280,8 @@ impl Engine {
         // One and the same plan stays one and the same, so that a solve against it is not outdated.
         let plan = self.serves_as_plan();
         if self.in_force != plan {
-            self.in_force = plan;
+            let before = std::mem::replace(&mut self.in_force, plan);
+            self.note_moves(before.as_deref(), now);
         }
         let Some(draft) = draft else {
             (self.planned_under, self.relieved_under) = (None, None);
@@ -279,7 +291,8 @@ impl Engine {
         let Some(tier) = draft.tier else { return };
         self.tier_in_force = Some(tier);
         self.relieved_under = Some(draft.under.clone());
-        if tier != Tier::Local {
+        // What was cut short counts as a change that is still to be answered.
+        if tier != Tier::Local && draft.whole {
             self.planned_under = Some(draft.under.clone());
         }
     }

@@ -40,6 +40,7 @@ impl Engine {
         self.advance_contracts(now);
         self.urgent = false;
         let health = self.health();
+        self.note_state(&health, now);
         let changed = self.with_world(&health, now, |drains, world| drains.step(world, now));
         let drains = changed
             .iter()

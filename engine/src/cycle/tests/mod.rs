@@ -132,6 +132,13 @@ fn table() -> Arc<AreaTable> {
     Arc::new(builder.finish().unwrap())
 }
 
+/// The rules of a deployment, but for the time between two moves of an area: these tests have none to wait.
+fn rules() -> PublishRules {
+    let mut rules = PublishRules::default();
+    rules.gates.step.dwell_min = Duration::ZERO;
+    rules
+}
+
 fn options() -> EngineOptions {
     EngineOptions {
         estimate: EstimateOptions {
@@ -146,7 +153,7 @@ fn options() -> EngineOptions {
             move_cost_ms: 5.0,
             reserve_worst_site: false,
         },
-        publish: PublishRules::default(),
+        publish: rules(),
         drain: drain::Rules::default(),
         slot: Duration::from_mins(5),
         billing: ControlOptions::default(),

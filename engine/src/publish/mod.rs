@@ -1,4 +1,26 @@
 //! The gates between a checked plan and a published map: whether it is worth publishing, and how far it may go.
+//!
+//! ```text
+//!   input ─> [inputs] ─> solve ─> checker ─> [gate: worth it?] ─> [canary] ─> [step: budget, ramp, dwell, stale, flaps, swings] ─> map
+//! ```
+//! What relieves a failure passes all of them; whoever must leave a place that is gone leaves it.
+
+mod canary;
+mod damping;
+mod gates;
+mod inputs;
+mod step;
+mod swing;
+
+#[cfg(test)]
+mod tests;
+
+pub use canary::CanaryRules;
+pub use damping::DampingRules;
+pub use gates::{GateRules, Gates, Present, Stop};
+pub use inputs::InputRules;
+pub use step::{Ground, Move, Step, StepRules, step};
+pub use swing::SwingRules;
 
 use crate::check::Verified;
 use crate::plan::Levels;
@@ -14,6 +36,8 @@ pub struct PublishRules {
     pub gap_max: f64,
     /// Share of a region's capacity that may look down before the reports are not believed.
     pub down_share_max: f64,
+    /// The other gates.
+    pub gates: GateRules,
 }
 
 impl Default for PublishRules {
@@ -26,6 +50,7 @@ impl Default for PublishRules {
             gap_max: 0.01,
             // More than 30 % of a region at once is a fault of the reports, not of the region.
             down_share_max: 0.3,
+            gates: GateRules::default(),
         }
     }
 }
@@ -45,6 +70,76 @@ pub enum Reason {
     Policy,
 }
 
+/// A gate, as it is named in the audit log, in metrics and in reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gate {
+    /// The input jumped.
+    Input,
+    /// Too much would move in one step.
+    Step,
+    /// A target would gain too much in one step.
+    Ramp,
+    /// There is no room yet: somebody must leave first.
+    Room,
+    /// The unit has moved a moment ago.
+    Dwell,
+    /// The target comes and goes.
+    Flapping,
+    /// Too little is known of the target, or of all.
+    Stale,
+    /// Traffic goes to and fro between two sites.
+    Swing,
+    /// A large change is tried first.
+    Canary,
+    /// Reports are not believed.
+    FailOpen,
+}
+
+impl Gate {
+    /// Those that withhold moves from a step.
+    pub(super) const OF_STEPS: [Self; 6] = [
+        Self::Step,
+        Self::Ramp,
+        Self::Room,
+        Self::Dwell,
+        Self::Flapping,
+        Self::Swing,
+    ];
+
+    /// In a word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Step => "step",
+            Self::Ramp => "ramp",
+            Self::Room => "room",
+            Self::Dwell => "dwell",
+            Self::Flapping => "flapping",
+            Self::Stale => "stale",
+            Self::Swing => "swing",
+            Self::Canary => "canary",
+            Self::FailOpen => "fail-open",
+        }
+    }
+
+    /// In a sentence, for what it withholds from a step.
+    const fn means(self) -> &'static str {
+        match self {
+            Self::Input => "the input jumped",
+            Self::Step => "more would move than may in one step; the rest follows",
+            Self::Ramp => "some sites would gain more than they may in one step; the rest follows",
+            Self::Room => "some moves wait until others have left",
+            Self::Dwell => "some areas have moved a moment ago",
+            Self::Flapping => "some sites come and go: nobody is moved towards them",
+            Self::Stale => "some sites are not heard of: nobody is moved towards them",
+            Self::Swing => "some traffic goes to and fro: it stays",
+            Self::Canary => "a large change is tried first",
+            Self::FailOpen => "reports are not believed",
+        }
+    }
+}
+
 impl Held {
     /// In a word, for logs and counters.
     #[must_use]
@@ -58,6 +153,9 @@ impl Held {
             Self::Gap { .. } => "gap",
             Self::Uncovered(_) => "uncovered",
             Self::NoGain => "no-gain",
+            Self::Input(_) => "input",
+            Self::Canary(_) => "canary",
+            Self::Withheld(_) => "withheld",
         }
     }
 }
@@ -110,6 +208,15 @@ pub enum Held {
     /// Some service would have no answer somewhere.
     #[error("{0}")]
     Uncovered(String),
+    /// The input differs too much from the last.
+    #[error("the input is doubted: {0}")]
+    Input(String),
+    /// A large change is being tried, or was taken back.
+    #[error("{0}")]
+    Canary(String),
+    /// Gates withhold all that could be gained now.
+    #[error("withheld by gates for now: {0}")]
+    Withheld(String),
     /// Nothing changed enough to move anyone.
     #[error("nothing to gain: the map in force is as good")]
     NoGain,

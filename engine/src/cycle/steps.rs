@@ -1,0 +1,158 @@
+//! From the plan that is wanted to the one that is published next: the gates' part of a cycle.
+
+use super::{Engine, Tier};
+use crate::plan::Plan;
+use crate::publish::{Ground, Held, Present, Reason, Step};
+use coverage::{AreaId, LinkId, Timestamp};
+use std::time::Duration;
+
+/// A plan to be published, and whether it is all that was wanted.
+pub(super) struct Taken {
+    pub(super) plan: Plan,
+    pub(super) whole: bool,
+}
+
+impl Engine {
+    /// How far the newest plan may be followed at `now`.
+    ///
+    /// # Errors
+    /// [`Held::Input`], [`Held::Canary`] or [`Held::Withheld`].
+    pub(super) fn stepped(
+        &mut self,
+        (tier, reason): (Tier, Reason),
+        now: Timestamp,
+    ) -> Result<Taken, Held> {
+        let Some(last) = self.last.take() else {
+            return Err(Held::NoGain);
+        };
+        let target = &last.weights.plan;
+        if tier != Tier::Full {
+            // It answers a failure with the input of the last full solve.
+            let plan = target.clone();
+            self.last = Some(last);
+            return Ok(Taken { plan, whole: true });
+        }
+        let admitted = self.gates.admit(&last.instance, now);
+        let taken = match (reason, admitted, self.in_force.clone()) {
+            // Relief goes on, step by step: what is overloaded is so by its own measure, too.
+            (Reason::Gain, Err(held), _) => Err(held),
+            (_, _, Some(before)) if before.shares.len() == target.shares.len() => {
+                let step = self.step(&last.instance, (&before, target), reason, now);
+                step.and_then(|step| taken(step, &before, target))
+            }
+            _ => Ok(Taken {
+                plan: target.clone(),
+                whole: true,
+            }),
+        };
+        self.last = Some(last);
+        taken
+    }
+
+    fn step(
+        &mut self,
+        instance: &crate::plan::Instance,
+        plans: (&Plan, &Plan),
+        reason: Reason,
+        now: Timestamp,
+    ) -> Result<Step, Held> {
+        let areas = self.table.areas().len();
+        let site_ages = self.site_ages(now);
+        let inventory = &self.inventory;
+        let ttl = |unit: usize| {
+            let service = &inventory.services[unit / areas];
+            Duration::from_secs(u64::from(service.served.ttl_s))
+        };
+        let (estimates, in_force) = (&self.estimates, self.in_force.clone());
+        let measured = |unit: usize| {
+            let shares = in_force.as_ref()?.shares.get(unit)?;
+            let area = AreaId(u32::try_from(unit % areas).ok()?);
+            let (mut ms, mut oldest) = (0.0, now);
+            for &(link, share) in shares {
+                let estimate = estimates.quality(area, LinkId(link))?;
+                ms += share * estimate.value;
+                oldest = oldest.min(estimate.at);
+            }
+            Some((ms, oldest, instance.units[unit].mbps))
+        };
+        let present = Present {
+            now,
+            site_ages: &site_ages,
+            stale_after: self.options.estimate.stale_after,
+            ttl: &ttl,
+            measured: &measured,
+            only_gain: reason == Reason::Gain,
+        };
+        let ground = Ground {
+            instance,
+            site_of: &self.site_of,
+        };
+        self.gates.step(ground, plans, &present)
+    }
+
+    /// [site] -> age of the newest report of what any of its links carries.
+    fn site_ages(&self, now: Timestamp) -> Vec<Option<Duration>> {
+        let mut ages: Vec<Option<Duration>> = vec![None; self.inventory.sites.len()];
+        for (link, &site) in self.site_of.iter().enumerate() {
+            if let Some(estimate) = self.estimates.link(LinkId::from_index(link)) {
+                let age = now.since(estimate.at);
+                ages[site] = Some(ages[site].map_or(age, |other| other.min(age)));
+            }
+        }
+        ages
+    }
+
+    /// Tells the gates what is away and what is frozen.
+    pub(super) fn note_state(&mut self, health: &crate::health::Health, now: Timestamp) {
+        let mut up_mbps = vec![0.0; self.inventory.sites.len()];
+        let mut all_mbps = up_mbps.clone();
+        for (node, up) in self.inventory.nodes.iter().zip(&health.nodes_up) {
+            let site = self.inventory.groups[node.group.index()].site.index();
+            all_mbps[site] += node.capacity_mbps;
+            up_mbps[site] += if *up { node.capacity_mbps } else { 0.0 };
+        }
+        // A site counts as away while less than half of it is there.
+        let away = up_mbps
+            .iter()
+            .zip(&all_mbps)
+            .map(|(up, all)| *up < 0.5 * all);
+        self.gates.note_sites(&away.collect::<Vec<_>>(), now);
+        self.gates.note_failed_open(&health.failed_open);
+        let frozen = self.frozen(now).filter(|held| *held != Held::Silent);
+        let why = "too much of demand is stale: only what fails is left, nothing is optimized";
+        self.gates.note_frozen(frozen.map(|_| why.to_owned()));
+    }
+
+    /// Tells the gates what a new map has moved.
+    pub(super) fn note_moves(&mut self, before: Option<&Plan>, now: Timestamp) {
+        if let (Some(before), Some(after), Some(last)) = (before, &self.in_force, &self.last)
+            && before.shares.len() == after.shares.len()
+            && last.instance.units.len() == after.shares.len()
+        {
+            let ground = Ground {
+                instance: &last.instance,
+                site_of: &self.site_of,
+            };
+            self.gates.published(ground, before, after, now);
+        }
+    }
+
+    /// Believes the next input however much it differs: an operator says so.
+    pub fn trust_next_input(&mut self) {
+        self.gates.trust_next_input();
+    }
+}
+
+/// What a step makes of a plan.
+fn taken(step: Step, before: &Plan, target: &Plan) -> Result<Taken, Held> {
+    let whole = step.plan.shares == target.shares;
+    if !whole && step.plan.shares == before.shares {
+        let gates = step.withheld_mbps.iter();
+        let words = gates.map(|(gate, mbps)| format!("{} {mbps:.0} Mbps", gate.word()));
+        return Err(Held::Withheld(words.collect::<Vec<_>>().join(", ")));
+    }
+    Ok(Taken {
+        plan: step.plan,
+        whole,
+    })
+}

@@ -1,0 +1,372 @@
+//! All gates together: what they remember, what they forbid, and what they have to say.
+
+use super::canary::{self, Canary, CanaryRules, Verdict};
+use super::damping::{Damping, DampingRules};
+use super::inputs::{InputRules, Inputs};
+use super::step::{Ground, Move, Step, StepRules, step};
+use super::swing::{SwingRules, Swings};
+use super::{Gate, Held};
+use crate::plan::{Instance, Plan};
+use coverage::Timestamp;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Rules of all gates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GateRules {
+    /// How far one step goes.
+    pub step: StepRules,
+    /// Who flaps.
+    pub damping: DampingRules,
+    /// What swings.
+    pub swing: SwingRules,
+    /// Which input is doubted.
+    pub inputs: InputRules,
+    /// What is tried first.
+    pub canary: CanaryRules,
+    /// Age of a site's traffic figures beyond which its units stay where they are.
+    pub frozen_after: Duration,
+}
+
+impl Default for GateRules {
+    fn default() -> Self {
+        Self {
+            step: StepRules::default(),
+            damping: DampingRules::default(),
+            swing: SwingRules::default(),
+            inputs: InputRules::default(),
+            canary: CanaryRules::default(),
+            frozen_after: Duration::from_mins(10),
+        }
+    }
+}
+
+/// Something that a gate stopped, or lets pass again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// Which gate.
+    pub gate: Gate,
+    /// What it stopped and why; empty when it lets pass again.
+    pub why: String,
+}
+
+/// What gates know of the present beside their own memory.
+pub struct Present<'a> {
+    /// Now.
+    pub now: Timestamp,
+    /// [site] -> age of its newest traffic figures; `None` where nothing was ever reported.
+    pub site_ages: &'a [Option<Duration>],
+    /// Age from which figures are stale.
+    pub stale_after: Duration,
+    /// [unit] -> TTL of its answers.
+    pub ttl: &'a dyn Fn(usize) -> Duration,
+    /// Unit -> (quality on its present links in ms, time of the oldest measurement, Mbps).
+    pub measured: &'a dyn Fn(usize) -> Option<(f64, Timestamp, f64)>,
+    /// Whether nothing but cost and latency is to be gained.
+    pub only_gain: bool,
+}
+
+/// The gates and their memory.
+#[derive(Debug)]
+pub struct Gates {
+    rules: GateRules,
+    inputs: Inputs,
+    damping: Damping,
+    swings: Swings,
+    canary: Canary,
+    /// [unit] -> when it was last moved.
+    acted: Vec<Timestamp>,
+    /// Gate -> what it said last; a gate is silent while it repeats itself.
+    said: BTreeMap<Gate, String>,
+    news: Vec<Stop>,
+}
+
+impl Gates {
+    /// Gates that have seen nothing.
+    #[must_use]
+    pub fn new(rules: GateRules, units: usize, sites: usize) -> Self {
+        Self {
+            inputs: Inputs::new(rules.inputs),
+            damping: Damping::new(rules.damping, sites),
+            swings: Swings::new(rules.swing),
+            canary: Canary::default(),
+            acted: vec![Timestamp::default(); units],
+            said: BTreeMap::new(),
+            news: Vec::new(),
+            rules,
+        }
+    }
+
+    /// Notes which sites are away, [site].
+    pub fn note_sites(&mut self, away: &[bool], now: Timestamp) {
+        for (site, away) in away.iter().enumerate() {
+            self.damping.note(site, *away, now);
+        }
+    }
+
+    /// Notes regions that failed open.
+    pub fn note_failed_open(&mut self, regions: &[String]) {
+        let why = regions.join(", ");
+        let why = (!regions.is_empty())
+            .then(|| format!("more looks down than can be: reports are not believed in {why}"));
+        self.say(Gate::FailOpen, why);
+    }
+
+    /// Notes that the whole map is frozen, or that it is not.
+    pub fn note_frozen(&mut self, why: Option<String>) {
+        self.say(Gate::Stale, why);
+    }
+
+    /// Believes the next input whatever it is.
+    pub fn trust_next_input(&mut self) {
+        self.inputs.trust_next();
+    }
+
+    /// Judges the input of a solve.
+    ///
+    /// # Errors
+    /// [`Held::Input`].
+    pub fn admit(&mut self, instance: &Instance, now: Timestamp) -> Result<(), Held> {
+        let judged = self.inputs.judge(instance, now);
+        // The seconds that are left would make every repetition news.
+        let said = judged.as_ref().err().map(|why| {
+            why.split_once(';')
+                .map_or(why.as_str(), |(what, _)| what)
+                .to_owned()
+        });
+        self.say(Gate::Input, said);
+        judged.map_err(Held::Input)
+    }
+
+    /// How much of the way from `before` to `target` may be gone now.
+    ///
+    /// # Errors
+    /// [`Held::Canary`] while a large change is being tried, or after it failed.
+    pub fn step(
+        &mut self,
+        ground: Ground<'_>,
+        (before, target): (&Plan, &Plan),
+        present: &Present<'_>,
+    ) -> Result<Step, Held> {
+        let now = present.now;
+        if let Some(back) = self.judge_canary(ground, before, present)? {
+            return Ok(back);
+        }
+        let demand: f64 = ground.instance.units.iter().map(|unit| unit.mbps).sum();
+        let forbidden = |asked: Move| self.forbids(present, asked);
+        let free = step(ground, (before, target), &self.rules.step, forbidden);
+        let large = free.moved_mbps > self.rules.canary.large_from * demand;
+        let passed = matches!(self.canary, Canary::Passed(until) if until > now);
+        let tried_first = present.only_gain
+            && self.rules.canary.share > 0.0
+            && (large || matches!(self.canary, Canary::Failed(_)));
+        let taken = if !tried_first || passed {
+            free
+        } else {
+            if let Canary::Failed(until) = self.canary
+                && until > now
+            {
+                let left = until.since(now).as_secs();
+                return Err(Held::Canary(format!(
+                    "a large change did badly on its canary areas; the next is tried in {left} s"
+                )));
+            }
+            let share = self.rules.canary.share;
+            let units = &ground.instance.units;
+            let few = |asked: Move| {
+                if canary::is_canary(&units[asked.unit].area, share) {
+                    self.forbids(present, asked)
+                } else {
+                    Some(Gate::Canary)
+                }
+            };
+            let tried = step(ground, (before, target), &self.rules.step, few);
+            let trials = canary::trials(ground.instance, before, &tried.plan);
+            // Without a canary among those who move there is nothing to try.
+            if trials.is_empty() {
+                free
+            } else {
+                self.canary = Canary::Trying { since: now, trials };
+                tried
+            }
+        };
+        self.tell(&taken);
+        Ok(taken)
+    }
+
+    /// Ends a trial: with a step back when the canaries fare worse.
+    fn judge_canary(
+        &mut self,
+        ground: Ground<'_>,
+        before: &Plan,
+        present: &Present<'_>,
+    ) -> Result<Option<Step>, Held> {
+        let Canary::Trying { since, trials } = &self.canary else {
+            return Ok(None);
+        };
+        let ttl = trials.iter().map(|trial| (present.ttl)(trial.unit)).max();
+        let wait = 2 * ttl.unwrap_or_default();
+        let rules = &self.rules.canary;
+        let trial = (*since, trials.as_slice());
+        let verdict = canary::judge(rules, trial, (wait, present.now), present.measured);
+        let until = present.now.after(rules.hold);
+        match verdict {
+            // Emergencies do not wait for it.
+            Verdict::Wait if present.only_gain => Err(Held::Canary(format!(
+                "a large change is being tried on {} of the canary areas",
+                trials.len()
+            ))),
+            Verdict::Wait => Ok(None),
+            Verdict::Passed => {
+                self.canary = Canary::Passed(until);
+                self.say(Gate::Canary, None);
+                Ok(None)
+            }
+            Verdict::Unseen => {
+                self.canary = Canary::Failed(until);
+                let why = "nobody measured the canary areas: the change goes no further";
+                self.say(Gate::Canary, Some(why.to_owned()));
+                Ok(None)
+            }
+            Verdict::Worse {
+                measured_ms,
+                promised_ms,
+            } => {
+                let mut back = before.clone();
+                let trials = trials.clone();
+                for trial in &trials {
+                    let open = |&(link, _): &(u32, f64)| {
+                        let row = &ground.instance.links[link as usize];
+                        row.capacity_mbps > 0.0
+                    };
+                    if trial.before.iter().all(open) {
+                        back.shares[trial.unit].clone_from(&trial.before);
+                    }
+                }
+                self.canary = Canary::Failed(until);
+                self.say(
+                    Gate::Canary,
+                    Some(format!(
+                        "{} canary areas got {measured_ms:.1} ms where {promised_ms:.1} were promised: \
+                         they are taken back",
+                        trials.len()
+                    )),
+                );
+                let moved = |trial: &canary::Trial| ground.instance.units[trial.unit].mbps;
+                Ok(Some(Step {
+                    plan: back,
+                    moved_mbps: trials.iter().map(moved).sum(),
+                    withheld_mbps: BTreeMap::new(),
+                }))
+            }
+        }
+    }
+
+    /// The gate that forbids a move. Relief does not wait for those that only spare clients and caches.
+    fn forbids(&self, present: &Present<'_>, asked: Move) -> Option<Gate> {
+        let Move {
+            unit,
+            from,
+            to,
+            relieves,
+        } = asked;
+        let now = present.now;
+        let age = |site: usize| present.site_ages.get(site).copied().flatten();
+        if self.damping.is_suppressed(to, now) {
+            return Some(Gate::Flapping);
+        }
+        if age(to).is_some_and(|age| age > present.stale_after) {
+            return Some(Gate::Stale);
+        }
+        if relieves {
+            return None;
+        }
+        let frozen = |site: usize| age(site).is_some_and(|age| age > self.rules.frozen_after);
+        if from.is_some_and(frozen) {
+            return Some(Gate::Stale);
+        }
+        if from.is_some_and(|from| self.swings.is_held(from, to, now)) {
+            return Some(Gate::Swing);
+        }
+        let dwell = (present.ttl)(unit).max(self.rules.step.dwell_min);
+        let acted = self.acted.get(unit).copied().unwrap_or_default();
+        (acted > Timestamp::default() && now.since(acted) < dwell).then_some(Gate::Dwell)
+    }
+
+    /// Notes what a map in force has changed: who moved, and between which sites.
+    pub fn published(&mut self, ground: Ground<'_>, before: &Plan, after: &Plan, now: Timestamp) {
+        let mut moved: BTreeMap<(usize, usize), f64> = BTreeMap::new();
+        let pairs = before.shares.iter().zip(&after.shares).enumerate();
+        for (unit, (before, after)) in pairs.filter(|(_, (before, after))| before != after) {
+            if let Some(acted) = self.acted.get_mut(unit) {
+                *acted = now;
+            }
+            let mbps = ground.instance.units[unit].mbps;
+            let site = |link: u32| ground.site_of.get(link as usize).copied();
+            let share = |shares: &[(u32, f64)], link: u32| {
+                shares.iter().find(|s| s.0 == link).map_or(0.0, |s| s.1)
+            };
+            let left = before.iter().find(|s| share(after, s.0) < s.1);
+            for &(link, now) in after {
+                let gained = now - share(before, link);
+                if let (Some(from), Some(to)) = (left.and_then(|s| site(s.0)), site(link))
+                    && gained > 0.0
+                    && from != to
+                {
+                    *moved.entry((from, to)).or_default() += gained * mbps;
+                }
+            }
+        }
+        let demand = ground.instance.units.iter().map(|unit| unit.mbps).sum();
+        let swinging = self.swings.note(&moved, demand, now);
+        let name = |site: usize| {
+            ground
+                .instance
+                .sites
+                .get(site)
+                .map_or("?", |s| s.id.as_str())
+        };
+        for (a, b) in swinging {
+            let why = format!(
+                "traffic swings between {} and {}: it stays",
+                name(a),
+                name(b)
+            );
+            self.news.push(Stop {
+                gate: Gate::Swing,
+                why,
+            });
+        }
+    }
+
+    /// What gates have stopped or let pass since the last call.
+    pub fn take_news(&mut self) -> Vec<Stop> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Says what a step withheld.
+    fn tell(&mut self, step: &Step) {
+        for gate in Gate::OF_STEPS {
+            let withheld = step.withheld_mbps.contains_key(&gate);
+            self.say(gate, withheld.then(|| gate.means().to_owned()));
+        }
+    }
+
+    fn say(&mut self, gate: Gate, why: Option<String>) {
+        let before = self.said.get(&gate);
+        if before == why.as_ref() {
+            return;
+        }
+        let why = match why {
+            Some(why) => {
+                self.said.insert(gate, why.clone());
+                why
+            }
+            None => {
+                self.said.remove(&gate);
+                String::new()
+            }
+        };
+        self.news.push(Stop { gate, why });
+    }
+}

@@ -1,0 +1,164 @@
+//! Input that differs too much from the last is held back until it has proved to stay.
+//!
+//! A wrong geo or quality feed moves everybody at once, and so does a demand feed that counts twice. Real demand grows by
+//! per cent between two cycles, so a jump is doubted first. What stays at its new level for a while is believed.
+
+use crate::plan::{Instance, Meter, MeterModel};
+use coverage::Timestamp;
+use std::time::Duration;
+
+/// What counts as a jump.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InputRules {
+    /// Relative change of total demand from one input to the next.
+    pub demand_shift_max: f64,
+    /// Share of demand whose best place changed for no visible reason.
+    pub best_changed_max: f64,
+    /// Factor by which a price per volume may change.
+    pub price_factor_max: f64,
+    /// How long a jump must last to be believed.
+    pub settle: Duration,
+}
+
+impl Default for InputRules {
+    fn default() -> Self {
+        Self {
+            demand_shift_max: 0.3,
+            best_changed_max: 0.3,
+            price_factor_max: 3.0,
+            settle: Duration::from_mins(10),
+        }
+    }
+}
+
+/// What of an input is compared.
+#[derive(Clone, Debug)]
+struct Seen {
+    demand_mbps: f64,
+    /// [unit] -> (Mbps, its best candidate).
+    units: Vec<(f64, Option<u32>)>,
+    /// [link]: whether it can carry anything.
+    open: Vec<bool>,
+    /// [meter] -> CNY per GB; 0 for other contracts, whose price of a slot changes by nature.
+    per_gb: Vec<f64>,
+}
+
+/// The last input that was believed, and one that is doubted.
+#[derive(Clone, Debug)]
+pub(super) struct Inputs {
+    rules: InputRules,
+    believed: Option<Seen>,
+    doubted: Option<(Seen, Timestamp)>,
+}
+
+impl Inputs {
+    /// Nothing was seen yet; the first input is believed.
+    #[must_use]
+    pub(super) const fn new(rules: InputRules) -> Self {
+        Self {
+            rules,
+            believed: None,
+            doubted: None,
+        }
+    }
+
+    /// Believes an input, or says what is wrong with it.
+    ///
+    /// # Errors
+    /// What jumped, from where to where, and until when it is doubted.
+    pub(super) fn judge(&mut self, instance: &Instance, now: Timestamp) -> Result<(), String> {
+        let seen = Seen::of(instance);
+        let Some(believed) = &self.believed else {
+            self.believed = Some(seen);
+            return Ok(());
+        };
+        let Some(jump) = believed.jump_to(&seen, &self.rules) else {
+            (self.believed, self.doubted) = (Some(seen), None);
+            return Ok(());
+        };
+        let since = match &self.doubted {
+            Some((before, since)) if before.jump_to(&seen, &self.rules).is_none() => *since,
+            _ => now,
+        };
+        if now.since(since) >= self.rules.settle {
+            (self.believed, self.doubted) = (Some(seen), None);
+            return Ok(());
+        }
+        self.doubted = Some((seen, since));
+        let left = self.rules.settle.saturating_sub(now.since(since));
+        Err(format!(
+            "{jump}; believed if it stays for {} s more",
+            left.as_secs()
+        ))
+    }
+
+    /// Believes the next input whatever it is: an operator says so.
+    pub(super) fn trust_next(&mut self) {
+        (self.believed, self.doubted) = (None, None);
+    }
+}
+
+impl Seen {
+    fn of(instance: &Instance) -> Self {
+        let best = |unit: &crate::plan::Unit| {
+            let nearest = unit.cand.iter().min_by(|a, b| a.1.total_cmp(&b.1));
+            (unit.mbps, nearest.map(|c| c.0))
+        };
+        let shut: Vec<&str> = instance
+            .sites
+            .iter()
+            .filter(|site| site.capacity_mbps <= 0.0)
+            .map(|site| site.id.as_str())
+            .collect();
+        let open = |link: &crate::plan::Link| {
+            link.capacity_mbps > 0.0 && !shut.contains(&link.site.as_str())
+        };
+        let per_gb = |meter: &Meter| match meter.model {
+            MeterModel::PerGb => meter.price_cny_per_gb.unwrap_or(0.0),
+            _ => 0.0,
+        };
+        Self {
+            demand_mbps: instance.units.iter().map(|unit| unit.mbps).sum(),
+            units: instance.units.iter().map(best).collect(),
+            open: instance.links.iter().map(open).collect(),
+            per_gb: instance.meters.iter().map(per_gb).collect(),
+        }
+    }
+
+    /// What changed more than it may; `None` also when the two speak of other things and cannot be compared.
+    fn jump_to(&self, next: &Self, rules: &InputRules) -> Option<String> {
+        let alike = self.units.len() == next.units.len()
+            && self.open.len() == next.open.len()
+            && self.per_gb.len() == next.per_gb.len();
+        if !alike {
+            return None;
+        }
+        let (was, is) = (self.demand_mbps, next.demand_mbps);
+        if was > 0.0 && (is - was).abs() > rules.demand_shift_max * was {
+            return Some(format!("demand jumped from {was:.0} to {is:.0} Mbps"));
+        }
+        let prices = self.per_gb.iter().zip(&next.per_gb).enumerate();
+        for (meter, (&was, &is)) in prices {
+            let factor = rules.price_factor_max;
+            if was > 0.0 && !(was / factor..=was * factor).contains(&is) {
+                return Some(format!(
+                    "the price of meter number {meter} jumped from {was} to {is} CNY per GB"
+                ));
+            }
+        }
+        let explained = |link: Option<u32>| {
+            link.is_some_and(|link| self.open[link as usize] != next.open[link as usize])
+        };
+        let units = self.units.iter().zip(&next.units);
+        let changed =
+            units.filter(|((_, was), (_, is))| was != is && !explained(*was) && !explained(*is));
+        let changed_mbps: f64 = changed.map(|(_, (mbps, _))| mbps).sum();
+        let share = changed_mbps / is.max(f64::MIN_POSITIVE);
+        (share > rules.best_changed_max).then(|| {
+            format!(
+                "the best place of {:.0} % of all demand changed at once",
+                share * 100.0
+            )
+        })
+    }
+}

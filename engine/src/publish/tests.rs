@@ -1,0 +1,366 @@
+//! Each gate on a small network: what trips it, what passes it, and what it says.
+
+use super::canary::is_canary;
+use super::*;
+use crate::plan::{Instance, Plan};
+use coverage::Timestamp;
+use std::time::Duration;
+
+/// Units of 10 Mbps each.
+const UNITS: usize = 40;
+
+/// Two sites of 1000 Mbps and a third one; everybody may use all, and the second is best.
+fn instance() -> Instance {
+    let units: Vec<String> = (0..UNITS)
+        .map(|unit| {
+            format!(
+                r#"{{"area": "a{unit}", "service": "s", "mbps": 10, "cand": [[0, 30], [1, 10], [2, 40]]}}"#
+            )
+        })
+        .collect();
+    let row = |id: &str| {
+        (
+            format!(r#"{{"id": "{id}/x", "site": "{id}", "capacity_mbps": 1000, "meter": "m"}}"#),
+            format!(r#"{{"id": "{id}", "region": "r", "capacity_mbps": 1000}}"#),
+        )
+    };
+    let (links, sites): (Vec<_>, Vec<_>) = ["p", "q", "z"].iter().map(|id| row(id)).unzip();
+    let text = format!(
+        r#"{{"version": 1, "value_cny_per_gbps_ms_slot": 0.02, "links": [{}], "sites": [{}],
+            "meters": [{{"id": "m", "model": "per-gb", "price_cny_per_gb": 0.1}}], "units": [{}]}}"#,
+        links.join(","),
+        sites.join(","),
+        units.join(",")
+    );
+    Instance::read(text.as_bytes()).unwrap()
+}
+
+fn all_on(link: u32) -> Plan {
+    Plan {
+        shares: vec![vec![(link, 1.0)]; UNITS],
+        input_digest: String::new(),
+    }
+}
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp(1_800_000_000_000 + seconds * 1000)
+}
+
+/// Gates that let everything go at once, so that each test can tighten one.
+fn open() -> GateRules {
+    let known = GateRules::default();
+    GateRules {
+        step: StepRules {
+            share_max: 1.0,
+            ramp_share: 100.0,
+            ramp_capacity_share: 1.0,
+            dwell_min: Duration::ZERO,
+        },
+        canary: CanaryRules {
+            share: 0.0,
+            ..known.canary
+        },
+        ..known
+    }
+}
+
+/// Gates at work on the network above.
+struct Scene {
+    gates: Gates,
+    instance: Instance,
+    ages: Vec<Option<Duration>>,
+    measured: Option<(f64, Timestamp)>,
+    gain: bool,
+}
+
+impl Scene {
+    fn new(rules: GateRules) -> Self {
+        Self {
+            gates: Gates::new(rules, UNITS, 3),
+            instance: instance(),
+            ages: vec![Some(Duration::ZERO); 3],
+            measured: None,
+            gain: true,
+        }
+    }
+
+    fn step(&mut self, before: &Plan, target: &Plan, seconds: u64) -> Result<Step, Held> {
+        let measured = self.measured;
+        let present = Present {
+            now: at(seconds),
+            site_ages: &self.ages,
+            stale_after: Duration::from_mins(3),
+            ttl: &|_| Duration::from_secs(20),
+            measured: &|_| measured.map(|(ms, at)| (ms, at, 10.0)),
+            only_gain: self.gain,
+        };
+        let ground = Ground {
+            instance: &self.instance,
+            site_of: &[0, 1, 2],
+        };
+        self.gates.step(ground, (before, target), &present)
+    }
+
+    fn publish(&mut self, before: &Plan, after: &Plan, seconds: u64) {
+        let ground = Ground {
+            instance: &self.instance,
+            site_of: &[0, 1, 2],
+        };
+        self.gates.published(ground, before, after, at(seconds));
+    }
+
+    /// The gates that have spoken since the last call, and whether they hold.
+    fn news(&mut self) -> Vec<(Gate, bool)> {
+        let news = self.gates.take_news();
+        news.iter()
+            .map(|stop| (stop.gate, !stop.why.is_empty()))
+            .collect()
+    }
+}
+
+fn moved_to(plan: &Plan, link: u32) -> usize {
+    plan.shares
+        .iter()
+        .filter(|shares| **shares == [(link, 1.0)])
+        .count()
+}
+
+#[test]
+fn without_a_reason_everything_goes_at_once() {
+    let mut scene = Scene::new(open());
+    let step = scene.step(&all_on(0), &all_on(1), 0).unwrap();
+    assert_eq!(moved_to(&step.plan, 1), UNITS);
+    assert!(scene.news().is_empty());
+}
+
+#[test]
+fn a_step_moves_its_share_and_says_once_that_the_rest_waits() {
+    let mut rules = open();
+    rules.step.share_max = 0.1;
+    let mut scene = Scene::new(rules);
+    let first = scene.step(&all_on(0), &all_on(1), 0).unwrap().plan;
+    assert_eq!(moved_to(&first, 1), 4);
+    assert_eq!(scene.news(), [(Gate::Step, true)]);
+    let second = scene.step(&first, &all_on(1), 10).unwrap().plan;
+    assert_eq!(moved_to(&second, 1), 8);
+    assert!(scene.news().is_empty(), "said already");
+    let mut plan = second;
+    for round in 2..12 {
+        plan = scene.step(&plan, &all_on(1), 10 * round).unwrap().plan;
+    }
+    assert_eq!(moved_to(&plan, 1), UNITS);
+    assert_eq!(scene.news(), [(Gate::Step, false)]);
+}
+
+#[test]
+fn a_site_gains_no_more_than_its_ramp() {
+    let mut rules = open();
+    (rules.step.ramp_share, rules.step.ramp_capacity_share) = (0.25, 0.05);
+    let mut scene = Scene::new(rules);
+    let step = scene.step(&all_on(0), &all_on(1), 0).unwrap();
+    // A twentieth of 1000 Mbps.
+    assert_eq!(moved_to(&step.plan, 1), 5);
+    assert_eq!(scene.news(), [(Gate::Ramp, true)]);
+}
+
+#[test]
+fn who_has_just_moved_stays_for_a_while_unless_that_relieves() {
+    let mut scene = Scene::new(open());
+    scene.publish(&all_on(0), &all_on(1), 0);
+    scene.news();
+    let held = scene.step(&all_on(1), &all_on(0), 10).unwrap();
+    assert_eq!(moved_to(&held.plan, 0), 0);
+    assert!(held.withheld_mbps[&Gate::Dwell] > 399.0);
+    let later = scene.step(&all_on(1), &all_on(0), 21).unwrap();
+    assert_eq!(moved_to(&later.plan, 0), UNITS);
+    scene.instance.links[1].watermark_mbps = Some(350.0);
+    let relief = scene.step(&all_on(1), &all_on(0), 10).unwrap();
+    assert_eq!(moved_to(&relief.plan, 0), UNITS);
+}
+
+#[test]
+fn nobody_is_moved_towards_a_site_that_comes_and_goes() {
+    let mut scene = Scene::new(open());
+    for second in 0..7 {
+        scene
+            .gates
+            .note_sites(&[false, second % 2 == 1, false], at(30 * second));
+    }
+    let held = scene.step(&all_on(0), &all_on(1), 190).unwrap();
+    assert_eq!(moved_to(&held.plan, 1), 0);
+    assert_eq!(scene.news(), [(Gate::Flapping, true)]);
+    // It may be left, and others may be moved to.
+    let left = scene.step(&all_on(1), &all_on(0), 190).unwrap();
+    assert_eq!(moved_to(&left.plan, 0), UNITS);
+    scene.gates.note_sites(&[false, false, false], at(1000));
+    let free = scene.step(&all_on(0), &all_on(1), 1000).unwrap();
+    assert_eq!(moved_to(&free.plan, 1), UNITS);
+}
+
+#[test]
+fn nobody_is_moved_towards_a_site_that_is_not_heard_of() {
+    let mut scene = Scene::new(open());
+    scene.ages[1] = Some(Duration::from_mins(4));
+    let held = scene.step(&all_on(0), &all_on(1), 0).unwrap();
+    assert_eq!(moved_to(&held.plan, 1), 0);
+    assert!(held.withheld_mbps.contains_key(&Gate::Stale));
+    // Left it may be, until it has been silent for so long that nothing is known of its clients.
+    let left = scene.step(&all_on(1), &all_on(0), 0).unwrap();
+    assert_eq!(moved_to(&left.plan, 0), UNITS);
+    scene.ages[1] = Some(Duration::from_mins(11));
+    let frozen = scene.step(&all_on(1), &all_on(0), 0).unwrap();
+    assert_eq!(moved_to(&frozen.plan, 0), 0);
+    // A site that never reported is judged by what was assumed.
+    scene.ages[1] = None;
+    let free = scene.step(&all_on(0), &all_on(1), 0).unwrap();
+    assert_eq!(moved_to(&free.plan, 1), UNITS);
+}
+
+#[test]
+fn what_goes_to_and_fro_between_two_sites_stays() {
+    let mut scene = Scene::new(open());
+    let mut now = 0;
+    for second in [30, 60, 90, 120] {
+        scene.publish(&all_on(now), &all_on(1 - now), second);
+        now = 1 - now;
+    }
+    assert_eq!(scene.news(), [(Gate::Swing, true)]);
+    let held = scene.step(&all_on(now), &all_on(1 - now), 160).unwrap();
+    assert_eq!(moved_to(&held.plan, now), UNITS);
+    let elsewhere = scene.step(&all_on(now), &all_on(2), 160).unwrap();
+    assert_eq!(moved_to(&elsewhere.plan, 2), UNITS);
+    let later = scene
+        .step(&all_on(now), &all_on(1 - now), 160 + 15 * 60)
+        .unwrap();
+    assert_eq!(moved_to(&later.plan, 1 - now), UNITS);
+}
+
+/// A scene in which a tenth of the areas or so try large changes first.
+fn with_canaries() -> (Scene, usize) {
+    let mut rules = open();
+    rules.canary.share = 0.2;
+    let canaries = (0..UNITS).filter(|unit| is_canary(&format!("a{unit}"), 0.2));
+    let canaries = canaries.count();
+    assert!((1..UNITS / 2).contains(&canaries));
+    (Scene::new(rules), canaries)
+}
+
+#[test]
+fn a_large_change_is_tried_on_canary_areas_and_then_goes_on() {
+    let (mut scene, canaries) = with_canaries();
+    let tried = scene.step(&all_on(0), &all_on(1), 0).unwrap().plan;
+    assert_eq!(moved_to(&tried, 1), canaries);
+    let waits = scene.step(&tried, &all_on(1), 30);
+    assert!(matches!(waits, Err(Held::Canary(_))), "{waits:?}");
+    scene.measured = Some((11.0, at(50)));
+    let goes_on = scene.step(&tried, &all_on(1), 61).unwrap();
+    assert_eq!(moved_to(&goes_on.plan, 1), UNITS);
+}
+
+#[test]
+fn a_change_that_serves_its_canaries_worse_is_taken_back_and_not_tried_again_soon() {
+    let (mut scene, canaries) = with_canaries();
+    let tried = scene.step(&all_on(0), &all_on(1), 0).unwrap().plan;
+    assert_eq!(moved_to(&tried, 1), canaries);
+    scene.news();
+    scene.measured = Some((60.0, at(50)));
+    let back = scene.step(&tried, &all_on(1), 61).unwrap();
+    assert_eq!(moved_to(&back.plan, 0), UNITS);
+    assert_eq!(scene.news(), [(Gate::Canary, true)]);
+    let refused = scene.step(&all_on(0), &all_on(1), 90);
+    assert!(matches!(refused, Err(Held::Canary(_))), "{refused:?}");
+    // An emergency does not wait for it.
+    scene.gain = false;
+    let relief = scene.step(&all_on(0), &all_on(1), 91).unwrap();
+    assert_eq!(moved_to(&relief.plan, 1), UNITS);
+    scene.gain = true;
+    let again = scene.step(&all_on(0), &all_on(1), 61 + 15 * 60).unwrap();
+    assert_eq!(moved_to(&again.plan, 1), canaries);
+}
+
+#[test]
+fn a_small_change_needs_no_canary() {
+    let (mut scene, _) = with_canaries();
+    let mut target = all_on(0);
+    target.shares[0] = vec![(1, 1.0)];
+    let step = scene.step(&all_on(0), &target, 0).unwrap();
+    assert_eq!(step.plan.shares, target.shares);
+}
+
+#[test]
+fn input_that_jumps_is_doubted_until_it_has_stayed() {
+    let mut scene = Scene::new(open());
+    let believed = instance();
+    let mut jumped = instance();
+    for unit in &mut jumped.units {
+        unit.mbps *= 1.5;
+    }
+    scene.gates.admit(&believed, at(0)).unwrap();
+    let doubted = scene.gates.admit(&jumped, at(10)).unwrap_err();
+    assert!(
+        doubted.to_string().contains("from 400 to 600 Mbps"),
+        "{doubted}"
+    );
+    assert_eq!(scene.news(), [(Gate::Input, true)]);
+    assert!(scene.gates.admit(&jumped, at(300)).is_err());
+    assert!(scene.news().is_empty());
+    scene.gates.admit(&jumped, at(611)).unwrap();
+    assert_eq!(scene.news(), [(Gate::Input, false)]);
+    // Back within the settling time: nothing has happened.
+    assert!(scene.gates.admit(&believed, at(620)).is_err());
+    scene.gates.admit(&jumped, at(630)).unwrap();
+    // An operator knows better.
+    scene.gates.trust_next_input();
+    scene.gates.admit(&believed, at(640)).unwrap();
+}
+
+#[test]
+fn prices_and_best_places_that_jump_are_doubted_and_growth_is_not() {
+    let mut gates = Gates::new(open(), UNITS, 3);
+    gates.admit(&instance(), at(0)).unwrap();
+    let mut dear = instance();
+    dear.meters[0].price_cny_per_gb = Some(0.4);
+    assert!(
+        gates
+            .admit(&dear, at(1))
+            .unwrap_err()
+            .to_string()
+            .contains("price")
+    );
+    let mut turned = instance();
+    for unit in &mut turned.units {
+        unit.cand[2].1 = 5.0;
+    }
+    let doubted = gates.admit(&turned, at(2)).unwrap_err();
+    assert!(doubted.to_string().contains("best place"), "{doubted}");
+    // When the best place was closed, it is clear why another one is best.
+    let mut closed = instance();
+    closed.sites[1].capacity_mbps = 0.0;
+    for unit in &mut closed.units {
+        unit.cand.remove(1);
+    }
+    gates.admit(&closed, at(3)).unwrap();
+    let mut grown = closed;
+    for unit in &mut grown.units {
+        unit.mbps *= 1.2;
+    }
+    gates.admit(&grown, at(4)).unwrap();
+}
+
+#[test]
+fn failing_open_and_freezing_are_said_once_and_taken_back() {
+    let mut scene = Scene::new(open());
+    for _ in 0..3 {
+        scene.gates.note_failed_open(&["south".to_owned()]);
+        scene
+            .gates
+            .note_frozen(Some("too much is stale".to_owned()));
+    }
+    assert_eq!(scene.news(), [(Gate::FailOpen, true), (Gate::Stale, true)]);
+    scene.gates.note_failed_open(&[]);
+    scene.gates.note_frozen(None);
+    assert_eq!(
+        scene.news(),
+        [(Gate::FailOpen, false), (Gate::Stale, false)]
+    );
+}

@@ -1,0 +1,117 @@
+//! Steps between plans: bounded, within limits, and at their end where they were to lead.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+#[path = "plan_support/mod.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod support;
+
+use engine::baseline;
+use engine::check;
+use engine::plan::{Instance, Plan, SolveOptions, on_ladder, solve};
+use engine::publish::{Gate, Ground, StepRules, step};
+use proptest::prelude::*;
+use support::{Shape, random_instance};
+
+/// An instance with a plan in force that fits and a better one.
+fn case(seed: u64) -> Option<(Instance, Vec<usize>, Plan, Plan)> {
+    let mut instance = random_instance(Shape::Medium, seed);
+    for unit in &mut instance.units {
+        unit.incumbent.clear();
+        unit.mbps /= 3.0;
+    }
+    let target = solve(&instance, &SolveOptions::default(), None).plan;
+    let target = on_ladder(&instance, &target, 64);
+    let before = baseline::rank_and_fill(&instance, seed).unwrap().plan;
+    let before = on_ladder(&instance, &before, 64);
+    let fits = |plan: &Plan| {
+        let found = check::evaluate(&instance, plan);
+        found.is_ok_and(|found| found.levels.unserved_mbps < 1e-9)
+    };
+    let whole = |plan: &Plan| plan.shares.iter().all(|shares| !shares.is_empty());
+    if !fits(&before) || !fits(&target) || !whole(&before) || !whole(&target) {
+        return None;
+    }
+    let sites = |id: &String| instance.sites.iter().position(|site| site.id == *id);
+    let site_of = instance.links.iter().map(|link| sites(&link.site).unwrap());
+    let site_of = site_of.collect();
+    Some((instance, site_of, before, target))
+}
+
+fn moved_mbps(instance: &Instance, before: &Plan, after: &Plan) -> f64 {
+    let pairs = instance
+        .units
+        .iter()
+        .zip(before.shares.iter().zip(&after.shares));
+    pairs
+        .map(|(unit, (before, after))| {
+            let gained = after.iter().map(|&(link, share)| {
+                let old = before.iter().find(|b| b.0 == link).map_or(0.0, |b| b.1);
+                (share - old).max(0.0)
+            });
+            unit.mbps * gained.sum::<f64>()
+        })
+        .sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, max_global_rejects: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_step_keeps_to_its_budget_and_fits(seed in any::<u64>()) {
+        let Some((instance, site_of, before, target)) = case(seed) else {
+            return Err(TestCaseError::reject("a plan does not fit"));
+        };
+        let ground = Ground { instance: &instance, site_of: &site_of };
+        let rules = StepRules { share_max: 0.1, ramp_share: 100.0, ..StepRules::default() };
+        let taken = step(ground, (&before, &target), &rules, |_| None);
+        let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
+        let moved = moved_mbps(&instance, &before, &taken.plan);
+        prop_assert!((moved - taken.moved_mbps).abs() < 1e-6);
+        // Only units that wait for each other may go together beyond the budget.
+        prop_assert!(moved <= 0.1 * demand + 1e-6 || taken.plan.shares == target.shares);
+        for ((taken, before), target) in taken.plan.shares.iter().zip(&before.shares).zip(&target.shares) {
+            prop_assert!(taken == before || taken == target);
+        }
+        prop_assert!(check::evaluate(&instance, &taken.plan).is_ok());
+    }
+
+    #[test]
+    fn step_by_step_the_target_is_reached(seed in any::<u64>()) {
+        let Some((instance, site_of, mut plan, target)) = case(seed) else {
+            return Err(TestCaseError::reject("a plan does not fit"));
+        };
+        let ground = Ground { instance: &instance, site_of: &site_of };
+        let rules = StepRules { share_max: 0.3, ramp_share: 0.5, ramp_capacity_share: 0.3, ..StepRules::default() };
+        let largest = instance.units.iter().map(|unit| unit.mbps).fold(0.0, f64::max);
+        let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
+        prop_assume!(largest < 0.3 * demand);
+        for _ in 0..200 {
+            if plan.shares == target.shares {
+                break;
+            }
+            plan = step(ground, (&plan, &target), &rules, |_| None).plan;
+        }
+        // A unit larger than the ramp of its target has to wait for ever; nothing else may be left.
+        let left = step(ground, (&plan, &target), &rules, |_| None);
+        prop_assert!(left.withheld_mbps.keys().all(|gate| *gate == Gate::Ramp), "{:?}", left.withheld_mbps);
+    }
+
+    #[test]
+    fn what_is_forbidden_does_not_move_and_says_by_which_gate(seed in any::<u64>()) {
+        let Some((instance, site_of, before, target)) = case(seed) else {
+            return Err(TestCaseError::reject("a plan does not fit"));
+        };
+        let ground = Ground { instance: &instance, site_of: &site_of };
+        let rules = StepRules { share_max: 1.0, ramp_share: 100.0, ..StepRules::default() };
+        let taken = step(ground, (&before, &target), &rules, |asked| (asked.to == 0).then_some(Gate::Flapping));
+        let on_first = |plan: &Plan| -> f64 {
+            let units = instance.units.iter().zip(&plan.shares);
+            units.map(|(unit, shares)| {
+                let here = shares.iter().filter(|share| site_of[share.0 as usize] == 0);
+                unit.mbps * here.map(|share| share.1).sum::<f64>()
+            }).sum()
+        };
+        prop_assert!(on_first(&taken.plan) <= on_first(&before) + 1e-6);
+    }
+}
