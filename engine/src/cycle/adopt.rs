@@ -105,15 +105,15 @@ impl Engine {
             || under.limits != Limits::default(),
             |planned| planned != under,
         );
+        let demand: f64 = found.instance.units.iter().map(|unit| unit.mbps).sum();
+        let (rules, plan) = (&self.options.publish, (verified, demand));
         match (&self.serving, &found.incumbent, tier) {
             // The demand of a warm solve is that of the last full one: it only replaces what it is surely better than.
             (Some(_), None, Tier::Warm) => Err(Held::NoGain),
-            (_, incumbent, Tier::Warm) => {
-                gate(&self.options.publish, verified, incumbent.as_ref(), false)
-            }
+            (_, incumbent, Tier::Warm) => gate(rules, plan, incumbent.as_ref(), false),
             // The map in force names what is gone: it must be replaced whatever it costs.
             (Some(_), None, _) => Ok(Reason::Limits),
-            (_, incumbent, _) => gate(&self.options.publish, verified, incumbent.as_ref(), changed),
+            (_, incumbent, _) => gate(rules, plan, incumbent.as_ref(), changed),
         }
     }
 

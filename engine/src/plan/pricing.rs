@@ -71,26 +71,14 @@ impl Basis {
         };
         let places = Places::of(net, block_arcs(arcs, ROUGH_BLOCK_FACTOR));
         self.rough.refresh(costs, net.demand.len(), &self.potential);
-        let end = self.pivots + pivots_max;
-        // An arc that is turned down after all must not be offered for ever.
-        let mut refused = 0;
-        while self.pivots < end && refused < places.count() {
+        for _ in 0..pivots_max {
             let Some(arc) = self.entering_roughly(net, scope, &places) else {
                 return Progress::Optimal;
             };
-            if self.gains(net, arc) {
-                self.pivot(net, arc);
-                self.pivots += 1;
-                refused = 0;
-            } else {
-                refused += 1;
-            }
+            self.pivot(net, arc);
+            self.pivots += 1;
         }
-        if self.pivots < end {
-            Progress::Optimal
-        } else {
-            Progress::Paused
-        }
+        Progress::Paused
     }
 
     /// The best arc of the next block that has one; `None` after a full round without any.
@@ -110,7 +98,7 @@ impl Basis {
         best.1
     }
 
-    /// The same by rough prices. What has none is priced exactly and weighed.
+    /// The same by rough prices. What has none is priced exactly and weighed; what only seems to gain is passed over.
     fn entering_roughly(&mut self, net: &Network, scope: Scope, places: &Places) -> Option<usize> {
         let costs = net.rough.as_ref()?;
         let mut best = (TOLERANCE, NONE);
@@ -130,7 +118,11 @@ impl Basis {
                 }
             } else {
                 let pred = self.tree.pred[net.hubs.len() + place];
+                let before = best;
                 scanned += costs.look(net, scope, (place, pred), &mut self.rough, &mut best);
+                if best.1 != before.1 && !self.gains(net, best.1 as usize) {
+                    best = before;
+                }
             }
             if scanned >= places.block && best.1 != NONE {
                 break;

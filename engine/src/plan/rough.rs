@@ -43,7 +43,7 @@ pub(super) struct RoughCosts {
     weights: Weights,
 }
 
-/// How the levels of a cost are added up; the dearest unit arc without levels counts 1.
+/// How the levels of a cost are added up; the dearest money of an arc counts 1.
 #[derive(Debug, Clone, Copy)]
 struct Weights {
     /// One quantum of money.
@@ -70,8 +70,7 @@ struct Own {
 impl Weights {
     #[expect(clippy::cast_precision_loss, reason = "rough on purpose")]
     fn of(net: &Network) -> Self {
-        let costs = &net.cost[..net.unit_arc_count()];
-        let dearest = costs.iter().map(|&cost| Scale::parts(cost).1).max();
+        let dearest = net.cost.iter().map(|&cost| Scale::parts(cost).1).max();
         Self {
             per_quantum: 1.0 / dearest.unwrap_or(0).max(1) as f64,
         }

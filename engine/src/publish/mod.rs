@@ -32,6 +32,8 @@ pub struct PublishRules {
     pub stale_share_max: f64,
     /// Relative gain in cost and latency below which moving traffic is not worth it (hysteresis).
     pub gain_min: f64,
+    /// Overload, or traffic below the floor, that must be relieved to be worth a move, as a share of all demand.
+    pub relief_min: f64,
     /// Largest certified gap that is published when the incumbent is no worse.
     pub gap_max: f64,
     /// Share of a region's capacity that may look down before the reports are not believed.
@@ -47,6 +49,8 @@ impl Default for PublishRules {
             stale_share_max: 0.2,
             // A tenth of the usual spread between a good and a plain assignment.
             gain_min: 0.005,
+            // Half of what telemetry is off by anyway; limits are soft by more than that.
+            relief_min: 0.001,
             gap_max: 0.01,
             // More than 30 % of a region at once is a fault of the reports, not of the region.
             down_share_max: 0.3,
@@ -222,13 +226,14 @@ pub enum Held {
     NoGain,
 }
 
-/// Decides whether a verified plan replaces the map in force, whose figures under the same input are `incumbent`.
+/// Decides whether a verified plan for this demand replaces the map in force, whose figures under the same input are
+/// `incumbent`.
 ///
 /// # Errors
 /// [`Held`] says why not.
 pub fn gate(
     rules: &PublishRules,
-    verified: &Verified,
+    (verified, demand_mbps): (&Verified, f64),
     incumbent: Option<&Levels>,
     limits_changed: bool,
 ) -> Result<Reason, Held> {
@@ -236,9 +241,13 @@ pub fn gate(
     let Some(incumbent) = incumbent else {
         return Ok(Reason::First);
     };
-    // One Mbps of tolerance: what rounding onto 64ths may cost is no reason to move.
-    let tolerance_mbps = |level: f64| (level * 0.001).max(1.0);
-    let relieves = |had: f64, has: f64| had > has + tolerance_mbps(had);
+    // One Mbps of tolerance: what rounding onto 64ths may cost is no reason to move. Soft levels bear more.
+    let least_mbps = [
+        1.0,
+        rules.relief_min * demand_mbps,
+        rules.relief_min * demand_mbps,
+    ];
+    let relieves = |had: f64, has: f64, least: f64| had > has + (had * 0.001).max(least).max(1.0);
     if limits_changed {
         return Ok(Reason::Limits);
     }
@@ -251,11 +260,11 @@ pub fn gate(
         (incumbent.overload_mbps, plan.overload_mbps),
         (incumbent.below_floor_mbps, plan.below_floor_mbps),
     ];
-    for (had, has) in levels {
-        if relieves(had, has) {
+    for ((had, has), least) in levels.into_iter().zip(least_mbps) {
+        if relieves(had, has, least) {
             return Ok(Reason::Relief);
         }
-        if relieves(has, had) {
+        if relieves(has, had, least) {
             return Err(Held::NoGain);
         }
     }
