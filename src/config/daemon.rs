@@ -215,6 +215,7 @@ fn read_engine(section: &Section<'_>, drain: Rules) -> (EngineOptions, Duration)
             stale_share_max: share("stale-share-max", publish.stale_share_max),
             gain_min: share("gain-min", publish.gain_min),
             relief_min: share("relief-min", publish.relief_min),
+            overload_band: share("overload-band", publish.overload_band),
             gap_max: share("gap-max", publish.gap_max),
             down_share_max: share("down-share-max", publish.down_share_max),
             ..publish

@@ -74,6 +74,15 @@ pub fn evaluate(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFai
 
 /// The same without the hard limits: what a plan would be if links had no end.
 pub(crate) fn measure(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFailure> {
+    measure_beyond(instance, plan, 0.0)
+}
+
+/// The same, with overload counted only from this share above each watermark, and never beyond the hard limit.
+pub(crate) fn measure_beyond(
+    instance: &Instance,
+    plan: &Plan,
+    band: f64,
+) -> Result<Evaluation, CheckFailure> {
     if plan.shares.len() != instance.units.len() {
         let (found, expected) = (plan.shares.len(), instance.units.len());
         return Err(CheckFailure::Length {
@@ -129,7 +138,7 @@ pub(crate) fn measure(instance: &Instance, plan: &Plan) -> Result<Evaluation, Ch
             }
         }
     }
-    row_levels(instance, &mut found);
+    row_levels(instance, band, &mut found);
     Ok(found)
 }
 
@@ -194,7 +203,7 @@ fn unit_levels(instance: &Instance, unit: &Unit, shares: &[(u32, f64)], levels: 
 }
 
 /// Overload, hard excess and money.
-fn row_levels(instance: &Instance, found: &mut Evaluation) {
+fn row_levels(instance: &Instance, band: f64, found: &mut Evaluation) {
     let load = |rows: &BTreeMap<String, (usize, f64)>, id: &str| rows.get(id).map_or(0.0, |r| r.1);
     let mut limits = Vec::new();
     for link in &instance.links {
@@ -210,6 +219,7 @@ fn row_levels(instance: &Instance, found: &mut Evaluation) {
         limits.push((load(&found.regions, &region.id), soft, region.capacity_mbps));
     }
     for (load, soft, hard) in limits {
+        let soft = f64::min(soft * (1.0 + band), hard.max(soft));
         // Sums of many shares end a few roundings above a limit that they fill exactly.
         if load - soft > CAPACITY_TOLERANCE * soft.max(1.0) {
             found.levels.overload_mbps += load - soft;

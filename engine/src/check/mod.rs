@@ -33,7 +33,7 @@ mod evaluate;
 
 pub use evaluate::{Evaluation, evaluate};
 
-pub(crate) use evaluate::measure;
+pub(crate) use evaluate::{measure, measure_beyond};
 
 use crate::plan::{Certificate, Instance, LevelBound, Levels, Plan};
 

@@ -106,7 +106,7 @@ impl Engine {
             |planned| planned != under,
         );
         let demand: f64 = found.instance.units.iter().map(|unit| unit.mbps).sum();
-        let (rules, plan) = (&self.options.publish, (verified, demand));
+        let (rules, plan) = (&self.options.publish, (verified, &found.answered, demand));
         match (&self.serving, &found.incumbent, tier) {
             // The demand of a warm solve is that of the last full one: it only replaces what it is surely better than.
             (Some(_), None, Tier::Warm) => Err(Held::NoGain),

@@ -69,6 +69,7 @@ pub struct Job {
     under: Under,
     in_force: Option<Arc<Plan>>,
     threads: usize,
+    band: f64,
     seed: u64,
     work: Work,
 }
@@ -85,6 +86,13 @@ enum Work {
         closed: Vec<u32>,
         tree: Box<Tree>,
     },
+}
+
+/// The plan in force, if there is one, and from which share above watermarks its overload counts.
+#[derive(Clone, Copy)]
+struct InForce<'a> {
+    plan: Option<&'a Plan>,
+    band: f64,
 }
 
 /// What came of a [`Job`].
@@ -112,6 +120,8 @@ pub(super) struct Found {
     pub(super) instance: Instance,
     pub(super) plan: Plan,
     pub(super) weights: OnWeights,
+    /// Its levels as the map in force is judged, too.
+    pub(super) answered: Levels,
     pub(super) certificate: Certificate,
     pub(super) outcome: Outcome,
     pub(super) verified: Result<Verified, CheckFailure>,
@@ -147,7 +157,10 @@ impl Job {
             deadline,
             ..SolveOptions::default()
         };
-        let in_force = self.in_force.as_deref();
+        let in_force = InForce {
+            plan: self.in_force.as_deref(),
+            band: self.band,
+        };
         let found = match self.work {
             Work::Full { instance, reach } => full(*instance, reach, &options, in_force),
             Work::Warm {
@@ -178,12 +191,12 @@ fn full(
     instance: Instance,
     reach: Vec<Vec<LinkId>>,
     options: &SolveOptions<'_>,
-    in_force: Option<&Plan>,
+    in_force: InForce<'_>,
 ) -> Result<Found, Failure> {
     instance
         .validate()
         .map_err(|fault| Failure::Instance(fault.to_string()))?;
-    let (solved, standing) = Standing::solve(&instance, options, in_force);
+    let (solved, standing) = Standing::solve(&instance, options, in_force.plan);
     let built = Ports {
         links: instance.links.clone(),
         sites: instance.sites.clone(),
@@ -202,7 +215,7 @@ fn warm(
     closed: Vec<u32>,
     mut tree: Tree,
     options: &SolveOptions<'_>,
-    in_force: Option<&Plan>,
+    in_force: InForce<'_>,
 ) -> Result<Found, Failure> {
     let solved = tree
         .standing
@@ -234,11 +247,14 @@ impl Found {
         instance: Instance,
         solved: plan::Solved,
         tree: Option<Tree>,
-        in_force: Option<&Plan>,
+        in_force: InForce<'_>,
     ) -> Self {
-        let incumbent = in_force.and_then(|plan| as_answered(&instance, plan));
+        let incumbent = in_force
+            .plan
+            .and_then(|plan| as_answered(&instance, plan, in_force.band));
         let weights = on_ladder(&instance, &solved.plan, WEIGHT_TOTAL);
         Self {
+            answered: as_answered(&instance, &weights, in_force.band).unwrap_or_default(),
             weights: OnWeights::new(&instance, weights, &solved.certificate),
             verified: check::verify(&instance, &solved.plan, &solved.certificate),
             instance,
@@ -300,6 +316,7 @@ impl Engine {
             under,
             in_force,
             threads: self.options.threads,
+            band: self.options.publish.overload_band,
             seed: self.options.seed,
             work,
         })

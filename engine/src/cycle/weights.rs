@@ -20,7 +20,7 @@ pub struct OnWeights {
 impl OnWeights {
     /// Judged by the checker, which shares no code with the rounding.
     pub(super) fn new(instance: &Instance, plan: Plan, certificate: &Certificate) -> Self {
-        let levels = as_answered(instance, &plan).unwrap_or_default();
+        let levels = as_answered(instance, &plan, 0.0).unwrap_or_default();
         let exact = &certificate.levels;
         let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
         let same = |a: f64, b: f64| a - b <= ROUNDING_SHARE * demand.max(1.0);
@@ -42,8 +42,9 @@ impl OnWeights {
 
 /// The levels of a plan that answers really follow: what is sent beyond a hard limit is as good as unserved. `None` when it
 /// names what is gone.
-pub(super) fn as_answered(instance: &Instance, plan: &Plan) -> Option<Levels> {
-    let found = check::measure(instance, plan).ok()?;
+/// Overload counts from this share above the watermarks.
+pub(super) fn as_answered(instance: &Instance, plan: &Plan, band: f64) -> Option<Levels> {
+    let found = check::measure_beyond(instance, plan, band).ok()?;
     let mut levels = found.levels;
     levels.unserved_mbps += found.over_capacity_mbps;
     Some(levels)

@@ -34,6 +34,9 @@ pub struct PublishRules {
     pub gain_min: f64,
     /// Overload, or traffic below the floor, that must be relieved to be worth a move, as a share of all demand.
     pub relief_min: f64,
+    /// How far above its watermark a row must be, as a share of it, before its overload is a reason to move anybody. Plans stop at
+    /// the watermark; what noise puts above it is not worth a move.
+    pub overload_band: f64,
     /// Largest certified gap that is published when the incumbent is no worse.
     pub gap_max: f64,
     /// Share of a region's capacity that may look down before the reports are not believed.
@@ -51,6 +54,7 @@ impl Default for PublishRules {
             gain_min: 0.005,
             // Half of what telemetry is off by anyway; limits are soft by more than that.
             relief_min: 0.001,
+            overload_band: 0.03,
             gap_max: 0.01,
             // More than 30 % of a region at once is a fault of the reports, not of the region.
             down_share_max: 0.3,
@@ -226,18 +230,17 @@ pub enum Held {
     NoGain,
 }
 
-/// Decides whether a verified plan for this demand replaces the map in force, whose figures under the same input are
-/// `incumbent`.
+/// Decides whether a verified plan replaces the map in force, whose figures under the same input are `incumbent`; `plan` are
+/// those of its own map, with the same rounding to weights. Demand in Mbps.
 ///
 /// # Errors
 /// [`Held`] says why not.
 pub fn gate(
     rules: &PublishRules,
-    (verified, demand_mbps): (&Verified, f64),
+    (verified, plan, demand_mbps): (&Verified, &Levels, f64),
     incumbent: Option<&Levels>,
     limits_changed: bool,
 ) -> Result<Reason, Held> {
-    let plan = &verified.levels;
     let Some(incumbent) = incumbent else {
         return Ok(Reason::First);
     };

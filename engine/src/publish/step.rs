@@ -102,18 +102,23 @@ pub fn step(
 ) -> Step {
     let mut walk = Walk::new(ground, before, target, rules);
     let mut wishes = walk.wishes();
-    let wanted = wishes.len();
-    let mut withheld = walk.grant_all(&mut wishes, &forbidden);
-    // Units that wait for each other's room would wait for ever: then soft limits are passed on the way, and if that does
-    // not help all of them go at once, which is feasible because the target is.
-    let stuck = |wishes: &[Wish], withheld: &BTreeMap<usize, Gate>| {
-        wishes.len() == wanted && wanted > 0 && withheld.values().all(|gate| *gate == Gate::Room)
-    };
-    if stuck(&wishes, &withheld) {
-        walk.pass_soft_limits();
+    let mut withheld = BTreeMap::new();
+    if walk.may_take_all(&wishes, &forbidden) {
+        walk.take_all(&mut wishes);
+    } else {
+        let wanted = wishes.len();
         withheld = walk.grant_all(&mut wishes, &forbidden);
+        // Units that wait for each other's room would wait for ever: then soft limits are passed on the way, and if that
+        // does not help all of them go at once, which is feasible because the target is.
+        let stuck = |wishes: &[Wish], withheld: &BTreeMap<usize, Gate>| {
+            wishes.len() == wanted && withheld.values().all(|gate| *gate == Gate::Room)
+        };
         if stuck(&wishes, &withheld) {
-            walk.take_all(&mut wishes);
+            walk.pass_soft_limits();
+            withheld = walk.grant_all(&mut wishes, &forbidden);
+            if stuck(&wishes, &withheld) {
+                walk.take_all(&mut wishes);
+            }
         }
     }
     let mut withheld_mbps: BTreeMap<Gate, f64> = BTreeMap::new();
@@ -143,6 +148,10 @@ struct Walk<'a> {
     links_max: Vec<f64>,
     sites_max: Vec<f64>,
     sites_ramp: Vec<f64>,
+    /// [site]: whether somebody has moved there in this step.
+    sites_gained: Vec<bool>,
+    /// What sites carry in the target.
+    sites_target: Vec<f64>,
     budget_mbps: f64,
     moved_mbps: f64,
 }
@@ -169,6 +178,8 @@ impl<'a> Walk<'a> {
             links_mbps: Vec::new(),
             sites_mbps: Vec::new(),
             sites_ramp: Vec::new(),
+            sites_gained: vec![false; instance.sites.len()],
+            sites_target: target_sites.clone(),
             budget_mbps: demand * rules.share_max,
             moved_mbps: 0.0,
         };
@@ -215,6 +226,17 @@ impl<'a> Walk<'a> {
             }
         }
         withheld
+    }
+
+    /// Whether the whole target is within the budget and all ramps, and nothing of it is forbidden.
+    fn may_take_all(&self, wishes: &[Wish], forbidden: &impl Fn(Move) -> Option<Gate>) -> bool {
+        let moved_mbps: f64 = wishes.iter().map(|wish| wish.moved_mbps).sum();
+        let sites = self.sites_target.iter().zip(&self.sites_ramp);
+        let within = |(&to, &ramp): (&f64, &f64)| to <= ramp * (1.0 + ROUNDING_SHARE);
+        let free = |wish: &Wish| self.forbidding(wish, forbidden).is_none();
+        self.moved_mbps + moved_mbps <= self.budget_mbps
+            && sites.into_iter().all(within)
+            && wishes.iter().all(free)
     }
 
     /// Lets loads grow up to hard limits.
@@ -314,29 +336,12 @@ impl<'a> Walk<'a> {
         wish: &Wish,
         forbidden: &impl Fn(Move) -> Option<Gate>,
     ) -> Result<(), Gate> {
+        if let Some(gate) = self.forbidding(wish, forbidden) {
+            return Err(gate);
+        }
         let target = self.target;
         let (now, then) = (self.shares[wish.unit].clone(), &target.shares[wish.unit]);
         let mbps = self.ground.instance.units[wish.unit].mbps;
-        let site = |link: u32| self.ground.site_of[link as usize];
-        let gains = then.iter().filter(|(link, share)| {
-            let before = now.iter().find(|old| old.0 == *link);
-            before.is_none_or(|old| old.1 < *share)
-        });
-        let leaves = now.iter().map(|share| site(share.0));
-        for &(link, _) in gains {
-            let from = leaves.clone().find(|from| *from != site(link));
-            let asked = Move {
-                unit: wish.unit,
-                from,
-                to: site(link),
-                relieves: wish.urgency == Urgency::Overload,
-            };
-            if wish.urgency != Urgency::Lost
-                && let Some(gate) = forbidden(asked)
-            {
-                return Err(gate);
-            }
-        }
         if wish.urgency != Urgency::Lost && self.moved_mbps + wish.moved_mbps > self.budget_mbps {
             return Err(Gate::Step);
         }
@@ -349,8 +354,37 @@ impl<'a> Walk<'a> {
             return Err(gate);
         }
         self.moved_mbps += wish.moved_mbps;
+        if wish.moved_mbps > 0.0 {
+            for &(link, _) in then {
+                self.sites_gained[self.ground.site_of[link as usize]] = true;
+            }
+        }
         self.shares[wish.unit].clone_from(then);
         Ok(())
+    }
+
+    /// The gate that forbids a move, if one does.
+    fn forbidding(&self, wish: &Wish, forbidden: &impl Fn(Move) -> Option<Gate>) -> Option<Gate> {
+        if wish.urgency == Urgency::Lost {
+            return None;
+        }
+        let (now, then) = (&self.shares[wish.unit], &self.target.shares[wish.unit]);
+        let site = |link: u32| self.ground.site_of[link as usize];
+        let gains = then.iter().filter(|(link, share)| {
+            let before = now.iter().find(|old| old.0 == *link);
+            before.is_none_or(|old| old.1 < *share)
+        });
+        gains
+            .map(|&(link, _)| Move {
+                unit: wish.unit,
+                from: now
+                    .iter()
+                    .map(|old| site(old.0))
+                    .find(|from| *from != site(link)),
+                to: site(link),
+                relieves: wish.urgency == Urgency::Overload,
+            })
+            .find_map(forbidden)
     }
 
     /// What is exceeded where a unit now is.
@@ -365,6 +399,8 @@ impl<'a> Walk<'a> {
             }
             if wish.urgency != Urgency::Lost
                 && wish.moved_mbps > 0.0
+                // One unit may always go, or a large one would wait for ever.
+                && self.sites_gained[site]
                 && above(self.sites_mbps[site], self.sites_ramp[site])
             {
                 return Some(Gate::Ramp);
