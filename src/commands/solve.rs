@@ -101,7 +101,8 @@ fn write(args: &SolveArgs, report: &Report, solved: &Solved) -> anyhow::Result<(
 
 /// The report for people.
 fn tell(instance: &Instance, report: &Report, verified: &Verified) -> anyhow::Result<()> {
-    let demand_mbps: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
+    // From 0.0, because the sum of nothing would be shown as -0.0.
+    let demand_mbps = instance.units.iter().fold(0.0, |sum, unit| sum + unit.mbps);
     let moved_min = report
         .moved_min_possible_mbps
         .map_or_else(String::new, |least| {
@@ -128,8 +129,8 @@ fn tell(instance: &Instance, report: &Report, verified: &Verified) -> anyhow::Re
         (
             "cost",
             format!(
-                "{:.4} CNY per slot: latency {:.4}, money {:.4}",
-                report.objective, report.latency_cny, report.money_cny
+                "{:.4} CNY per slot: latency {:.4}, money {:.4}, moving {:.4}",
+                report.objective, report.latency_cny, report.money_cny, report.moving_cny
             ),
         ),
         (
