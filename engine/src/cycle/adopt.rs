@@ -41,6 +41,10 @@ impl Engine {
             // Somebody had a better use for the thread.
             return Adopted::Outdated;
         }
+        let admitted = match tier {
+            Tier::Full => self.gates.admit(&found.instance, now),
+            Tier::Local | Tier::Warm => Ok(()),
+        };
         let gated = self.gated(&found, tier, &under);
         self.last = Some(found.into_last(at, tier));
         if let Some(reason) = &self.pinned {
@@ -53,8 +57,17 @@ impl Engine {
         if tier == Tier::Full && self.serving.is_some() && self.asks_again() {
             return Adopted::Outdated;
         }
-        let draft = gated.and_then(|reason| {
-            let taken = self.stepped((tier, reason), now)?;
+        let taken = match gated {
+            Ok(reason) => {
+                let taken = self.stepped((tier, reason), admitted, now);
+                taken.map(|taken| (taken, reason))
+            }
+            Err(held) => match self.rolled_back(now) {
+                Some(taken) => Ok((taken, Reason::RollBack)),
+                None => Err(held),
+            },
+        };
+        let draft = taken.and_then(|(taken, reason)| {
             let half = self.realised(&taken, (tier, reason), &under, now);
             half.map_or(Ok(None), |half| self.settle(half, under.clone()))
         });

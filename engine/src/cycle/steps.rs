@@ -1,8 +1,8 @@
 //! From the plan that is wanted to the one that is published next: the gates' part of a cycle.
 
 use super::{Engine, Tier};
-use crate::plan::Plan;
-use crate::publish::{Ground, Held, Present, Reason, Step};
+use crate::plan::{Instance, Plan};
+use crate::publish::{Gates, Ground, Held, Present, Reason, Step};
 use coverage::{AreaId, LinkId, Timestamp};
 use std::time::Duration;
 
@@ -13,31 +13,30 @@ pub(super) struct Taken {
 }
 
 impl Engine {
-    /// How far the newest plan may be followed at `now`.
+    /// How far the newest plan may be followed at `now`, if its input was `admitted`.
     ///
     /// # Errors
     /// [`Held::Input`], [`Held::Canary`] or [`Held::Withheld`].
     pub(super) fn stepped(
         &mut self,
         (tier, reason): (Tier, Reason),
+        admitted: Result<(), Held>,
         now: Timestamp,
     ) -> Result<Taken, Held> {
         let Some(last) = self.last.take() else {
             return Err(Held::NoGain);
         };
         let target = &last.weights.plan;
-        if tier != Tier::Full {
-            // It answers a failure with the input of the last full solve.
-            let plan = target.clone();
-            self.last = Some(last);
-            return Ok(Taken { plan, whole: true });
-        }
-        let admitted = self.gates.admit(&last.instance, now);
         let taken = match (reason, admitted, self.in_force.clone()) {
             // Relief goes on, step by step: what is overloaded is so by its own measure, too.
             (Reason::Gain, Err(held), _) => Err(held),
-            (_, _, Some(before)) if before.shares.len() == target.shares.len() => {
-                let step = self.step(&last.instance, (&before, target), reason, now);
+            // A warm plan answers a failure with the input of the last full solve.
+            (_, _, Some(before))
+                if tier == Tier::Full && before.shares.len() == target.shares.len() =>
+            {
+                let step = self.with_present(&last.instance, reason, now, |gates, ground, now| {
+                    gates.step(ground, (&before, target), now)
+                });
                 step.and_then(|step| taken(step, &before, target))
             }
             _ => Ok(Taken {
@@ -49,13 +48,29 @@ impl Engine {
         taken
     }
 
-    fn step(
+    /// The way back for canary areas that fare worse, also when nothing else is worth a map.
+    pub(super) fn rolled_back(&mut self, now: Timestamp) -> Option<Taken> {
+        let last = self.last.take()?;
+        let back = self.in_force.clone().and_then(|before| {
+            self.with_present(&last.instance, Reason::Gain, now, |gates, ground, now| {
+                gates.way_back(ground, &before, now)
+            })
+        });
+        self.last = Some(last);
+        back.map(|step| Taken {
+            plan: step.plan,
+            whole: true,
+        })
+    }
+
+    /// Asks the gates with all that is known at `now`.
+    fn with_present<T>(
         &mut self,
-        instance: &crate::plan::Instance,
-        plans: (&Plan, &Plan),
+        instance: &Instance,
         reason: Reason,
         now: Timestamp,
-    ) -> Result<Step, Held> {
+        ask: impl FnOnce(&mut Gates, Ground<'_>, &Present<'_>) -> T,
+    ) -> T {
         let areas = self.table.areas().len();
         let site_ages = self.site_ages(now);
         let inventory = &self.inventory;
@@ -87,7 +102,7 @@ impl Engine {
             instance,
             site_of: &self.site_of,
         };
-        self.gates.step(ground, plans, &present)
+        ask(&mut self.gates, ground, &present)
     }
 
     /// [site] -> age of the newest report of what any of its links carries.

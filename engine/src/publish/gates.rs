@@ -194,6 +194,16 @@ impl Gates {
         Ok(taken)
     }
 
+    /// The way back for canary areas, if their trial is over and they fare worse.
+    pub fn way_back(
+        &mut self,
+        ground: Ground<'_>,
+        before: &Plan,
+        present: &Present<'_>,
+    ) -> Option<Step> {
+        self.judge_canary(ground, before, present).ok().flatten()
+    }
+
     /// Ends a trial: with a step back when the canaries fare worse.
     fn judge_canary(
         &mut self,
@@ -276,14 +286,14 @@ impl Gates {
             return Some(Gate::Flapping);
         }
         if age(to).is_some_and(|age| age > present.stale_after) {
-            return Some(Gate::Stale);
+            return Some(Gate::Silent);
         }
         if relieves {
             return None;
         }
         let frozen = |site: usize| age(site).is_some_and(|age| age > self.rules.frozen_after);
         if from.is_some_and(frozen) {
-            return Some(Gate::Stale);
+            return Some(Gate::Silent);
         }
         if from.is_some_and(|from| self.swings.is_held(from, to, now)) {
             return Some(Gate::Swing);

@@ -76,6 +76,8 @@ pub enum Reason {
     Gain,
     /// Static services get other answers: a check, a forced state, another policy.
     Policy,
+    /// Canary areas fared worse than was promised.
+    RollBack,
 }
 
 /// A gate, as it is named in the audit log, in metrics and in reports.
@@ -93,7 +95,9 @@ pub enum Gate {
     Dwell,
     /// The target comes and goes.
     Flapping,
-    /// Too little is known of the target, or of all.
+    /// Nothing has been heard of the target for a while.
+    Silent,
+    /// Too much of all input is stale.
     Stale,
     /// Traffic goes to and fro between two sites.
     Swing,
@@ -105,12 +109,13 @@ pub enum Gate {
 
 impl Gate {
     /// Those that withhold moves from a step.
-    pub(super) const OF_STEPS: [Self; 6] = [
+    pub(super) const OF_STEPS: [Self; 7] = [
         Self::Step,
         Self::Ramp,
         Self::Room,
         Self::Dwell,
         Self::Flapping,
+        Self::Silent,
         Self::Swing,
     ];
 
@@ -124,6 +129,7 @@ impl Gate {
             Self::Room => "room",
             Self::Dwell => "dwell",
             Self::Flapping => "flapping",
+            Self::Silent => "silent",
             Self::Stale => "stale",
             Self::Swing => "swing",
             Self::Canary => "canary",
@@ -140,7 +146,8 @@ impl Gate {
             Self::Room => "some moves wait until others have left",
             Self::Dwell => "some areas have moved a moment ago",
             Self::Flapping => "some sites come and go: nobody is moved towards them",
-            Self::Stale => "some sites are not heard of: nobody is moved towards them",
+            Self::Silent => "some sites are not heard of: nobody is moved towards them",
+            Self::Stale => "too much of the input is stale",
             Self::Swing => "some traffic goes to and fro: it stays",
             Self::Canary => "a large change is tried first",
             Self::FailOpen => "reports are not believed",
@@ -178,6 +185,7 @@ impl Reason {
             Self::Relief => "relief",
             Self::Gain => "gain",
             Self::Policy => "policy",
+            Self::RollBack => "roll-back",
         }
     }
 }

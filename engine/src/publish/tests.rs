@@ -85,6 +85,22 @@ impl Scene {
     }
 
     fn step(&mut self, before: &Plan, target: &Plan, seconds: u64) -> Result<Step, Held> {
+        self.ask(seconds, |gates, ground, present| {
+            gates.step(ground, (before, target), present)
+        })
+    }
+
+    fn way_back(&mut self, before: &Plan, seconds: u64) -> Option<Step> {
+        self.ask(seconds, |gates, ground, present| {
+            gates.way_back(ground, before, present)
+        })
+    }
+
+    fn ask<T>(
+        &mut self,
+        seconds: u64,
+        ask: impl FnOnce(&mut Gates, Ground<'_>, &Present<'_>) -> T,
+    ) -> T {
         let measured = self.measured;
         let present = Present {
             now: at(seconds),
@@ -98,7 +114,7 @@ impl Scene {
             instance: &self.instance,
             site_of: &[0, 1, 2],
         };
-        self.gates.step(ground, (before, target), &present)
+        ask(&mut self.gates, ground, &present)
     }
 
     fn publish(&mut self, before: &Plan, after: &Plan, seconds: u64) {
@@ -203,7 +219,8 @@ fn nobody_is_moved_towards_a_site_that_is_not_heard_of() {
     scene.ages[1] = Some(Duration::from_mins(4));
     let held = scene.step(&all_on(0), &all_on(1), 0).unwrap();
     assert_eq!(moved_to(&held.plan, 1), 0);
-    assert!(held.withheld_mbps.contains_key(&Gate::Stale));
+    assert!(held.withheld_mbps.contains_key(&Gate::Silent));
+    assert_eq!(scene.news(), [(Gate::Silent, true)]);
     // Left it may be, until it has been silent for so long that nothing is known of its clients.
     let left = scene.step(&all_on(1), &all_on(0), 0).unwrap();
     assert_eq!(moved_to(&left.plan, 0), UNITS);
@@ -276,6 +293,18 @@ fn a_change_that_serves_its_canaries_worse_is_taken_back_and_not_tried_again_soo
     scene.gain = true;
     let again = scene.step(&all_on(0), &all_on(1), 61 + 15 * 60).unwrap();
     assert_eq!(moved_to(&again.plan, 1), canaries);
+}
+
+#[test]
+fn canaries_come_back_also_when_nothing_else_is_worth_a_map() {
+    let (mut scene, canaries) = with_canaries();
+    let tried = scene.step(&all_on(0), &all_on(1), 0).unwrap().plan;
+    assert_eq!(moved_to(&tried, 1), canaries);
+    assert_eq!(scene.way_back(&tried, 30), None, "the trial is not over");
+    scene.measured = Some((60.0, at(50)));
+    let back = scene.way_back(&tried, 61).unwrap();
+    assert_eq!(moved_to(&back.plan, 0), UNITS);
+    assert_eq!(scene.way_back(&back.plan, 62), None, "once");
 }
 
 #[test]
