@@ -128,13 +128,11 @@ impl Gates {
     /// [`Held::Input`].
     pub fn admit(&mut self, instance: &Instance, now: Timestamp) -> Result<(), Held> {
         let judged = self.inputs.judge(instance, now);
-        // The seconds that are left would make every repetition news.
-        let said = judged.as_ref().err().map(|why| {
-            why.split_once(';')
-                .map_or(why.as_str(), |(what, _)| what)
-                .to_owned()
-        });
-        self.say(Gate::Input, said);
+        // Its figures change all the time; that it holds is said once.
+        let lasts = judged.is_err() && self.said.contains_key(&Gate::Input);
+        if !lasts {
+            self.say(Gate::Input, judged.as_ref().err().cloned());
+        }
         judged.map_err(Held::Input)
     }
 

@@ -48,6 +48,8 @@ struct Seen {
 pub(super) struct Inputs {
     rules: InputRules,
     believed: Option<Seen>,
+    /// When the first input was seen: for a while after a start much of it is assumed, and becomes what is measured.
+    first: Option<Timestamp>,
     doubted: Option<(Seen, Timestamp)>,
 }
 
@@ -58,6 +60,7 @@ impl Inputs {
         Self {
             rules,
             believed: None,
+            first: None,
             doubted: None,
         }
     }
@@ -68,7 +71,12 @@ impl Inputs {
     /// What jumped, from where to where, and until when it is doubted.
     pub(super) fn judge(&mut self, instance: &Instance, now: Timestamp) -> Result<(), String> {
         let seen = Seen::of(instance);
-        let Some(believed) = &self.believed else {
+        let first = *self.first.get_or_insert(now);
+        let Some(believed) = self
+            .believed
+            .as_ref()
+            .filter(|_| now.since(first) >= self.rules.settle)
+        else {
             self.believed = Some(seen);
             return Ok(());
         };

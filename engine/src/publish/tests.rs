@@ -325,22 +325,28 @@ fn input_that_jumps_is_doubted_until_it_has_stayed() {
         unit.mbps *= 1.5;
     }
     scene.gates.admit(&believed, at(0)).unwrap();
-    let doubted = scene.gates.admit(&jumped, at(10)).unwrap_err();
+    // What was assumed at the start becomes what is measured.
+    scene.gates.admit(&jumped, at(1)).unwrap();
+    scene.gates.admit(&believed, at(600)).unwrap_err();
+    scene.gates.trust_next_input();
+    scene.gates.admit(&believed, at(600)).unwrap();
+    scene.news();
+    let doubted = scene.gates.admit(&jumped, at(610)).unwrap_err();
     assert!(
         doubted.to_string().contains("from 400 to 600 Mbps"),
         "{doubted}"
     );
     assert_eq!(scene.news(), [(Gate::Input, true)]);
-    assert!(scene.gates.admit(&jumped, at(300)).is_err());
+    assert!(scene.gates.admit(&jumped, at(900)).is_err());
     assert!(scene.news().is_empty());
-    scene.gates.admit(&jumped, at(611)).unwrap();
+    scene.gates.admit(&jumped, at(1211)).unwrap();
     assert_eq!(scene.news(), [(Gate::Input, false)]);
     // Back within the settling time: nothing has happened.
-    assert!(scene.gates.admit(&believed, at(620)).is_err());
-    scene.gates.admit(&jumped, at(630)).unwrap();
+    assert!(scene.gates.admit(&believed, at(1220)).is_err());
+    scene.gates.admit(&jumped, at(1230)).unwrap();
     // An operator knows better.
     scene.gates.trust_next_input();
-    scene.gates.admit(&believed, at(640)).unwrap();
+    scene.gates.admit(&believed, at(1240)).unwrap();
 }
 
 #[test]
@@ -351,7 +357,7 @@ fn prices_and_best_places_that_jump_are_doubted_and_growth_is_not() {
     dear.meters[0].price_cny_per_gb = Some(0.4);
     assert!(
         gates
-            .admit(&dear, at(1))
+            .admit(&dear, at(601))
             .unwrap_err()
             .to_string()
             .contains("price")
@@ -360,7 +366,7 @@ fn prices_and_best_places_that_jump_are_doubted_and_growth_is_not() {
     for unit in &mut turned.units {
         unit.cand[2].1 = 5.0;
     }
-    let doubted = gates.admit(&turned, at(2)).unwrap_err();
+    let doubted = gates.admit(&turned, at(602)).unwrap_err();
     assert!(doubted.to_string().contains("best place"), "{doubted}");
     // When the best place was closed, it is clear why another one is best.
     let mut closed = instance();
@@ -368,12 +374,12 @@ fn prices_and_best_places_that_jump_are_doubted_and_growth_is_not() {
     for unit in &mut closed.units {
         unit.cand.remove(1);
     }
-    gates.admit(&closed, at(3)).unwrap();
+    gates.admit(&closed, at(603)).unwrap();
     let mut grown = closed;
     for unit in &mut grown.units {
         unit.mbps *= 1.2;
     }
-    gates.admit(&grown, at(4)).unwrap();
+    gates.admit(&grown, at(604)).unwrap();
 }
 
 #[test]
