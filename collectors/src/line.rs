@@ -94,6 +94,9 @@ pub enum TelemetryLine<'a> {
         service: Cow<'a, str>,
         /// Traffic, Mbps.
         mbps: f64,
+        /// Requests per second; absent where they are not counted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rps: Option<f64>,
         /// When it was measured.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u64>,

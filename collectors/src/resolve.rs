@@ -12,6 +12,8 @@ pub const RTT_MS_MAX: f64 = 10_000.0;
 pub const LOAD_MAX: f64 = 100.0;
 /// Greatest traffic of one record that is believed, Mbps: 100 Tbps.
 pub const MBPS_MAX: f64 = 100_000_000.0;
+/// Most requests per second that a sample may claim.
+const RPS_MAX: f64 = 1e12;
 /// IPv4 prefixes this long or longer count by their first address, even where they touch two areas.
 const FINE_PREFIX_V4: u8 = 24;
 /// The same for IPv6.
@@ -206,11 +208,13 @@ impl<'a> Resolver<'a> {
                 client,
                 service,
                 mbps,
+                rps,
                 ..
             } => Sample::Demand {
                 area: self.place(area.as_deref(), client.as_deref())?,
                 service: self.service(service)?,
                 mbps: bounded("mbps", *mbps, MBPS_MAX)?,
+                rps: rps.map(|rps| bounded("rps", rps, RPS_MAX)).transpose()?,
             },
         };
         Ok(Observation { at, sample })

@@ -75,6 +75,8 @@ pub enum Sample {
         service: ServiceId,
         /// Traffic in Mbps.
         mbps: f64,
+        /// Requests per second, where they are counted.
+        rps: Option<f64>,
     },
 }
 

@@ -123,6 +123,8 @@ pub struct Estimates {
     quality_ms: Vec<Option<Estimate>>,
     /// [area][service], row-major, Mbps.
     demand_mbps: Vec<Option<Estimate>>,
+    /// [area][service], row-major, requests per second.
+    demand_rps: Vec<Option<Estimate>>,
     /// [group][service], row-major, Mbps.
     group_mbps: Vec<Option<Estimate>>,
     /// [link], Mbps.
@@ -155,6 +157,7 @@ impl Estimates {
             services,
             quality_ms: vec![None; areas * links],
             demand_mbps: vec![None; areas * services],
+            demand_rps: vec![None; areas * services],
             group_mbps: vec![None; inventory.groups.len() * services],
             link_mbps: vec![None; links],
             node_mbps: vec![None; inventory.nodes.len()],
@@ -234,9 +237,13 @@ impl Estimates {
                 area,
                 service,
                 mbps,
+                rps,
             } => {
                 let cell = area.0 as usize * self.services + service.index();
                 Estimate::feed(&mut self.demand_mbps[cell], mbps, at, traffic_tau);
+                if let Some(rps) = rps {
+                    Estimate::feed(&mut self.demand_rps[cell], rps, at, traffic_tau);
+                }
             }
         }
     }
@@ -251,6 +258,12 @@ impl Estimates {
     #[must_use]
     pub fn demand(&self, area: coverage::AreaId, service: ServiceId) -> Option<Estimate> {
         self.demand_mbps[area.0 as usize * self.services + service.index()]
+    }
+
+    /// Requests of (area, service), if they were ever reported, per second.
+    #[must_use]
+    pub fn demand_rps(&self, area: coverage::AreaId, service: ServiceId) -> Option<Estimate> {
+        self.demand_rps[area.0 as usize * self.services + service.index()]
     }
 
     /// Traffic of a service in a group, if it was ever reported, in Mbps.

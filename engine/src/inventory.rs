@@ -112,6 +112,8 @@ pub struct Node {
     pub group: GroupId,
     /// What it can serve, Mbps.
     pub capacity_mbps: f64,
+    /// What it can answer, requests per second; `None` when that is never what it lacks.
+    pub capacity_rps: Option<f64>,
 }
 
 /// The presence of one group on one link: what an answer names.
@@ -149,6 +151,8 @@ pub struct Service {
     pub floor_ms: f64,
     /// Demand assumed where none was ever observed, Mbps over all areas, spread by address counts.
     pub initial_mbps: f64,
+    /// Requests per second of one Mbps, where they are not reported.
+    pub rps_per_mbps: f64,
 }
 
 /// Everything that exists. Ids are indices into these tables.

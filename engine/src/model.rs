@@ -11,13 +11,18 @@ use crate::cycle::Contracts;
 use crate::estimate::Estimates;
 use crate::inventory::{BillingModel, Inventory};
 use crate::limits::Limits;
-use crate::plan::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, Region, Site, Unit};
+use crate::plan::{
+    INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, RPS_PER_MBPS_MAX, Region, Site, Unit,
+};
 use coverage::{AreaId, AreaTable, GroupId, LinkId, NodeId, ServiceId, SiteId, Timestamp};
 use reach::Shortlist;
 use std::collections::BTreeMap;
 
 /// Share of capacity above which a site counts as overloaded, like a link's watermark.
 const SITE_WATERMARK_SHARE: f64 = 0.9;
+
+/// Share of what nodes can answer that a site plans with; the rest is for what forecasts do not see.
+const REQUESTS_SHARE: f64 = 0.9;
 
 /// Product knobs of the instance.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,6 +118,38 @@ impl Facts<'_> {
         self.inventory.services[service.index()].initial_mbps * self.address_share(area)
     }
 
+    /// Requests per second of one (area, service): as observed, or as many as its traffic usually has.
+    #[must_use]
+    pub fn demand_rps(&self, area: AreaId, service: ServiceId) -> f64 {
+        let observed = self.estimates.demand_rps(area, service);
+        observed.map_or_else(
+            || {
+                let usual = self.inventory.services[service.index()].rps_per_mbps;
+                usual * self.demand_mbps(area, service)
+            },
+            |estimate| estimate.value.max(0.0),
+        )
+    }
+
+    /// What a site can answer under limits, requests per second: the part of its nodes that serves, in the proportion in which
+    /// limits leave their traffic. `None` when any of its nodes has no limit.
+    fn site_rps(&self, site: SiteId, limits: &Limits) -> Option<f64> {
+        let mut rps = 0.0;
+        for (index, group) in self.inventory.groups.iter().enumerate() {
+            if group.site != site {
+                continue;
+            }
+            let nodes = || group.nodes.iter().map(|n| &self.inventory.nodes[n.index()]);
+            let all_mbps: f64 = nodes().map(|node| node.capacity_mbps).sum();
+            let all_rps: f64 = nodes().map(|node| node.capacity_rps).sum::<Option<f64>>()?;
+            let left_mbps = self.group_capacity_mbps(GroupId::from_index(index), limits);
+            if all_mbps > 0.0 {
+                rps += all_rps * left_mbps / all_mbps;
+            }
+        }
+        Some(rps * REQUESTS_SHARE)
+    }
+
     /// Demand of all units, in their order, Mbps.
     #[must_use]
     pub(crate) fn demands_mbps(&self) -> Vec<f64> {
@@ -197,6 +234,7 @@ impl Facts<'_> {
                 region: site.region.clone(),
                 capacity_mbps,
                 watermark_mbps: Some(capacity_mbps * SITE_WATERMARK_SHARE),
+                capacity_rps: self.site_rps(SiteId::from_index(index), limits),
             }
         };
         self.inventory.sites.iter().enumerate().map(site).collect()
@@ -270,6 +308,12 @@ impl Facts<'_> {
         units.into_iter().flatten().collect()
     }
 
+    /// Requests of a unit for an instance; as few as a validated instance may have where there is hardly any traffic.
+    fn requests_of(&self, area: AreaId, service: ServiceId) -> f64 {
+        let most = RPS_PER_MBPS_MAX * self.demand_mbps(area, service);
+        self.demand_rps(area, service).min(most)
+    }
+
     fn unit(
         &self,
         area: AreaId,
@@ -303,6 +347,7 @@ impl Facts<'_> {
             area: self.table.area(area).name.clone(),
             service: self.inventory.services[service.index()].served.name.clone(),
             mbps: self.demand_mbps(area, service),
+            rps: self.requests_of(area, service),
             floor_ms: Some(floor_ms),
             incumbent,
             cand,

@@ -13,7 +13,7 @@ use engine::plan::{
 };
 use proptest::prelude::*;
 
-use support::{Shape, crossing_instance, random_instance, reference_levels};
+use support::{Shape, crossing_instance, random_instance, reference_levels, with_requests};
 
 fn solved(instance: &Instance) -> Solved {
     let solved = solve(instance, &SolveOptions::default(), None);
@@ -85,6 +85,21 @@ proptest! {
             prop_assert_eq!(verified.levels_proved, 3);
             let gap = verified.gap.unwrap();
             prop_assert!(gap < 2e-6, "gap {}", gap);
+        }
+    }
+
+    #[test]
+    fn requests_are_priced_until_plan_and_bound_meet(seed in any::<u64>()) {
+        for shape in [Shape::Small, Shape::Medium] {
+            for instance in [random_instance(shape, seed), crossing_instance(shape, seed)] {
+                let instance = with_requests(instance, seed);
+                instance.validate().unwrap();
+                let solved = solved(&instance);
+                let verified = check::verify(&instance, &solved.plan, &solved.certificate).unwrap();
+                prop_assert_eq!(verified.levels_proved, 3);
+                let gap = verified.gap.unwrap();
+                prop_assert!(gap < 1e-4, "gap {}", gap);
+            }
         }
     }
 

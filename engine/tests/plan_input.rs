@@ -74,6 +74,24 @@ fn what_is_written_is_read_back_with_the_same_digest() {
 }
 
 #[test]
+fn faults_of_requests_are_named() {
+    let rps = |rps: &str| format!("812.5, \"rps\": {rps}");
+    check("812.5", &rps("-1"), "units[0]", "rps is negative");
+    check(
+        "812.5",
+        &rps("1e9"),
+        "units[0]",
+        "requests per second with 812.5 mbps",
+    );
+    check(
+        "60000",
+        "60000, \"capacity_rps\": -5",
+        "sites[0]",
+        "capacity_rps is negative",
+    );
+}
+
+#[test]
 fn each_fault_is_named() {
     check(
         "\"version\": 1",

@@ -49,6 +49,7 @@ fn inventory() -> Inventory {
             },
             floor_ms: 100.0,
             initial_mbps: 0.0,
+            rps_per_mbps: 0.0,
         });
     }
     for index in 0..SITES {
@@ -88,6 +89,7 @@ fn add_site(inventory: &mut Inventory, index: u32) {
         name: format!("{name}-1"),
         group: GroupId(index),
         capacity_mbps: 1.2 * capacity_mbps,
+        capacity_rps: None,
     });
     let [.., third, last] = index.to_be_bytes();
     inventory.groups.push(Group {
@@ -209,6 +211,7 @@ fn tiers_at_a_hundred_thousand_units() {
             area: AreaId(area + 1),
             service: ServiceId(service),
             mbps: 1.2 * room / f64::from(units) * spread(area, service),
+            rps: None,
         },
     };
     let all: Vec<Observation> = (0..AREAS)

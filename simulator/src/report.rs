@@ -209,6 +209,7 @@ fn write_demand(view: &View<'_>, writer: &mut Writer) -> Result<(), EncodeError>
             client: None,
             service: Cow::Borrowed(&view.topology.services[index % services].name),
             mbps: rounded(*mbps),
+            rps: None,
             at: None,
         })?;
     }

@@ -126,13 +126,7 @@ fn tell(instance: &Instance, report: &Report, verified: &Verified) -> anyhow::Re
         ("unserved", output::mbps(report.unserved_mbps)),
         ("overload", output::mbps(report.overload_mbps)),
         ("below floor", output::mbps(report.below_floor_mbps)),
-        (
-            "cost",
-            format!(
-                "{:.4} CNY per slot: latency {:.4}, money {:.4}, moving {:.4}",
-                report.objective, report.latency_cny, report.money_cny, report.moving_cny
-            ),
-        ),
+        ("cost", cost(report)),
         (
             "moved",
             format!("{}{moved_min}", output::mbps(report.moved_mbps)),
@@ -171,6 +165,21 @@ fn tell(instance: &Instance, report: &Report, verified: &Verified) -> anyhow::Re
     output::show(&table)?;
     tell_shortage(instance, report)?;
     tell_binding(report)
+}
+
+/// What the plan costs, part by part.
+fn cost(report: &Report) -> String {
+    let mut text = format!(
+        "{:.4} CNY per slot: latency {:.4}, money {:.4}, moving {:.4}",
+        report.objective, report.latency_cny, report.money_cny, report.moving_cny
+    );
+    if report.excess_rps > 0.0 {
+        text.push_str(&format!(
+            "; charged {:.4} for {:.0} req/s above what sites can answer",
+            report.excess_cny, report.excess_rps
+        ));
+    }
+    text
 }
 
 /// Where demand is stuck.
@@ -233,15 +242,20 @@ fn tell_binding(report: &Report) -> anyhow::Result<()> {
             RowKind::Site => "site",
             RowKind::Region => "region",
             RowKind::Meter => "meter",
+            RowKind::Requests => "requests of",
         };
         let price = &row.price;
+        let (load, unit) = match row.kind {
+            RowKind::Requests => (format!("{:.0} req/s", row.load_mbps), " per req/s"),
+            _ => (output::mbps(row.load_mbps), ""),
+        };
         table.add_row([
             format!("{kind} {}", row.id),
-            output::mbps(row.load_mbps),
+            load,
             price.unserved.to_string(),
             price.overload.to_string(),
             price.below_floor.to_string(),
-            format!("{:.5}", price.cny_per_mbps),
+            format!("{:.5}{unit}", price.cny_per_mbps),
         ]);
     }
     output::show(&table)?;

@@ -7,11 +7,14 @@ use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use engine::inventory::{
     BillingModel, Endpoint, Front, Group, Inventory, Link, Meter, Node, NodePort, Service, Site,
 };
+use engine::plan::RPS_PER_MBPS_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Largest believable traffic or capacity: 1 Pbps.
 const MBPS_MAX: f64 = 1e9;
+/// Largest believable number of requests per second.
+const RPS_MAX: f64 = 1e12;
 /// Least capacity that means anything.
 const MBPS_MIN: f64 = 1e-3;
 /// TTL of the names of nodes, which redirects lead to.
@@ -130,10 +133,14 @@ impl Reader<'_> {
         let initial_mbps = section
             .number_or_none("initial-mbps", 0.0..=MBPS_MAX)
             .unwrap_or(0.0);
+        let rps_per_mbps = section
+            .number_or_none("requests-per-mbps", 0.0..=RPS_PER_MBPS_MAX)
+            .unwrap_or(0.0);
         self.inventory.services.push(Service {
             served,
             floor_ms,
             initial_mbps,
+            rps_per_mbps,
         });
     }
 
@@ -240,12 +247,14 @@ impl Reader<'_> {
             section.fault("nodes", "the group has no node");
         }
         let capacity_mbps = section.number("node-capacity-mbps", MBPS_MIN..=MBPS_MAX);
+        let capacity_rps = section.number_or_none("node-capacity-rps", 1.0..=RPS_MAX);
         let group = GroupId::from_index(self.inventory.groups.len());
         let first_node = self.inventory.nodes.len();
         let node = |number| Node {
             name: format!("{name}-{number}"),
             group,
             capacity_mbps,
+            capacity_rps,
         };
         self.inventory.nodes.extend((1..=count).map(node));
         let nodes = (first_node..self.inventory.nodes.len())

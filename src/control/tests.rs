@@ -34,6 +34,7 @@ fn inventory() -> Inventory {
         },
         floor_ms: 150.0,
         initial_mbps: 40_000.0,
+        rps_per_mbps: 0.0,
     });
     for index in 0..SITES {
         let (name, id) = (format!("s{index}"), u32::from(index));
@@ -65,6 +66,7 @@ fn inventory() -> Inventory {
             name: format!("{name}-a-1"),
             group: GroupId(id),
             capacity_mbps: 1000.0,
+            capacity_rps: None,
         });
         inventory.groups.push(Group {
             name: format!("{name}-a"),

@@ -103,10 +103,21 @@ fn every_kind_decodes() {
             area,
             service: ServiceId(0),
             mbps: 812.5,
+            rps: None,
         })
     };
     let by_area = r#"{"kind":"demand","area":"cn/31/ct","service":"live","mbps":812.5}"#;
     assert_eq!(one(by_area), demand(area("cn/31/ct")));
+    let counted = by_area.replace("812.5", r#"812.5,"rps":1e4"#);
+    assert_eq!(
+        one(&counted),
+        Ok(Sample::Demand {
+            area: area("cn/31/ct"),
+            service: ServiceId(0),
+            mbps: 812.5,
+            rps: Some(1e4),
+        })
+    );
     let places = [
         ("1.2.3.0/24", "cn/44/ct"),
         ("1.2.4.0/22", "cn/31/ct"),

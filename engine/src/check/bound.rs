@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::plan::{Duals, Instance, LevelBound, MeterModel, Price, Unit};
+use crate::plan::{Duals, Instance, LevelBound, Meter, MeterModel, Price, Unit};
 
-use super::CheckFailure;
+use super::{CheckFailure, SHARE_TOLERANCE};
 
 /// Three exact counts and an amount of money, compared in this order.
 #[derive(Debug, Clone, Copy)]
@@ -117,9 +117,16 @@ pub(super) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBoun
         }
         paths.push(path);
     }
+    let mut request_cny = vec![0.0; instance.links.len()];
+    for (link, cny) in instance.links.iter().zip(&mut request_cny) {
+        *cny = (sites.get(link.site.as_str())).map_or(0.0, |&site| duals.requests[site]);
+    }
     let mut total = Total::default();
     for unit in &instance.units {
-        add_unit(&mut total, instance, unit, &paths);
+        add_unit(&mut total, instance, unit, (&paths, &request_cny));
+    }
+    for (site, price) in instance.sites.iter().zip(&duals.requests) {
+        total.0[3] -= price * site.capacity_rps.unwrap_or(0.0);
     }
     subtract_rows(&mut total, instance, duals, &ports_mbps);
     let [unserved_mbps, overload_mbps, below_floor_mbps, cost_cny] = total.0;
@@ -131,9 +138,56 @@ pub(super) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBoun
     })
 }
 
+/// What is charged for a request per second above a limit: a hundred times the dearest way that a Mbps with the usual
+/// requests could take, whose quality, move and contract are the worst of all, or 1 CNY where all of these are free.
+pub(super) fn excess_charge_cny(instance: &Instance) -> f64 {
+    let (mut mbps, mut rps, mut worst_ms, mut dearest) = (0.0, 0.0, 0.0_f64, 0.0_f64);
+    for unit in &instance.units {
+        if unit.rps > 0.0 {
+            mbps += unit.mbps;
+            rps += unit.rps;
+        }
+        for &(_, quality_ms) in &unit.cand {
+            worst_ms = worst_ms.max(quality_ms);
+        }
+    }
+    for meter in &instance.meters {
+        dearest = dearest.max(money_above(instance, meter));
+    }
+    let ms = worst_ms + instance.move_cost_ms;
+    let way = ms * instance.value_cny_per_gbps_ms_slot / 1_000.0 + dearest;
+    match rps > 0.0 {
+        true => 100.0 * if way > 0.0 { way } else { 1.0 } * mbps / rps,
+        false => 0.0,
+    }
+}
+
+/// What a Mbps above the free level of a meter costs.
+fn money_above(instance: &Instance, meter: &Meter) -> f64 {
+    match meter.model {
+        MeterModel::Flat => 0.0,
+        MeterModel::PerGb => {
+            let gb_per_mbps = f64::from(instance.slot_seconds) / 8_000.0;
+            gb_per_mbps * meter.price_cny_per_gb.unwrap_or(0.0)
+        }
+        _ if meter.burst => 0.0,
+        _ => meter.price_cny_per_mbps.unwrap_or(0.0),
+    }
+}
+
 /// Adds the least that a unit can cost at these path prices: each of its ways in two pieces, as much as it carries now at its
 /// price, the rest at the price and the move; the cheapest pieces are taken until the unit is placed.
-fn add_unit(total: &mut Total, instance: &Instance, unit: &Unit, paths: &[Vector]) {
+fn add_unit(
+    total: &mut Total,
+    instance: &Instance,
+    unit: &Unit,
+    (paths, request_cny): (&[Vector], &[f64]),
+) {
+    let rps_per_mbps = if unit.mbps > 0.0 {
+        unit.rps / unit.mbps
+    } else {
+        0.0
+    };
     let per_ms = instance.value_cny_per_gbps_ms_slot / 1_000.0;
     let moved = Vector {
         counts: [0; 3],
@@ -152,7 +206,7 @@ fn add_unit(total: &mut Total, instance: &Instance, unit: &Unit, paths: &[Vector
         let below = i64::from(unit.floor_ms.is_some_and(|floor_ms| floor_ms < quality_ms));
         let own = Vector {
             counts: [0, 0, below],
-            cny: quality_ms * per_ms,
+            cny: quality_ms * per_ms + rps_per_mbps * request_cny[link as usize],
         };
         let stay = own.plus(path, 1, 1.0);
         let arrive = stay.plus(moved, 1, 1.0);
@@ -180,6 +234,7 @@ fn check_shape(instance: &Instance, duals: &Duals) -> Result<(), CheckFailure> {
         ("site prices", duals.sites.len(), instance.sites.len()),
         ("region prices", duals.regions.len(), instance.regions.len()),
         ("meter prices", duals.meters.len(), instance.meters.len()),
+        ("request prices", duals.requests.len(), instance.sites.len()),
     ];
     for (what, found, expected) in lengths {
         if found != expected {
@@ -196,6 +251,16 @@ fn check_shape(instance: &Instance, duals: &Duals) -> Result<(), CheckFailure> {
     for (id, price) in ids.chain(instance.meters.iter().map(|m| &m.id).zip(&duals.meters)) {
         if !price.cny_per_mbps.is_finite() {
             return Err(CheckFailure::Price { row: id.clone() });
+        }
+    }
+    let charge = excess_charge_cny(instance);
+    for (site, &price) in instance.sites.iter().zip(&duals.requests) {
+        // Above the charge a site would make more and more of its price: there is no bound.
+        let most = site.capacity_rps.map_or(0.0, |_| charge);
+        if !(0.0..=most * (1.0 + SHARE_TOLERANCE)).contains(&price) {
+            return Err(CheckFailure::Price {
+                row: site.id.clone(),
+            });
         }
     }
     Ok(())
@@ -217,17 +282,12 @@ fn subtract_rows(total: &mut Total, instance: &Instance, duals: &Duals, ports_mb
     }
     for (index, (meter, price)) in instance.meters.iter().zip(&duals.meters).enumerate() {
         let end = ports_mbps[index];
-        let (knee, cny) = match meter.model {
-            MeterModel::Flat => (end, 0.0),
-            MeterModel::PerGb => {
-                let gb_per_mbps = f64::from(instance.slot_seconds) / 8_000.0;
-                (0.0, gb_per_mbps * meter.price_cny_per_gb.unwrap_or(0.0))
-            }
-            _ if meter.burst => (end, 0.0),
-            _ => (
-                meter.free_below_mbps.min(end),
-                meter.price_cny_per_mbps.unwrap_or(0.0),
-            ),
+        let cny = money_above(instance, meter);
+        let knee = match meter.model {
+            MeterModel::Flat => end,
+            MeterModel::PerGb => 0.0,
+            _ if meter.burst => end,
+            _ => meter.free_below_mbps.min(end),
         };
         subtract_best(
             total,

@@ -24,6 +24,8 @@ pub struct Evaluation {
     regions: BTreeMap<String, (usize, f64)>,
     /// Meter id -> (index, load in Mbps).
     meters: BTreeMap<String, (usize, f64)>,
+    /// Site id -> (index, requests per second).
+    requests: BTreeMap<String, (usize, f64)>,
 }
 
 impl Evaluation {
@@ -34,6 +36,14 @@ impl Evaluation {
             RowKind::Site => (&self.sites, &duals.sites),
             RowKind::Region => (&self.regions, &duals.regions),
             RowKind::Meter => (&self.meters, &duals.meters),
+            RowKind::Requests => {
+                let &(index, load) = self.requests.get(id)?;
+                let price = Price {
+                    cny_per_mbps: *duals.requests.get(index)?,
+                    ..Price::default()
+                };
+                return Some((load, price));
+            }
         };
         let &(index, load) = rows.get(id)?;
         Some((load, *prices.get(index)?))
@@ -115,7 +125,9 @@ pub(crate) fn measure_beyond(
         sites: rows(instance.sites.iter().map(|s| &s.id)),
         regions: rows(instance.regions.iter().map(|r| &r.id)),
         meters: rows(instance.meters.iter().map(|m| &m.id)),
+        requests: rows(instance.sites.iter().map(|s| &s.id)),
     };
+    count_requests(instance, plan, &mut found);
     let region_of: BTreeMap<&str, &String> = instance
         .sites
         .iter()
@@ -140,6 +152,32 @@ pub(crate) fn measure_beyond(
     }
     row_levels(instance, band, &mut found);
     Ok(found)
+}
+
+/// Requests by site, and what is above the limits. All shares have been checked.
+fn count_requests(instance: &Instance, plan: &Plan, found: &mut Evaluation) {
+    if instance.sites.iter().all(|s| s.capacity_rps.is_none()) {
+        return;
+    }
+    let mut by_link = vec![0.0; instance.links.len()];
+    for (unit, shares) in instance.units.iter().zip(&plan.shares) {
+        for &(link, share) in shares {
+            by_link[link as usize] += unit.rps * share;
+        }
+    }
+    for (link, rps) in instance.links.iter().zip(by_link) {
+        if let Some(row) = found.requests.get_mut(&link.site) {
+            row.1 += rps;
+        }
+    }
+    for site in &instance.sites {
+        let rps = found.requests.get(&site.id).map_or(0.0, |row| row.1);
+        let limit = site.capacity_rps.unwrap_or(f64::INFINITY);
+        if rps - limit > CAPACITY_TOLERANCE * limit.max(1.0) {
+            found.levels.excess_rps += rps - limit;
+        }
+    }
+    found.levels.excess_cny = found.levels.excess_rps * super::bound::excess_charge_cny(instance);
 }
 
 fn rows<'a>(ids: impl Iterator<Item = &'a String>) -> BTreeMap<String, (usize, f64)> {

@@ -205,7 +205,7 @@ fn compare_levels(
     demand: f64,
 ) -> Result<(), CheckFailure> {
     let claimed = &certificate.levels;
-    let cost = found.latency_cny + found.money_cny + found.moving_cny;
+    let cost = found.latency_cny + found.money_cny + found.moving_cny + found.excess_cny;
     near(
         "unserved mbps",
         claimed.unserved_mbps,
@@ -227,6 +227,13 @@ fn compare_levels(
     near("latency cny", claimed.latency_cny, found.latency_cny, cost)?;
     near("money cny", claimed.money_cny, found.money_cny, cost)?;
     near("moving cny", claimed.moving_cny, found.moving_cny, cost)?;
+    near("excess cny", claimed.excess_cny, found.excess_cny, cost)?;
+    near(
+        "excess rps",
+        claimed.excess_rps,
+        found.excess_rps,
+        found.excess_rps,
+    )?;
     near("moved mbps", claimed.moved_mbps, found.moved_mbps, demand)?;
     near("objective", certificate.objective, cost, cost)
 }
@@ -259,7 +266,7 @@ fn compare_rows(certificate: &Certificate, found: &Evaluation) -> Result<(), Che
 
 /// What plan and bound prove together.
 fn judge(levels: Levels, bound: LevelBound, demand: f64) -> Verified {
-    let cost = levels.latency_cny + levels.money_cny + levels.moving_cny;
+    let cost = levels.latency_cny + levels.money_cny + levels.moving_cny + levels.excess_cny;
     let pairs = [
         (levels.unserved_mbps, bound.unserved_mbps),
         (levels.overload_mbps, bound.overload_mbps),

@@ -187,5 +187,6 @@ fn unpriced(facts: &crate::model::Facts<'_>) -> Duals {
         sites: none(facts.inventory.sites.len()),
         regions: Vec::new(),
         meters: none(facts.inventory.meters.len()),
+        requests: Vec::new(),
     }
 }

@@ -138,7 +138,22 @@ pub(super) fn duals(
         sites,
         regions: regions.collect(),
         meters,
+        requests: request_prices(instance, topology, net),
     }
+}
+
+/// Prices of requests by site; where none of a site's links can carry anything, nothing has been priced.
+fn request_prices(instance: &Instance, topology: &Topology, net: &Network) -> Vec<f64> {
+    let price = |links: &Vec<usize>| {
+        links
+            .iter()
+            .map(|&l| net.request_cny[l])
+            .fold(0.0, f64::max)
+    };
+    let sites = instance.sites.iter().zip(&topology.links_of_site);
+    sites
+        .map(|(site, links)| site.capacity_rps.map_or(0.0, |_| price(links)))
+        .collect()
 }
 
 /// The certificate of `plan` at `duals`. With two threads its two halves are found at the same time.
@@ -198,7 +213,7 @@ fn gap(instance: &Instance, levels: &Levels, bound: &LevelBound) -> (u8, f64) {
     }
 }
 
-/// Rows with a price, dearest first; equal prices in the order links, sites, regions, meters, index.
+/// Rows with a price, dearest first; equal prices in the order links, sites, regions, meters, requests, index.
 fn binding(instance: &Instance, loads: &Loads, duals: &Duals) -> Vec<BindingRow> {
     let mut rows = Vec::new();
     let links = instance.links.iter().map(|l| &l.id);
@@ -220,6 +235,20 @@ fn binding(instance: &Instance, loads: &Loads, duals: &Duals) -> Vec<BindingRow>
         meters,
         &loads.meters,
         &duals.meters,
+    );
+    let requests: Vec<Price> = (duals.requests.iter())
+        .map(|&cny_per_mbps| Price {
+            cny_per_mbps,
+            ..Price::default()
+        })
+        .collect();
+    let sites = instance.sites.iter().map(|s| &s.id);
+    gather(
+        &mut rows,
+        RowKind::Requests,
+        sites,
+        &loads.requests,
+        &requests,
     );
     rows.sort_by(|a, b| {
         b.price

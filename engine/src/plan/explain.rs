@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::input::Instance;
 use super::levels::{UNSERVED_PRICE, add, own_cost, path_price, region_price};
+use super::requests;
 use super::result::{Certificate, Plan, Price};
 use super::topology::Topology;
 
@@ -22,6 +23,9 @@ pub struct CandidateView {
     pub region_price: Price,
     /// Marginal money of the link's meter, in CNY per Mbps.
     pub money_cny_per_mbps: f64,
+    /// What the requests of one Mbps of the unit cost at the site's price, in CNY.
+    #[serde(default)]
+    pub requests_cny_per_mbps: f64,
     /// What one Mbps costs here more than at the unit's best place, level by level. Zero (up to
     /// rounding) for the places that are used; the first component that is not zero is the reason
     /// why another one is not.
@@ -45,11 +49,14 @@ pub fn explain_unit(
     };
     let topology = Topology::of(instance);
     let duals = &certificate.duals;
+    let requests = requests::by_link(&topology, &duals.requests);
     let total = |link: u32, quality_ms: f64| {
-        add(
+        let mut price = add(
             own_cost(instance, data, (link, quality_ms)),
             path_price(&topology, duals, link as usize),
-        )
+        );
+        price.cny_per_mbps += requests::price_per_mbps(data, &requests, link);
+        price
     };
     let mut best = UNSERVED_PRICE;
     for &(link, quality_ms) in &data.cand {
@@ -70,6 +77,7 @@ pub fn explain_unit(
             site_price: site.map_or_else(Price::default, |s| duals.sites[s]),
             region_price: region_price(&topology, duals, link as usize),
             money_cny_per_mbps: meter.map_or(0.0, |m| duals.meters[m].cny_per_mbps),
+            requests_cny_per_mbps: requests::price_per_mbps(data, &requests, link),
             reduced_cost: Price {
                 unserved: price.unserved - best.unserved,
                 overload: price.overload - best.overload,

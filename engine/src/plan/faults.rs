@@ -13,6 +13,12 @@ pub const FAULTS_KEPT_MAX: usize = 1_000;
 /// Largest believable traffic or capacity: 1 Pbps.
 const MBPS_MAX: f64 = 1e9;
 
+/// Largest believable rate of requests, per second.
+const RPS_MAX: f64 = 1e12;
+
+/// Most believable requests per second of one Mbps: a bit each.
+pub const RPS_PER_MBPS_MAX: f64 = 1e6;
+
 /// Largest believable quality: more than a quarter of an hour.
 const QUALITY_MS_MAX: f64 = 1e6;
 
@@ -209,6 +215,8 @@ impl Finder {
         for (index, site) in instance.sites.iter().enumerate() {
             let record = || format!("sites[{index}] {:?}", site.id);
             self.capacity(record, site.capacity_mbps, site.watermark_mbps);
+            let capacity_rps = site.capacity_rps.unwrap_or(0.0);
+            self.number(record, "capacity_rps", capacity_rps, RPS_MAX);
         }
     }
 
@@ -280,6 +288,14 @@ impl Finder {
             );
         }
         self.number(record, "mbps", unit.mbps, MBPS_MAX);
+        self.number(record, "rps", unit.rps, RPS_MAX);
+        if unit.rps > 0.0 && unit.rps > RPS_PER_MBPS_MAX * unit.mbps {
+            let problem = format!(
+                "{} requests per second with {} mbps: at most {RPS_PER_MBPS_MAX} per mbps are believable",
+                unit.rps, unit.mbps
+            );
+            self.fault(record, problem);
+        }
         if let Some(floor) = unit.floor_ms {
             self.number(record, "floor_ms", floor, QUALITY_MS_MAX);
         }

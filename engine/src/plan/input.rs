@@ -94,6 +94,10 @@ pub struct Site {
     /// Soft limit in Mbps over all its links. The capacity when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark_mbps: Option<f64>,
+    /// Requests per second that it can answer; no limit when absent. What is above is kept as small as levels 1 to 3 allow,
+    /// before anything else of level 4 counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_rps: Option<f64>,
 }
 
 /// Limits over all sites of one region, beside those of the sites themselves.
@@ -161,6 +165,9 @@ pub struct Unit {
     pub service: String,
     /// Demand in Mbps. Zero is allowed: the unit still gets an answer.
     pub mbps: f64,
+    /// Its requests per second, which are split like its traffic. Only read by sites that limit them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rps: f64,
     /// Candidates above this quality in equivalent ms count as below the floor. No floor when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor_ms: Option<f64>,
@@ -246,6 +253,7 @@ impl Instance {
             sink.text(&site.region);
             sink.number(site.capacity_mbps);
             sink.optional(site.watermark_mbps);
+            sink.optional(site.capacity_rps);
         }
         sink.count(self.regions.len());
         for region in &self.regions {
@@ -267,6 +275,7 @@ impl Instance {
             sink.text(&unit.area);
             sink.text(&unit.service);
             sink.number(unit.mbps);
+            sink.number(unit.rps);
             sink.optional(unit.floor_ms);
             sink.pairs(&unit.incumbent);
             sink.pairs(&unit.cand);

@@ -7,17 +7,20 @@
 
 use super::input::{Instance, Unit};
 use super::network::money_step;
+use super::requests;
 use super::result::{Duals, LevelBound, Levels, Plan, Price};
 use super::scale::latency_cny_per_mbps;
 use super::topology::Topology;
 
-/// Traffic of a plan by link, site, region and meter, in Mbps.
+/// Traffic of a plan by link, site, region and meter, in Mbps, and its requests.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Loads {
     pub(super) links: Vec<f64>,
     pub(super) sites: Vec<f64>,
     pub(super) regions: Vec<f64>,
     pub(super) meters: Vec<f64>,
+    /// `[site]`: requests per second.
+    pub(super) requests: Vec<f64>,
 }
 
 impl Loads {
@@ -28,6 +31,7 @@ impl Loads {
             sites: vec![0.0; instance.sites.len()],
             regions: vec![0.0; instance.regions.len()],
             meters: vec![0.0; instance.meters.len()],
+            requests: requests::loads(instance, topology, plan),
         };
         for (unit, shares) in instance.units.iter().zip(&plan.shares) {
             for &(link, share) in shares {
@@ -69,6 +73,12 @@ pub(super) fn levels(instance: &Instance, plan: &Plan, loads: &Loads) -> Levels 
         levels.money_cny += price * (load - free_mbps).max(0.0);
     }
     levels.moving_cny = levels.moved_mbps * move_cny_per_mbps(instance);
+    for (site, load) in instance.sites.iter().zip(&loads.requests) {
+        levels.excess_rps += site.capacity_rps.map_or(0.0, |limit| over(*load, limit));
+    }
+    if levels.excess_rps > 0.0 {
+        levels.excess_cny = levels.excess_rps * requests::excess_cny_per_rps(instance);
+    }
     levels
 }
 
@@ -169,8 +179,14 @@ pub(super) fn bound(instance: &Instance, topology: &Topology, duals: &Duals) -> 
         .collect();
     let mut value = [0.0; 4];
     let mut stays = Vec::new();
+    let requests = requests::by_link(topology, &duals.requests);
     for unit in &instance.units {
-        bound_unit(instance, unit, &paths, &mut stays, &mut value);
+        let prices = (&paths[..], &requests[..]);
+        bound_unit(instance, unit, prices, &mut stays, &mut value);
+    }
+    let excess_cny = requests::excess_cny_per_rps(instance);
+    for (site, &price) in instance.sites.iter().zip(&duals.requests) {
+        value[3] -= requests::conjugate(site, price, excess_cny);
     }
     for (link, &price) in instance.links.iter().zip(&duals.links) {
         let step = Price {
@@ -229,7 +245,7 @@ pub(super) fn bound(instance: &Instance, topology: &Topology, duals: &Duals) -> 
 fn bound_unit(
     instance: &Instance,
     unit: &Unit,
-    paths: &[Price],
+    (paths, requests): (&[Price], &[f64]),
     stays: &mut Vec<(Price, f64)>,
     value: &mut [f64; 4],
 ) {
@@ -244,6 +260,7 @@ fn bound_unit(
             ..Price::default()
         };
         let mut price = add(here, paths[link as usize]);
+        price.cny_per_mbps += requests::price_per_mbps(unit, requests, link);
         if settled {
             if let Some(&(_, share)) = unit.incumbent.iter().find(|i| i.0 == link) {
                 stays.push((price, share));

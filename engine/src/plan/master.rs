@@ -89,6 +89,26 @@ impl Master {
         self.columns.push(Column { cost, loads });
     }
 
+    /// Multiplies the price of every row that has reached it, up to its `charge`; whether there was one.
+    pub(super) fn lift(&mut self, charge: &[f64], factor: f64) -> bool {
+        let mut lifted = false;
+        for (variable, value) in self.basis.iter().zip(&self.value) {
+            let Variable::Above(row) = *variable else {
+                continue;
+            };
+            if *value > PIVOT_EPSILON * self.free[row].max(1.0) && self.price[row] < charge[row] {
+                self.price[row] = (self.price[row] * factor).min(charge[row]);
+                lifted = true;
+            }
+        }
+        lifted
+    }
+
+    /// Sets every price to its charge.
+    pub(super) fn lift_all(&mut self, charge: &[f64]) {
+        self.price.copy_from_slice(charge);
+    }
+
     /// Solves; returns the objective and the prices of the meters.
     pub(super) fn solve(&mut self) -> (f64, Vec<f64>) {
         let meters = self.free.len();

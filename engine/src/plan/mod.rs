@@ -1,9 +1,9 @@
 //! The optimizer: from an [`Instance`] to a [`Plan`] with a [`Certificate`].
 //!
 //! ```text
-//! input ─> network ─> sample ─> crash ─> simplex ─> (meters + master) ─> certificate ─> report
-//!          one tree    prices    first     exact       contracts that     plan, prices,
-//!          of hubs     of 1/4    basis     optimum     cut across sites   bound, gap
+//! input ─> network ─> sample ─> crash ─> simplex ─> (coupling + master) ─> certificate ─> report
+//!          one tree    prices    first     exact       contracts across      plan, prices,
+//!          of hubs     of 1/4    basis     optimum     sites, requests       bound, gap
 //! ```
 //! Five levels are optimized in strict order: unserved, overload, below the floor, cost, moved. They are
 //! kept apart in exact integers, never by tuned penalties. Beside the plan stand [`on_ladder`] (shares as answers can have them), [`feasibility`] (can
@@ -14,6 +14,7 @@
 //! the order of the levels, the second is slower on this network by orders of magnitude.
 
 mod certificate;
+mod coupling;
 mod crash;
 mod explain;
 mod faults;
@@ -25,13 +26,14 @@ mod ladder;
 mod levels;
 mod master;
 mod maxflow;
-mod meters;
 mod network;
 mod pricing;
 mod relief;
 mod report;
+mod requests;
 mod result;
 mod rough;
+mod rounds;
 mod sample;
 mod scale;
 mod simplex;
@@ -39,10 +41,11 @@ mod solve;
 mod standing;
 mod topology;
 mod tree;
+mod whole;
 
 pub use certificate::BINDING_ROWS_MAX;
 pub use explain::{CandidateView, explain_unit};
-pub use faults::{FAULTS_KEPT_MAX, Fault};
+pub use faults::{FAULTS_KEPT_MAX, Fault, RPS_PER_MBPS_MAX};
 pub use feasibility::{Cut, Feasibility, FeasibilityOptions, FlowModel, Limit, cut, feasibility};
 pub use input::{
     CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, InstanceError,

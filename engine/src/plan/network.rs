@@ -7,11 +7,13 @@
 //! A double line is a stack of parallel arcs, cheapest first: up to the watermark, above it, free of
 //! charge, priced. Convexity makes the cheap arc fill first. Links, sites and meters are *hubs*; each
 //! has one parent, so prices add up along one path. A meter that cuts across sites has no place in
-//! this tree: it is *shared*, and its links carry a price that `meters` finds from outside.
+//! this tree: it is *shared*, and its links carry a price that `coupling` finds from outside. So do the arcs of units that bring
+//! requests to sites which limit them.
 
 use super::hubs::Draft;
 use super::input::{Instance, Meter, MeterModel};
 use super::levels::move_cny_per_mbps;
+use super::requests;
 use super::rough::RoughCosts;
 use super::scale::{
     BELOW_FLOOR, MOVED, Scale, UNLIMITED, UNSERVED, gb_per_mbps_slot, latency_cny_per_mbps,
@@ -85,6 +87,10 @@ pub(super) struct Network {
     pub(super) region_hub: Vec<Option<u32>>,
     /// `[meter]`.
     pub(super) meters: Vec<MeterPlace>,
+    /// `[unit]` -> requests per second that one Mbps brings; empty when no site limits them.
+    pub(super) rps_per_mbps: Vec<f64>,
+    /// `[link]` -> what its unit arcs carry for one request per second, in CNY.
+    pub(super) request_cny: Vec<f64>,
     /// The fixed point all of this is in.
     pub(super) scale: Scale,
 }
@@ -113,8 +119,13 @@ impl Network {
             site_hub: vec![None; instance.sites.len()],
             region_hub: vec![None; instance.regions.len()],
             meters: Vec::new(),
+            rps_per_mbps: Vec::new(),
+            request_cny: vec![0.0; instance.links.len()],
             scale,
         };
+        if instance.sites.iter().any(|s| s.capacity_rps.is_some()) {
+            network.rps_per_mbps = instance.units.iter().map(requests::per_mbps).collect();
+        }
         let drafts = network.place_hubs(instance, topology, parts);
         network.add_unit_arcs(instance, drafts.len());
         network.add_hub_arcs(drafts);
@@ -159,6 +170,32 @@ impl Network {
             }
         }
         self.meters[meter] = MeterPlace::Shared(price);
+    }
+
+    /// Sets the prices of requests, `[link]` -> CNY per request per second. O(arcs) when any changes. Rough costs must be
+    /// taken anew after it.
+    pub(super) fn set_request_prices(&mut self, prices: Vec<f64>) {
+        let old = std::mem::replace(&mut self.request_cny, prices);
+        if old == self.request_cny {
+            return;
+        }
+        for (unit, &rps) in self.rps_per_mbps.iter().enumerate() {
+            if rps <= 0.0 {
+                continue;
+            }
+            for arc in self.unit_arcs[unit] as usize..self.unit_arcs[unit + 1] as usize {
+                let Some(&link) = self.link_of_hub.get(self.head[arc] as usize) else {
+                    continue;
+                };
+                let Some((old, new)) = old
+                    .get(link as usize)
+                    .zip(self.request_cny.get(link as usize))
+                else {
+                    continue;
+                };
+                self.cost[arc] += self.scale.money(new * rps) - self.scale.money(old * rps);
+            }
+        }
     }
 
     fn add_unit_arcs(&mut self, instance: &Instance, hubs: usize) {

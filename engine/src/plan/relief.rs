@@ -9,11 +9,12 @@ use std::cmp::Ordering;
 use super::input::Instance;
 use super::levels::{Loads, UNSERVED_PRICE, add, own_cost, path_price};
 use super::network::as_u32;
+use super::requests;
 use super::result::{Duals, Plan, Price};
 use super::topology::Topology;
 
 /// Amounts below this are rounding, in Mbps.
-const AMOUNT_EPSILON_MBPS: f64 = 1e-9;
+pub(super) const AMOUNT_EPSILON_MBPS: f64 = 1e-9;
 
 /// What changes in a plan.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -48,10 +49,12 @@ struct Homeless {
 }
 
 /// Room on links, sites and regions below one kind of limit, in Mbps.
-struct Room {
+pub(super) struct Room {
     links: Vec<f64>,
     sites: Vec<f64>,
     regions: Vec<f64>,
+    /// `[site]`: requests per second; without end where they are not limited, and where the limit is not hard.
+    requests: Vec<f64>,
 }
 
 /// Moves what `plan` has on the links `failed` (indices) and on links and sites of no capacity. `plan` and `duals` must
@@ -75,22 +78,24 @@ pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[u32]) 
         Room::of(instance, &loads, |soft, _| soft),
         Room::of(instance, &loads, |_, hard| hard),
     ];
+    rooms[1].requests.fill(f64::MAX);
     let mut relief = Relief::default();
     for homeless in homeless(instance, &topology, plan, duals, &open) {
         let unit = homeless.unit;
         let mbps = instance.units[unit].mbps;
+        let rps = requests::per_mbps(&instance.units[unit]);
         let kept = plan.shares[unit].iter().filter(|s| open[s.0 as usize]);
         let mut shares: Vec<(u32, f64)> = kept.copied().collect();
         let mut rest = homeless.lost_mbps;
         relief.lost_mbps += rest;
         for level in 0..rooms.len() {
             for &(_, link) in &homeless.places {
-                let take = rooms[level].left(&topology, link).min(rest);
+                let take = rooms[level].left(&topology, link, rps).min(rest);
                 if take <= AMOUNT_EPSILON_MBPS {
                     continue;
                 }
                 for room in &mut rooms {
-                    room.take(&topology, link, take);
+                    room.take(&topology, link, take, rps);
                 }
                 give(&mut shares, link, take / mbps);
                 rest -= take;
@@ -119,6 +124,7 @@ fn homeless(
     duals: &Duals,
     open: &[bool],
 ) -> Vec<Homeless> {
+    let requests = requests::by_link(topology, &duals.requests);
     let mut found = Vec::new();
     for (index, (unit, shares)) in instance.units.iter().zip(&plan.shares).enumerate() {
         if shares.iter().all(|share| open[share.0 as usize]) {
@@ -129,10 +135,9 @@ fn homeless(
         let usable = unit.cand.iter().filter(|c| open[c.0 as usize]);
         let priced = usable.map(|&(link, quality_ms)| {
             let path = path_price(topology, duals, link as usize);
-            (
-                add(own_cost(instance, unit, (link, quality_ms)), path),
-                link,
-            )
+            let mut price = add(own_cost(instance, unit, (link, quality_ms)), path);
+            price.cny_per_mbps += requests::price_per_mbps(unit, &requests, link);
+            (price, link)
         });
         let mut places: Vec<(Price, u32)> = priced.collect();
         places.sort_unstable_by(|a, b| order(a.0, b.0).then(a.1.cmp(&b.1)));
@@ -164,7 +169,7 @@ fn order(a: Price, b: Price) -> Ordering {
 }
 
 /// Adds to a unit's share of a link.
-fn give(shares: &mut Vec<(u32, f64)>, link: u32, share: f64) {
+pub(super) fn give(shares: &mut Vec<(u32, f64)>, link: u32, share: f64) {
     match shares.iter_mut().find(|s| s.0 == link) {
         Some(old) => old.1 += share,
         None => shares.push((link, share)),
@@ -173,7 +178,7 @@ fn give(shares: &mut Vec<(u32, f64)>, link: u32, share: f64) {
 
 impl Room {
     /// What the limits that `pick` chooses from (soft, hard) leave beside `loads`.
-    fn of(instance: &Instance, loads: &Loads, pick: fn(f64, f64) -> f64) -> Self {
+    pub(super) fn of(instance: &Instance, loads: &Loads, pick: fn(f64, f64) -> f64) -> Self {
         let left = |soft, hard, load: &f64| (pick(soft, hard) - load).max(0.0);
         let links = instance.links.iter().zip(&loads.links);
         let sites = instance.sites.iter().zip(&loads.sites);
@@ -188,22 +193,35 @@ impl Room {
             regions: regions
                 .map(|(r, load)| left(r.watermark_mbps(), r.capacity_mbps, load))
                 .collect(),
+            requests: instance
+                .sites
+                .iter()
+                .zip(&loads.requests)
+                .map(|(s, load)| s.capacity_rps.map_or(f64::MAX, |rps| (rps - load).max(0.0)))
+                .collect(),
         }
     }
 
-    fn left(&self, topology: &Topology, link: u32) -> f64 {
+    /// What a link can still take of traffic that brings `rps` requests per second with each Mbps.
+    pub(super) fn left(&self, topology: &Topology, link: u32, rps: f64) -> f64 {
         let site = topology.site_of[link as usize];
+        let requests = match site {
+            Some(site) if rps > 0.0 => self.requests[site] / rps,
+            _ => f64::MAX,
+        };
         let region = site.and_then(|site| topology.region_of[site]);
         self.links[link as usize]
             .min(site.map_or(0.0, |s| self.sites[s]))
             .min(region.map_or(f64::MAX, |r| self.regions[r]))
+            .min(requests)
     }
 
-    fn take(&mut self, topology: &Topology, link: u32, mbps: f64) {
+    pub(super) fn take(&mut self, topology: &Topology, link: u32, mbps: f64, rps: f64) {
         let left = &mut self.links[link as usize];
         *left = (*left - mbps).max(0.0);
         if let Some(site) = topology.site_of[link as usize] {
             self.sites[site] = (self.sites[site] - mbps).max(0.0);
+            self.requests[site] = (self.requests[site] - mbps * rps).max(0.0);
             if let Some(region) = topology.region_of[site] {
                 self.regions[region] = (self.regions[region] - mbps).max(0.0);
             }

@@ -40,6 +40,12 @@ pub struct Report {
     /// What moving costs, part of the objective, in CNY per slot.
     #[serde(default)]
     pub moving_cny: f64,
+    /// Requests per second above what sites can answer.
+    #[serde(default)]
+    pub excess_rps: f64,
+    /// What these are charged, part of the objective, in CNY per slot.
+    #[serde(default)]
+    pub excess_cny: f64,
     /// The bound on levels 1 to 4.
     pub bound: LevelBound,
     /// Units with more than one link.
@@ -82,6 +88,8 @@ pub fn report(instance: &Instance, solved: &Solved) -> Report {
         latency_cny: levels.latency_cny,
         money_cny: levels.money_cny,
         moving_cny: levels.moving_cny,
+        excess_rps: levels.excess_rps,
+        excess_cny: levels.excess_cny,
         bound: certificate.bound,
         split_units: certificate.split_units,
         binding: certificate

@@ -30,6 +30,12 @@ pub struct Levels {
     /// Level 4, what moving costs: CNY per slot.
     #[serde(default)]
     pub moving_cny: f64,
+    /// Requests per second above what sites can answer, summed over sites.
+    #[serde(default)]
+    pub excess_rps: f64,
+    /// Level 4, what these are charged: CNY per slot. No bill, but a price far above all others.
+    #[serde(default)]
+    pub excess_cny: f64,
     /// Level 5: traffic that leaves its incumbent link, in Mbps. Units without incumbent never move.
     pub moved_mbps: f64,
 }
@@ -38,7 +44,7 @@ impl Levels {
     /// Level 4: the objective in CNY per slot.
     #[must_use]
     pub fn cost_cny(&self) -> f64 {
-        self.latency_cny + self.money_cny + self.moving_cny
+        self.latency_cny + self.money_cny + self.moving_cny + self.excess_cny
     }
 }
 
@@ -72,6 +78,9 @@ pub struct Duals {
     pub regions: Vec<Price>,
     /// `[meter]`: marginal money of its contract.
     pub meters: Vec<Price>,
+    /// `[site]`: price of a request per second in CNY; 0 where they are not limited.
+    #[serde(default)]
+    pub requests: Vec<f64>,
 }
 
 /// Which kind of row a price belongs to.
@@ -86,6 +95,8 @@ pub enum RowKind {
     Region,
     /// A meter's free level or price.
     Meter,
+    /// The requests per second that a site can answer. Load and price of such a row are per request per second.
+    Requests,
 }
 
 /// A row that binds: one more Mbps there would be worth `price`.
@@ -96,7 +107,7 @@ pub struct BindingRow {
     pub kind: RowKind,
     /// Id of the link, site, region or meter.
     pub id: String,
-    /// Its traffic in the plan, in Mbps.
+    /// Its traffic in the plan, in Mbps; of [`RowKind::Requests`]: requests per second.
     pub load_mbps: f64,
     /// Its price.
     pub price: Price,

@@ -65,6 +65,8 @@ fn draw(net: &Network, seed: u64) -> Network {
         site_hub: net.site_hub.clone(),
         region_hub: net.region_hub.clone(),
         meters: net.meters.clone(),
+        rps_per_mbps: Vec::new(),
+        request_cny: Vec::new(),
         scale: net.scale,
     };
     for (index, &unit) in drawn.iter().enumerate() {

@@ -7,6 +7,7 @@
 //! taken apart again without loss. No weight is a tuned penalty.
 
 use super::input::Instance;
+use super::requests;
 use super::result::Price;
 
 /// Bits of the moved count, the lowest component.
@@ -79,6 +80,11 @@ impl Scale {
             instance,
             worst_ms + instance.move_cost_ms,
         ));
+        let charge = requests::excess_cny_per_rps(instance);
+        if charge > 0.0 {
+            let rps = instance.units.iter().map(requests::per_mbps);
+            dearest += charge * rps.fold(0.0, f64::max);
+        }
         let cny = if dearest > 0.0 {
             power_of_two_below(CNY_QUANTA_MAX / dearest)
         } else {

@@ -71,6 +71,11 @@ impl Basis {
         self.refresh(net, 0);
     }
 
+    /// Forgets what rough costs said, after they have been taken anew.
+    pub(super) fn forget_rough(&mut self) {
+        self.rough = RoughPrices::default();
+    }
+
     /// Follows a new order of unit arcs: `order[new]` is the old number. Hub arcs keep theirs.
     pub(super) fn renumber(&mut self, order: &[u32]) {
         let mut new = vec![0; order.len()];

@@ -10,7 +10,7 @@ use super::scale::Scale;
 use super::simplex::{Basis, Progress};
 use super::standing::Standing;
 use super::topology::Topology;
-use super::{certificate, crash, meters};
+use super::{certificate, coupling, crash, requests};
 
 /// Pivots between two looks at the deadline.
 const PIVOTS_PER_STAGE: u64 = 20_000;
@@ -135,7 +135,7 @@ impl Found {
     }
 }
 
-/// Runs the simplex to its end from a feasible basis and settles the meters that cut across sites.
+/// Runs the simplex to its end from a feasible basis and settles the rows that have no place in the tree.
 pub(super) fn optimize(
     input: &Instance,
     topology: &Topology,
@@ -150,13 +150,16 @@ pub(super) fn optimize(
     );
     let mut finished = ended == Progress::Optimal;
     let mut plan = certificate::plan(net, basis, digest);
-    if finished && meters::any_shared(net) {
-        let context = meters::Context {
+    let rows = coupling::rows(input, topology, net);
+    if finished && !rows.is_empty() {
+        let context = coupling::Context {
             input,
             topology,
             options,
+            rows: &rows,
+            excess_cny: requests::excess_cny_per_rps(input),
         };
-        let settled = meters::settle(&context, net, basis, &plan);
+        let settled = coupling::settle(&context, net, basis, &plan);
         finished = settled.finished;
         plan = settled.plan;
     }

@@ -114,10 +114,6 @@ impl Standing {
             return None;
         }
         self.close(closed);
-        // The search for shared prices begins at none.
-        for meter in 0..self.net.meters.len() {
-            self.net.set_shared_price(&topology, meter, 0);
-        }
         self.basis.reprice(&self.net);
         let before = self.basis.pivots;
         let mut found = optimize(input, &topology, &mut self.net, &mut self.basis, options);

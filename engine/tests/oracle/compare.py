@@ -39,6 +39,7 @@ def problems(files):
         for sources, sinks, load in instances.SHAPES:
             name = f"{sources}x{sinks}-{load}-{seed}"
             yield f"all-{name}", instances.transport(seed, sources, sinks, load), None
+            yield f"asking-{name}", instances.asking(seed, instances.transport(seed, sources, sinks, load)), None
             yield f"plain-{name}", instances.transport(seed, sources, sinks, load, piecewise=False), None
 
 

@@ -64,6 +64,18 @@ def transport(seed, sources, sinks, load, piecewise=True):
     return instance
 
 
+def asking(seed, instance):
+    """The instance with requests, few or many per Mbps, and limits on them at most sites."""
+    draw = random.Random(seed)
+    for unit in instance["units"]:
+        unit["rps"] = round(unit["mbps"] * draw.choice([0, 1, 8, 60]), 2)
+    usual = sum(unit["rps"] for unit in instance["units"]) / sum(site["capacity_mbps"] for site in instance["sites"])
+    for site in instance["sites"]:
+        if draw.random() < 0.8:
+            site["capacity_rps"] = round(usual * site["capacity_mbps"] * draw.uniform(0.8, 2), 1)
+    return instance
+
+
 def netgen(power):
     """A minimum-cost-flow problem of NETGEN: (supplies by node, arcs)."""
     nodes = 2 ** power

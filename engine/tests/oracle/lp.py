@@ -80,24 +80,46 @@ def limit_rows(model, instance):
     return limits
 
 
+def above_free(instance, meter):
+    """Free level of a meter, and what a Mbps above it costs."""
+    if meter["model"] == "per-gb":
+        return 0, meter["price_cny_per_gb"] * instance.get("slot_seconds", 300) / 8000
+    free, price = meter.get("free_below_mbps", 0), meter.get("price_cny_per_mbps") or 0
+    return free, 0 if meter["model"] == "flat" or meter.get("burst") else price
+
+
 def meter_rows(model, instance):
     """id -> row of what is free."""
     meters = {}
     for meter in instance["meters"]:
-        free, price = meter.get("free_below_mbps", 0), meter.get("price_cny_per_mbps") or 0
-        if meter["model"] == "flat" or meter.get("burst"):
-            price = 0
-        if meter["model"] == "per-gb":
-            free, price = 0, meter["price_cny_per_gb"] * instance.get("slot_seconds", 300) / 8000
+        free, price = above_free(instance, meter)
         meters[meter["id"]] = model.row(-highspy.kHighsInf, free)
         model.column((0, 0, 0, price), [(meters[meter["id"]], -1.0)])
     return meters
+
+
+def request_rows(model, instance):
+    """Site id -> row of the requests that it can answer; what is above is charged."""
+    asking = [unit for unit in instance["units"] if unit.get("rps", 0) > 0]
+    limited = [site for site in instance["sites"] if site.get("capacity_rps") is not None]
+    if not asking or not limited:
+        return {}
+    worst_ms = max((c[1] for unit in instance["units"] for c in unit["cand"]), default=0)
+    way = (worst_ms + instance.get("move_cost_ms", 0)) * instance["value_cny_per_gbps_ms_slot"] / 1000
+    way += max(above_free(instance, meter)[1] for meter in instance["meters"])
+    charge = 100 * (way or 1) * sum(u["mbps"] for u in asking) / sum(u["rps"] for u in asking)
+    rows = {}
+    for site in limited:
+        rows[site["id"]] = model.row(-highspy.kHighsInf, site["capacity_rps"])
+        model.column((0, 0, 0, charge), [(rows[site["id"]], -1.0)])
+    return rows
 
 
 def optima(instance, limit_s):
     """Unserved, overload and below-floor Mbps and CNY of an instance; raises `TooSlow`."""
     model, infinite = Model(limit_s), highspy.kHighsInf
     limits, meters = limit_rows(model, instance), meter_rows(model, instance)
+    requests = request_rows(model, instance)
     region_of = {site["id"]: site["region"] for site in instance["sites"]}
     cny_per_ms = instance["value_cny_per_gbps_ms_slot"] / 1000
     for unit in instance["units"]:
@@ -113,6 +135,8 @@ def optima(instance, limit_s):
             above = limits.get(("regions", region_of[port["site"]]), ())
             rows = (demand, *limits["links", port["id"]], *limits["sites", port["site"]], *above, meters[port["meter"]])
             entries = [(row, 1.0) for row in rows]
+            if unit.get("rps") and port["site"] in requests:
+                entries.append((requests[port["site"]], unit["rps"] / unit["mbps"]))
             model.column((0, 0, below, (quality + moving) * cny_per_ms), entries)
             if moving and link in stays:
                 model.column((0, 0, below, quality * cny_per_ms), entries, stays[link] * unit["mbps"])

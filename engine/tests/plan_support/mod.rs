@@ -128,6 +128,25 @@ pub(crate) fn crossing_instance(shape: Shape, seed: u64) -> Instance {
     instance
 }
 
+/// Requests for the units of any instance, few or many per Mbps, and limits on them at some sites.
+pub(crate) fn with_requests(mut instance: Instance, seed: u64) -> Instance {
+    let mut r = Numbers::new(seed ^ 0x5eed);
+    let mut total = 0.0;
+    for unit in &mut instance.units {
+        if unit.mbps > 0.0 {
+            unit.rps = unit.mbps * [0.0, 1.0, 8.0, 60.0][r.below(4)] * (1.0 + r.quarter(1));
+            total += unit.rps;
+        }
+    }
+    let mean = total / r.quarter(4).max(1.0);
+    for site in &mut instance.sites {
+        if !r.one_in(4) {
+            site.capacity_rps = Some((mean * r.quarter(1)).floor());
+        }
+    }
+    instance
+}
+
 fn add_site(i: &mut Instance, r: &mut Numbers, site: usize, links: usize, capacity: usize) {
     let shared = r.one_in(3);
     for link in 0..links {
@@ -168,6 +187,7 @@ fn add_site(i: &mut Instance, r: &mut Numbers, site: usize, links: usize, capaci
         region: format!("r{}", site % 2),
         capacity_mbps: hard,
         watermark_mbps: soft,
+        capacity_rps: None,
     });
 }
 
@@ -234,6 +254,7 @@ fn add_unit(instance: &mut Instance, r: &mut Numbers, unit: usize) {
         area: format!("a{unit}"),
         service: "live".to_owned(),
         mbps: if r.one_in(8) { 0.0 } else { r.quarter(30) },
+        rps: 0.0,
         floor_ms: if r.one_in(3) {
             None
         } else {

@@ -130,6 +130,7 @@ pub(super) fn assemble(recipe: &Recipe, ground: &Ground, seed: u64) -> Instance 
                 area: client.name.clone(),
                 service: service.to_owned(),
                 mbps: cents(recipe.demand_mbps * share * client.weight / weights),
+                rps: 0.0,
                 floor_ms,
                 incumbent: Vec::new(),
                 cand: cand.clone(),
@@ -215,6 +216,7 @@ fn add_sites(
             region: draft.region.clone(),
             capacity_mbps,
             watermark_mbps: Some(cents(capacity_mbps * WATERMARK_SHARE)),
+            capacity_rps: None,
         });
     }
     if recipe.contracts_across {

@@ -58,6 +58,7 @@ pub fn configured(inventory: &Inventory, table: &AreaTable, options: &MonthOptio
                 area: table.areas()[area].name.clone(),
                 service: asked.served.name.clone(),
                 mbps: 0.0,
+                rps: 0.0,
                 floor_ms: Some(asked.floor_ms),
                 incumbent: Vec::new(),
                 cand,

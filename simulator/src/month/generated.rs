@@ -175,6 +175,7 @@ fn units(inventory: &Inventory) -> (Vec<Unit>, Vec<UnitShape>) {
                     area: format!("cn/{code}/{isp}"),
                     service: name.to_owned(),
                     mbps: 0.0,
+                    rps: 0.0,
                     floor_ms: Some(floor_ms),
                     incumbent: Vec::new(),
                     cand: candidates(inventory, place, isp),
@@ -266,6 +267,7 @@ pub(super) fn template(inventory: &Inventory, units: Vec<Unit>) -> Instance {
                 region: site.region.clone(),
                 capacity_mbps: site_mbps(index),
                 watermark_mbps: None,
+                capacity_rps: None,
             })
             .collect(),
         meters: inventory

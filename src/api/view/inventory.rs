@@ -90,6 +90,9 @@ pub struct Node {
     pub name: String,
     /// What it can serve, Mbps.
     pub capacity_mbps: f64,
+    /// What it can answer, requests per second; absent when that is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_rps: Option<f64>,
 }
 
 /// A service.
@@ -192,6 +195,7 @@ impl Group {
                 .map(|node| Node {
                     name: node.name.clone(),
                     capacity_mbps: node.capacity_mbps,
+                    capacity_rps: node.capacity_rps,
                 })
                 .collect(),
         }

@@ -27,6 +27,7 @@ fn instance(capacities: &[f64], units: &[&[(u32, f64)]]) -> Instance {
             region: "r".into(),
             capacity_mbps: 1e9,
             watermark_mbps: None,
+            capacity_rps: None,
         }],
         meters: (0..capacities.len())
             .map(|i| Meter {
@@ -45,6 +46,7 @@ fn instance(capacities: &[f64], units: &[&[(u32, f64)]]) -> Instance {
                 area: format!("a{i}"),
                 service: "s".into(),
                 mbps: 0.0,
+                rps: 0.0,
                 floor_ms: None,
                 incumbent: vec![],
                 cand: cand.to_vec(),

@@ -211,6 +211,7 @@ impl<'a> Bench<'a> {
                 area: String::new(),
                 service: String::new(),
                 mbps: whole.mbps * part,
+                rps: whole.rps,
                 floor_ms: whole.floor_ms,
                 incumbent: Vec::new(),
                 cand: whole.cand.iter().filter(open).copied().collect(),

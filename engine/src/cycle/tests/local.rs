@@ -23,7 +23,7 @@ proptest! {
         let mut world = World::new();
         for (mbps, area) in demand.iter().zip(1..) {
             let (area, service) = (AreaId(area), ServiceId(0));
-            world.tell(Sample::Demand { area, service, mbps: *mbps });
+            world.tell(Sample::Demand { area, service, mbps: *mbps, rps: None });
         }
         world.cycle();
         let before = world.shares();

@@ -2,6 +2,7 @@
 
 mod contracts;
 mod local;
+mod requests;
 mod tiers;
 
 use super::*;
@@ -43,6 +44,7 @@ fn inventory() -> Inventory {
         },
         floor_ms: 50.0,
         initial_mbps: 0.0,
+        rps_per_mbps: 0.0,
     });
     for index in 0..SITES {
         add_site(&mut inventory, index);
@@ -87,6 +89,7 @@ fn add_site(inventory: &mut Inventory, index: usize) {
                 name: format!("{name}-{letter}-{number}"),
                 group,
                 capacity_mbps: 250.0,
+                capacity_rps: None,
             });
             id
         });
@@ -207,6 +210,7 @@ impl World {
                 area,
                 service,
                 mbps,
+                rps: None,
             });
         }
     }

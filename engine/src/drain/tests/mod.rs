@@ -60,6 +60,7 @@ fn inventory() -> Inventory {
             },
             floor_ms: 100.0,
             initial_mbps: 0.0,
+            rps_per_mbps: 0.0,
         });
     }
     inventory
@@ -76,6 +77,7 @@ fn add_group(inventory: &mut Inventory, site: SiteId, name: &str) {
             name,
             group,
             capacity_mbps: 100.0,
+            capacity_rps: None,
         });
     }
     let mut services = vec![ServiceId(0)];

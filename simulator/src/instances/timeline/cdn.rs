@@ -61,6 +61,7 @@ impl Cdn {
             },
             floor_ms: 120.0,
             initial_mbps: 0.0,
+            rps_per_mbps: 0.0,
         });
         for (draft, size) in drafts.iter().zip(&sizes) {
             add_site(&mut inventory, draft, size * scale);
@@ -122,6 +123,7 @@ fn add_site(inventory: &mut Inventory, draft: &SiteDraft, mbps: f64) {
                 name: format!("{}-a-{number}", draft.name),
                 group,
                 capacity_mbps: NODE_SLACK * mbps / f64::from(u32::try_from(NODES).unwrap_or(1)),
+                capacity_rps: None,
             });
             id
         })

@@ -22,6 +22,7 @@ impl Player {
                 area: AreaId(area),
                 service: ServiceId(0),
                 mbps: noisy(mbps * self.busier),
+                rps: None,
             });
         }
         for (index, link) in inventory.links.iter().enumerate() {

@@ -1,0 +1,79 @@
+//! The second resource of sites in whole cycles: requests per second, reported or usual.
+
+use super::*;
+
+/// Requests per second that each node of the second site can answer; the site plans with 90 % of its four.
+const NODE_RPS: f64 = 500.0;
+
+/// A world whose second site can answer few requests; `usual` of them come with each Mbps.
+fn world(usual: f64) -> World {
+    let mut inventory = inventory();
+    inventory.services[0].rps_per_mbps = usual;
+    for node in &mut inventory.nodes {
+        let second = node.name.starts_with("s1-");
+        node.capacity_rps = second.then_some(NODE_RPS);
+    }
+    let table = table();
+    let nothing = (Vec::new(), Vec::new());
+    World {
+        engine: Engine::new(
+            Arc::new(inventory),
+            Arc::clone(&table),
+            Arc::default(),
+            options(),
+            nothing,
+            None,
+        ),
+        now: BEGIN,
+        table,
+        version: 0,
+    }
+}
+
+/// Requests per second at the second site, whose link is the second, in the plan in force.
+fn at_second(world: &World, rps: impl Fn(usize) -> f64) -> f64 {
+    let plan = world.engine.in_force.as_ref().unwrap();
+    let units = plan.shares.iter().enumerate();
+    units
+        .flat_map(|(unit, shares)| shares.iter().map(move |share| (unit, share)))
+        .filter(|(_, share)| share.0 == 1)
+        .map(|(unit, share)| share.1 * rps(unit))
+        .sum()
+}
+
+#[test]
+fn a_site_gets_no_more_requests_than_it_can_answer() {
+    let planned = 0.9 * 4.0 * NODE_RPS;
+    for usual in [1.0, 10.0] {
+        let mut world = world(usual);
+        world.demand(60.0);
+        world.cycle();
+        let here = at_second(&world, |_| 60.0 * usual);
+        // Six areas of 60 Mbps are nearest to it: 360 requests per second fit, 3,600 do not. Weights are 64ths.
+        if usual > 1.0 {
+            let step = 60.0 * usual / 64.0;
+            assert!(
+                (planned - 6.0 * step..=planned + 6.0 * step).contains(&here),
+                "{here}"
+            );
+        } else {
+            assert!((here - 360.0).abs() < 1e-6, "{here}");
+        }
+    }
+}
+
+#[test]
+fn what_is_counted_goes_before_what_is_usual() {
+    let mut world = world(10.0);
+    for area in 1..=u32::try_from(AREAS).unwrap() {
+        world.tell(Sample::Demand {
+            area: AreaId(area),
+            service: ServiceId(0),
+            mbps: 60.0,
+            rps: Some(60.0),
+        });
+    }
+    world.cycle();
+    let here = at_second(&world, |_| 60.0);
+    assert!((here - 360.0).abs() < 1e-6, "{here}");
+}

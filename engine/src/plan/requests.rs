@@ -1,0 +1,112 @@
+//! The second resource of a site: requests per second, which are split like traffic.
+//!
+//! A unit brings as many requests per Mbps as it has, so a limit on them is no capacity of the network. It is a row of its
+//! own, priced from outside like a meter that cuts across sites: a unit's arcs carry the price times its requests per
+//! Mbps. What no plan can keep below the limit is charged; the charge is far above every other cost of level 4, so that
+//! it is paid only where levels 1 to 3 leave no other way.
+
+use super::input::{Instance, Site, Unit};
+use super::network::money_step;
+use super::result::Plan;
+use super::scale::latency_cny_per_mbps;
+use super::topology::Topology;
+
+/// How many times dearer a Mbps with the usual requests is above the limit than anywhere else.
+const EXCESS_FACTOR: f64 = 100.0;
+
+/// Requests per second that one Mbps of a unit brings.
+pub(super) fn per_mbps(unit: &Unit) -> f64 {
+    if unit.mbps > 0.0 {
+        unit.rps / unit.mbps
+    } else {
+        0.0
+    }
+}
+
+/// What one request per second above a limit is charged, in CNY per slot: for the mean mix of traffic and requests, per
+/// Mbps, [`EXCESS_FACTOR`] times the worst quality, a move and the dearest contract together. 0 when there are no requests.
+pub(super) fn excess_cny_per_rps(instance: &Instance) -> f64 {
+    let asking = instance.units.iter().filter(|unit| unit.rps > 0.0);
+    let (mbps, rps) = asking.fold((0.0, 0.0), |sum, unit| {
+        (sum.0 + unit.mbps, sum.1 + unit.rps)
+    });
+    if rps <= 0.0
+        || instance
+            .sites
+            .iter()
+            .all(|site| site.capacity_rps.is_none())
+    {
+        return 0.0;
+    }
+    let worst_ms = worst(
+        instance
+            .units
+            .iter()
+            .flat_map(|unit| &unit.cand)
+            .map(|c| c.1),
+    );
+    let dearest_cny = worst(
+        instance
+            .meters
+            .iter()
+            .map(|meter| money_step(instance, meter).1),
+    );
+    let path_cny = latency_cny_per_mbps(instance, worst_ms + instance.move_cost_ms) + dearest_cny;
+    // Where everything is free, the charge must not be.
+    let path_cny = if path_cny > 0.0 { path_cny } else { 1.0 };
+    EXCESS_FACTOR * path_cny * mbps / rps
+}
+
+fn worst(figures: impl Iterator<Item = f64>) -> f64 {
+    figures.fold(0.0, f64::max)
+}
+
+/// `[site]` -> requests per second in a plan; nothing where nobody limits them.
+pub(super) fn loads(instance: &Instance, topology: &Topology, plan: &Plan) -> Vec<f64> {
+    let mut loads = vec![0.0; instance.sites.len()];
+    if instance
+        .sites
+        .iter()
+        .all(|site| site.capacity_rps.is_none())
+    {
+        return loads;
+    }
+    for (unit, shares) in instance.units.iter().zip(&plan.shares) {
+        for &(link, share) in shares {
+            if let Some(site) = topology.site_of[link as usize] {
+                loads[site] += share * unit.rps;
+            }
+        }
+    }
+    loads
+}
+
+/// Prices of sites as prices of their links.
+pub(super) fn by_link(topology: &Topology, prices: &[f64]) -> Vec<f64> {
+    let price = |site: &Option<usize>| site.and_then(|site| prices.get(site).copied());
+    topology
+        .site_of
+        .iter()
+        .map(|site| price(site).unwrap_or(0.0))
+        .collect()
+}
+
+/// What the requests of one Mbps cost on a link at these prices of links, in CNY.
+pub(super) fn price_per_mbps(unit: &Unit, prices: &[f64], link: u32) -> f64 {
+    let price = prices.get(link as usize).copied().unwrap_or(0.0);
+    if price > 0.0 {
+        price * per_mbps(unit)
+    } else {
+        0.0
+    }
+}
+
+/// `max over y >= 0 of price * y - charge * max(0, y - limit)`: what a site could make of its price. A price above the
+/// charge has no maximum and proves nothing.
+pub(super) fn conjugate(site: &Site, price: f64, charge: f64) -> f64 {
+    match site.capacity_rps {
+        Some(limit) if price <= charge => price * limit,
+        _ if price == 0.0 => 0.0,
+        _ => f64::INFINITY,
+    }
+}
