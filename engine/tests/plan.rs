@@ -143,6 +143,28 @@ fn a_start_from_a_sample_ends_at_the_optimum() {
 }
 
 #[test]
+fn very_many_very_small_units_fill_a_limit_and_no_more() {
+    // Beside something very large, whose quanta they are counted in.
+    let mut r = support::Numbers::new(5);
+    let mut instance = random_instance(Shape::Large, 5);
+    for unit in &mut instance.units {
+        unit.mbps = 1e-4 * (1.0 + r.quarter(1));
+        unit.incumbent.clear();
+    }
+    let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
+    let room: f64 = instance.links.iter().map(|link| link.capacity_mbps).sum();
+    for link in &mut instance.links {
+        link.capacity_mbps *= 1.1 * demand / room;
+        link.watermark_mbps = None;
+    }
+    instance.regions.clear();
+    instance.units[0].mbps = 1e9;
+    let solved = solved(&instance);
+    let verified = check::verify(&instance, &solved.plan, &solved.certificate).unwrap();
+    assert_eq!(verified.levels_proved, 3);
+}
+
+#[test]
 fn a_cost_that_is_only_rounding_has_no_gap() {
     for seed in [4_738_078_068_656_613_520, 15_650_535_160_431_545_533] {
         let mut instance = crossing_instance(Shape::Small, seed);

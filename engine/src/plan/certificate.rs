@@ -50,7 +50,7 @@ pub(super) fn plan(net: &Network, basis: &Basis, input_digest: String) -> Plan {
 /// Link shares of a unit with traffic, by rising link.
 #[expect(
     clippy::cast_precision_loss,
-    reason = "flows are below 2^56; the error is 2^-53"
+    reason = "flows are below 2^59; the relative error is 2^-53"
 )]
 fn unit_shares(net: &Network, basis: &Basis, unit: usize) -> Vec<(u32, f64)> {
     let mut flows: Vec<(u32, i64)> = Vec::new();

@@ -41,6 +41,7 @@ mod solve;
 mod standing;
 mod topology;
 mod tree;
+mod trim;
 mod whole;
 
 pub use certificate::BINDING_ROWS_MAX;

@@ -270,7 +270,7 @@ fn round(context: &Context<'_, '_>, net: &Network, basis: &Basis) -> Round {
 /// The weighted mean of the plans.
 #[expect(
     clippy::cast_precision_loss,
-    reason = "flows are below 2^56; the error is 2^-53"
+    reason = "flows are below 2^59; the relative error is 2^-53"
 )]
 fn mix(
     context: &Context<'_, '_>,

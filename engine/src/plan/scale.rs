@@ -25,13 +25,14 @@ const OVERLOAD_BITS: u32 = 18;
 /// Largest money cost of one arc in quanta; a path of 2^17 arcs still fits below [`FLOOR_SHIFT`].
 const CNY_QUANTA_MAX: f64 = 70_368_744_177_664.0; // 2^46
 
-/// Largest flow in quanta; sums of loads stay far inside `i64`.
-const FLOW_QUANTA_MAX: f64 = 72_057_594_037_927_936.0; // 2^56
+/// All demand in quanta, at most. Rounding takes less than a quantum from each unit, so that even millions of units on one
+/// link are off by less than any tolerance.
+const FLOW_QUANTA_MAX: f64 = 576_460_752_303_423_488.0; // 2^59
 
-/// Finest flow quantum: 2^-30 Mbps, about one bit per second.
-const FLOW_SCALE_MAX: f64 = 1_073_741_824.0;
+/// Quanta per Mbps where nobody wants anything: fine enough for capacities.
+const FLOW_SCALE_OF_NOTHING: f64 = 1_073_741_824.0; // 2^30
 
-/// A capacity that never binds.
+/// A capacity that never binds: four times what all demand can be.
 pub(super) const UNLIMITED: i64 = i64::MAX / 4;
 
 /// One Mbps unserved.
@@ -59,10 +60,12 @@ impl Scale {
     /// The finest scale at which no sum of `instance` can overflow.
     pub(super) fn of(instance: &Instance) -> Self {
         let demand: f64 = instance.units.iter().map(|u| u.mbps).sum();
-        let links: f64 = instance.links.iter().map(|l| l.capacity_mbps).sum();
-        let sites: f64 = instance.sites.iter().map(|s| s.capacity_mbps).sum();
-        let largest = demand.max(links).max(sites).max(1.0);
-        let flow = power_of_two_below(FLOW_QUANTA_MAX / largest).min(FLOW_SCALE_MAX);
+        // What carries more than all demand has no limit, and says nothing of the quantum.
+        let flow = if demand > 0.0 {
+            power_of_two_below(FLOW_QUANTA_MAX / demand)
+        } else {
+            FLOW_SCALE_OF_NOTHING
+        };
         let mut dearest: f64 = 0.0;
         for meter in &instance.meters {
             let per_gb = meter.price_cny_per_gb.unwrap_or(0.0) * gb_per_mbps_slot(instance);
@@ -104,7 +107,7 @@ impl Scale {
     /// Flow in Mbps.
     #[expect(
         clippy::cast_precision_loss,
-        reason = "flows are below 2^56; the error is 2^-53"
+        reason = "flows are below 2^59; the relative error is 2^-53"
     )]
     pub(super) fn mbps(self, flow: i64) -> f64 {
         flow as f64 / self.flow

@@ -10,7 +10,7 @@ use super::scale::Scale;
 use super::simplex::{Basis, Progress};
 use super::standing::Standing;
 use super::topology::Topology;
-use super::{certificate, coupling, crash, requests};
+use super::{certificate, coupling, crash, requests, trim};
 
 /// Pivots between two looks at the deadline.
 const PIVOTS_PER_STAGE: u64 = 20_000;
@@ -163,6 +163,7 @@ pub(super) fn optimize(
         finished = settled.finished;
         plan = settled.plan;
     }
+    trim::trim(input, topology, &mut plan);
     Found {
         plan,
         duals: certificate::duals(input, topology, net, basis),
