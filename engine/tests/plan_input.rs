@@ -193,6 +193,22 @@ fn unknown_keys_are_refused_with_their_place() {
 }
 
 #[test]
+fn what_does_not_parse_is_named_with_its_record() {
+    for (spoiled, place) in [
+        (GOOD.replacen("3.25", "NaN", 1), "units[1].cand"),
+        (
+            GOOD.replacen("60000", "\"many\"", 1),
+            "sites[0].capacity_mbps",
+        ),
+        (GOOD.replacen("month-95", "month-96", 1), "meters[0].model"),
+        (format!("{GOOD} true"), "trailing characters"),
+    ] {
+        let error = Instance::read(spoiled.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains(place), "{error}");
+    }
+}
+
+#[test]
 fn a_flood_of_faults_is_counted_but_not_kept() {
     let mut instance = Instance::read(GOOD.as_bytes()).unwrap();
     instance.units[0].cand = (0..900).map(|_| (9, -1.0)).collect();

@@ -181,9 +181,9 @@ pub struct Unit {
 /// Why an instance was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
-    /// The bytes are no JSON of the expected shape; the text names line and column.
-    #[error("instance does not parse: {0}")]
-    Syntax(#[from] serde_json::Error),
+    /// The bytes are no JSON of the expected shape; the text names the record, line and column.
+    #[error("instance does not parse at {0}")]
+    Syntax(#[from] serde_path_to_error::Error<serde_json::Error>),
     /// The content contradicts itself.
     #[error("{}", faults::summary(.faults, *.total))]
     Faults {
@@ -206,6 +206,19 @@ fn is_zero(number: &f64) -> bool {
     *number == 0.0
 }
 
+/// The error with the record that it is in. Following the path takes time, which only faulty files need to take.
+fn located(
+    bytes: &[u8],
+    error: serde_json::Error,
+) -> serde_path_to_error::Error<serde_json::Error> {
+    let mut again = serde_json::Deserializer::from_slice(bytes);
+    let found: Result<Instance, _> = serde_path_to_error::deserialize(&mut again);
+    // Whoever reads the second time has not reached what comes after the instance.
+    found.err().unwrap_or_else(|| {
+        serde_path_to_error::Error::new(serde_path_to_error::Track::new().path(), error)
+    })
+}
+
 impl Instance {
     /// Reads and validates an instance.
     ///
@@ -213,7 +226,8 @@ impl Instance {
     /// [`InstanceError::Syntax`] when the bytes are no JSON of this shape (unknown keys included),
     /// [`InstanceError::Faults`] with every fault of the content otherwise.
     pub fn read(bytes: &[u8]) -> Result<Self, InstanceError> {
-        let instance: Self = serde_json::from_slice(bytes)?;
+        let instance: Self =
+            serde_json::from_slice(bytes).map_err(|error| located(bytes, error))?;
         instance.validate()?;
         Ok(instance)
     }
