@@ -44,10 +44,10 @@ oracle: tools ## compare plans with the optima that HiGHS and LEMON find (needs 
 	@test -x var/oracle/bin/python || python3 -m venv var/oracle
 	var/oracle/bin/pip install --quiet highspy==1.15.1 numpy==2.4.6 pylmcf==1.3.0 pynetgen==1.0.0
 	$(CARGO) build --release --locked --bin watershed
-	@for name in cn-488 world-242 infeasible-east; do \
+	@for name in cn-488 cn-488-requests world-242 infeasible-east; do \
 		$(CARGO) run --release --locked --quiet -p watershed-simulator --example instance -- $$name >var/oracle/$$name.json || exit 1; done
 	var/oracle/bin/python engine/tests/oracle/compare.py $${CARGO_TARGET_DIR:-target}/release/watershed \
-		--json bench/reports/oracle.json var/oracle/cn-488.json var/oracle/world-242.json var/oracle/infeasible-east.json
+		--json bench/reports/oracle.json var/oracle/cn-488.json var/oracle/cn-488-requests.json var/oracle/world-242.json var/oracle/infeasible-east.json
 
 geo: tools ## rebuild data/geo/areas.wsa from its sources (needs npm)
 	geo/fetch.sh

@@ -48,6 +48,9 @@ fn cut(instance: &Instance, members: &[usize], parts: f64) -> Instance {
     for site in &mut cut.sites {
         less(&mut site.capacity_mbps);
         site.watermark_mbps.iter_mut().for_each(less);
+        if let Some(rps) = &mut site.capacity_rps {
+            *rps /= parts;
+        }
     }
     for region in &mut cut.regions {
         less(&mut region.capacity_mbps);

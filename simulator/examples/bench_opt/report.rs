@@ -72,7 +72,7 @@ fn solves(page: &mut String, instances: &[Value]) {
 fn yardsticks(page: &mut String, instances: &[Value]) {
     page.push_str(
         "\n## Beside simpler policies\n\nCost (latency and money) as a multiple of ours, on the same candidates: per Mbps that is served / with what is \
-         unserved or does not fit charged at 400 ms. In brackets, % of demand: unserved, above watermarks, above capacity.\n\n\
+         unserved or does not fit charged at 400 ms. In brackets, % of demand: unserved, above watermarks, above capacity. Limits on requests count for ours and POP alone.\n\n\
          | instance | stable allocation | rank, 80 % watermark | weighted round robin | lowest round-trip time | POP, 8 parts |\n|---|---|---|---|---|---|\n",
     );
     for row in instances {

@@ -17,11 +17,13 @@ const SEED: u64 = 1;
 pub(super) const BASELINES: [&str; 5] = ["stable", "rank", "spread", "nearest", "pop-8"];
 
 /// What each baseline costs, as multiples of what `ours` does: per Mbps served, and with what is unserved or does not fit
-/// charged at 400 ms. A baseline that serves or fits less is too cheap in the first; both levels stand beside it.
+/// charged at 400 ms. A baseline that serves or fits less is too cheap in the first; both levels stand beside it. None of them
+/// but POP knows of requests; what they send beyond the limits on these is not held against them.
 pub(super) fn measure(instance: &Instance, ours: &Levels) -> Result<Value, Failure> {
     let demand_mbps: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
     let charge_cny = UNSERVED_MS * instance.value_cny_per_gbps_ms_slot / 1e3;
-    let served_cny = |levels: &Levels| levels.cost_cny() / (demand_mbps - levels.unserved_mbps);
+    let cost_cny = |levels: &Levels| levels.cost_cny() - levels.excess_cny;
+    let served_cny = |levels: &Levels| cost_cny(levels) / (demand_mbps - levels.unserved_mbps);
     let judge = |found: &Baseline| {
         let levels = &found.levels;
         // Limits of links and of their sites may both be exceeded by the same traffic.
@@ -30,10 +32,10 @@ pub(super) fn measure(instance: &Instance, ours: &Levels) -> Result<Value, Failu
             .min(demand_mbps - levels.unserved_mbps);
         let fits = 1.0 - over_mbps / (demand_mbps - levels.unserved_mbps);
         let lost_cny = (levels.unserved_mbps + over_mbps) * charge_cny;
-        let charged = levels.cost_cny().mul_add(fits, lost_cny);
+        let charged = cost_cny(levels).mul_add(fits, lost_cny);
         json!({
             "cost_ratio": served_cny(levels) / served_cny(ours),
-            "charged_ratio": charged / (ours.cost_cny() + ours.unserved_mbps * charge_cny),
+            "charged_ratio": charged / (cost_cny(ours) + ours.unserved_mbps * charge_cny),
             "unserved_share": levels.unserved_mbps / demand_mbps,
             "overload_share": levels.overload_mbps / demand_mbps,
             "below_floor_share": levels.below_floor_mbps / demand_mbps,

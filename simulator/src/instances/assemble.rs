@@ -64,7 +64,7 @@ impl Recipe {
                 demand_mbps: 5_000_000.0,
                 ..ecs
             },
-            Name::Cn488 => Self {
+            Name::Cn488 | Name::Cn488Requests => Self {
                 units: 0,
                 sites: 300,
                 load: 0.7,
@@ -119,7 +119,7 @@ pub(super) fn assemble(recipe: &Recipe, ground: &Ground, seed: u64) -> Instance 
     let choices = Choices::of(recipe, ground, &sizes);
     let weights: f64 = ground.clients.iter().map(|client| client.weight).sum();
     let services: &[_] = match recipe.name {
-        Name::Cn488 => &SERVICES,
+        Name::Cn488 | Name::Cn488Requests => &SERVICES,
         _ => &SERVICES[..1],
     };
     for (index, client) in ground.clients.iter().enumerate() {

@@ -13,6 +13,7 @@
 //! Where clients are and which ISP they have is real; how much they ask for and what sites can carry is drawn. Demand is
 //! log-normal, capacity is drawn without looking at the demand around it, so many sites are full while others are idle.
 
+mod asking;
 mod assemble;
 mod colos;
 mod draw;
@@ -36,6 +37,8 @@ use std::str::FromStr;
 pub enum Name {
     /// China: 488 pairs of province and ISP, 3 services, 300 sites, contracts that cut across sites.
     Cn488,
+    /// The same with requests per second, which four sites in five limit.
+    Cn488Requests,
     /// 242 cities of the world, one service, 339 points of presence, measured round-trip times.
     World242,
     /// 100,000 client subnets, 1,000 sites, 20 candidates each.
@@ -47,8 +50,9 @@ pub enum Name {
 }
 
 /// All names, in the order in which they are reported.
-pub const NAMES: [Name; 5] = [
+pub const NAMES: [Name; 6] = [
     Name::Cn488,
+    Name::Cn488Requests,
     Name::World242,
     Name::InfeasibleEast,
     Name::Ecs100k,
@@ -61,6 +65,7 @@ impl Name {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Cn488 => "cn-488",
+            Self::Cn488Requests => "cn-488-requests",
             Self::World242 => "world-242",
             Self::Ecs100k => "ecs-100k",
             Self::Ecs500k5k => "ecs-500k-5k",
@@ -101,7 +106,7 @@ pub struct Sources<'a> {
 pub enum GenerateError {
     /// No such name.
     #[error(
-        "no instance is called `{0}`: use one of cn-488, world-242, ecs-100k, ecs-500k-5k, infeasible-east"
+        "no instance is called `{0}`: use one of cn-488, cn-488-requests, world-242, ecs-100k, ecs-500k-5k, infeasible-east"
     )]
     Unknown(String),
     /// The area table has too little in it.
@@ -129,10 +134,15 @@ pub fn generate(name: Name, seed: u64, sources: &Sources<'_>) -> Result<Instance
     let ground = match (name, sources.round_trips_csv) {
         (Name::World242, Some(csv)) => world::measured(csv, seed)?,
         (Name::World242, None) => ground::cities(sources.table, 242)?,
-        (Name::Cn488, _) => pairs::provinces(sources.table, recipe.sites, seed)?,
+        (Name::Cn488 | Name::Cn488Requests, _) => {
+            pairs::provinces(sources.table, recipe.sites, seed)?
+        }
         _ => ground::subnets(sources.table, recipe.units, recipe.sites, seed)?,
     };
-    let instance = assemble(&recipe, &ground, seed);
+    let mut instance = assemble(&recipe, &ground, seed);
+    if name == Name::Cn488Requests {
+        asking::ask(&mut instance, seed);
+    }
     instance.validate()?;
     Ok(instance)
 }

@@ -33,6 +33,7 @@ fn equal_seeds_give_equal_instances_of_the_promised_size() {
     };
     for (name, units, sites) in [
         (Name::Cn488, 1_464..1_465, 300),
+        (Name::Cn488Requests, 1_464..1_465, 300),
         (Name::World242, 242..243, 339),
         (Name::InfeasibleEast, 20_000..20_001, 300),
     ] {
