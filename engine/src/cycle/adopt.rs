@@ -10,6 +10,9 @@ use crate::publish::{Held, Reason, gate};
 use crate::realise::{catalog, realise};
 use coverage::Timestamp;
 
+/// Relative gain that ends a way of several steps; less is rounding.
+const GAIN_LEFT_MIN: f64 = 1e-6;
+
 /// What is to be done about a solve.
 #[derive(Debug)]
 pub enum Adopted {
@@ -53,8 +56,21 @@ impl Engine {
         if tier == Tier::Full && self.serving.is_some() && self.asks_again() {
             return Adopted::Outdated;
         }
+        let admitted = self.admitted(tier, now);
+        let back = match gated {
+            Ok(Reason::Gain) | Err(Held::NoGain) => self.taken_back(tier, now),
+            _ => None,
+        };
+        let gated = if back.is_some() {
+            Ok(Reason::TakenBack)
+        } else {
+            gated
+        };
         let draft = gated.and_then(|reason| {
-            let taken = self.stepped((tier, reason), now)?;
+            let taken = match back {
+                Some(back) => back,
+                None => self.stepped((tier, reason), admitted, now)?,
+            };
             let half = self.realised(&taken, (tier, reason), &under, now);
             half.map_or(Ok(None), |half| self.settle(half, under.clone()))
         });
@@ -67,6 +83,7 @@ impl Engine {
             }
             Err(held) => {
                 if held == Held::NoGain {
+                    self.cut_short = false;
                     self.holds_as_of = at;
                 }
                 Adopted::Held(held)
@@ -106,7 +123,12 @@ impl Engine {
             |planned| planned != under,
         );
         let demand: f64 = found.instance.units.iter().map(|unit| unit.mbps).sum();
-        let (rules, plan) = (&self.options.publish, (verified, &found.answered, demand));
+        let mut rules = self.options.publish;
+        if self.cut_short {
+            // What was worth beginning is worth ending: its last steps gain little each.
+            rules.gain_min = rules.gain_min.min(GAIN_LEFT_MIN);
+        }
+        let (rules, plan) = (&rules, (verified, &found.answered, demand));
         match (&self.serving, &found.incumbent, tier) {
             // The demand of a warm solve is that of the last full one: it only replaces what it is surely better than.
             (Some(_), None, Tier::Warm) => Err(Held::NoGain),

@@ -1,8 +1,8 @@
 //! From the plan that is wanted to the one that is published next: the gates' part of a cycle.
 
 use super::{Engine, Tier};
-use crate::plan::Plan;
-use crate::publish::{Ground, Held, Present, Reason, Step};
+use crate::plan::{Instance, Plan};
+use crate::publish::{Gates, Ground, Held, Present, Reason, Step};
 use coverage::{AreaId, LinkId, Timestamp};
 use std::time::Duration;
 
@@ -13,6 +13,37 @@ pub(super) struct Taken {
 }
 
 impl Engine {
+    /// Whether the input of the newest full solve is believed. Asked at each of them, so that what grows slowly is always
+    /// compared with what was believed a moment ago; the other tiers use that input again.
+    pub(super) fn admitted(&mut self, tier: Tier, now: Timestamp) -> Result<(), Held> {
+        // Demand that was assumed is no measure for what is reported first.
+        let reported = |at: Timestamp| self.reported_since.is_some_and(|since| at >= since);
+        match &self.last {
+            Some(last) if tier == Tier::Full && reported(last.at) => {
+                self.gates.admit(&last.instance, now)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The step back from a large change that serves its canary areas worse than was promised, when its trial is over.
+    pub(super) fn taken_back(&mut self, tier: Tier, now: Timestamp) -> Option<Taken> {
+        let before = self.in_force.clone()?;
+        let last = self.last.take()?;
+        let alike = tier == Tier::Full && before.shares.len() == last.instance.units.len();
+        let back = alike.then(|| {
+            self.with_present(
+                &last.instance,
+                Reason::Gain,
+                now,
+                |gates, ground, present| gates.take_back(ground, &before, present),
+            )
+        });
+        self.last = Some(last);
+        let plan = back.flatten()?.plan;
+        Some(Taken { plan, whole: true })
+    }
+
     /// How far the newest plan may be followed at `now`.
     ///
     /// # Errors
@@ -20,6 +51,7 @@ impl Engine {
     pub(super) fn stepped(
         &mut self,
         (tier, reason): (Tier, Reason),
+        admitted: Result<(), Held>,
         now: Timestamp,
     ) -> Result<Taken, Held> {
         let Some(last) = self.last.take() else {
@@ -32,12 +64,15 @@ impl Engine {
             self.last = Some(last);
             return Ok(Taken { plan, whole: true });
         }
-        let admitted = self.gates.admit(&last.instance, now);
         let taken = match (reason, admitted, self.in_force.clone()) {
             // Relief goes on, step by step: what is overloaded is so by its own measure, too.
             (Reason::Gain, Err(held), _) => Err(held),
             (_, _, Some(before)) if before.shares.len() == target.shares.len() => {
-                let step = self.step(&last.instance, (&before, target), reason, now);
+                let plans = (&*before, target);
+                let step =
+                    self.with_present(&last.instance, reason, now, |gates, ground, present| {
+                        gates.step(ground, plans, present)
+                    });
                 step.and_then(|step| taken(step, &before, target))
             }
             _ => Ok(Taken {
@@ -49,13 +84,14 @@ impl Engine {
         taken
     }
 
-    fn step(
+    /// Asks the gates something, with all that they want to know of the present.
+    fn with_present<T>(
         &mut self,
-        instance: &crate::plan::Instance,
-        plans: (&Plan, &Plan),
+        instance: &Instance,
         reason: Reason,
         now: Timestamp,
-    ) -> Result<Step, Held> {
+        ask: impl FnOnce(&mut Gates, Ground<'_>, &Present<'_>) -> T,
+    ) -> T {
         let areas = self.table.areas().len();
         let site_ages = self.site_ages(now);
         let inventory = &self.inventory;
@@ -87,7 +123,7 @@ impl Engine {
             instance,
             site_of: &self.site_of,
         };
-        self.gates.step(ground, plans, &present)
+        ask(&mut self.gates, ground, &present)
     }
 
     /// [site] -> age of the newest report of what any of its links carries.
@@ -118,6 +154,9 @@ impl Engine {
             .map(|(up, all)| *up < 0.5 * all);
         self.gates.note_sites(&away.collect::<Vec<_>>(), now);
         self.gates.note_failed_open(&health.failed_open);
+        if self.reported_since.is_none() && self.estimates.demand_freshness(now).known > 0 {
+            self.reported_since = Some(now);
+        }
         let frozen = self.frozen(now).filter(|held| *held != Held::Silent);
         let why = "too much of demand is stale: only what fails is left, nothing is optimized";
         self.gates.note_frozen(frozen.map(|_| why.to_owned()));

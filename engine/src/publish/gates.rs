@@ -1,6 +1,6 @@
 //! All gates together: what they remember, what they forbid, and what they have to say.
 
-use super::canary::{self, Canary, CanaryRules, Verdict};
+use super::canary::{self, Canary, CanaryRules};
 use super::damping::{Damping, DampingRules};
 use super::inputs::{InputRules, Inputs};
 use super::step::{Ground, Move, Step, StepRules, step};
@@ -69,16 +69,16 @@ pub struct Present<'a> {
 /// The gates and their memory.
 #[derive(Debug)]
 pub struct Gates {
-    rules: GateRules,
+    pub(super) rules: GateRules,
     inputs: Inputs,
     damping: Damping,
-    swings: Swings,
-    canary: Canary,
+    pub(super) swings: Swings,
+    pub(super) canary: Canary,
     /// [unit] -> when it was last moved.
-    acted: Vec<Timestamp>,
+    pub(super) acted: Vec<Timestamp>,
     /// Gate -> what it said last; a gate is silent while it repeats itself.
     said: BTreeMap<Gate, String>,
-    news: Vec<Stop>,
+    pub(super) news: Vec<Stop>,
 }
 
 impl Gates {
@@ -114,7 +114,7 @@ impl Gates {
 
     /// Notes that the whole map is frozen, or that it is not.
     pub fn note_frozen(&mut self, why: Option<String>) {
-        self.say(Gate::Stale, why);
+        self.say(Gate::Frozen, why);
     }
 
     /// Believes the next input whatever it is.
@@ -128,11 +128,17 @@ impl Gates {
     /// [`Held::Input`].
     pub fn admit(&mut self, instance: &Instance, now: Timestamp) -> Result<(), Held> {
         let judged = self.inputs.judge(instance, now);
-        // The seconds that are left would make every repetition news.
+        // Figures, and the seconds that are left, change from tick to tick; only another kind of jump is news.
+        let kind = |why: &str| {
+            why.split(|c: char| c.is_ascii_digit())
+                .next()
+                .map(str::to_owned)
+        };
         let said = judged.as_ref().err().map(|why| {
-            why.split_once(';')
-                .map_or(why.as_str(), |(what, _)| what)
-                .to_owned()
+            let before = self.said.get(&Gate::Input);
+            let same = before.filter(|said| kind(said) == kind(why)).cloned();
+            let what = why.split_once(';').map_or(why.as_str(), |(what, _)| what);
+            same.unwrap_or_else(|| what.to_owned())
         });
         self.say(Gate::Input, said);
         judged.map_err(Held::Input)
@@ -149,8 +155,17 @@ impl Gates {
         present: &Present<'_>,
     ) -> Result<Step, Held> {
         let now = present.now;
-        if let Some(back) = self.judge_canary(ground, before, present)? {
-            return Ok(back);
+        // An emergency does not wait for a trial, and does not end it.
+        if present.only_gain {
+            if let Some(back) = self.take_back(ground, before, present) {
+                return Ok(back);
+            }
+            if let Canary::Trying { trials, .. } = &self.canary {
+                return Err(Held::Canary(format!(
+                    "a large change is being tried on {} of the canary areas",
+                    trials.len()
+                )));
+            }
         }
         let demand: f64 = ground.instance.units.iter().map(|unit| unit.mbps).sum();
         let forbidden = |asked: Move| self.forbids(present, asked);
@@ -186,80 +201,14 @@ impl Gates {
             if trials.is_empty() {
                 free
             } else {
+                let why = format!("a large change is tried on {} areas first", trials.len());
+                self.say(Gate::Canary, Some(why));
                 self.canary = Canary::Trying { since: now, trials };
                 tried
             }
         };
         self.tell(&taken);
         Ok(taken)
-    }
-
-    /// Ends a trial: with a step back when the canaries fare worse.
-    fn judge_canary(
-        &mut self,
-        ground: Ground<'_>,
-        before: &Plan,
-        present: &Present<'_>,
-    ) -> Result<Option<Step>, Held> {
-        let Canary::Trying { since, trials } = &self.canary else {
-            return Ok(None);
-        };
-        let ttl = trials.iter().map(|trial| (present.ttl)(trial.unit)).max();
-        let wait = 2 * ttl.unwrap_or_default();
-        let rules = &self.rules.canary;
-        let trial = (*since, trials.as_slice());
-        let verdict = canary::judge(rules, trial, (wait, present.now), present.measured);
-        let until = present.now.after(rules.hold);
-        match verdict {
-            // Emergencies do not wait for it.
-            Verdict::Wait if present.only_gain => Err(Held::Canary(format!(
-                "a large change is being tried on {} of the canary areas",
-                trials.len()
-            ))),
-            Verdict::Wait => Ok(None),
-            Verdict::Passed => {
-                self.canary = Canary::Passed(until);
-                self.say(Gate::Canary, None);
-                Ok(None)
-            }
-            Verdict::Unseen => {
-                self.canary = Canary::Failed(until);
-                let why = "nobody measured the canary areas: the change goes no further";
-                self.say(Gate::Canary, Some(why.to_owned()));
-                Ok(None)
-            }
-            Verdict::Worse {
-                measured_ms,
-                promised_ms,
-            } => {
-                let mut back = before.clone();
-                let trials = trials.clone();
-                for trial in &trials {
-                    let open = |&(link, _): &(u32, f64)| {
-                        let row = &ground.instance.links[link as usize];
-                        row.capacity_mbps > 0.0
-                    };
-                    if trial.before.iter().all(open) {
-                        back.shares[trial.unit].clone_from(&trial.before);
-                    }
-                }
-                self.canary = Canary::Failed(until);
-                self.say(
-                    Gate::Canary,
-                    Some(format!(
-                        "{} canary areas got {measured_ms:.1} ms where {promised_ms:.1} were promised: \
-                         they are taken back",
-                        trials.len()
-                    )),
-                );
-                let moved = |trial: &canary::Trial| ground.instance.units[trial.unit].mbps;
-                Ok(Some(Step {
-                    plan: back,
-                    moved_mbps: trials.iter().map(moved).sum(),
-                    withheld_mbps: BTreeMap::new(),
-                }))
-            }
-        }
     }
 
     /// The gate that forbids a move. Relief does not wait for those that only spare clients and caches.
@@ -293,52 +242,6 @@ impl Gates {
         (acted > Timestamp::default() && now.since(acted) < dwell).then_some(Gate::Dwell)
     }
 
-    /// Notes what a map in force has changed: who moved, and between which sites.
-    pub fn published(&mut self, ground: Ground<'_>, before: &Plan, after: &Plan, now: Timestamp) {
-        let mut moved: BTreeMap<(usize, usize), f64> = BTreeMap::new();
-        let pairs = before.shares.iter().zip(&after.shares).enumerate();
-        for (unit, (before, after)) in pairs.filter(|(_, (before, after))| before != after) {
-            if let Some(acted) = self.acted.get_mut(unit) {
-                *acted = now;
-            }
-            let mbps = ground.instance.units[unit].mbps;
-            let site = |link: u32| ground.site_of.get(link as usize).copied();
-            let share = |shares: &[(u32, f64)], link: u32| {
-                shares.iter().find(|s| s.0 == link).map_or(0.0, |s| s.1)
-            };
-            let left = before.iter().find(|s| share(after, s.0) < s.1);
-            for &(link, now) in after {
-                let gained = now - share(before, link);
-                if let (Some(from), Some(to)) = (left.and_then(|s| site(s.0)), site(link))
-                    && gained > 0.0
-                    && from != to
-                {
-                    *moved.entry((from, to)).or_default() += gained * mbps;
-                }
-            }
-        }
-        let demand = ground.instance.units.iter().map(|unit| unit.mbps).sum();
-        let swinging = self.swings.note(&moved, demand, now);
-        let name = |site: usize| {
-            ground
-                .instance
-                .sites
-                .get(site)
-                .map_or("?", |s| s.id.as_str())
-        };
-        for (a, b) in swinging {
-            let why = format!(
-                "traffic swings between {} and {}: it stays",
-                name(a),
-                name(b)
-            );
-            self.news.push(Stop {
-                gate: Gate::Swing,
-                why,
-            });
-        }
-    }
-
     /// What gates have stopped or let pass since the last call.
     pub fn take_news(&mut self) -> Vec<Stop> {
         std::mem::take(&mut self.news)
@@ -352,7 +255,7 @@ impl Gates {
         }
     }
 
-    fn say(&mut self, gate: Gate, why: Option<String>) {
+    pub(super) fn say(&mut self, gate: Gate, why: Option<String>) {
         let before = self.said.get(&gate);
         if before == why.as_ref() {
             return;

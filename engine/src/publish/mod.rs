@@ -9,8 +9,13 @@ mod canary;
 mod damping;
 mod gates;
 mod inputs;
+mod loads;
+mod notes;
+mod slice;
 mod step;
 mod swing;
+mod trial;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -76,6 +81,8 @@ pub enum Reason {
     Gain,
     /// Static services get other answers: a check, a forced state, another policy.
     Policy,
+    /// A change served its canary areas worse than was promised to them.
+    TakenBack,
 }
 
 /// A gate, as it is named in the audit log, in metrics and in reports.
@@ -93,8 +100,10 @@ pub enum Gate {
     Dwell,
     /// The target comes and goes.
     Flapping,
-    /// Too little is known of the target, or of all.
+    /// Too little is known of the target, or of whom it serves.
     Stale,
+    /// Too little is known of all.
+    Frozen,
     /// Traffic goes to and fro between two sites.
     Swing,
     /// A large change is tried first.
@@ -105,12 +114,13 @@ pub enum Gate {
 
 impl Gate {
     /// Those that withhold moves from a step.
-    pub(super) const OF_STEPS: [Self; 6] = [
+    pub(super) const OF_STEPS: [Self; 7] = [
         Self::Step,
         Self::Ramp,
         Self::Room,
         Self::Dwell,
         Self::Flapping,
+        Self::Stale,
         Self::Swing,
     ];
 
@@ -125,6 +135,7 @@ impl Gate {
             Self::Dwell => "dwell",
             Self::Flapping => "flapping",
             Self::Stale => "stale",
+            Self::Frozen => "frozen",
             Self::Swing => "swing",
             Self::Canary => "canary",
             Self::FailOpen => "fail-open",
@@ -140,7 +151,10 @@ impl Gate {
             Self::Room => "some moves wait until others have left",
             Self::Dwell => "some areas have moved a moment ago",
             Self::Flapping => "some sites come and go: nobody is moved towards them",
-            Self::Stale => "some sites are not heard of: nobody is moved towards them",
+            Self::Stale => {
+                "some sites are not heard of: nobody is moved towards them, and in the end nobody away"
+            }
+            Self::Frozen => "nothing is optimized",
             Self::Swing => "some traffic goes to and fro: it stays",
             Self::Canary => "a large change is tried first",
             Self::FailOpen => "reports are not believed",
@@ -178,6 +192,7 @@ impl Reason {
             Self::Relief => "relief",
             Self::Gain => "gain",
             Self::Policy => "policy",
+            Self::TakenBack => "taken-back",
         }
     }
 }

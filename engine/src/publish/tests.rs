@@ -204,6 +204,7 @@ fn nobody_is_moved_towards_a_site_that_is_not_heard_of() {
     let held = scene.step(&all_on(0), &all_on(1), 0).unwrap();
     assert_eq!(moved_to(&held.plan, 1), 0);
     assert!(held.withheld_mbps.contains_key(&Gate::Stale));
+    assert_eq!(scene.news(), [(Gate::Stale, true)]);
     // Left it may be, until it has been silent for so long that nothing is known of its clients.
     let left = scene.step(&all_on(1), &all_on(0), 0).unwrap();
     assert_eq!(moved_to(&left.plan, 0), UNITS);
@@ -356,11 +357,11 @@ fn failing_open_and_freezing_are_said_once_and_taken_back() {
             .gates
             .note_frozen(Some("too much is stale".to_owned()));
     }
-    assert_eq!(scene.news(), [(Gate::FailOpen, true), (Gate::Stale, true)]);
+    assert_eq!(scene.news(), [(Gate::FailOpen, true), (Gate::Frozen, true)]);
     scene.gates.note_failed_open(&[]);
     scene.gates.note_frozen(None);
     assert_eq!(
         scene.news(),
-        [(Gate::FailOpen, false), (Gate::Stale, false)]
+        [(Gate::FailOpen, false), (Gate::Frozen, false)]
     );
 }
