@@ -132,14 +132,19 @@ fn options() -> EngineOptions {
     }
 }
 
-/// A control plane that has just been started.
-fn started() -> (ControlHandle, tempfile::TempDir) {
+/// A control plane that has just been started, on a database after `change`.
+fn started(change: &str) -> (ControlHandle, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state.db");
+    drop(SqliteStore::open(&path).unwrap());
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute_batch(change).unwrap();
+    drop(database);
     let key = signing_key(dir.path()).unwrap();
     let table = Arc::new(table());
     let keys = vec![key.verifying_key()];
     let intake = Intake::new(dir.path(), keys, Some(Arc::clone(&table)));
-    let store = SqliteStore::open(&dir.path().join("state.db")).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     let deployment = Deployment {
         inventory: Arc::new(inventory()),
         table,
@@ -165,7 +170,7 @@ async fn reported(handle: &ControlHandle, tier: Tier) -> Arc<CycleReport> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_are_answered_while_a_solve_runs_and_failures_before_the_next_cycle() {
-    let (handle, _dir) = started();
+    let (handle, _dir) = started("");
     let mut cycle = handle.cycle();
     timeout(
         Duration::from_secs(60),
@@ -230,5 +235,31 @@ async fn commands_are_answered_while_a_solve_runs_and_failures_before_the_next_c
             assert_eq!(row(&before), row(&after), "area {area} moved");
         }
     }
+    handle.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_holds_the_map_at_once_also_when_nothing_can_be_stored() {
+    let (handle, _dir) = started(
+        "CREATE TRIGGER full BEFORE INSERT ON flag
+         BEGIN SELECT RAISE(ABORT, 'no space left'); END;",
+    );
+    let refused = handle.pin("ops", "something is wrong").await.unwrap_err();
+    let told = refused.to_string();
+    assert!(
+        told.contains("pinned until a restart") && told.contains("no space left"),
+        "{told}"
+    );
+    let mut cycle = handle.cycle();
+    let held = cycle.wait_for(|report| report.outcome == "pinned");
+    let held = timeout(Duration::from_secs(20), held).await;
+    let report = held.expect("a report").unwrap();
+    assert!(
+        report.detail.contains("something is wrong"),
+        "{}",
+        report.detail
+    );
+    drop(report);
+    assert!(handle.snapshot().is_none());
     handle.stop();
 }

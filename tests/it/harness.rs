@@ -37,8 +37,6 @@ impl World {
              httpdns-hosts = [\"httpdns.cdn.example\"]\n\
              [api]\nlisten = \"127.0.0.1:0\"\n\
              [engine]\ncycle = \"200ms\"\ntraffic-tau = \"200ms\"\n\
-             [gates]\nstep-share-max = 1.0\nramp-share = 100.0\ndwell-min = \"0s\"\ncanary-share = 0.0\n\
-             demand-shift-max = 100.0\n\
              [drain]\nramp = \"0s\"\nrefill-ramp = \"0s\"\ndrained-below-mbps = 5\n\
              [[zones]]\nname = \"cdn.example\"\nfile = \"cdn.zone\"\n",
             areas.display()

@@ -5,6 +5,7 @@
 mod areas;
 mod crash;
 mod faults;
+mod gates;
 mod harness;
 mod policies;
 mod serving;

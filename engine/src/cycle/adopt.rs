@@ -10,6 +10,9 @@ use crate::publish::{Held, Reason, gate};
 use crate::realise::{catalog, realise};
 use coverage::Timestamp;
 
+/// Relative gain that ends a way of several steps; less is rounding.
+const GAIN_LEFT_MIN: f64 = 1e-6;
+
 /// What is to be done about a solve.
 #[derive(Debug)]
 pub enum Adopted {
@@ -46,6 +49,9 @@ impl Engine {
             Tier::Local | Tier::Warm => Ok(()),
         };
         let gated = self.gated(&found, tier, &under);
+        if tier == Tier::Full {
+            self.gates.note_verdict(&gated, found.gain_share());
+        }
         self.last = Some(found.into_last(at, tier));
         if let Some(reason) = &self.pinned {
             return Adopted::Held(Held::Pinned(reason.clone()));
@@ -57,15 +63,18 @@ impl Engine {
         if tier == Tier::Full && self.serving.is_some() && self.asks_again() {
             return Adopted::Outdated;
         }
-        let taken = match gated {
-            Ok(reason) => {
+        // A trial is judged whether or not there is anything else to do; who must move does not wait for that.
+        let back = match gated {
+            Ok(Reason::Gain) | Err(_) => self.rolled_back(tier, now),
+            Ok(_) => None,
+        };
+        let taken = match (back, gated) {
+            (Some(back), _) => Ok((back, Reason::RollBack)),
+            (None, Ok(reason)) => {
                 let taken = self.stepped((tier, reason), admitted, now);
                 taken.map(|taken| (taken, reason))
             }
-            Err(held) => match self.rolled_back(now) {
-                Some(taken) => Ok((taken, Reason::RollBack)),
-                None => Err(held),
-            },
+            (None, Err(held)) => Err(held),
         };
         let draft = taken.and_then(|(taken, reason)| {
             let half = self.realised(&taken, (tier, reason), &under, now);
@@ -80,6 +89,7 @@ impl Engine {
             }
             Err(held) => {
                 if held == Held::NoGain {
+                    self.cut_short = false;
                     self.holds_as_of = at;
                 }
                 Adopted::Held(held)
@@ -119,7 +129,12 @@ impl Engine {
             |planned| planned != under,
         );
         let demand: f64 = found.instance.units.iter().map(|unit| unit.mbps).sum();
-        let (rules, plan) = (&self.options.publish, (verified, &found.answered, demand));
+        let mut rules = self.options.publish;
+        if self.cut_short {
+            // What was worth beginning is worth ending: its last steps gain little each.
+            rules.gain_min = rules.gain_min.min(GAIN_LEFT_MIN);
+        }
+        let (rules, plan) = (&rules, (verified, &found.answered, demand));
         match (&self.serving, &found.incumbent, tier) {
             // The demand of a warm solve is that of the last full one: it only replaces what it is surely better than.
             (Some(_), None, Tier::Warm) => Err(Held::NoGain),

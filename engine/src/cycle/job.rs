@@ -242,6 +242,17 @@ fn closed(instance: &Instance) -> Vec<u32> {
 }
 
 impl Found {
+    /// How much cheaper the plan is than the map in force, as a share.
+    pub(super) fn gain_share(&self) -> f64 {
+        let incumbent = self.incumbent.as_ref().map_or(0.0, Levels::cost_cny);
+        let gain = incumbent - self.answered.cost_cny();
+        if incumbent > 0.0 {
+            gain / incumbent
+        } else {
+            0.0
+        }
+    }
+
     /// Checks a plan, and how the one in force fares on the same instance.
     fn new(
         instance: Instance,

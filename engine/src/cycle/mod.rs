@@ -122,6 +122,8 @@ pub struct Engine {
     estimates: Estimates,
     contracts: Contracts,
     gates: Gates,
+    /// Whether the last full plan was followed in part only.
+    cut_short: bool,
     /// [link] -> site.
     site_of: Vec<usize>,
     /// IPv4 addresses in all known areas.
@@ -160,6 +162,7 @@ impl Engine {
         let billing = (options.slot, options.billing);
         let mut engine = Self {
             gates: Gates::new(options.publish.gates, units, inventory.sites.len()),
+            cut_short: false,
             site_of: inventory.links.iter().map(|l| l.site.index()).collect(),
             contracts: Contracts::new(&inventory, units, billing, samples),
             addresses: table.areas()[1..].iter().map(|a| a.ipv4_addresses).sum(),
@@ -285,12 +288,15 @@ impl Engine {
         }
         let Some(draft) = draft else {
             (self.planned_under, self.relieved_under) = (None, None);
-            self.tier_in_force = None;
+            (self.tier_in_force, self.cut_short) = (None, false);
             return;
         };
         let Some(tier) = draft.tier else { return };
         self.tier_in_force = Some(tier);
         self.relieved_under = Some(draft.under.clone());
+        if tier == Tier::Full {
+            self.cut_short = !draft.whole;
+        }
         // What was cut short counts as a change that is still to be answered.
         if tier != Tier::Local && draft.whole {
             self.planned_under = Some(draft.under.clone());

@@ -13,6 +13,22 @@ pub(super) struct Taken {
 }
 
 impl Engine {
+    /// The step back from a large change that serves its canary areas worse than was promised, when its trial is over.
+    pub(super) fn rolled_back(&mut self, tier: Tier, now: Timestamp) -> Option<Taken> {
+        let before = self.in_force.clone()?;
+        let last = self.last.take()?;
+        let alike = tier == Tier::Full && before.shares.len() == last.instance.units.len();
+        let back = alike.then(|| {
+            let asked = (Reason::Gain, false);
+            self.with_present(&last.instance, asked, now, |gates, ground, now| {
+                gates.take_back(ground, &before, now)
+            })
+        });
+        self.last = Some(last);
+        let plan = back.flatten()?.plan;
+        Some(Taken { plan, whole: true })
+    }
+
     /// How far the newest plan may be followed at `now`, if its input was `admitted`.
     ///
     /// # Errors
@@ -27,6 +43,7 @@ impl Engine {
             return Err(Held::NoGain);
         };
         let target = &last.weights.plan;
+        let doubted = admitted.is_err();
         let taken = match (reason, admitted, self.in_force.clone()) {
             // Relief goes on, step by step: what is overloaded is so by its own measure, too.
             (Reason::Gain, Err(held), _) => Err(held),
@@ -34,7 +51,8 @@ impl Engine {
             (_, _, Some(before))
                 if tier == Tier::Full && before.shares.len() == target.shares.len() =>
             {
-                let step = self.with_present(&last.instance, reason, now, |gates, ground, now| {
+                let asked = (reason, doubted);
+                let step = self.with_present(&last.instance, asked, now, |gates, ground, now| {
                     gates.step(ground, (&before, target), now)
                 });
                 step.and_then(|step| taken(step, &before, target))
@@ -48,26 +66,11 @@ impl Engine {
         taken
     }
 
-    /// The way back for canary areas that fare worse, also when nothing else is worth a map.
-    pub(super) fn rolled_back(&mut self, now: Timestamp) -> Option<Taken> {
-        let last = self.last.take()?;
-        let back = self.in_force.clone().and_then(|before| {
-            self.with_present(&last.instance, Reason::Gain, now, |gates, ground, now| {
-                gates.way_back(ground, &before, now)
-            })
-        });
-        self.last = Some(last);
-        back.map(|step| Taken {
-            plan: step.plan,
-            whole: true,
-        })
-    }
-
     /// Asks the gates with all that is known at `now`.
     fn with_present<T>(
         &mut self,
         instance: &Instance,
-        reason: Reason,
+        (reason, doubted): (Reason, bool),
         now: Timestamp,
         ask: impl FnOnce(&mut Gates, Ground<'_>, &Present<'_>) -> T,
     ) -> T {
@@ -97,6 +100,7 @@ impl Engine {
             ttl: &ttl,
             measured: &measured,
             only_gain: reason == Reason::Gain,
+            doubted,
         };
         let ground = Ground {
             instance,

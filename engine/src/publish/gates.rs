@@ -1,9 +1,9 @@
 //! All gates together: what they remember, what they forbid, and what they have to say.
 
-use super::canary::{self, Canary, CanaryRules, Verdict};
+use super::canary::{self, Canary, CanaryRules};
 use super::damping::{Damping, DampingRules};
 use super::inputs::{InputRules, Inputs};
-use super::step::{Ground, Move, Step, StepRules, step};
+use super::step::{Aim, Ground, Move, Step, StepRules, step};
 use super::swing::{SwingRules, Swings};
 use super::{Gate, Held};
 use crate::plan::{Instance, Plan};
@@ -64,21 +64,23 @@ pub struct Present<'a> {
     pub measured: &'a dyn Fn(usize) -> Option<(f64, Timestamp, f64)>,
     /// Whether nothing but cost and latency is to be gained.
     pub only_gain: bool,
+    /// Whether the input is doubted: then only relief is followed.
+    pub doubted: bool,
 }
 
 /// The gates and their memory.
 #[derive(Debug)]
 pub struct Gates {
-    rules: GateRules,
+    pub(super) rules: GateRules,
     inputs: Inputs,
     damping: Damping,
-    swings: Swings,
-    canary: Canary,
+    pub(super) swings: Swings,
+    pub(super) canary: Canary,
     /// [unit] -> when it was last moved.
-    acted: Vec<Timestamp>,
+    pub(super) acted: Vec<Timestamp>,
     /// Gate -> what it said last; a gate is silent while it repeats itself.
-    said: BTreeMap<Gate, String>,
-    news: Vec<Stop>,
+    pub(super) said: BTreeMap<Gate, String>,
+    pub(super) news: Vec<Stop>,
 }
 
 impl Gates {
@@ -146,128 +148,81 @@ impl Gates {
         (before, target): (&Plan, &Plan),
         present: &Present<'_>,
     ) -> Result<Step, Held> {
-        let now = present.now;
-        if let Some(back) = self.judge_canary(ground, before, present)? {
+        let free = self.free(ground, (before, target), present);
+        if !free.gains {
+            // An emergency does not wait for a trial, and does not end it.
+            self.tell(ground, &free);
+            return Ok(free);
+        }
+        if let Some(back) = self.take_back(ground, before, present) {
             return Ok(back);
         }
+        if let Canary::Trying { trials, .. } = &self.canary {
+            return Err(Held::Canary(format!(
+                "a large change is being tried on {} of the canary areas",
+                trials.len()
+            )));
+        }
         let demand: f64 = ground.instance.units.iter().map(|unit| unit.mbps).sum();
-        let forbidden = |asked: Move| self.forbids(present, asked);
-        let free = step(ground, (before, target), &self.rules.step, forbidden);
         let large = free.moved_mbps > self.rules.canary.large_from * demand;
-        let passed = matches!(self.canary, Canary::Passed(until) if until > now);
-        let tried_first = present.only_gain
-            && self.rules.canary.share > 0.0
-            && (large || matches!(self.canary, Canary::Failed(_)));
-        let taken = if !tried_first || passed {
-            free
-        } else {
-            if let Canary::Failed(until) = self.canary
-                && until > now
-            {
-                let left = until.since(now).as_secs();
+        let taken = match self.canary {
+            Canary::Passed(until) if until > present.now => free,
+            Canary::Failed(until) if until > present.now => {
+                let left = until.since(present.now).as_secs();
                 return Err(Held::Canary(format!(
                     "a large change did badly on its canary areas; the next is tried in {left} s"
                 )));
             }
-            let share = self.rules.canary.share;
-            let units = &ground.instance.units;
-            let few = |asked: Move| {
-                if canary::is_canary(&units[asked.unit].area, share) {
-                    self.forbids(present, asked)
-                } else {
-                    Some(Gate::Canary)
-                }
-            };
-            let tried = step(ground, (before, target), &self.rules.step, few);
-            let trials = canary::trials(ground.instance, before, &tried.plan);
-            // Without a canary among those who move there is nothing to try.
-            if trials.is_empty() {
-                free
-            } else {
-                self.canary = Canary::Trying { since: now, trials };
-                tried
-            }
+            _ if self.rules.canary.share <= 0.0 => free,
+            // After a failure the next change is tried, however small.
+            Canary::Failed(_) => self.tried(ground, (before, target), present, free),
+            _ if large => self.tried(ground, (before, target), present, free),
+            _ => free,
         };
-        self.tell(&taken);
+        self.tell(ground, &taken);
         Ok(taken)
     }
 
-    /// The way back for canary areas, if their trial is over and they fare worse.
-    pub fn way_back(
-        &mut self,
-        ground: Ground<'_>,
-        before: &Plan,
-        present: &Present<'_>,
-    ) -> Option<Step> {
-        self.judge_canary(ground, before, present).ok().flatten()
+    /// The step that rules and memory allow, without a thought of canaries.
+    fn free(&self, ground: Ground<'_>, plans: (&Plan, &Plan), present: &Present<'_>) -> Step {
+        let aim = match (present.doubted, present.only_gain) {
+            (true, _) => Aim::ReliefOnly,
+            (false, true) => Aim::All,
+            (false, false) => Aim::ReliefFirst,
+        };
+        let forbidden = |asked: Move| self.forbids(present, asked);
+        step(ground, plans, &self.rules.step, forbidden, aim)
     }
 
-    /// Ends a trial: with a step back when the canaries fare worse.
-    fn judge_canary(
+    /// The part of a large step that canary areas try; all of it when there is none of them among those who move.
+    fn tried(
         &mut self,
         ground: Ground<'_>,
-        before: &Plan,
+        (before, target): (&Plan, &Plan),
         present: &Present<'_>,
-    ) -> Result<Option<Step>, Held> {
-        let Canary::Trying { since, trials } = &self.canary else {
-            return Ok(None);
+        free: Step,
+    ) -> Step {
+        let share = self.rules.canary.share;
+        let units = &ground.instance.units;
+        let few = |asked: Move| {
+            if canary::is_canary(&units[asked.unit].area, share) {
+                self.forbids(present, asked)
+            } else {
+                Some(Gate::Canary)
+            }
         };
-        let ttl = trials.iter().map(|trial| (present.ttl)(trial.unit)).max();
-        let wait = 2 * ttl.unwrap_or_default();
-        let rules = &self.rules.canary;
-        let trial = (*since, trials.as_slice());
-        let verdict = canary::judge(rules, trial, (wait, present.now), present.measured);
-        let until = present.now.after(rules.hold);
-        match verdict {
-            // Emergencies do not wait for it.
-            Verdict::Wait if present.only_gain => Err(Held::Canary(format!(
-                "a large change is being tried on {} of the canary areas",
-                trials.len()
-            ))),
-            Verdict::Wait => Ok(None),
-            Verdict::Passed => {
-                self.canary = Canary::Passed(until);
-                self.say(Gate::Canary, None);
-                Ok(None)
-            }
-            Verdict::Unseen => {
-                self.canary = Canary::Failed(until);
-                let why = "nobody measured the canary areas: the change goes no further";
-                self.say(Gate::Canary, Some(why.to_owned()));
-                Ok(None)
-            }
-            Verdict::Worse {
-                measured_ms,
-                promised_ms,
-            } => {
-                let mut back = before.clone();
-                let trials = trials.clone();
-                for trial in &trials {
-                    let open = |&(link, _): &(u32, f64)| {
-                        let row = &ground.instance.links[link as usize];
-                        row.capacity_mbps > 0.0
-                    };
-                    if trial.before.iter().all(open) {
-                        back.shares[trial.unit].clone_from(&trial.before);
-                    }
-                }
-                self.canary = Canary::Failed(until);
-                self.say(
-                    Gate::Canary,
-                    Some(format!(
-                        "{} canary areas got {measured_ms:.1} ms where {promised_ms:.1} were promised: \
-                         they are taken back",
-                        trials.len()
-                    )),
-                );
-                let moved = |trial: &canary::Trial| ground.instance.units[trial.unit].mbps;
-                Ok(Some(Step {
-                    plan: back,
-                    moved_mbps: trials.iter().map(moved).sum(),
-                    withheld_mbps: BTreeMap::new(),
-                }))
-            }
+        let tried = step(ground, (before, target), &self.rules.step, few, Aim::All);
+        let trials = canary::trials(ground.instance, before, &tried.plan);
+        if trials.is_empty() {
+            return free;
         }
+        let why = format!("a large change is tried on {} areas first", trials.len());
+        self.say(Gate::Canary, Some(why));
+        self.canary = Canary::Trying {
+            since: present.now,
+            trials,
+        };
+        tried
     }
 
     /// The gate that forbids a move. Relief does not wait for those that only spare clients and caches.
@@ -301,66 +256,31 @@ impl Gates {
         (acted > Timestamp::default() && now.since(acted) < dwell).then_some(Gate::Dwell)
     }
 
-    /// Notes what a map in force has changed: who moved, and between which sites.
-    pub fn published(&mut self, ground: Ground<'_>, before: &Plan, after: &Plan, now: Timestamp) {
-        let mut moved: BTreeMap<(usize, usize), f64> = BTreeMap::new();
-        let pairs = before.shares.iter().zip(&after.shares).enumerate();
-        for (unit, (before, after)) in pairs.filter(|(_, (before, after))| before != after) {
-            if let Some(acted) = self.acted.get_mut(unit) {
-                *acted = now;
-            }
-            let mbps = ground.instance.units[unit].mbps;
-            let site = |link: u32| ground.site_of.get(link as usize).copied();
-            let share = |shares: &[(u32, f64)], link: u32| {
-                shares.iter().find(|s| s.0 == link).map_or(0.0, |s| s.1)
-            };
-            let left = before.iter().find(|s| share(after, s.0) < s.1);
-            for &(link, now) in after {
-                let gained = now - share(before, link);
-                if let (Some(from), Some(to)) = (left.and_then(|s| site(s.0)), site(link))
-                    && gained > 0.0
-                    && from != to
-                {
-                    *moved.entry((from, to)).or_default() += gained * mbps;
-                }
-            }
-        }
-        let demand = ground.instance.units.iter().map(|unit| unit.mbps).sum();
-        let swinging = self.swings.note(&moved, demand, now);
-        let name = |site: usize| {
-            ground
-                .instance
-                .sites
-                .get(site)
-                .map_or("?", |s| s.id.as_str())
-        };
-        for (a, b) in swinging {
-            let why = format!(
-                "traffic swings between {} and {}: it stays",
-                name(a),
-                name(b)
-            );
-            self.news.push(Stop {
-                gate: Gate::Swing,
-                why,
-            });
-        }
-    }
-
     /// What gates have stopped or let pass since the last call.
     pub fn take_news(&mut self) -> Vec<Stop> {
         std::mem::take(&mut self.news)
     }
 
-    /// Says what a step withheld.
-    fn tell(&mut self, step: &Step) {
+    /// Says what a step withheld, when it begins and when it ends; its figures change all the time.
+    fn tell(&mut self, ground: Ground<'_>, step: &Step) {
         for gate in Gate::OF_STEPS {
-            let withheld = step.withheld_mbps.contains_key(&gate);
-            self.say(gate, withheld.then(|| gate.means().to_owned()));
+            let Some(mbps) = step.withheld_mbps.get(&gate) else {
+                self.say(gate, None);
+                continue;
+            };
+            if self.said.contains_key(&gate) {
+                continue;
+            }
+            let mut why = format!("{}: {mbps:.0} Mbps", gate.means());
+            let site = step.wanted_site.get(&gate);
+            if let Some(site) = site.and_then(|site| ground.instance.sites.get(*site)) {
+                why.push_str(&format!(", most of it for {}", site.id));
+            }
+            self.say(gate, Some(why));
         }
     }
 
-    fn say(&mut self, gate: Gate, why: Option<String>) {
+    pub(super) fn say(&mut self, gate: Gate, why: Option<String>) {
         let before = self.said.get(&gate);
         if before == why.as_ref() {
             return;

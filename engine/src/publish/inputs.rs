@@ -5,12 +5,16 @@
 
 use crate::plan::{Instance, Meter, MeterModel};
 use coverage::Timestamp;
+use std::collections::VecDeque;
 use std::time::Duration;
+
+/// How many totals of the past are kept at most.
+const TRAIL_MAX: u32 = 64;
 
 /// What counts as a jump.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InputRules {
-    /// Relative change of total demand from one input to the next.
+    /// Relative change of total demand from any that was believed within `settle`: a slow creep is a jump, too.
     pub demand_shift_max: f64,
     /// Share of demand whose best place changed for no visible reason.
     pub best_changed_max: f64,
@@ -51,6 +55,8 @@ pub(super) struct Inputs {
     /// When the first input was seen: for a while after a start much of it is assumed, and becomes what is measured.
     first: Option<Timestamp>,
     doubted: Option<(Seen, Timestamp)>,
+    /// When which total was believed, Mbps; as far back as `settle`.
+    trail: VecDeque<(Timestamp, f64)>,
 }
 
 impl Inputs {
@@ -62,6 +68,7 @@ impl Inputs {
             believed: None,
             first: None,
             doubted: None,
+            trail: VecDeque::new(),
         }
     }
 
@@ -77,11 +84,12 @@ impl Inputs {
             .as_ref()
             .filter(|_| now.since(first) >= self.rules.settle)
         else {
-            self.believed = Some(seen);
+            self.believe(seen, now);
             return Ok(());
         };
-        let Some(jump) = believed.jump_to(&seen, &self.rules) else {
-            (self.believed, self.doubted) = (Some(seen), None);
+        let jump = believed.jump_to(&seen, &self.rules);
+        let Some(jump) = jump.or_else(|| self.creep_to(&seen, now)) else {
+            self.believe(seen, now);
             return Ok(());
         };
         let since = match &self.doubted {
@@ -89,7 +97,8 @@ impl Inputs {
             _ => now,
         };
         if now.since(since) >= self.rules.settle {
-            (self.believed, self.doubted) = (Some(seen), None);
+            self.trail.clear();
+            self.believe(seen, now);
             return Ok(());
         }
         self.doubted = Some((seen, since));
@@ -103,6 +112,31 @@ impl Inputs {
     /// Believes the next input whatever it is: an operator says so.
     pub(super) fn trust_next(&mut self) {
         (self.believed, self.doubted) = (None, None);
+        self.trail.clear();
+    }
+
+    fn believe(&mut self, seen: Seen, now: Timestamp) {
+        let apart = self.rules.settle / TRAIL_MAX;
+        let due = |last: &(Timestamp, f64)| now.since(last.0) >= apart;
+        if self.trail.back().is_none_or(due) {
+            self.trail.push_back((now, seen.demand_mbps));
+        }
+        if self.trail.len() > TRAIL_MAX as usize {
+            self.trail.pop_front();
+        }
+        (self.believed, self.doubted) = (Some(seen), None);
+    }
+
+    /// How demand has changed in many small steps, when that is more than it may in one.
+    fn creep_to(&self, next: &Seen, now: Timestamp) -> Option<String> {
+        let is = next.demand_mbps;
+        let recent = |past: &&(Timestamp, f64)| now.since(past.0) <= self.rules.settle;
+        let far = |past: &&(Timestamp, f64)| is_far(past.1, is, &self.rules);
+        let (then, was) = self.trail.iter().filter(recent).find(far)?;
+        let seconds = now.since(*then).as_secs();
+        Some(format!(
+            "demand went from {was:.0} to {is:.0} Mbps within {seconds} s"
+        ))
     }
 }
 
@@ -142,7 +176,7 @@ impl Seen {
             return None;
         }
         let (was, is) = (self.demand_mbps, next.demand_mbps);
-        if was > 0.0 && (is - was).abs() > rules.demand_shift_max * was {
+        if is_far(was, is, rules) {
             return Some(format!("demand jumped from {was:.0} to {is:.0} Mbps"));
         }
         let prices = self.per_gb.iter().zip(&next.per_gb).enumerate();
@@ -169,4 +203,8 @@ impl Seen {
             )
         })
     }
+}
+
+fn is_far(was: f64, is: f64, rules: &InputRules) -> bool {
+    was > 0.0 && (is - was).abs() > rules.demand_shift_max * was
 }

@@ -9,8 +9,15 @@ mod canary;
 mod damping;
 mod gates;
 mod inputs;
+mod judge;
+mod loads;
+mod notes;
+mod slice;
 mod step;
 mod swing;
+mod trial;
+mod walk;
+mod wishes;
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +26,7 @@ pub use canary::CanaryRules;
 pub use damping::DampingRules;
 pub use gates::{GateRules, Gates, Present, Stop};
 pub use inputs::InputRules;
-pub use step::{Ground, Move, Step, StepRules, step};
+pub use step::{Aim, Ground, Move, Step, StepRules, step};
 pub use swing::SwingRules;
 
 use crate::check::Verified;
@@ -37,7 +44,7 @@ pub struct PublishRules {
     /// How far above its watermark a row must be, as a share of it, before its overload is a reason to move anybody. Plans stop at
     /// the watermark; what noise puts above it is not worth a move.
     pub overload_band: f64,
-    /// Largest certified gap that is published when the incumbent is no worse.
+    /// Largest certified gap of a plan that relieves nothing.
     pub gap_max: f64,
     /// Share of a region's capacity that may look down before the reports are not believed.
     pub down_share_max: f64,
@@ -105,6 +112,12 @@ pub enum Gate {
     Canary,
     /// Reports are not believed.
     FailOpen,
+    /// The gain is too small to move anybody.
+    Hysteresis,
+    /// The checker refused the plan.
+    Checker,
+    /// The plan is too far from what is proved.
+    Gap,
 }
 
 impl Gate {
@@ -134,6 +147,9 @@ impl Gate {
             Self::Swing => "swing",
             Self::Canary => "canary",
             Self::FailOpen => "fail-open",
+            Self::Hysteresis => "hysteresis",
+            Self::Checker => "checker",
+            Self::Gap => "gap",
         }
     }
 
@@ -151,6 +167,9 @@ impl Gate {
             Self::Swing => "some traffic goes to and fro: it stays",
             Self::Canary => "a large change is tried first",
             Self::FailOpen => "reports are not believed",
+            Self::Hysteresis => "the gain is too small to move anybody",
+            Self::Checker => "the checker refused the plan",
+            Self::Gap => "the plan is too far from what is proved",
         }
     }
 }
@@ -241,6 +260,9 @@ pub enum Held {
 /// Decides whether a verified plan replaces the map in force, whose figures under the same input are `incumbent`; `plan` are
 /// those of its own map, with the same rounding to weights. Demand in Mbps.
 ///
+/// What is lost, too full or below the floor is relieved however far from the optimum the plan is. Anything else is only
+/// followed with a gap that is narrow enough: a gain beyond the hysteresis, or what changed limits ask for.
+///
 /// # Errors
 /// [`Held`] says why not.
 pub fn gate(
@@ -259,13 +281,18 @@ pub fn gate(
         rules.relief_min * demand_mbps,
     ];
     let relieves = |had: f64, has: f64, least: f64| had > has + (had * 0.001).max(least).max(1.0);
-    if limits_changed {
-        return Ok(Reason::Limits);
-    }
     let gap = verified.gap.unwrap_or(f64::INFINITY);
-    if gap > rules.gap_max {
-        return Err(Held::Gap { gap });
-    }
+    let narrow = |reason: Result<Reason, Held>| {
+        if gap > rules.gap_max {
+            Err(Held::Gap { gap })
+        } else {
+            reason
+        }
+    };
+    let follows_limits = || {
+        let reason = limits_changed.then_some(Reason::Limits);
+        reason.ok_or(Held::NoGain)
+    };
     let levels = [
         (incumbent.unserved_mbps, plan.unserved_mbps),
         (incumbent.overload_mbps, plan.overload_mbps),
@@ -273,16 +300,18 @@ pub fn gate(
     ];
     for ((had, has), least) in levels.into_iter().zip(least_mbps) {
         if relieves(had, has, least) {
-            return Ok(Reason::Relief);
+            let limits = limits_changed.then_some(Reason::Limits);
+            return Ok(limits.unwrap_or(Reason::Relief));
         }
         if relieves(has, had, least) {
-            return Err(Held::NoGain);
+            return narrow(follows_limits());
         }
     }
     let gain = incumbent.cost_cny() - plan.cost_cny();
-    if gain > rules.gain_min * incumbent.cost_cny() {
+    let gains = gain > rules.gain_min * incumbent.cost_cny();
+    narrow(if gains && !limits_changed {
         Ok(Reason::Gain)
     } else {
-        Err(Held::NoGain)
-    }
+        follows_limits()
+    })
 }

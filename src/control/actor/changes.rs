@@ -74,26 +74,38 @@ impl Actor {
     }
 
     pub(super) fn pin(&mut self, who: &str, reason: Option<String>) -> Result<(), ControlError> {
-        let unavailable =
-            |fault: crate::store::StoreError| ControlError::Unavailable(fault.to_string());
+        let pins = reason.is_some();
+        let unavailable = |fault: crate::store::StoreError| {
+            let so_far = if pins {
+                "the map is pinned until a restart, but that is not stored: "
+            } else {
+                "the map stays pinned: "
+            };
+            ControlError::Unavailable(format!("{so_far}{fault}"))
+        };
         let action = if reason.is_some() {
             "map.pin"
         } else {
             "map.unpin"
         };
+        let detail = reason.clone().unwrap_or_default();
+        if reason.is_some() {
+            // A kill switch works without a store; the answer then says that a restart will not know of it.
+            self.engine.pin(reason.clone());
+            self.event(action, format!("{who}: {detail}"));
+        }
         self.store
             .set_flag("pin", reason.as_deref())
             .map_err(unavailable)?;
-        let detail = reason.clone().unwrap_or_default();
         self.store
             .audit(now(), who, action, &detail)
             .map_err(unavailable)?;
         if reason.is_none() {
             // Whoever lets the map go on has looked at what it is made from.
             self.engine.trust_next_input();
+            self.engine.pin(None);
+            self.event(action, format!("{who}: {detail}"));
         }
-        self.engine.pin(reason);
-        self.event(action, format!("{who}: {detail}"));
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The engine on a small network in virtual time.
 
 mod contracts;
+mod gates;
 mod local;
 mod requests;
 mod tiers;
@@ -176,12 +177,16 @@ impl World {
     }
 
     fn new() -> Self {
+        Self::with(options())
+    }
+
+    fn with(options: EngineOptions) -> Self {
         let table = table();
         let engine = Engine::new(
             Arc::new(inventory()),
             Arc::clone(&table),
             Arc::default(),
-            options(),
+            options,
             (Vec::new(), Vec::new()),
             None,
         );

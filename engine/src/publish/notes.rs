@@ -1,0 +1,87 @@
+//! What gates take down of a map in force: who moved, and between which sites.
+
+use super::gates::{Gates, Stop};
+use super::step::Ground;
+use super::{Gate, Held, Reason};
+use crate::plan::Plan;
+use coverage::Timestamp;
+use std::collections::BTreeMap;
+
+/// A gain below this share is none, and nothing that hysteresis held back.
+const GAIN_SEEN_MIN: f64 = 1e-4;
+
+impl Gates {
+    /// Notes what became of the plan of a full solve that is cheaper than the map in force by `gain`, a share.
+    pub fn note_verdict(&mut self, verdict: &Result<Reason, Held>, gain: f64) {
+        let held = verdict.as_ref().err();
+        let told = held.map(Held::to_string).unwrap_or_default();
+        // Its figures change all the time; that it holds is said once.
+        let mut note = |gate: Gate, holds: bool| {
+            let lasts = holds && self.said.contains_key(&gate);
+            if !lasts {
+                self.say(gate, holds.then(|| told.clone()));
+            }
+        };
+        note(Gate::Checker, matches!(held, Some(Held::Checker(_))));
+        note(Gate::Gap, matches!(held, Some(Held::Gap { .. })));
+        match verdict {
+            Err(Held::NoGain)
+                if gain > GAIN_SEEN_MIN && !self.said.contains_key(&Gate::Hysteresis) =>
+            {
+                let why = format!(
+                    "a plan that is {:.2} % cheaper is not worth moving anybody",
+                    gain * 100.0
+                );
+                self.say(Gate::Hysteresis, Some(why));
+            }
+            Ok(Reason::Gain) => self.say(Gate::Hysteresis, None),
+            _ => {}
+        }
+    }
+
+    /// Notes what a map in force has changed: who moved, and between which sites.
+    pub fn published(&mut self, ground: Ground<'_>, before: &Plan, after: &Plan, now: Timestamp) {
+        let mut moved: BTreeMap<(usize, usize), f64> = BTreeMap::new();
+        let pairs = before.shares.iter().zip(&after.shares).enumerate();
+        for (unit, (before, after)) in pairs.filter(|(_, (before, after))| before != after) {
+            if let Some(acted) = self.acted.get_mut(unit) {
+                *acted = now;
+            }
+            let mbps = ground.instance.units[unit].mbps;
+            let site = |link: u32| ground.site_of.get(link as usize).copied();
+            let share = |shares: &[(u32, f64)], link: u32| {
+                shares.iter().find(|s| s.0 == link).map_or(0.0, |s| s.1)
+            };
+            let left = before.iter().find(|s| share(after, s.0) < s.1);
+            for &(link, now) in after {
+                let gained = now - share(before, link);
+                if let (Some(from), Some(to)) = (left.and_then(|s| site(s.0)), site(link))
+                    && gained > 0.0
+                    && from != to
+                {
+                    *moved.entry((from, to)).or_default() += gained * mbps;
+                }
+            }
+        }
+        let demand = ground.instance.units.iter().map(|unit| unit.mbps).sum();
+        let swinging = self.swings.note(&moved, demand, now);
+        let name = |site: usize| {
+            ground
+                .instance
+                .sites
+                .get(site)
+                .map_or("?", |s| s.id.as_str())
+        };
+        for (a, b) in swinging {
+            let why = format!(
+                "traffic swings between {} and {}: it stays",
+                name(a),
+                name(b)
+            );
+            self.news.push(Stop {
+                gate: Gate::Swing,
+                why,
+            });
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A part of what a unit wants, for units that are too large to go at once.
+
+/// Steps of the ladder that shares stand on.
+const LADDER: f64 = 64.0;
+/// A share this little short of a step of the ladder is on it.
+const ROUNDING: f64 = 1e-9;
+
+/// Shares on the way from `now` to `then` of which at most `part` (in [0, 1]) has moved, in whole steps of the ladder
+/// of 64ths but for the last, with the share that moves; `None` if not even one step may be made. The first links that
+/// gain are filled first, and the first that lose are left first, so that few hold a share in between.
+pub(super) fn slice(
+    now: &[(u32, f64)],
+    then: &[(u32, f64)],
+    part: f64,
+) -> Option<(Vec<(u32, f64)>, f64)> {
+    let on = |shares: &[(u32, f64)], link: u32| {
+        let share = shares.iter().find(|share| share.0 == link);
+        share.map_or(0.0, |share| share.1)
+    };
+    let gain = |link: u32| (on(then, link) - on(now, link)).max(0.0);
+    let all: f64 = then.iter().map(|share| gain(share.0)).sum();
+    let moved = ((all * part * LADDER + ROUNDING).floor() / LADDER).min(all);
+    if moved <= 0.0 {
+        return None;
+    }
+    let mut links: Vec<u32> = now.iter().chain(then).map(|share| share.0).collect();
+    links.sort_unstable();
+    links.dedup();
+    let (mut to_gain, mut to_lose) = (moved, moved);
+    let mut shares = Vec::with_capacity(links.len());
+    for link in links {
+        let (was, wanted) = (on(now, link), on(then, link));
+        let gained = (wanted - was).max(0.0).min(to_gain);
+        let lost = (was - wanted).max(0.0).min(to_lose);
+        to_gain -= gained;
+        to_lose -= lost;
+        let share = was + gained - lost;
+        if share > ROUNDING {
+            shares.push((link, share));
+        }
+    }
+    Some((shares, moved))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_moves_whole_64ths_and_no_more_than_its_part() {
+        let (now, then) = ([(0, 1.0)], [(1, 0.5), (2, 0.5)]);
+        let (shares, moved) = slice(&now, &then, 0.1).unwrap();
+        assert_eq!(shares, [(0, 58.0 / 64.0), (1, 6.0 / 64.0)]);
+        assert!((moved - 6.0 / 64.0).abs() < 1e-12);
+        assert_eq!(slice(&now, &then, 1.0).unwrap().0, then);
+        assert_eq!(slice(&now, &then, 0.01), None);
+    }
+
+    #[test]
+    fn slices_end_where_they_were_to_lead() {
+        let (mut now, then) = (vec![(0, 0.25), (3, 0.75)], [(0, 0.5), (7, 0.5)]);
+        for _ in 0..64 {
+            let Some((next, _)) = slice(&now, &then, 0.1).or_else(|| slice(&now, &then, 1.0))
+            else {
+                break;
+            };
+            let sum: f64 = next.iter().map(|share| share.1).sum();
+            assert!((sum - 1.0).abs() < 1e-12);
+            now = next;
+        }
+        assert_eq!(now, then);
+    }
+}

@@ -1,0 +1,314 @@
+//! The walk of one step: wishes, granted one by one while budget, ramp and room last.
+
+use super::Gate;
+use super::loads::{loads, moved_mbps, regions, regions_mbps, share_on};
+use super::slice::slice;
+use super::step::{Ground, Move, StepRules};
+use super::wishes::{Urgency, Wish};
+use crate::plan::Plan;
+use std::collections::BTreeMap;
+
+/// Passes over what is left: one that leaves makes room for another.
+const PASSES_MAX: usize = 4;
+/// Loads this little above a limit are rounding, as a share of it.
+pub(super) const ROUNDING_SHARE: f64 = 1e-9;
+
+/// Shares of a unit on links.
+type Shares = [(u32, f64)];
+
+/// What goes now of a unit that is too large to go at once.
+struct Part {
+    shares: Vec<(u32, f64)>,
+    moved_mbps: f64,
+    /// The gate that keeps back the rest.
+    gate: Gate,
+}
+
+/// A step that is being made.
+pub(super) struct Walk<'a> {
+    pub(super) ground: Ground<'a>,
+    pub(super) target: &'a Plan,
+    pub(super) shares: Vec<Vec<(u32, f64)>>,
+    pub(super) links_mbps: Vec<f64>,
+    pub(super) sites_mbps: Vec<f64>,
+    pub(super) regions_mbps: Vec<f64>,
+    /// [site] -> its region, when that has limits.
+    pub(super) region_of: Vec<Option<usize>>,
+    /// What regions, sites and links may carry at most after this step.
+    links_max: Vec<f64>,
+    sites_max: Vec<f64>,
+    regions_max: Vec<f64>,
+    sites_ramp: Vec<f64>,
+    /// What each site may gain in this step.
+    sites_gain: Vec<f64>,
+    /// What sites carry in the target.
+    sites_target: Vec<f64>,
+    budget_mbps: f64,
+    pub(super) moved_mbps: f64,
+    /// Whether anybody moves who would only be served better or cheaper.
+    pub(super) gains: bool,
+    /// What was left behind of units that went in part, by the gate that cut them, Mbps.
+    pub(super) cut_mbps: BTreeMap<Gate, f64>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        ground: Ground<'a>,
+        before: &Plan,
+        target: &'a Plan,
+        rules: &StepRules,
+    ) -> Self {
+        let instance = ground.instance;
+        let (target_links, target_sites) = loads(ground, &target.shares);
+        // Beyond a soft limit only as far as the target itself goes.
+        let most = |soft: f64, hard: f64, target: f64| soft.max(target).min(hard.max(target));
+        let links = instance.links.iter().zip(&target_links);
+        let sites = instance.sites.iter().zip(&target_sites);
+        let region_of = regions(instance);
+        let target_regions = regions_mbps(instance, &region_of, &target_sites);
+        let reserves = instance.regions.iter().zip(&target_regions);
+        let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
+        let mut walk = Self {
+            ground,
+            target,
+            shares: before.shares.clone(),
+            links_max: links
+                .map(|(link, &to)| most(link.watermark_mbps(), link.capacity_mbps, to))
+                .collect(),
+            sites_max: sites
+                .map(|(site, &to)| most(site.watermark_mbps(), site.capacity_mbps, to))
+                .collect(),
+            regions_max: reserves
+                .map(|(row, &to)| most(row.watermark_mbps(), row.capacity_mbps, to))
+                .collect(),
+            links_mbps: Vec::new(),
+            sites_mbps: Vec::new(),
+            regions_mbps: Vec::new(),
+            region_of,
+            sites_ramp: Vec::new(),
+            sites_gain: Vec::new(),
+            sites_target: target_sites.clone(),
+            budget_mbps: demand * rules.share_max,
+            moved_mbps: 0.0,
+            gains: false,
+            cut_mbps: BTreeMap::new(),
+        };
+        for unit in 0..walk.shares.len() {
+            if walk.is_homeless(unit) {
+                walk.moved_mbps += moved_mbps(instance, unit, &walk.shares[unit], target);
+                walk.shares[unit].clone_from(&target.shares[unit]);
+            }
+        }
+        (walk.links_mbps, walk.sites_mbps) = loads(ground, &walk.shares);
+        walk.regions_mbps = regions_mbps(instance, &walk.region_of, &walk.sites_mbps);
+        let sites = instance.sites.iter().zip(&walk.sites_mbps);
+        walk.sites_gain = sites
+            .map(|(site, &load)| {
+                (load * rules.ramp_share).max(site.capacity_mbps * rules.ramp_capacity_share)
+            })
+            .collect();
+        let loads = walk.sites_mbps.iter().zip(&walk.sites_gain);
+        walk.sites_ramp = loads.map(|(load, gain)| load + gain).collect();
+        walk
+    }
+
+    /// Grants what can be granted; returns which gate is against each of the rest.
+    pub(super) fn grant_all(
+        &mut self,
+        wishes: &mut Vec<Wish>,
+        forbidden: &impl Fn(Move) -> Option<Gate>,
+    ) -> BTreeMap<usize, Gate> {
+        let mut withheld = BTreeMap::new();
+        for _ in 0..PASSES_MAX {
+            let left = wishes.len();
+            wishes.retain(|wish| match self.grant(wish, forbidden) {
+                Ok(()) => {
+                    withheld.remove(&wish.unit);
+                    false
+                }
+                Err(gate) => {
+                    withheld.insert(wish.unit, gate);
+                    true
+                }
+            });
+            if wishes.len() == left {
+                break;
+            }
+        }
+        withheld
+    }
+
+    /// Whether the whole target is within the budget and all ramps, and nothing of it is forbidden.
+    pub(super) fn may_take_all(
+        &self,
+        wishes: &[Wish],
+        forbidden: &impl Fn(Move) -> Option<Gate>,
+    ) -> bool {
+        let moved_mbps: f64 = wishes.iter().map(|wish| wish.moved_mbps).sum();
+        let sites = self.sites_target.iter().zip(&self.sites_ramp);
+        let within = |(&to, &ramp): (&f64, &f64)| to <= ramp * (1.0 + ROUNDING_SHARE);
+        let free = |wish: &Wish| {
+            let plans = (
+                self.shares[wish.unit].as_slice(),
+                self.target.shares[wish.unit].as_slice(),
+            );
+            wish.urgency == Urgency::Lost || self.ask(wish, plans, forbidden).is_ok()
+        };
+        self.moved_mbps + moved_mbps <= self.budget_mbps
+            && sites.into_iter().all(within)
+            && wishes.iter().all(free)
+    }
+
+    /// Lets loads grow up to hard limits.
+    pub(super) fn pass_soft_limits(&mut self) {
+        let instance = self.ground.instance;
+        for (most, link) in self.links_max.iter_mut().zip(&instance.links) {
+            *most = most.max(link.capacity_mbps);
+        }
+        for (most, site) in self.sites_max.iter_mut().zip(&instance.sites) {
+            *most = most.max(site.capacity_mbps);
+        }
+        for (most, region) in self.regions_max.iter_mut().zip(&instance.regions) {
+            *most = most.max(region.capacity_mbps);
+        }
+    }
+
+    /// Does all that is left.
+    pub(super) fn take_all(&mut self, wishes: &mut Vec<Wish>) {
+        for wish in wishes.drain(..) {
+            self.gains |= wish.urgency == Urgency::Gain;
+            self.moved_mbps += wish.moved_mbps;
+            self.shares[wish.unit].clone_from(&self.target.shares[wish.unit]);
+        }
+    }
+
+    /// Moves a unit, or says what is against it.
+    fn grant(
+        &mut self,
+        wish: &Wish,
+        forbidden: &impl Fn(Move) -> Option<Gate>,
+    ) -> Result<(), Gate> {
+        let target = self.target;
+        let (now, then) = (self.shares[wish.unit].clone(), &target.shares[wish.unit]);
+        if wish.urgency != Urgency::Lost {
+            self.ask(wish, (&now, then), forbidden)?;
+        }
+        let cut = self.cut(wish, (&now, then));
+        let (then, moved_mbps) = match &cut {
+            Some(part) => (&part.shares, part.moved_mbps),
+            None => (then, wish.moved_mbps),
+        };
+        if wish.urgency != Urgency::Lost && self.moved_mbps + moved_mbps > self.budget_mbps {
+            return Err(Gate::Step);
+        }
+        let mbps = self.ground.instance.units[wish.unit].mbps;
+        self.place(&now, -mbps);
+        self.place(then, mbps);
+        let gate = self.too_much(wish, then);
+        if let Some(gate) = gate {
+            self.place(then, -mbps);
+            self.place(&now, mbps);
+            return Err(gate);
+        }
+        self.gains |= wish.urgency == Urgency::Gain;
+        self.moved_mbps += moved_mbps;
+        self.shares[wish.unit].clone_from(then);
+        if let Some(part) = cut {
+            *self.cut_mbps.entry(part.gate).or_default() += wish.moved_mbps - moved_mbps;
+        }
+        Ok(())
+    }
+
+    /// Asks whether a unit may go where it wants.
+    fn ask(
+        &self,
+        wish: &Wish,
+        (now, then): (&Shares, &Shares),
+        forbidden: &impl Fn(Move) -> Option<Gate>,
+    ) -> Result<(), Gate> {
+        let site = |link: u32| self.ground.site_of[link as usize];
+        for &(link, share) in then {
+            if share <= share_on(now, link) {
+                continue;
+            }
+            let mut leaves = now.iter().map(|share| site(share.0));
+            let asked = Move {
+                unit: wish.unit,
+                from: leaves.find(|from| *from != site(link)),
+                to: site(link),
+                relieves: wish.urgency == Urgency::Overload,
+            };
+            if let Some(gate) = forbidden(asked) {
+                return Err(gate);
+            }
+        }
+        Ok(())
+    }
+
+    /// What of a unit goes now, when all of it is more than a whole step may
+    /// move or one of its targets may gain: it would wait for ever.
+    fn cut(&self, wish: &Wish, (now, then): (&Shares, &Shares)) -> Option<Part> {
+        if wish.urgency == Urgency::Lost {
+            return None;
+        }
+        let mbps = self.ground.instance.units[wish.unit].mbps;
+        let site = |link: u32| self.ground.site_of[link as usize];
+        let mut gains: BTreeMap<usize, f64> = BTreeMap::new();
+        for &(link, share) in then {
+            *gains.entry(site(link)).or_default() += share * mbps;
+        }
+        for &(link, share) in now {
+            *gains.entry(site(link)).or_default() -= share * mbps;
+        }
+        let mut part = (self.budget_mbps / wish.moved_mbps, Gate::Step);
+        for (site, gain) in gains {
+            // A slice fills one target before the next, so all of it may come to this one.
+            let ramp = self.sites_gain[site] / wish.moved_mbps;
+            if gain > self.sites_gain[site] && ramp < part.0 {
+                part = (ramp, Gate::Ramp);
+            }
+        }
+        if part.0 >= 1.0 || wish.moved_mbps <= 0.0 {
+            return None;
+        }
+        let (shares, moved) = slice(now, then, part.0)?;
+        Some(Part {
+            shares,
+            moved_mbps: moved * mbps,
+            gate: part.1,
+        })
+    }
+
+    /// What is exceeded where a unit now is.
+    fn too_much(&self, wish: &Wish, shares: &[(u32, f64)]) -> Option<Gate> {
+        let above = |load: f64, limit: f64| load > limit * (1.0 + ROUNDING_SHARE);
+        for &(link, _) in shares {
+            let (link, site) = (link as usize, self.ground.site_of[link as usize]);
+            let full = |region: usize| above(self.regions_mbps[region], self.regions_max[region]);
+            if above(self.links_mbps[link], self.links_max[link])
+                || above(self.sites_mbps[site], self.sites_max[site])
+                || self.region_of[site].is_some_and(full)
+            {
+                return Some(Gate::Room);
+            }
+            if wish.urgency != Urgency::Lost
+                && wish.moved_mbps > 0.0
+                && above(self.sites_mbps[site], self.sites_ramp[site])
+            {
+                return Some(Gate::Ramp);
+            }
+        }
+        None
+    }
+
+    fn place(&mut self, shares: &[(u32, f64)], mbps: f64) {
+        for &(link, share) in shares {
+            let site = self.ground.site_of[link as usize];
+            self.links_mbps[link as usize] += share * mbps;
+            self.sites_mbps[site] += share * mbps;
+            if let Some(region) = self.region_of[site] {
+                self.regions_mbps[region] += share * mbps;
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Who wants to move in a step, and how urgently.
+
+use super::loads::{moved_mbps, share_on};
+use super::walk::{ROUNDING_SHARE, Walk};
+
+/// Why a unit would move, most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    /// It stands beyond a hard limit: what does not fit is lost.
+    Lost,
+    /// It stands beyond a soft limit.
+    Overload,
+    /// It would be served better or cheaper.
+    Gain,
+}
+
+/// A unit that wants to move.
+pub(super) struct Wish {
+    pub(super) unit: usize,
+    pub(super) urgency: Urgency,
+    pub(super) moved_mbps: f64,
+    gain_ms: f64,
+}
+
+impl Walk<'_> {
+    /// The first site at which a unit wants more than it has.
+    pub(super) fn goal(&self, unit: usize) -> Option<usize> {
+        let more = |share: &&(u32, f64)| share.1 > share_on(&self.shares[unit], share.0);
+        let first = self.target.shares[unit].iter().find(more);
+        first.map(|share| self.ground.site_of[share.0 as usize])
+    }
+
+    /// Whether a unit has no place, or stands on one that is no candidate or can carry nothing any more.
+    pub(super) fn is_homeless(&self, unit: usize) -> bool {
+        let instance = self.ground.instance;
+        let gone = |link: u32| {
+            let at = link as usize;
+            let known = instance.units[unit].cand.iter().any(|c| c.0 == link);
+            let open = instance.links.get(at).is_some_and(|row| {
+                let site = &instance.sites[self.ground.site_of[at]];
+                row.capacity_mbps > 0.0 && site.capacity_mbps > 0.0
+            });
+            !known || !open
+        };
+        let shares = &self.shares[unit];
+        shares.is_empty() || shares.iter().any(|share| gone(share.0))
+    }
+
+    /// All units that the target wants elsewhere, most urgent first.
+    pub(super) fn wishes(&self) -> Vec<Wish> {
+        let instance = self.ground.instance;
+        let mut wishes = Vec::new();
+        for (unit, now) in self.shares.iter().enumerate() {
+            let mbps = moved_mbps(instance, unit, now, self.target);
+            if *now == self.target.shares[unit] {
+                continue;
+            }
+            let mean_ms = |shares: &[(u32, f64)]| {
+                let quality = |link: u32| {
+                    let cand = instance.units[unit].cand.iter().find(|c| c.0 == link);
+                    cand.map_or(0.0, |c| c.1)
+                };
+                shares
+                    .iter()
+                    .map(|&(l, share)| share * quality(l))
+                    .sum::<f64>()
+            };
+            wishes.push(Wish {
+                unit,
+                urgency: self.urgency(now),
+                moved_mbps: mbps,
+                gain_ms: mean_ms(now) - mean_ms(&self.target.shares[unit]),
+            });
+        }
+        wishes.sort_by(|a, b| {
+            let urgency = a.urgency.cmp(&b.urgency);
+            urgency
+                .then(b.gain_ms.total_cmp(&a.gain_ms))
+                .then(a.unit.cmp(&b.unit))
+        });
+        wishes
+    }
+
+    fn urgency(&self, shares: &[(u32, f64)]) -> Urgency {
+        let instance = self.ground.instance;
+        if shares.iter().map(|share| share.1).sum::<f64>() < 1.0 - ROUNDING_SHARE {
+            return Urgency::Lost;
+        }
+        let mut most = Urgency::Gain;
+        for &(link, _) in shares {
+            let (link, site) = (link as usize, self.ground.site_of[link as usize]);
+            let (port, room) = (&instance.links[link], &instance.sites[site]);
+            let above = |load: f64, limit: f64| load > limit * (1.0 + ROUNDING_SHARE);
+            let region = self.region_of[site].map(|region| &instance.regions[region]);
+            let region_mbps = self.region_of[site].map_or(0.0, |region| self.regions_mbps[region]);
+            if above(self.links_mbps[link], port.capacity_mbps)
+                || above(self.sites_mbps[site], room.capacity_mbps)
+                || region.is_some_and(|row| above(region_mbps, row.capacity_mbps))
+            {
+                return Urgency::Lost;
+            }
+            if above(self.links_mbps[link], port.watermark_mbps())
+                || above(self.sites_mbps[site], room.watermark_mbps())
+                || region.is_some_and(|row| above(region_mbps, row.watermark_mbps()))
+            {
+                most = Urgency::Overload;
+            }
+        }
+        most
+    }
+}
