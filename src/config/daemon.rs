@@ -37,7 +37,7 @@ pub(super) fn read(root: &Section<'_>, dir: &Path) -> Config {
     let drain = below("drain");
     let limits = below("gates");
     let (mut options, cycle) = read_engine(&engine, read_drain(&drain));
-    options.publish.gates = gates::read(&limits);
+    options.publish.gates = gates::read(&limits, options.estimate.stale_after);
     let config = Config {
         data_dir: dir.join(root.text("data-dir")),
         dns: read_dns(&dns),
@@ -192,6 +192,12 @@ fn read_control(section: Section<'_>, dir: &Path) -> Upstream {
 fn read_engine(section: &Section<'_>, drain: Rules) -> (EngineOptions, Duration) {
     let cycle = section.span("cycle", 10 * SECOND, PACE);
     let slot = section.span("slot", 300 * SECOND, SECOND..=Duration::from_secs(86_400));
+    if slot.subsec_nanos() != 0 || 86_400 % slot.as_secs().max(1) != 0 {
+        section.fault(
+            "slot",
+            "must be whole seconds, and a day a whole number of slots",
+        );
+    }
     let share = |key, default| section.number_or_none(key, 0.0..=1.0).unwrap_or(default);
     let publish = PublishRules::default();
     let options = EngineOptions {
@@ -216,7 +222,10 @@ fn read_engine(section: &Section<'_>, drain: Rules) -> (EngineOptions, Duration)
             gain_min: share("gain-min", publish.gain_min),
             relief_min: share("relief-min", publish.relief_min),
             overload_band: share("overload-band", publish.overload_band),
-            gap_max: share("gap-max", publish.gap_max),
+            // Below this even an optimum has a gap, by rounding alone.
+            gap_max: section
+                .number_or_none("gap-max", 1e-6..=1.0)
+                .unwrap_or(publish.gap_max),
             down_share_max: share("down-share-max", publish.down_share_max),
             ..publish
         },

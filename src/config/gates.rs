@@ -7,15 +7,22 @@ use std::time::Duration;
 /// Longest time that a gate may be told to wait.
 const WAIT_MAX: Duration = Duration::from_secs(86_400);
 
-/// Reads `[gates]`.
-pub(super) fn read(section: &Section<'_>) -> GateRules {
+/// Reads `[gates]`; `stale_after` is the age from which estimates are stale.
+pub(super) fn read(section: &Section<'_>, stale_after: Duration) -> GateRules {
     let known = GateRules::default();
     let share = |key, default| section.number_or_none(key, 0.0..=1.0).unwrap_or(default);
     let wait = |key, default| section.span(key, default, Duration::ZERO..=WAIT_MAX);
     let (step, swing) = (known.step, known.swing);
+    let frozen_after = wait("frozen-after", known.frozen_after.max(stale_after));
+    if frozen_after < stale_after {
+        section.fault("frozen-after", "must not be less than engine.stale-after");
+    }
     GateRules {
         step: StepRules {
-            share_max: share("step-share-max", step.share_max),
+            // With nothing at all no plan would ever arrive; a pin is how to hold the map.
+            share_max: section
+                .number_or_none("step-share-max", 0.001..=1.0)
+                .unwrap_or(step.share_max),
             ramp_share: section
                 .number_or_none("ramp-share", 0.0..=100.0)
                 .unwrap_or(step.ramp_share),
@@ -49,6 +56,6 @@ pub(super) fn read(section: &Section<'_>) -> GateRules {
             hold: wait("canary-hold", known.canary.hold),
             ..known.canary
         },
-        frozen_after: wait("frozen-after", known.frozen_after),
+        frozen_after,
     }
 }

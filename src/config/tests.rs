@@ -237,6 +237,26 @@ fn groups_of_one_site_serve_alike_and_names_are_given_once() {
 }
 
 #[test]
+fn values_with_which_no_map_could_ever_change_are_refused() {
+    let cycle = "cycle = \"1s\"";
+    for (line, told) in [
+        ("gap-max = 0", "engine.gap-max: 0 is not within"),
+        ("slot = \"1500ms\"", "engine.slot: must be whole seconds"),
+        ("slot = \"7m\"", "engine.slot: must be whole seconds"),
+        (
+            "stale-after = \"5m\"\n[gates]\nfrozen-after = \"4m\"",
+            "gates.frozen-after: must not be less than",
+        ),
+        (
+            "[gates]\nstep-share-max = 0",
+            "gates.step-share-max: 0 is not within",
+        ),
+    ] {
+        check(cycle, &format!("{cycle}\n{line}"), told);
+    }
+}
+
+#[test]
 fn all_faults_are_reported_together() {
     let broken = |text: &str| {
         text.replace("ecs = \"all\"", "ecs = \"some\"\nfoo = 1")
