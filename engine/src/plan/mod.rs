@@ -37,6 +37,7 @@ mod rounds;
 mod sample;
 mod scale;
 mod simplex;
+mod slack;
 mod solve;
 mod standing;
 mod topology;

@@ -50,6 +50,7 @@ impl Basis {
     /// Pivots until optimal or until `pivots_max` more pivots were made.
     pub(super) fn run(&mut self, net: &Network, pivots_max: u64) -> Progress {
         let places = Places::of(net, block_arcs(net.tail.len(), BLOCK_FACTOR));
+        self.slack.wake_all(net.demand.len());
         for _ in 0..pivots_max {
             let Some(arc) = self.entering(net, &places) else {
                 return Progress::Optimal;
@@ -86,8 +87,17 @@ impl Basis {
         let mut best = (0_i128, None);
         let mut scanned = 0;
         for _ in 0..places.count() {
-            scanned += self.price_place(net, places, self.cursor, &mut best);
+            let place = self.cursor;
             self.step(places);
+            if place >= places.units {
+                scanned += self.price_hub_arcs(net, places, place, &mut best);
+            } else if !self.slack.is_resting(place) {
+                let (looked, lead) = self.price_unit(net, place, &mut best);
+                scanned += looked;
+                if lead >= 0 {
+                    self.slack.rest(place, lead);
+                }
+            }
             if scanned >= places.block {
                 if best.1.is_some() {
                     break;
@@ -109,7 +119,11 @@ impl Basis {
             let exactly = place >= places.units || costs.is_limited(place);
             if exactly {
                 let mut exact = (0, None);
-                scanned += self.price_place(net, places, place, &mut exact);
+                scanned += if place < places.units {
+                    self.price_unit(net, place, &mut exact).0
+                } else {
+                    self.price_hub_arcs(net, places, place, &mut exact)
+                };
                 let gain = -costs.weigh(exact.0);
                 if let Some(arc) = exact.1
                     && gain > best.0
@@ -151,17 +165,14 @@ impl Basis {
         best.1.is_some()
     }
 
-    /// Considers the arcs of one place; returns how many there were.
-    fn price_place(
+    /// Considers the arcs of one place beyond the units; returns how many there were.
+    fn price_hub_arcs(
         &self,
         net: &Network,
         places: &Places,
         place: usize,
         best: &mut (i128, Option<usize>),
     ) -> usize {
-        if place < places.units {
-            return self.price_unit(net, place, best);
-        }
         let arcs = places.hub_arcs(place);
         for arc in arcs.clone() {
             let tail = self.potential[net.tail[arc] as usize];
@@ -170,26 +181,38 @@ impl Basis {
         arcs.len()
     }
 
-    /// Considers the arcs of one unit; returns how many there were.
-    fn price_unit(&self, net: &Network, unit: usize, best: &mut (i128, Option<usize>)) -> usize {
+    /// Considers the arcs of one unit; returns how many there were, and by how much the best of those that are not its
+    /// own loses.
+    fn price_unit(
+        &self,
+        net: &Network,
+        unit: usize,
+        best: &mut (i128, Option<usize>),
+    ) -> (usize, i128) {
         // A unit without traffic would only cause pivots that move nothing; it is placed at the end.
         if net.demand[unit] == 0 {
-            return 0;
+            return (0, i128::MAX / 2);
         }
-        let tail = self.unit_potential(net, unit);
+        let own = self.tree.pred[net.hubs.len() + unit] as usize;
+        let tail = net.cost[own] + self.potential[net.head[own] as usize];
         let arcs = net.arcs_of_unit(unit);
         let (start, count) = (arcs.start, arcs.len());
         let costs = &net.cost[arcs.clone()];
         let heads = &net.head[arcs.clone()];
         let full = &self.at_upper[arcs];
+        let own = own.wrapping_sub(start);
+        let mut least = (i128::MAX, start);
         for (offset, ((cost, head), full)) in costs.iter().zip(heads).zip(full).enumerate() {
             let reduced = cost + self.potential[*head as usize] - tail;
             let gain = if *full { -reduced } else { reduced };
-            if gain < best.0 {
-                *best = (gain, Some(start + offset));
+            if gain < least.0 && offset != own {
+                least = (gain, start + offset);
             }
         }
-        count
+        if least.0 < best.0 {
+            *best = (least.0, Some(least.1));
+        }
+        (count, least.0)
     }
 
     /// Keeps `arc` if using it more (or less, at its capacity) saves more than the best so far.

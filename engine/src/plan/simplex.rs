@@ -9,6 +9,7 @@
 
 use super::network::{Network, as_u32};
 use super::rough::RoughPrices;
+use super::slack::Slack;
 use super::tree::{NONE, Tree};
 
 /// Whether the simplex has finished.
@@ -34,6 +35,8 @@ pub(super) struct Basis {
     pub(super) cursor: usize,
     /// The same potentials in floating point, fresh while a rough run lasts.
     pub(super) rough: RoughPrices,
+    /// Which units the exact search may pass over.
+    pub(super) slack: Slack,
     /// Pivots made so far.
     pub(super) pivots: u64,
 }
@@ -60,6 +63,7 @@ impl Basis {
             potential,
             cursor: 0,
             rough: RoughPrices::default(),
+            slack: Slack::default(),
             pivots: 0,
         };
         basis.refresh(net, 0);
@@ -118,6 +122,8 @@ impl Basis {
         }
         let (top, from, onto) = match leaving {
             Leaving::Entering => {
+                self.slack
+                    .wake((tail as usize).wrapping_sub(net.hubs.len()));
                 self.at_upper[arc] = !self.at_upper[arc];
                 return;
             }
@@ -134,6 +140,10 @@ impl Basis {
             None => self.potential[tail as usize],
         };
         let reduced = net.cost[arc] + self.potential[head as usize] - behind;
+        for node in [from, onto, top] {
+            self.slack
+                .wake((node as usize).wrapping_sub(net.hubs.len()));
+        }
         self.tree.rehang(from, top, onto, as_u32(arc));
         let change = if from == tail { reduced } else { -reduced };
         self.shift(net, from, change);
@@ -237,18 +247,27 @@ impl Basis {
 
     /// Adds `change` to the potentials of `node` and all below it; renews their depths.
     fn shift(&mut self, net: &Network, node: u32, change: i128) {
-        let potential = &mut self.potential[..net.hubs.len()];
-        let rough = &mut self.rough.potential[..];
+        let hubs = net.hubs.len();
+        let potential = &mut self.potential[..hubs];
+        let (rough, slack) = (&mut self.rough.potential[..], &mut self.slack);
+        let mut any = false;
         let about = net.rough.as_ref().map_or(0.0, |costs| costs.weigh(change));
         self.tree.below(node, |_, node| {
             let at = node as usize;
             if let Some(potential) = potential.get_mut(at) {
                 *potential += change;
+                any = true;
+            } else {
+                // It hangs from another arc, or carries on two.
+                slack.wake(at - hubs);
             }
             if let Some(rough) = rough.get_mut(at) {
                 *rough += about;
             }
         });
+        if any {
+            slack.shift(change);
+        }
     }
 
     /// Recomputes potentials and depths of `node` and all below it.
