@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::plan::{Duals, Instance, Levels, MeterModel, Plan, Price, RowKind, Unit};
 
+use super::loads::{Loads, rows};
 use super::{CAPACITY_TOLERANCE, CheckFailure, SHARE_TOLERANCE};
 
 /// A plan in figures.
@@ -16,14 +17,7 @@ pub struct Evaluation {
     /// Traffic above hard capacities, summed over links, sites and regions, in Mbps. Always within tolerance
     /// when it comes from [`evaluate`]; baselines that ignore capacity may have more.
     pub over_capacity_mbps: f64,
-    /// Link id -> (index, load in Mbps).
-    links: BTreeMap<String, (usize, f64)>,
-    /// Site id -> (index, load in Mbps).
-    sites: BTreeMap<String, (usize, f64)>,
-    /// Region id -> (index, load in Mbps).
-    regions: BTreeMap<String, (usize, f64)>,
-    /// Meter id -> (index, load in Mbps).
-    meters: BTreeMap<String, (usize, f64)>,
+    loads: Loads,
     /// Site id -> (index, requests per second).
     requests: BTreeMap<String, (usize, f64)>,
 }
@@ -32,10 +26,10 @@ impl Evaluation {
     /// Load and price of a row by its id.
     pub(super) fn row(&self, kind: RowKind, id: &str, duals: &Duals) -> Option<(f64, Price)> {
         let (rows, prices) = match kind {
-            RowKind::Link => (&self.links, &duals.links),
-            RowKind::Site => (&self.sites, &duals.sites),
-            RowKind::Region => (&self.regions, &duals.regions),
-            RowKind::Meter => (&self.meters, &duals.meters),
+            RowKind::Link => (&self.loads.links, &duals.links),
+            RowKind::Site => (&self.loads.sites, &duals.sites),
+            RowKind::Region => (&self.loads.regions, &duals.regions),
+            RowKind::Meter => (&self.loads.meters, &duals.meters),
             RowKind::Requests => {
                 let &(index, load) = self.requests.get(id)?;
                 let price = Price {
@@ -56,30 +50,27 @@ impl Evaluation {
 /// [`CheckFailure::Length`], [`CheckFailure::Share`] or [`CheckFailure::Capacity`].
 pub fn evaluate(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFailure> {
     let found = measure(instance, plan)?;
-    let rows = instance
-        .links
-        .iter()
-        .map(|l| ("link", &l.id, l.capacity_mbps, &found.links));
-    let sites = instance
-        .sites
-        .iter()
-        .map(|s| ("site", &s.id, s.capacity_mbps, &found.sites));
-    let regions = instance
-        .regions
-        .iter()
-        .map(|r| ("region", &r.id, r.capacity_mbps, &found.regions));
-    for (kind, id, capacity_mbps, loads) in rows.chain(sites).chain(regions) {
-        let load_mbps = loads.get(id).map_or(0.0, |row| row.1);
-        if load_mbps > capacity_mbps + CAPACITY_TOLERANCE * capacity_mbps.max(1.0) {
-            let row = format!("{kind} {id}");
-            return Err(CheckFailure::Capacity {
-                row,
-                load_mbps,
-                capacity_mbps,
-            });
+    found.loads.within(instance)?;
+    Ok(found)
+}
+
+/// Checks the hard limits under `plan`, and the shares of the units in `changed`: for a plan that leaves all others where they
+/// were found good before. Says nothing of its levels.
+///
+/// # Errors
+/// Those of [`evaluate`].
+pub fn fits(instance: &Instance, plan: &Plan, changed: &[usize]) -> Result<(), CheckFailure> {
+    same_length(instance, plan)?;
+    for &index in changed {
+        if let (Some(unit), Some(shares)) = (instance.units.get(index), plan.shares.get(index)) {
+            check_shares(index, unit, shares)?;
         }
     }
-    Ok(found)
+    let mut links_mbps = vec![0.0; instance.links.len()];
+    for (index, (unit, shares)) in instance.units.iter().zip(&plan.shares).enumerate() {
+        add_loads(index, unit, shares, &mut links_mbps)?;
+    }
+    Loads::of(instance, &links_mbps).within(instance)
 }
 
 /// The same without the hard limits: what a plan would be if links had no end.
@@ -93,65 +84,55 @@ pub(crate) fn measure_beyond(
     plan: &Plan,
     band: f64,
 ) -> Result<Evaluation, CheckFailure> {
-    if plan.shares.len() != instance.units.len() {
-        let (found, expected) = (plan.shares.len(), instance.units.len());
-        return Err(CheckFailure::Length {
-            what: "plan",
-            found,
-            expected,
-        });
-    }
+    same_length(instance, plan)?;
     let mut levels = Levels::default();
-    let mut link_load = vec![0.0; instance.links.len()];
+    let mut links_mbps = vec![0.0; instance.links.len()];
     for (index, (unit, shares)) in instance.units.iter().zip(&plan.shares).enumerate() {
         check_shares(index, unit, shares)?;
         unit_levels(instance, unit, shares, &mut levels);
-        for &(link, share) in shares {
-            let Some(load) = link_load.get_mut(link as usize) else {
-                let problem = format!("candidate link {link} does not exist");
-                return Err(CheckFailure::Share {
-                    unit: index,
-                    problem,
-                });
-            };
-            *load += share * unit.mbps;
-        }
+        add_loads(index, unit, shares, &mut links_mbps)?;
     }
     let mut found = Evaluation {
         levels,
         split_units: plan.shares.iter().filter(|s| s.len() >= 2).count(),
         over_capacity_mbps: 0.0,
-        links: rows(instance.links.iter().map(|l| &l.id)),
-        sites: rows(instance.sites.iter().map(|s| &s.id)),
-        regions: rows(instance.regions.iter().map(|r| &r.id)),
-        meters: rows(instance.meters.iter().map(|m| &m.id)),
+        loads: Loads::of(instance, &links_mbps),
         requests: rows(instance.sites.iter().map(|s| &s.id)),
     };
     count_requests(instance, plan, &mut found);
-    let region_of: BTreeMap<&str, &String> = instance
-        .sites
-        .iter()
-        .map(|site| (site.id.as_str(), &site.region))
-        .collect();
-    for (link, load) in instance.links.iter().zip(&link_load) {
-        let rows = [
-            (&mut found.links, Some(&link.id)),
-            (&mut found.sites, Some(&link.site)),
-            (
-                &mut found.regions,
-                region_of.get(link.site.as_str()).copied(),
-            ),
-            (&mut found.meters, Some(&link.meter)),
-        ];
-        for (rows, id) in rows {
-            let Some(id) = id else { continue };
-            if let Some(row) = rows.get_mut(id) {
-                row.1 += load;
-            }
-        }
-    }
     row_levels(instance, band, &mut found);
     Ok(found)
+}
+
+fn same_length(instance: &Instance, plan: &Plan) -> Result<(), CheckFailure> {
+    let (found, expected) = (plan.shares.len(), instance.units.len());
+    if found == expected {
+        return Ok(());
+    }
+    Err(CheckFailure::Length {
+        what: "plan",
+        found,
+        expected,
+    })
+}
+
+fn add_loads(
+    index: usize,
+    unit: &Unit,
+    shares: &[(u32, f64)],
+    links_mbps: &mut [f64],
+) -> Result<(), CheckFailure> {
+    for &(link, share) in shares {
+        let Some(load) = links_mbps.get_mut(link as usize) else {
+            let problem = format!("candidate link {link} does not exist");
+            return Err(CheckFailure::Share {
+                unit: index,
+                problem,
+            });
+        };
+        *load += share * unit.mbps;
+    }
+    Ok(())
 }
 
 /// Requests by site, and what is above the limits. All shares have been checked.
@@ -178,12 +159,6 @@ fn count_requests(instance: &Instance, plan: &Plan, found: &mut Evaluation) {
         }
     }
     found.levels.excess_cny = found.levels.excess_rps * super::bound::excess_charge_cny(instance);
-}
-
-fn rows<'a>(ids: impl Iterator<Item = &'a String>) -> BTreeMap<String, (usize, f64)> {
-    ids.enumerate()
-        .map(|(index, id)| (id.clone(), (index, 0.0)))
-        .collect()
 }
 
 /// Range, sum, eligibility and uniqueness of the shares of one unit.
@@ -246,15 +221,19 @@ fn row_levels(instance: &Instance, band: f64, found: &mut Evaluation) {
     let mut limits = Vec::new();
     for link in &instance.links {
         let soft = link.watermark_mbps.unwrap_or(link.capacity_mbps);
-        limits.push((load(&found.links, &link.id), soft, link.capacity_mbps));
+        limits.push((load(&found.loads.links, &link.id), soft, link.capacity_mbps));
     }
     for site in &instance.sites {
         let soft = site.watermark_mbps.unwrap_or(site.capacity_mbps);
-        limits.push((load(&found.sites, &site.id), soft, site.capacity_mbps));
+        limits.push((load(&found.loads.sites, &site.id), soft, site.capacity_mbps));
     }
     for region in &instance.regions {
         let soft = region.watermark_mbps.unwrap_or(region.capacity_mbps);
-        limits.push((load(&found.regions, &region.id), soft, region.capacity_mbps));
+        limits.push((
+            load(&found.loads.regions, &region.id),
+            soft,
+            region.capacity_mbps,
+        ));
     }
     for (load, soft, hard) in limits {
         let soft = f64::min(soft * (1.0 + band), hard.max(soft));
@@ -265,7 +244,7 @@ fn row_levels(instance: &Instance, band: f64, found: &mut Evaluation) {
         found.over_capacity_mbps += (load - hard).max(0.0);
     }
     for meter in &instance.meters {
-        let load = load(&found.meters, &meter.id);
+        let load = load(&found.loads.meters, &meter.id);
         found.levels.money_cny += match meter.model {
             MeterModel::Flat => 0.0,
             MeterModel::PerGb => {

@@ -30,8 +30,9 @@
 
 mod bound;
 mod evaluate;
+mod loads;
 
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, evaluate, fits};
 
 pub(crate) use evaluate::{measure, measure_beyond};
 

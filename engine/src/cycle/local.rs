@@ -55,17 +55,15 @@ pub(super) fn relieved(
     // Rounding may have put a little too much somewhere; that is no reason to leave others where they are lost.
     let loads = loads(facts, ground, &plan.shares);
     raise_to(ground, &loads);
+    let changed: Vec<usize> = lost.into_keys().collect();
     let sound = moves.is_some_and(|moves| {
         for (unit, shares) in moves {
             plan.shares[unit] = shares;
         }
-        lost.is_empty() || check::evaluate(ground, &plan).is_ok()
+        changed.is_empty() || check::fits(ground, &plan, &changed).is_ok()
     });
     (ground.links, ground.sites, ground.regions) = (links, sites, regions);
-    sound.then(|| Relieved {
-        plan,
-        changed: lost.into_keys().collect(),
-    })
+    sound.then_some(Relieved { plan, changed })
 }
 
 /// Raises hard limits to what is carried already.
