@@ -192,7 +192,7 @@ impl Facts<'_> {
             sites: self.sites(limits),
             regions: self.regions(limits),
             meters: self.meters(now),
-            units: self.units(&reach),
+            units: self.units(&reach).into(),
         }
     }
 

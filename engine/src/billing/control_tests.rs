@@ -78,7 +78,8 @@ fn meters(model: BillingModel) -> (Inventory, Instance) {
             floor_ms: None,
             incumbent: vec![],
             cand: vec![(0, 5.0), (1, 6.0)],
-        }],
+        }]
+        .into(),
     };
     (inventory, instance)
 }

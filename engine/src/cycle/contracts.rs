@@ -311,7 +311,7 @@ fn bare(inventory: &Inventory) -> Instance {
         sites: Vec::new(),
         regions: Vec::new(),
         meters: inventory.meters.iter().map(meter).collect(),
-        units: Vec::new(),
+        units: crate::plan::Units::default(),
     }
 }
 

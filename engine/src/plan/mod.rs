@@ -16,6 +16,7 @@
 mod certificate;
 mod coupling;
 mod crash;
+mod digest;
 mod explain;
 mod faults;
 mod feasibility;
@@ -43,6 +44,7 @@ mod standing;
 mod topology;
 mod tree;
 mod trim;
+mod units;
 mod whole;
 
 pub use certificate::BINDING_ROWS_MAX;
@@ -60,3 +62,4 @@ pub use report::{Report, report, write_assign};
 pub use result::{BindingRow, Certificate, Duals, LevelBound, Levels, Plan, Price, RowKind};
 pub use solve::{Deadline, Movement, Outcome, SolveOptions, Solved, solve};
 pub use standing::{CLOSED_LINKS_MAX, Standing};
+pub use units::Units;

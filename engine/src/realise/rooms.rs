@@ -8,6 +8,7 @@ use crate::model::Facts;
 use crate::plan::Instance;
 use coverage::map::{AnswerSet, RUNNERS_UP_MAX};
 use coverage::{AreaId, EndpointId, GroupId, LinkId, ServiceId, Snapshot};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// [group]: its part of its site's traffic by capacity, and a little more, Mbps.
@@ -125,7 +126,13 @@ impl<'a> Rooms<'a> {
         (mbps, share): (f64, f64),
         placed: &mut Vec<(EndpointId, f64)>,
     ) {
-        let mut order = self.open[link.index()][service.index()].clone();
+        let open = &self.open[link.index()][service.index()];
+        if let &[only] = open.as_slice() {
+            self.take(only, service, mbps * share);
+            placed.push((only, share));
+            return;
+        }
+        let mut order = open.clone();
         let stays = self.previous_endpoints(area, service);
         order.sort_by(|&a, &b| {
             let kept = |id: EndpointId| {
@@ -189,11 +196,15 @@ impl<'a> Rooms<'a> {
 
     /// Endpoints behind a unit's candidates, best quality first, one per group, that may serve under the limits.
     fn ranked(&self, cand: &[(u32, f64)], service: ServiceId) -> Vec<EndpointId> {
-        let mut order: Vec<&(u32, f64)> = cand.iter().collect();
-        order.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-        let mut groups = Vec::new();
-        let mut ranked = Vec::new();
-        for &&(link, _) in &order {
+        let by_quality = |a: &(u32, f64), b: &(u32, f64)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
+        let mut order = Cow::Borrowed(cand);
+        // All are in order but for incumbents that were added.
+        if !cand.is_sorted_by(|a, b| by_quality(a, b).is_le()) {
+            order.to_mut().sort_by(by_quality);
+        }
+        let mut groups = Vec::with_capacity(SPLIT_MAX + RUNNERS_UP_MAX);
+        let mut ranked = Vec::with_capacity(SPLIT_MAX + RUNNERS_UP_MAX);
+        for &(link, _) in order.iter() {
             for &endpoint in &self.open[link as usize][service.index()] {
                 let group = self.group_of(endpoint);
                 if !groups.contains(&group) {

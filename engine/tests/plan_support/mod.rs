@@ -94,7 +94,7 @@ pub(crate) fn random_instance(shape: Shape, seed: u64) -> Instance {
         links: Vec::new(),
         sites: Vec::new(),
         meters: Vec::new(),
-        units: Vec::new(),
+        units: engine::plan::Units::default(),
     };
     for site in 0..sites {
         add_site(&mut instance, &mut r, site, per_site, capacity);

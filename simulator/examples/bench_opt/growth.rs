@@ -19,7 +19,10 @@ pub(super) fn measure(instance: &Instance, runs: usize) -> Value {
     };
     let mut gap = 0.0;
     for _ in 0..runs {
-        gap = times.of(|| solve(instance, &options, None)).certificate.gap;
+        gap = times
+            .of_fresh(instance, |instance| solve(instance, &options, None))
+            .certificate
+            .gap;
     }
     let mut figures = times.figures();
     figures["units"] = json!(instance.units.len());

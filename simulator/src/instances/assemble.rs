@@ -108,7 +108,7 @@ pub(super) fn assemble(recipe: &Recipe, ground: &Ground, seed: u64) -> Instance 
         links: Vec::new(),
         sites: Vec::new(),
         meters: Vec::new(),
-        units: Vec::new(),
+        units: engine::plan::Units::default(),
     };
     let sizes: Vec<f64> = ground
         .sites

@@ -287,6 +287,6 @@ pub(super) fn template(inventory: &Inventory, units: Vec<Unit>) -> Instance {
                 burst: false,
             })
             .collect(),
-        units,
+        units: units.into(),
     }
 }

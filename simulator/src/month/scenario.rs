@@ -193,7 +193,7 @@ impl Scenario {
     pub(super) fn thinned(mut self, step: usize) -> Self {
         let kept = |unit: &usize| unit.is_multiple_of(step);
         let units = std::mem::take(&mut self.instance.units);
-        self.instance.units = units.into_iter().step_by(step).collect();
+        self.instance.units = units.iter().step_by(step).cloned().collect();
         for demand in &mut self.demand {
             let total: f64 = demand.iter().sum();
             let left: Vec<f64> = (0..demand.len())

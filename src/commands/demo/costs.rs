@@ -26,8 +26,8 @@ pub(super) async fn compare(api: &ApiClient) -> anyhow::Result<Costs> {
     let input: Instance = api.get_json("/v1/instance?fresh=true").await?;
     let shares = in_force
         .units
-        .into_iter()
-        .map(|unit| unit.incumbent)
+        .iter()
+        .map(|unit| unit.incumbent.clone())
         .collect();
     let map = Plan {
         shares,
