@@ -1,6 +1,6 @@
 //! Room in groups: where the parts of a site's traffic go.
 
-use super::ladder::{SPLIT_MAX, ladder};
+use super::ladder::ladder;
 use super::split_index;
 use crate::inventory::Inventory;
 use crate::limits::Limits;
@@ -85,7 +85,9 @@ impl<'a> Rooms<'a> {
         mut placed: Vec<(EndpointId, f64)>,
     ) -> Option<AnswerSet> {
         let (service, _) = split_index(unit, self.facts.table.areas().len());
-        let ranked = self.ranked(&instance.units[unit].cand, service);
+        // As many as there can be in the answer.
+        let most = placed.len().max(1) + RUNNERS_UP_MAX;
+        let ranked = self.ranked(&instance.units[unit].cand, service, most);
         if placed.is_empty() {
             // Nothing could be placed: the answer still names the best that exists, for a name is never left empty.
             placed.extend(ranked.first().map(|&endpoint| (endpoint, 1.0)));
@@ -194,16 +196,17 @@ impl<'a> Rooms<'a> {
         self.previous.filter(same).map(shares).unwrap_or_default()
     }
 
-    /// Endpoints behind a unit's candidates, best quality first, one per group, that may serve under the limits.
-    fn ranked(&self, cand: &[(u32, f64)], service: ServiceId) -> Vec<EndpointId> {
+    /// Endpoints behind a unit's candidates, best quality first, one per group, that may serve under the limits; `most` of
+    /// them, or a few more.
+    fn ranked(&self, cand: &[(u32, f64)], service: ServiceId, most: usize) -> Vec<EndpointId> {
         let by_quality = |a: &(u32, f64), b: &(u32, f64)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
         let mut order = Cow::Borrowed(cand);
         // All are in order but for incumbents that were added.
         if !cand.is_sorted_by(|a, b| by_quality(a, b).is_le()) {
             order.to_mut().sort_by(by_quality);
         }
-        let mut groups = Vec::with_capacity(SPLIT_MAX + RUNNERS_UP_MAX);
-        let mut ranked = Vec::with_capacity(SPLIT_MAX + RUNNERS_UP_MAX);
+        let mut groups = Vec::with_capacity(most);
+        let mut ranked = Vec::with_capacity(most);
         for &(link, _) in order.iter() {
             for &endpoint in &self.open[link as usize][service.index()] {
                 let group = self.group_of(endpoint);
@@ -212,7 +215,7 @@ impl<'a> Rooms<'a> {
                     ranked.push(endpoint);
                 }
             }
-            if ranked.len() > SPLIT_MAX + RUNNERS_UP_MAX {
+            if ranked.len() >= most {
                 break;
             }
         }
