@@ -28,6 +28,8 @@ use std::time::{Duration, Instant};
 const SITES: u32 = 200;
 const AREAS: u32 = 33_334;
 const SERVICES: u32 = 3;
+/// Failures, one after the other, each followed by its recovery.
+const FAILURES: u32 = 20;
 const NOW: Timestamp = Timestamp(1_767_571_200_000);
 
 /// Spreads 0.. over 0..=1, the same in every run.
@@ -154,21 +156,21 @@ fn options() -> EngineOptions {
 }
 
 /// A draft in service.
-fn put(engine: &mut Engine, table: &Arc<AreaTable>, draft: &Draft, version: u64) {
-    let started = Instant::now();
+fn put(engine: &mut Engine, table: &Arc<AreaTable>, draft: &Draft) {
     let body = Body {
         catalog: draft.body.catalog.clone(),
         map: draft.body.map.clone(),
     };
-    let version = MapVersion { epoch: 1, version };
+    let version = MapVersion {
+        epoch: 1,
+        version: 1,
+    };
     let snapshot = Snapshot::new(version, Digest::default(), NOW, Arc::clone(table), body).unwrap();
-    let built = started.elapsed();
     engine.published(Arc::new(snapshot), Some(draft), NOW);
-    println!("  snapshot {built:?}, published {:?}", started.elapsed());
 }
 
 /// The next job, run and adopted.
-fn step(engine: &mut Engine, table: &Arc<AreaTable>, version: u64) -> Tier {
+fn step(engine: &mut Engine, table: &Arc<AreaTable>) -> Tier {
     let started = Instant::now();
     let job = engine.job(NOW).unwrap();
     let (tier, made) = (job.tier(), started.elapsed());
@@ -184,7 +186,7 @@ fn step(engine: &mut Engine, table: &Arc<AreaTable>, version: u64) -> Tier {
     match adopted {
         Adopted::Draft(draft) => {
             println!("  {:?}", draft.reason);
-            put(engine, table, &draft, version);
+            put(engine, table, &draft);
         }
         other => println!("  {other:?}"),
     }
@@ -219,28 +221,60 @@ fn tiers_at_a_hundred_thousand_units() {
         .collect();
     engine.observe(&all);
     engine.tick(NOW);
-    step(&mut engine, &table, 1);
-    let failed = |_| Observation {
+    step(&mut engine, &table);
+    let (mut local, mut warm) = (Vec::new(), Vec::new());
+    for failure in 0..FAILURES {
+        let node = NodeId(failure * SITES / FAILURES);
+        for (healthy, reports) in [(false, 2), (true, 3)] {
+            let report = |_| health(node, healthy);
+            engine.observe(&(0..reports).map(report).collect::<Vec<_>>());
+            let started = Instant::now();
+            let tick = engine.tick(NOW);
+            local.push(started.elapsed());
+            if let Some(Ok(draft)) = tick.outcome {
+                assert_eq!(draft.tier, Some(Tier::Local));
+                put(&mut engine, &table, &draft);
+            }
+            if let Some(took) = warm_step(&mut engine, &table) {
+                warm.push(took);
+            }
+        }
+    }
+    show("local tier, event to draft", local);
+    show("warm tier, job to draft", warm);
+    assert_eq!(step(&mut engine, &table), Tier::Full);
+}
+
+/// Runs the next job if it is a warm one; how long that took from asking for it to what became of it.
+fn warm_step(engine: &mut Engine, table: &Arc<AreaTable>) -> Option<Duration> {
+    let started = Instant::now();
+    let job = engine.job(NOW).filter(|job| job.tier() == Tier::Warm)?;
+    let adopted = engine.adopt(job.run(None), NOW);
+    let took = started.elapsed();
+    if let Adopted::Draft(draft) = adopted {
+        put(engine, table, &draft);
+    }
+    Some(took)
+}
+
+fn health(node: NodeId, healthy: bool) -> Observation {
+    Observation {
         at: NOW,
         sample: Sample::Node {
-            node: NodeId(17),
-            healthy: false,
+            node,
+            healthy,
             load: 0.0,
             mbps: 0.0,
         },
-    };
-    engine.observe(&(0..2).map(failed).collect::<Vec<_>>());
-    let started = Instant::now();
-    let tick = engine.tick(NOW);
-    println!("tick with the local tier {:?}", started.elapsed());
-    let Some(Ok(draft)) = tick.outcome else {
-        panic!("{:?}", tick.outcome);
-    };
-    assert_eq!(draft.tier, Some(Tier::Local));
-    put(&mut engine, &table, &draft, 2);
-    let started = Instant::now();
-    assert!(engine.tick(NOW).outcome.is_none());
-    println!("tick without {:?}", started.elapsed());
-    assert_eq!(step(&mut engine, &table, 3), Tier::Warm);
-    assert_eq!(step(&mut engine, &table, 4), Tier::Full);
+    }
+}
+
+fn show(what: &str, mut took: Vec<Duration>) {
+    took.sort_unstable();
+    let most = took.last().unwrap();
+    println!(
+        "{what}: {} times, median {:.1?}, most {most:.1?}",
+        took.len(),
+        took[took.len() / 2]
+    );
 }
