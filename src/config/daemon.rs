@@ -6,6 +6,7 @@ use super::{Api, AreaSource, Config, Role, Token, Upstream};
 use coverage::PrefixSet;
 use dns::{DnsConfig, EcsBits, EcsPolicy};
 use engine::billing::ControlOptions;
+use engine::check::Bands;
 use engine::cycle::EngineOptions;
 use engine::drain::Rules;
 use engine::estimate::EstimateOptions;
@@ -221,7 +222,10 @@ fn read_engine(section: &Section<'_>, drain: Rules) -> (EngineOptions, Duration)
             stale_share_max: share("stale-share-max", publish.stale_share_max),
             gain_min: share("gain-min", publish.gain_min),
             relief_min: share("relief-min", publish.relief_min),
-            overload_band: share("overload-band", publish.overload_band),
+            bands: Bands {
+                overload: share("overload-band", publish.bands.overload),
+                level: share("level-band", publish.bands.level),
+            },
             // Below this even an optimum has a gap, by rounding alone.
             gap_max: section
                 .number_or_none("gap-max", 1e-6..=1.0)

@@ -44,6 +44,15 @@ impl Evaluation {
     }
 }
 
+/// From where loads count, as shares above their limits.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Bands {
+    /// Above watermarks.
+    pub overload: f64,
+    /// Above what contracts have free.
+    pub level: f64,
+}
+
 /// Recomputes the levels of `plan` and checks its shares and the hard limits.
 ///
 /// # Errors
@@ -75,14 +84,14 @@ pub fn fits(instance: &Instance, plan: &Plan, changed: &[usize]) -> Result<(), C
 
 /// The same without the hard limits: what a plan would be if links had no end.
 pub(crate) fn measure(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFailure> {
-    measure_beyond(instance, plan, 0.0)
+    measure_beyond(instance, plan, Bands::default())
 }
 
-/// The same, with overload counted only from this share above each watermark, and never beyond the hard limit.
+/// The same, with overload and money counted only beyond some bands; overload never beyond the hard limit.
 pub(crate) fn measure_beyond(
     instance: &Instance,
     plan: &Plan,
-    band: f64,
+    bands: Bands,
 ) -> Result<Evaluation, CheckFailure> {
     same_length(instance, plan)?;
     let mut levels = Levels::default();
@@ -100,7 +109,7 @@ pub(crate) fn measure_beyond(
         requests: rows(instance.sites.iter().map(|s| &s.id)),
     };
     count_requests(instance, plan, &mut found);
-    row_levels(instance, band, &mut found);
+    row_levels(instance, bands, &mut found);
     Ok(found)
 }
 
@@ -216,7 +225,7 @@ fn unit_levels(instance: &Instance, unit: &Unit, shares: &[(u32, f64)], levels: 
 }
 
 /// Overload, hard excess and money.
-fn row_levels(instance: &Instance, band: f64, found: &mut Evaluation) {
+fn row_levels(instance: &Instance, bands: Bands, found: &mut Evaluation) {
     let load = |rows: &BTreeMap<String, (usize, f64)>, id: &str| rows.get(id).map_or(0.0, |r| r.1);
     let mut limits = Vec::new();
     for link in &instance.links {
@@ -236,7 +245,7 @@ fn row_levels(instance: &Instance, band: f64, found: &mut Evaluation) {
         ));
     }
     for (load, soft, hard) in limits {
-        let soft = f64::min(soft * (1.0 + band), hard.max(soft));
+        let soft = f64::min(soft * (1.0 + bands.overload), hard.max(soft));
         // Sums of many shares end a few roundings above a limit that they fill exactly.
         if load - soft > CAPACITY_TOLERANCE * soft.max(1.0) {
             found.levels.overload_mbps += load - soft;
@@ -251,8 +260,11 @@ fn row_levels(instance: &Instance, band: f64, found: &mut Evaluation) {
                 let gb = load * f64::from(instance.slot_seconds) / 8_000.0;
                 gb * meter.price_cny_per_gb.unwrap_or(0.0)
             }
-            _ if meter.burst || load <= meter.free_below_mbps => 0.0,
-            _ => (load - meter.free_below_mbps) * meter.price_cny_per_mbps.unwrap_or(0.0),
+            _ if meter.burst => 0.0,
+            _ => {
+                let free_mbps = meter.free_below_mbps * (1.0 + bands.level);
+                (load - free_mbps).max(0.0) * meter.price_cny_per_mbps.unwrap_or(0.0)
+            }
         };
     }
     let move_cny_per_gbps = instance.move_cost_ms * instance.value_cny_per_gbps_ms_slot;

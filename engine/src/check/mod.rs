@@ -32,7 +32,7 @@ mod bound;
 mod evaluate;
 mod loads;
 
-pub use evaluate::{Evaluation, evaluate, fits};
+pub use evaluate::{Bands, Evaluation, evaluate, fits};
 
 pub(crate) use evaluate::{measure, measure_beyond};
 

@@ -2,7 +2,7 @@
 
 use super::weights::{OnWeights, as_answered};
 use super::{Engine, LastSolve, Under};
-use crate::check::{self, CheckFailure, Verified};
+use crate::check::{self, Bands, CheckFailure, Verified};
 use crate::model::Reach;
 use crate::plan::{
     self, Certificate, Deadline, Instance, Levels, Outcome, Plan, SolveOptions, Standing, on_ladder,
@@ -69,7 +69,7 @@ pub struct Job {
     under: Under,
     in_force: Option<Arc<Plan>>,
     threads: usize,
-    band: f64,
+    bands: Bands,
     seed: u64,
     work: Work,
 }
@@ -88,11 +88,11 @@ enum Work {
     },
 }
 
-/// The plan in force, if there is one, and from which share above watermarks its overload counts.
+/// The plan in force, if there is one, and from where its loads count.
 #[derive(Clone, Copy)]
 struct InForce<'a> {
     plan: Option<&'a Plan>,
-    band: f64,
+    bands: Bands,
 }
 
 /// What came of a [`Job`].
@@ -159,7 +159,7 @@ impl Job {
         };
         let in_force = InForce {
             plan: self.in_force.as_deref(),
-            band: self.band,
+            bands: self.bands,
         };
         let found = match self.work {
             Work::Full { instance, reach } => full(*instance, reach, &options, in_force),
@@ -262,10 +262,10 @@ impl Found {
     ) -> Self {
         let incumbent = in_force
             .plan
-            .and_then(|plan| as_answered(&instance, plan, in_force.band));
+            .and_then(|plan| as_answered(&instance, plan, in_force.bands));
         let weights = on_ladder(&instance, &solved.plan, WEIGHT_TOTAL);
         Self {
-            answered: as_answered(&instance, &weights, in_force.band).unwrap_or_default(),
+            answered: as_answered(&instance, &weights, in_force.bands).unwrap_or_default(),
             weights: OnWeights::new(&instance, weights, &solved.certificate),
             verified: check::verify(&instance, &solved.plan, &solved.certificate),
             instance,
@@ -327,7 +327,7 @@ impl Engine {
             under,
             in_force,
             threads: self.options.threads,
-            band: self.options.publish.overload_band,
+            bands: self.options.publish.bands,
             seed: self.options.seed,
             work,
         })

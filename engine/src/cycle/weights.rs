@@ -1,6 +1,6 @@
 //! What becomes of a plan when answers have weights of 64ths.
 
-use crate::check;
+use crate::check::{self, Bands};
 use crate::plan::{Certificate, Instance, Levels, Plan};
 
 /// What rounding onto weights may add to levels 1 to 3, as a share of all demand, before it is told.
@@ -20,7 +20,7 @@ pub struct OnWeights {
 impl OnWeights {
     /// Judged by the checker, which shares no code with the rounding.
     pub(super) fn new(instance: &Instance, plan: Plan, certificate: &Certificate) -> Self {
-        let levels = as_answered(instance, &plan, 0.0).unwrap_or_default();
+        let levels = as_answered(instance, &plan, Bands::default()).unwrap_or_default();
         let exact = &certificate.levels;
         let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
         let same = |a: f64, b: f64| a - b <= ROUNDING_SHARE * demand.max(1.0);
@@ -41,11 +41,50 @@ impl OnWeights {
 }
 
 /// The levels of a plan that answers really follow: what is sent beyond a hard limit is as good as unserved. `None` when it
-/// names what is gone.
-/// Overload counts from this share above the watermarks.
-pub(super) fn as_answered(instance: &Instance, plan: &Plan, band: f64) -> Option<Levels> {
-    let found = check::measure_beyond(instance, plan, band).ok()?;
+/// names what is gone. Overload and money count beyond `bands`.
+pub(super) fn as_answered(instance: &Instance, plan: &Plan, bands: Bands) -> Option<Levels> {
+    let found = check::measure_beyond(instance, plan, bands).ok()?;
     let mut levels = found.levels;
     levels.unserved_mbps += found.over_capacity_mbps;
     Some(levels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `mbps` cost where 100 are free, and 900 are below the watermark.
+    fn money_and_overload(mbps: f64, bands: Bands) -> (f64, f64) {
+        let text = format!(
+            r#"{{"version": 1, "value_cny_per_gbps_ms_slot": 0.02,
+            "links": [{{"id": "p/x", "site": "p", "capacity_mbps": 1000, "watermark_mbps": 900, "meter": "m"}}],
+            "sites": [{{"id": "p", "region": "r", "capacity_mbps": 1000}}],
+            "meters": [{{"id": "m", "model": "month-95", "price_cny_per_mbps": 2, "free_below_mbps": 100}}],
+            "units": [{{"area": "a", "service": "s", "mbps": {mbps}, "cand": [[0, 10]]}}]}}"#
+        );
+        let instance = Instance::read(text.as_bytes()).unwrap();
+        let plan = Plan {
+            shares: vec![vec![(0, 1.0)]],
+            input_digest: String::new(),
+        };
+        let levels = as_answered(&instance, &plan, bands).unwrap();
+        (levels.money_cny, levels.overload_mbps)
+    }
+
+    #[test]
+    fn noise_above_a_limit_costs_nothing_and_more_than_that_does() {
+        let bands = Bands {
+            overload: 0.03,
+            level: 0.01,
+        };
+        let near = |(money, overload): (f64, f64), expected: (f64, f64)| {
+            assert!((money - expected.0).abs() < 1e-6, "{money}");
+            assert!((overload - expected.1).abs() < 1e-6, "{overload}");
+        };
+        near(money_and_overload(100.9, bands), (0.0, 0.0));
+        near(money_and_overload(100.9, Bands::default()), (1.8, 0.0));
+        near(money_and_overload(105.0, bands), (8.0, 0.0));
+        near(money_and_overload(920.0, bands), (1638.0, 0.0));
+        near(money_and_overload(930.0, bands), (1658.0, 3.0));
+    }
 }

@@ -29,7 +29,7 @@ pub use inputs::InputRules;
 pub use step::{Aim, Ground, Move, Step, StepRules, step};
 pub use swing::SwingRules;
 
-use crate::check::Verified;
+use crate::check::{Bands, Verified};
 use crate::plan::Levels;
 
 /// Rules of publishing.
@@ -41,9 +41,9 @@ pub struct PublishRules {
     pub gain_min: f64,
     /// Overload, or traffic below the floor, that must be relieved to be worth a move, as a share of all demand.
     pub relief_min: f64,
-    /// How far above its watermark a row must be, as a share of it, before its overload is a reason to move anybody. Plans stop at
-    /// the watermark; what noise puts above it is not worth a move.
-    pub overload_band: f64,
+    /// How far above its watermark a row must be, or a contract above what it has free, before that is a reason to move
+    /// anybody. Plans stop at the limit, and what noise puts above it is not worth a move.
+    pub bands: Bands,
     /// Largest certified gap of a plan that relieves nothing.
     pub gap_max: f64,
     /// Share of a region's capacity that may look down before the reports are not believed.
@@ -61,7 +61,11 @@ impl Default for PublishRules {
             gain_min: 0.005,
             // Half of what telemetry is off by anyway; limits are soft by more than that.
             relief_min: 0.001,
-            overload_band: 0.03,
+            bands: Bands {
+                overload: 0.03,
+                // Contracts count the mean of a slot, where the noise of a cycle is gone.
+                level: 0.01,
+            },
             gap_max: 0.01,
             // More than 30 % of a region at once is a fault of the reports, not of the region.
             down_share_max: 0.3,

@@ -6,6 +6,7 @@ use anyhow::Context;
 use comfy_table::{CellAlignment, Table};
 use engine::plan::{Instance, Levels, Plan, SolveOptions};
 use engine::{baseline, check, plan};
+use std::time::Duration;
 
 /// One policy's figures.
 pub(super) struct Row {
@@ -19,11 +20,29 @@ pub(super) struct Costs {
     pub(super) lower_bound: f64,
 }
 
+/// How many inputs are looked at, and how long lies between two.
+const INPUTS: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// Asks the control plane for its input and the map in force, and lets every policy answer it. Nobody is charged for
 /// moves, so that the map in force has no advantage over those who would start from nothing.
+///
+/// Contracts count the mean of a slot. What a second adds to it or takes from it is in no bill, and no map could follow it;
+/// so demand is the mean of several seconds.
 pub(super) async fn compare(api: &ApiClient) -> anyhow::Result<Costs> {
+    let mut input: Instance = api.get_json("/v1/instance?fresh=true").await?;
+    for already in 1..INPUTS {
+        tokio::time::sleep(PAUSE).await;
+        let next: Instance = api.get_json("/v1/instance?fresh=true").await?;
+        let weight = 1.0 / f64::from(already + 1);
+        let mean = |mean: f64, next: f64| mean + weight * (next - mean);
+        let before = std::mem::replace(&mut input, next);
+        for (unit, before) in input.units.iter_mut().zip(&before.units) {
+            unit.mbps = mean(before.mbps, unit.mbps);
+            unit.rps = mean(before.rps, unit.rps);
+        }
+    }
     let in_force: Instance = api.get_json("/v1/instance").await?;
-    let input: Instance = api.get_json("/v1/instance?fresh=true").await?;
     let shares = in_force
         .units
         .iter()
@@ -90,7 +109,7 @@ impl Costs {
             "overload Gbps",
             "too slow Gbps",
             "latency CNY/slot",
-            "bandwidth CNY/slot",
+            "bandwidth beyond levels CNY/slot",
             "both, over the bound",
         ]);
         for Row { policy, levels } in &self.rows {
