@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::view;
-use crate::control::ControlHandle;
+use crate::control::{ControlHandle, Wanted};
 use crate::store::AuditEntry;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -36,6 +36,9 @@ pub(super) struct Which {
     /// As if no map were in force, so that nothing costs a move.
     #[serde(default)]
     fresh: bool,
+    /// What was solved last, not what would be solved now.
+    #[serde(default)]
+    last: bool,
 }
 
 /// How much of the audit log.
@@ -78,16 +81,29 @@ pub(super) async fn inventory(State(control): State<ControlHandle>) -> Json<view
     Json(view::Inventory::of(control.inventory()))
 }
 
-/// What the next tick would solve: an instance file for `watershed solve`.
+/// What the next tick would solve, or what was solved last: an instance file for `watershed solve`.
 #[utoipa::path(get, path = "/v1/instance", tag = "insight",
-    params(("fresh" = Option<bool>, Query, description = "as if no map were in force")),
+    params(("fresh" = Option<bool>, Query, description = "as if no map were in force"),
+        ("last" = Option<bool>, Query, description = "what was solved last; its digest is that of the newest plan")),
     responses((status = 200, body = Object, description = "instance file, version 1"),
-        (status = 400, body = view::Fault), (status = 401, body = view::Fault)))]
+        (status = 400, body = view::Fault), (status = 401, body = view::Fault),
+        (status = 404, body = view::Fault, description = "nothing was solved since the start")))]
 pub(super) async fn instance(
     State(control): State<ControlHandle>,
     Query(which): Query<Which>,
 ) -> Result<Response, Fault> {
-    let instance = control.instance(which.fresh).await?;
+    let wanted = match (which.fresh, which.last) {
+        (false, false) => Wanted::Next,
+        (true, false) => Wanted::Fresh,
+        (false, true) => Wanted::Last,
+        (true, true) => {
+            return Err(Fault::invalid(
+                "fresh, last: what was solved last has a map in force",
+                "ask for one of the two",
+            ));
+        }
+    };
+    let instance = control.instance(wanted).await?;
     // A large instance takes a moment to encode; the runtime goes on meanwhile.
     tokio::task::spawn_blocking(move || Json(instance).into_response())
         .await

@@ -5,7 +5,7 @@ mod thinking;
 
 use super::publisher::Publisher;
 use super::worker::Worker;
-use super::{Command, ControlError, ControlHandle, Event, Fixed};
+use super::{Command, ControlError, ControlHandle, Event, Fixed, Wanted};
 use crate::clock::now;
 use crate::serving::Intake;
 use crate::store::{LedgerRow, StateStore};
@@ -17,6 +17,7 @@ use engine::billing::SlotSample;
 use engine::cycle::{Engine, EngineOptions, Steering};
 use engine::drain::Drain;
 use engine::inventory::Inventory;
+use engine::plan::Instance;
 use engine::policy::Policies;
 use engine::report::CycleReport;
 use std::collections::BTreeMap;
@@ -250,8 +251,17 @@ impl Actor {
             Command::Rollback(who, to, reply) => {
                 let _ = reply.send(self.rollback(&who, to));
             }
-            Command::Instance(fresh, reply) => {
-                let _ = reply.send(Ok(self.engine.instance(fresh, now())));
+            Command::Instance(wanted, reply) => {
+                let instance = match wanted {
+                    Wanted::Next => Some(self.engine.instance(false, now())),
+                    Wanted::Fresh => Some(self.engine.instance(true, now())),
+                    Wanted::Last => self
+                        .engine
+                        .last()
+                        .map(|last| Instance::clone(&last.instance)),
+                };
+                let none = || ControlError::NotFound("nothing was solved since the start".into());
+                let _ = reply.send(instance.ok_or_else(none));
             }
             Command::Explain(name, client, reply) => {
                 let explained = self.engine.explain(&name, client, now());

@@ -70,6 +70,17 @@ pub enum ControlError {
 
 type Reply<T> = oneshot::Sender<Result<T, ControlError>>;
 
+/// Which instance is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// What the next tick would solve.
+    Next,
+    /// The same as if no map were in force.
+    Fresh,
+    /// What was solved last.
+    Last,
+}
+
 /// What the actor is asked to do.
 enum Command {
     Observe(Vec<Observation>),
@@ -79,7 +90,7 @@ enum Command {
     Pin(String, String, Reply<()>),
     Unpin(String, Reply<()>),
     Rollback(String, Option<MapVersion>, Reply<()>),
-    Instance(bool, Reply<Instance>),
+    Instance(Wanted, Reply<Instance>),
     Explain(String, IpAddr, Reply<Explanation>),
     Audit(u32, Reply<Vec<AuditEntry>>),
     EdgeSeen(String, MapVersion),
@@ -231,12 +242,12 @@ impl ControlHandle {
             .await
     }
 
-    /// What the next tick would solve; `fresh` as if no map were in force.
+    /// An instance as the optimizer reads it.
     ///
     /// # Errors
-    /// [`ControlError`].
-    pub async fn instance(&self, fresh: bool) -> Result<Instance, ControlError> {
-        self.ask(|reply| Command::Instance(fresh, reply)).await
+    /// [`ControlError::NotFound`] when nothing was solved yet.
+    pub async fn instance(&self, wanted: Wanted) -> Result<Instance, ControlError> {
+        self.ask(|reply| Command::Instance(wanted, reply)).await
     }
 
     /// Why a client gets its answer.

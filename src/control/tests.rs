@@ -263,3 +263,22 @@ async fn a_pin_holds_the_map_at_once_also_when_nothing_can_be_stored() {
     assert!(handle.snapshot().is_none());
     handle.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn levels_that_were_planned_before_a_restart_hold_after_it() {
+    let kept = format!(
+        r#"{{"version": 1, "planned_at": {}, "levels": [
+            {{"meter": "s7", "level_mbps": 321.5, "above_cny_per_mbps": 0.25, "slots_today": 3.0}},
+            {{"meter": "gone", "level_mbps": 5.0, "above_cny_per_mbps": 0.25, "slots_today": 3.0}}]}}"#,
+        crate::clock::now().0
+    );
+    let (handle, _dir) = started(&format!("INSERT INTO flag VALUES ('levels', '{kept}')"));
+    let report = reported(&handle, Tier::Full).await;
+    let level = |name: &str| {
+        let meter = report.meters.iter().find(|meter| meter.name == name);
+        meter.expect("a meter").level_mbps
+    };
+    assert_eq!(level("s7"), Some(321.5));
+    assert_eq!(level("s8"), None);
+    handle.stop();
+}

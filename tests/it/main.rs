@@ -8,6 +8,7 @@ mod faults;
 mod gates;
 mod harness;
 mod policies;
+mod replay;
 mod serving;
 mod tidy;
 

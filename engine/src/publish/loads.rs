@@ -1,7 +1,9 @@
 //! What plans put on links and sites, and what differs between two.
 
-use super::step::Ground;
-use crate::plan::{Instance, Plan};
+use crate::plan::{Instance, Plan, Unit};
+
+/// Loads this little above a limit are rounding, as a share of it.
+pub(super) const ROUNDING_SHARE: f64 = 1e-9;
 
 /// Traffic of a unit that `target` wants on links, or beyond shares, that it does not have now, Mbps.
 pub(super) fn moved_mbps(
@@ -14,19 +16,98 @@ pub(super) fn moved_mbps(
     instance.units[unit].mbps * target.shares[unit].iter().map(gained).sum::<f64>()
 }
 
-/// Loads of links and sites, Mbps; links that do not exist carry nothing.
-pub(super) fn loads(ground: Ground<'_>, shares: &[Vec<(u32, f64)>]) -> (Vec<f64>, Vec<f64>) {
-    let mut links = vec![0.0; ground.instance.links.len()];
-    let mut sites = vec![0.0; ground.instance.sites.len()];
-    for (unit, shares) in ground.instance.units.iter().zip(shares) {
-        for &(link, share) in shares {
-            if let Some(load) = links.get_mut(link as usize) {
-                *load += unit.mbps * share;
-                sites[ground.site_of[link as usize]] += unit.mbps * share;
+/// What links, sites and limited regions carry, or may carry.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    /// [link], Mbps.
+    pub(super) links: Vec<f64>,
+    /// [site], Mbps.
+    pub(super) sites: Vec<f64>,
+    /// [site], requests per second.
+    pub(super) requests: Vec<f64>,
+    /// [region], Mbps.
+    pub(super) regions: Vec<f64>,
+}
+
+/// A link with its site and that one's region, when it has limits.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) link: usize,
+    pub(super) site: usize,
+    pub(super) region: Option<usize>,
+}
+
+impl Rows {
+    /// Nothing on any row.
+    pub(super) fn empty(instance: &Instance) -> Self {
+        Self {
+            links: vec![0.0; instance.links.len()],
+            sites: vec![0.0; instance.sites.len()],
+            requests: vec![0.0; instance.sites.len()],
+            regions: vec![0.0; instance.regions.len()],
+        }
+    }
+
+    /// What may be carried at all; requests are only ever too many.
+    pub(super) fn hard(instance: &Instance) -> Self {
+        Self {
+            links: instance.links.iter().map(|l| l.capacity_mbps).collect(),
+            sites: instance.sites.iter().map(|s| s.capacity_mbps).collect(),
+            requests: vec![f64::INFINITY; instance.sites.len()],
+            regions: instance.regions.iter().map(|r| r.capacity_mbps).collect(),
+        }
+    }
+
+    /// What should be carried at most.
+    pub(super) fn soft(instance: &Instance) -> Self {
+        let rps = |site: &crate::plan::Site| site.capacity_rps.unwrap_or(f64::INFINITY);
+        Self {
+            links: instance.links.iter().map(|l| l.watermark_mbps()).collect(),
+            sites: instance.sites.iter().map(|s| s.watermark_mbps()).collect(),
+            requests: instance.sites.iter().map(rps).collect(),
+            regions: instance
+                .regions
+                .iter()
+                .map(|r| r.watermark_mbps())
+                .collect(),
+        }
+    }
+
+    /// Changes each row by itself and the same row of `other`.
+    pub(super) fn merge(&mut self, other: &Self, merged: impl Fn(f64, f64) -> f64) {
+        let pairs = [
+            (&mut self.links, &other.links),
+            (&mut self.sites, &other.sites),
+            (&mut self.requests, &other.requests),
+            (&mut self.regions, &other.regions),
+        ];
+        for (rows, others) in pairs {
+            for (row, other) in rows.iter_mut().zip(others) {
+                *row = merged(*row, *other);
             }
         }
     }
-    (links, sites)
+
+    /// Adds a share of a unit, or takes it away when that is negative.
+    pub(super) fn add(&mut self, unit: &Unit, share: f64, place: Place) {
+        let mbps = unit.mbps * share;
+        self.links[place.link] += mbps;
+        self.sites[place.site] += mbps;
+        self.requests[place.site] += unit.rps * share;
+        if let Some(region) = place.region {
+            self.regions[region] += mbps;
+        }
+    }
+
+    /// Whether any row of a place is above that of `limits` by more than rounding.
+    pub(super) fn above(&self, limits: &Self, place: Place) -> bool {
+        let above = |load: f64, limit: f64| load > limit * (1.0 + ROUNDING_SHARE);
+        let Place { link, site, region } = place;
+        above(self.links[link], limits.links[link])
+            || above(self.sites[site], limits.sites[site])
+            || above(self.requests[site], limits.requests[site])
+            || region.is_some_and(|region| above(self.regions[region], limits.regions[region]))
+    }
 }
 
 /// [site] -> its region, when that has limits.
@@ -36,21 +117,6 @@ pub(super) fn regions(instance: &Instance) -> Vec<Option<usize>> {
         instance.regions.iter().position(same)
     };
     instance.sites.iter().map(of).collect()
-}
-
-/// Loads of limited regions, Mbps, from those of sites.
-pub(super) fn regions_mbps(
-    instance: &Instance,
-    region_of: &[Option<usize>],
-    sites_mbps: &[f64],
-) -> Vec<f64> {
-    let mut regions = vec![0.0; instance.regions.len()];
-    for (region, load) in region_of.iter().zip(sites_mbps) {
-        if let Some(region) = *region {
-            regions[region] += load;
-        }
-    }
-    regions
 }
 
 /// Share of a unit on a link.

@@ -1,7 +1,7 @@
 //! The walk of one step: wishes, granted one by one while budget, ramp and room last.
 
 use super::Gate;
-use super::loads::{loads, moved_mbps, regions, regions_mbps, share_on};
+use super::loads::{Place, ROUNDING_SHARE, Rows, moved_mbps, regions, share_on};
 use super::slice::slice;
 use super::step::{Ground, Move, StepRules};
 use super::wishes::{Urgency, Wish};
@@ -10,9 +10,6 @@ use std::collections::BTreeMap;
 
 /// Passes over what is left: one that leaves makes room for another.
 const PASSES_MAX: usize = 4;
-/// Loads this little above a limit are rounding, as a share of it.
-pub(super) const ROUNDING_SHARE: f64 = 1e-9;
-
 /// Shares of a unit on links.
 type Shares = [(u32, f64)];
 
@@ -29,15 +26,15 @@ pub(super) struct Walk<'a> {
     pub(super) ground: Ground<'a>,
     pub(super) target: &'a Plan,
     pub(super) shares: Vec<Vec<(u32, f64)>>,
-    pub(super) links_mbps: Vec<f64>,
-    pub(super) sites_mbps: Vec<f64>,
-    pub(super) regions_mbps: Vec<f64>,
+    /// What rows carry as far as this step has come.
+    pub(super) loads: Rows,
+    /// What they may carry at most after it, and ever.
+    most: Rows,
+    pub(super) hard: Rows,
+    pub(super) soft: Rows,
     /// [site] -> its region, when that has limits.
-    pub(super) region_of: Vec<Option<usize>>,
-    /// What regions, sites and links may carry at most after this step.
-    links_max: Vec<f64>,
-    sites_max: Vec<f64>,
-    regions_max: Vec<f64>,
+    region_of: Vec<Option<usize>>,
+    /// What each site may carry for its ramp, Mbps.
     sites_ramp: Vec<f64>,
     /// What each site may gain in this step.
     sites_gain: Vec<f64>,
@@ -59,57 +56,72 @@ impl<'a> Walk<'a> {
         rules: &StepRules,
     ) -> Self {
         let instance = ground.instance;
-        let (target_links, target_sites) = loads(ground, &target.shares);
-        // Beyond a soft limit only as far as the target itself goes.
-        let most = |soft: f64, hard: f64, target: f64| soft.max(target).min(hard.max(target));
-        let links = instance.links.iter().zip(&target_links);
-        let sites = instance.sites.iter().zip(&target_sites);
-        let region_of = regions(instance);
-        let target_regions = regions_mbps(instance, &region_of, &target_sites);
-        let reserves = instance.regions.iter().zip(&target_regions);
+        let (hard, soft) = (Rows::hard(instance), Rows::soft(instance));
         let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
         let mut walk = Self {
             ground,
             target,
             shares: before.shares.clone(),
-            links_max: links
-                .map(|(link, &to)| most(link.watermark_mbps(), link.capacity_mbps, to))
-                .collect(),
-            sites_max: sites
-                .map(|(site, &to)| most(site.watermark_mbps(), site.capacity_mbps, to))
-                .collect(),
-            regions_max: reserves
-                .map(|(row, &to)| most(row.watermark_mbps(), row.capacity_mbps, to))
-                .collect(),
-            links_mbps: Vec::new(),
-            sites_mbps: Vec::new(),
-            regions_mbps: Vec::new(),
-            region_of,
+            loads: Rows::empty(instance),
+            most: Rows::empty(instance),
+            hard,
+            soft,
+            region_of: regions(instance),
             sites_ramp: Vec::new(),
             sites_gain: Vec::new(),
-            sites_target: target_sites.clone(),
+            sites_target: Vec::new(),
             budget_mbps: demand * rules.share_max,
             moved_mbps: 0.0,
             gains: false,
             cut_mbps: BTreeMap::new(),
         };
+        let wanted = walk.loads_of(&target.shares);
+        walk.sites_target.clone_from(&wanted.sites);
+        // Beyond a soft limit only as far as the target itself goes.
+        walk.most.clone_from(&walk.soft);
+        walk.most.merge(&wanted, f64::max);
+        let mut hard = walk.hard.clone();
+        hard.merge(&wanted, f64::max);
+        walk.most.merge(&hard, f64::min);
         for unit in 0..walk.shares.len() {
             if walk.is_homeless(unit) {
                 walk.moved_mbps += moved_mbps(instance, unit, &walk.shares[unit], target);
                 walk.shares[unit].clone_from(&target.shares[unit]);
             }
         }
-        (walk.links_mbps, walk.sites_mbps) = loads(ground, &walk.shares);
-        walk.regions_mbps = regions_mbps(instance, &walk.region_of, &walk.sites_mbps);
-        let sites = instance.sites.iter().zip(&walk.sites_mbps);
+        walk.loads = walk.loads_of(&walk.shares);
+        let sites = instance.sites.iter().zip(&walk.loads.sites);
         walk.sites_gain = sites
             .map(|(site, &load)| {
                 (load * rules.ramp_share).max(site.capacity_mbps * rules.ramp_capacity_share)
             })
             .collect();
-        let loads = walk.sites_mbps.iter().zip(&walk.sites_gain);
+        let loads = walk.loads.sites.iter().zip(&walk.sites_gain);
         walk.sites_ramp = loads.map(|(load, gain)| load + gain).collect();
         walk
+    }
+
+    /// What links, sites and regions carry under `shares`; links that do not exist carry nothing.
+    fn loads_of(&self, shares: &[Vec<(u32, f64)>]) -> Rows {
+        let mut rows = Rows::empty(self.ground.instance);
+        for (unit, shares) in self.ground.instance.units.iter().zip(shares) {
+            for &(link, share) in shares {
+                if (link as usize) < self.ground.site_of.len() {
+                    rows.add(unit, share, self.place_of(link));
+                }
+            }
+        }
+        rows
+    }
+
+    /// A link with its site and region.
+    pub(super) fn place_of(&self, link: u32) -> Place {
+        let site = self.ground.site_of[link as usize];
+        Place {
+            link: link as usize,
+            site,
+            region: self.region_of[site],
+        }
     }
 
     /// Grants what can be granted; returns which gate is against each of the rest.
@@ -161,16 +173,7 @@ impl<'a> Walk<'a> {
 
     /// Lets loads grow up to hard limits.
     pub(super) fn pass_soft_limits(&mut self) {
-        let instance = self.ground.instance;
-        for (most, link) in self.links_max.iter_mut().zip(&instance.links) {
-            *most = most.max(link.capacity_mbps);
-        }
-        for (most, site) in self.sites_max.iter_mut().zip(&instance.sites) {
-            *most = most.max(site.capacity_mbps);
-        }
-        for (most, region) in self.regions_max.iter_mut().zip(&instance.regions) {
-            *most = most.max(region.capacity_mbps);
-        }
+        self.most.merge(&self.hard, f64::max);
     }
 
     /// Does all that is left.
@@ -201,13 +204,11 @@ impl<'a> Walk<'a> {
         if wish.urgency != Urgency::Lost && self.moved_mbps + moved_mbps > self.budget_mbps {
             return Err(Gate::Step);
         }
-        let mbps = self.ground.instance.units[wish.unit].mbps;
-        self.place(&now, -mbps);
-        self.place(then, mbps);
-        let gate = self.too_much(wish, then);
-        if let Some(gate) = gate {
-            self.place(then, -mbps);
-            self.place(&now, mbps);
+        self.place(wish.unit, &now, -1.0);
+        self.place(wish.unit, then, 1.0);
+        if let Some(gate) = self.too_much(wish, then) {
+            self.place(wish.unit, then, -1.0);
+            self.place(wish.unit, &now, 1.0);
             return Err(gate);
         }
         self.gains |= wish.urgency == Urgency::Gain;
@@ -281,19 +282,15 @@ impl<'a> Walk<'a> {
 
     /// What is exceeded where a unit now is.
     fn too_much(&self, wish: &Wish, shares: &[(u32, f64)]) -> Option<Gate> {
-        let above = |load: f64, limit: f64| load > limit * (1.0 + ROUNDING_SHARE);
         for &(link, _) in shares {
-            let (link, site) = (link as usize, self.ground.site_of[link as usize]);
-            let full = |region: usize| above(self.regions_mbps[region], self.regions_max[region]);
-            if above(self.links_mbps[link], self.links_max[link])
-                || above(self.sites_mbps[site], self.sites_max[site])
-                || self.region_of[site].is_some_and(full)
-            {
+            let place = self.place_of(link);
+            if self.loads.above(&self.most, place) {
                 return Some(Gate::Room);
             }
+            let ramp = self.sites_ramp[place.site] * (1.0 + ROUNDING_SHARE);
             if wish.urgency != Urgency::Lost
                 && wish.moved_mbps > 0.0
-                && above(self.sites_mbps[site], self.sites_ramp[site])
+                && self.loads.sites[place.site] > ramp
             {
                 return Some(Gate::Ramp);
             }
@@ -301,14 +298,12 @@ impl<'a> Walk<'a> {
         None
     }
 
-    fn place(&mut self, shares: &[(u32, f64)], mbps: f64) {
+    /// Puts a unit somewhere, or takes it away when `times` is -1.
+    fn place(&mut self, unit: usize, shares: &Shares, times: f64) {
+        let unit = &self.ground.instance.units[unit];
         for &(link, share) in shares {
-            let site = self.ground.site_of[link as usize];
-            self.links_mbps[link as usize] += share * mbps;
-            self.sites_mbps[site] += share * mbps;
-            if let Some(region) = self.region_of[site] {
-                self.regions_mbps[region] += share * mbps;
-            }
+            let place = self.place_of(link);
+            self.loads.add(unit, share * times, place);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Who wants to move in a step, and how urgently.
 
-use super::loads::{moved_mbps, share_on};
-use super::walk::{ROUNDING_SHARE, Walk};
+use super::loads::{ROUNDING_SHARE, Rows, moved_mbps, share_on};
+use super::walk::Walk;
 
 /// Why a unit would move, most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,30 +82,19 @@ impl Walk<'_> {
     }
 
     fn urgency(&self, shares: &[(u32, f64)]) -> Urgency {
-        let instance = self.ground.instance;
         if shares.iter().map(|share| share.1).sum::<f64>() < 1.0 - ROUNDING_SHARE {
             return Urgency::Lost;
         }
-        let mut most = Urgency::Gain;
-        for &(link, _) in shares {
-            let (link, site) = (link as usize, self.ground.site_of[link as usize]);
-            let (port, room) = (&instance.links[link], &instance.sites[site]);
-            let above = |load: f64, limit: f64| load > limit * (1.0 + ROUNDING_SHARE);
-            let region = self.region_of[site].map(|region| &instance.regions[region]);
-            let region_mbps = self.region_of[site].map_or(0.0, |region| self.regions_mbps[region]);
-            if above(self.links_mbps[link], port.capacity_mbps)
-                || above(self.sites_mbps[site], room.capacity_mbps)
-                || region.is_some_and(|row| above(region_mbps, row.capacity_mbps))
-            {
-                return Urgency::Lost;
-            }
-            if above(self.links_mbps[link], port.watermark_mbps())
-                || above(self.sites_mbps[site], room.watermark_mbps())
-                || region.is_some_and(|row| above(region_mbps, row.watermark_mbps()))
-            {
-                most = Urgency::Overload;
-            }
+        let above = |limits: &Rows| {
+            let mut places = shares.iter().map(|share| self.place_of(share.0));
+            places.any(|place| self.loads.above(limits, place))
+        };
+        if above(&self.hard) {
+            Urgency::Lost
+        } else if above(&self.soft) {
+            Urgency::Overload
+        } else {
+            Urgency::Gain
         }
-        most
     }
 }

@@ -186,6 +186,34 @@ fn a_site_gains_no_more_than_its_ramp() {
 }
 
 #[test]
+fn on_the_way_no_site_gets_more_requests_than_it_can_answer() {
+    let mut rules = open();
+    rules.step.share_max = 0.1;
+    let mut scene = Scene::new(rules);
+    scene.instance.sites[1].capacity_rps = Some(100.0);
+    for unit in &mut scene.instance.units {
+        unit.rps = 10.0;
+    }
+    // Ten leave the second site and ten others come.
+    let (mut plan, mut target) = (all_on(0), all_on(0));
+    for unit in 0..10 {
+        plan.shares[unit] = vec![(1, 1.0)];
+        target.shares[unit] = vec![(2, 1.0)];
+        target.shares[unit + 10] = vec![(1, 1.0)];
+    }
+    // Who comes gains more than who leaves, and would go first.
+    scene.instance.units[0].cand[2].1 = 100.0;
+    let mut steps = 0;
+    while plan.shares != target.shares {
+        plan = scene.step(&plan, &target, steps).unwrap().plan;
+        assert!(moved_to(&plan, 1) <= 10, "{}", moved_to(&plan, 1));
+        steps += 1;
+        assert!(steps < 20);
+    }
+    assert!(steps >= 5, "{steps}");
+}
+
+#[test]
 fn who_has_just_moved_stays_for_a_while_unless_that_relieves() {
     let mut scene = Scene::new(open());
     scene.publish(&all_on(0), &all_on(1), 0);
