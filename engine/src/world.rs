@@ -1,110 +1,22 @@
 //! What drains are judged by: the traffic that the map in service plans, the traffic that was measured, and what could
 //! still be carried if more were taken away.
 
-use crate::drain::{Bottleneck, Facts as DrainFacts, Feasibility, Part, Reading};
+mod loads;
+
+use crate::drain::{Bottleneck, Facts as DrainFacts, Feasibility, Part, Reading, Unanswered};
 use crate::estimate::Estimate;
 use crate::limits::Limits;
 use crate::model::Facts;
 use crate::plan::{Cut, FeasibilityOptions, FlowModel, Instance, Unit};
-use coverage::{
-    AreaId, EndpointId, GroupId, LinkId, ServiceId, SiteId, Snapshot, Timestamp, WEIGHT_TOTAL,
-};
+use coverage::{AreaId, EndpointId, GroupId, LinkId, ServiceId, SiteId, Snapshot, Timestamp};
+use loads::Loads;
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 
 /// Candidates per unit in a question of feasibility: many, because a shortage sends traffic far.
 const FEASIBILITY_CANDIDATES: usize = 256;
 
 /// What a bottleneck calls the demand of areas that nothing but the target serves well.
 const NOWHERE_ELSE: &str = "areas that nothing else serves within the quality floor";
-
-/// Planned traffic, [endpoint][service] row-major over the inventory's endpoints, Mbps.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Loads {
-    services: usize,
-    mbps: Vec<f64>,
-}
-
-impl Loads {
-    /// What the map in service puts where, under the demand of `facts`. Endpoints are matched by name, so a map made for
-    /// an earlier inventory counts as far as the two agree.
-    #[must_use]
-    pub fn planned(facts: &Facts<'_>, snapshot: Option<&Snapshot>) -> Self {
-        let services = facts.inventory.services.len();
-        let mut loads = Self {
-            services,
-            mbps: vec![0.0; services * facts.inventory.endpoints.len()],
-        };
-        let Some(snapshot) = snapshot else {
-            return loads;
-        };
-        let known = endpoints_by_name(facts);
-        let name = |id: usize| {
-            let endpoint = &snapshot.catalog.endpoints[id];
-            (
-                snapshot.catalog.groups[endpoint.group.index()]
-                    .name
-                    .as_str(),
-                endpoint.link.as_str(),
-            )
-        };
-        let here: Vec<Option<EndpointId>> = (0..snapshot.catalog.endpoints.len())
-            .map(|id| known.get(&name(id)).copied())
-            .collect();
-        for (index, service) in facts.inventory.services.iter().enumerate() {
-            let Some((served, _)) = snapshot.catalog.service(&service.served.name) else {
-                continue;
-            };
-            for (area, set) in snapshot
-                .map
-                .row(served)
-                .iter()
-                .zip(0..)
-                .map(|(set, area)| (AreaId(area), set))
-            {
-                let mbps = facts.demand_mbps(area, ServiceId::from_index(index));
-                for &(endpoint, weight) in &snapshot.map.answer_sets()[set.index()].shares {
-                    if let Some(endpoint) = here[endpoint.index()] {
-                        let share = f64::from(weight) / f64::from(WEIGHT_TOTAL);
-                        loads.mbps[endpoint.index() * services + index] += mbps * share;
-                    }
-                }
-            }
-        }
-        loads
-    }
-
-    /// Planned traffic of the endpoints and services that `counts`, Mbps.
-    fn sum(&self, counts: impl Fn(EndpointId, ServiceId) -> bool) -> f64 {
-        let cell = |index: usize| {
-            (
-                EndpointId::from_index(index / self.services),
-                ServiceId::from_index(index % self.services),
-            )
-        };
-        let counted = self.mbps.iter().enumerate().filter(|(index, _)| {
-            let (endpoint, service) = cell(*index);
-            counts(endpoint, service)
-        });
-        counted.map(|(_, mbps)| mbps).sum()
-    }
-}
-
-fn endpoints_by_name<'a>(facts: &'a Facts<'_>) -> BTreeMap<(&'a str, &'a str), EndpointId> {
-    let inventory = facts.inventory;
-    let name = |endpoint: &crate::inventory::Endpoint| {
-        (
-            inventory.groups[endpoint.group.index()].name.as_str(),
-            inventory.links[endpoint.link.index()].name.as_str(),
-        )
-    };
-    inventory
-        .endpoints
-        .iter()
-        .enumerate()
-        .map(|(id, endpoint)| (name(endpoint), EndpointId::from_index(id)))
-        .collect()
-}
 
 /// The world of one tick, as drains see it.
 pub struct World<'a> {
@@ -216,6 +128,27 @@ impl<'a> World<'a> {
         }
     }
 
+    /// What is asked of whom under `limits`, for questions of feasibility; the newest answer is kept.
+    fn instance(&self, limits: &Limits) -> Instance {
+        let mut asked = self.asked.borrow_mut();
+        if let Some((known, instance)) = asked.as_ref()
+            && known == limits
+        {
+            return instance.clone();
+        }
+        let mut facts = self.facts;
+        facts.options.candidates_max = FEASIBILITY_CANDIDATES;
+        facts.incumbent = None;
+        let mut instance = facts.instance(limits, self.now);
+        for (unit, near) in instance.units.iter_mut().zip(self.near()) {
+            // Capacity that is too far away to serve well is no reserve for who is served well without drains.
+            unit.cand
+                .retain(|(_, ms)| !near || unit.floor_ms.is_none_or(|floor_ms| *ms <= floor_ms));
+        }
+        *asked = Some((limits.clone(), instance.clone()));
+        instance
+    }
+
     /// Names what a minimum cut holds.
     fn bottleneck(&self, cut: &Cut, missing_mbps: f64) -> Bottleneck {
         let inventory = self.facts.inventory;
@@ -244,6 +177,27 @@ impl<'a> World<'a> {
             missing_mbps,
         }
     }
+}
+
+/// The same problem with requests per second in the place of Mbps: sites have their limits on these, and nothing else has
+/// any.
+fn of_requests(mut instance: Instance) -> Instance {
+    let all: f64 = instance.units.iter().map(|unit| unit.rps).sum();
+    // Room for all of it is no limit, whatever it is multiplied with.
+    let unlimited = 1e3 * all.max(1.0);
+    let open = |capacity_mbps: f64| if capacity_mbps > 0.0 { unlimited } else { 0.0 };
+    for link in &mut instance.links {
+        (link.capacity_mbps, link.watermark_mbps) = (open(link.capacity_mbps), None);
+    }
+    for site in &mut instance.sites {
+        let capacity = open(site.capacity_mbps).min(site.capacity_rps.unwrap_or(unlimited));
+        (site.capacity_mbps, site.watermark_mbps) = (capacity, None);
+    }
+    instance.regions.clear();
+    for unit in &mut instance.units {
+        unit.mbps = unit.rps;
+    }
+    instance
 }
 
 impl DrainFacts for World<'_> {
@@ -288,36 +242,45 @@ impl DrainFacts for World<'_> {
         lost_site: Option<SiteId>,
         demand_factor: f64,
     ) -> Feasibility {
-        let mut asked = self.asked.borrow_mut();
-        if asked.as_ref().is_none_or(|(known, _)| known != limits) {
-            let mut facts = self.facts;
-            facts.options.candidates_max = FEASIBILITY_CANDIDATES;
-            facts.incumbent = None;
-            let mut instance = facts.instance(limits, self.now);
-            for (unit, near) in instance.units.iter_mut().zip(self.near()) {
-                // Capacity that is too far away to serve well is no reserve for who is served well without drains.
-                unit.cand.retain(|(_, ms)| {
-                    !near || unit.floor_ms.is_none_or(|floor_ms| *ms <= floor_ms)
-                });
-            }
-            *asked = Some((limits.clone(), instance));
-        }
-        let Some((_, instance)) = asked.as_ref() else {
-            return Feasibility::default();
-        };
+        let instance = self.instance(limits);
         let removed: Vec<u32> = lost_site.map(|site| site.0).into_iter().collect();
         let options = FeasibilityOptions {
             removed_sites: &removed,
             demand_factor,
             ..FeasibilityOptions::default()
         };
-        let answer = FlowModel::new(instance).check(&options);
+        let answer = FlowModel::new(&instance).check(&options);
         let unserved_mbps = answer.unserved_mbps;
         Feasibility {
             unserved_mbps,
             bottleneck: answer
                 .bottleneck
                 .map(|cut| self.bottleneck(&cut, unserved_mbps)),
+        }
+    }
+
+    fn unanswered(&self, limits: &Limits, demand_factor: f64) -> Unanswered {
+        if self
+            .facts
+            .inventory
+            .nodes
+            .iter()
+            .all(|node| node.capacity_rps.is_none())
+        {
+            return Unanswered::default();
+        }
+        let requests = of_requests(self.instance(limits));
+        let options = FeasibilityOptions {
+            demand_factor,
+            ..FeasibilityOptions::default()
+        };
+        let answer = FlowModel::new(&requests).check(&options);
+        let site = |site: &u32| format!("site:{}", self.facts.inventory.sites[*site as usize].name);
+        Unanswered {
+            rps: answer.unserved_mbps,
+            saturated: answer
+                .bottleneck
+                .map_or_else(Vec::new, |cut| cut.sites.iter().map(site).collect()),
         }
     }
 }

@@ -8,6 +8,7 @@
 //!    no map could be published that leaves a name without an answer);
 //! 2. no budget is overdrawn further than `A` does;
 //! 3. `U(A + t, none, headroom) <= U({}, none, headroom)`: drains leave nobody unserved who would be served without;
+//!    the same holds for requests per second where sites have limits on them, by a flow of their own;
 //! 4. for every other site `s`: `U(A + t, s, 1) <= U({}, s, 1)`: whatever single site is lost meanwhile, its loss is
 //!    no worse than it would be today. A loss that is survivable today stays survivable, and one that is not is no
 //!    excuse for making it worse.
@@ -24,7 +25,7 @@ use super::extent::{Extent, limits_at_zero, remaining_mbps};
 use super::rules::Rules;
 use super::state::{Proof, Refusal, WorstSite};
 use super::target::{Part, Target};
-use super::world::{Bottleneck, World};
+use super::world::{Bottleneck, Unanswered, World, listed};
 use crate::limits::Limits;
 
 /// What is to become of a request.
@@ -165,11 +166,16 @@ impl<'a> Judge<'a> {
         for &site in &others {
             self.baseline(Some(site), 1.0);
         }
+        let baseline_rps = facts.unanswered(&Limits::default(), headroom).rps;
         let now = facts.feasibility(&limits, None, headroom);
         if !self.no_worse(now.unserved_mbps, baseline_unserved_mbps) {
             let extra_mbps = now.unserved_mbps - baseline_unserved_mbps;
             let what = format!("demand x {headroom} could not be carried without it");
             return Err(Refusal::capacity(&what, extra_mbps, now.bottleneck));
+        }
+        let unanswered = facts.unanswered(&limits, headroom);
+        if !self.no_worse(unanswered.rps, baseline_rps) {
+            return Err(Refusal::requests(headroom, &unanswered, baseline_rps));
         }
         let worst_site = self.worst_site(&limits, &others)?;
         let remaining_mbps = remaining_mbps(inventory, &limits, None);
@@ -265,9 +271,10 @@ impl<'a> Judge<'a> {
             })
     }
 
-    /// Whether `unserved` is at most `baseline`, but for rounding. False when either is not a finite number.
-    fn no_worse(&self, unserved_mbps: f64, baseline_mbps: f64) -> bool {
-        baseline_mbps.is_finite() && unserved_mbps <= baseline_mbps + self.rules.tolerance_mbps
+    /// Whether what is unserved is at most what it was, in Mbps or requests per second, but for rounding. False when either
+    /// is not a finite number.
+    fn no_worse(&self, unserved: f64, baseline: f64) -> bool {
+        baseline.is_finite() && unserved <= baseline + self.rules.tolerance_mbps
     }
 }
 
@@ -296,6 +303,16 @@ impl Refusal {
             text,
             bottleneck: None,
         }
+    }
+
+    /// A refusal because too few sites would be left to answer all requests.
+    fn requests(headroom: f64, left: &Unanswered, baseline_rps: f64) -> Self {
+        let extra_rps = left.rps - baseline_rps;
+        Self::words(format!(
+            "demand x {headroom} could not be answered without it: {extra_rps:.0} requests per second more than without \
+             drains find no site (full: {})",
+            listed(&left.saturated)
+        ))
     }
 
     /// A refusal for want of capacity: `extra_mbps` more unserved than without drains.

@@ -38,7 +38,7 @@ pub use rules::{LEASE_MAX, LeaseError, Rules};
 pub use state::{Drain, EndedBy, Event, Proof, Refusal, State, Warning, WorstSite};
 pub use step::Changed;
 pub use target::{NAME_BYTES_MAX, Part, ResolveError, Target, TargetError};
-pub use world::{Bottleneck, Facts, Feasibility, Published, Reading, World};
+pub use world::{Bottleneck, Facts, Feasibility, Published, Reading, Unanswered, World};
 
 /// All drains: those in force, those that wait, and the latest that ended.
 #[derive(Clone, Debug, PartialEq, Default)]

@@ -65,6 +65,18 @@ pub trait Facts {
         lost_site: Option<SiteId>,
         demand_factor: f64,
     ) -> Feasibility;
+
+    /// How many of today's requests times `demand_factor` no site could answer under `limits`, whatever the bandwidth.
+    fn unanswered(&self, limits: &Limits, demand_factor: f64) -> Unanswered;
+}
+
+/// Answer of [`Facts::unanswered`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Unanswered {
+    /// Requests per second that find no site: exact, a maximum flow.
+    pub rps: f64,
+    /// Sites that are full, as targets are written.
+    pub saturated: Vec<String>,
 }
 
 /// Answer of [`Facts::feasibility`].
@@ -104,7 +116,7 @@ impl std::fmt::Display for Bottleneck {
 }
 
 /// The first few names, and how many more there are.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     let shown = names[..names.len().min(NAMES_MAX)].join(", ");
     match names.len().saturating_sub(NAMES_MAX) {
         0 => shown,

@@ -1,6 +1,7 @@
 //! The second resource of sites in whole cycles: requests per second, reported or usual.
 
 use super::*;
+use crate::drain::{Request, State};
 
 /// Requests per second that each node of the second site can answer; the site plans with 90 % of its four.
 const NODE_RPS: f64 = 500.0;
@@ -13,6 +14,10 @@ fn world(usual: f64) -> World {
         let second = node.name.starts_with("s1-");
         node.capacity_rps = second.then_some(NODE_RPS);
     }
+    world_of(inventory)
+}
+
+fn world_of(inventory: Inventory) -> World {
     let table = table();
     let nothing = (Vec::new(), Vec::new());
     World {
@@ -76,4 +81,35 @@ fn what_is_counted_goes_before_what_is_usual() {
     world.cycle();
     let here = at_second(&world, |_| 60.0);
     assert!((here - 360.0).abs() < 1e-6, "{here}");
+}
+
+#[test]
+fn a_drain_is_refused_when_too_few_would_be_left_to_answer() {
+    for (rps, fits) in [(f64::INFINITY, true), (1_250.0, false)] {
+        let mut inventory = inventory();
+        inventory.services[0].rps_per_mbps = 10.0;
+        for node in &mut inventory.nodes {
+            node.capacity_rps = Some(rps).filter(|rps| rps.is_finite());
+        }
+        let mut world = world_of(inventory);
+        // 21,600 requests per second; 27,000 are planned for at most, and 22,500 without one site, which is too little for a tenth more.
+        world.demand(60.0);
+        world.cycle();
+        let request = Request {
+            target: "site:s0".parse().unwrap(),
+            requester: "ops".to_owned(),
+            reason: "test".to_owned(),
+            lease: Duration::from_hours(1),
+            ramp: None,
+            force: false,
+            idempotency_key: String::new(),
+        };
+        let drain = world.engine.request_drain(request, world.now).unwrap();
+        let told = drain
+            .refusal
+            .map(|refusal| refusal.text)
+            .unwrap_or_default();
+        assert_eq!(drain.state != State::Refused, fits, "{told}");
+        assert_eq!(told.contains("requests per second more"), !fits, "{told}");
+    }
 }

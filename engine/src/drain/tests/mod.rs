@@ -149,6 +149,10 @@ impl Facts for Toy {
         self.observed.get(&part).copied()
     }
 
+    fn unanswered(&self, _limits: &Limits, _factor: f64) -> Unanswered {
+        Unanswered::default()
+    }
+
     fn feasibility(&self, limits: &Limits, lost: Option<SiteId>, factor: f64) -> Feasibility {
         let mut answer = Feasibility::default();
         let mut bottleneck = Bottleneck::default();
