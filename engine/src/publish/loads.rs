@@ -99,14 +99,29 @@ impl Rows {
         }
     }
 
+    /// The rows of a place: link, site, requests, region. A region without limits carries nothing.
+    pub(super) fn at(&self, place: Place) -> [f64; 4] {
+        let Place { link, site, region } = place;
+        let region = region.map_or(0.0, |region| self.regions[region]);
+        [
+            self.links[link],
+            self.sites[site],
+            self.requests[site],
+            region,
+        ]
+    }
+
     /// Whether any row of a place is above that of `limits` by more than rounding.
     pub(super) fn above(&self, limits: &Self, place: Place) -> bool {
-        let above = |load: f64, limit: f64| load > limit * (1.0 + ROUNDING_SHARE);
-        let Place { link, site, region } = place;
-        above(self.links[link], limits.links[link])
-            || above(self.sites[site], limits.sites[site])
-            || above(self.requests[site], limits.requests[site])
-            || region.is_some_and(|region| above(self.regions[region], limits.regions[region]))
+        self.grown_above(limits, place, [f64::NEG_INFINITY; 4])
+    }
+
+    /// Whether any of these rows is above its limit and was less `before`.
+    pub(super) fn grown_above(&self, limits: &Self, place: Place, before: [f64; 4]) -> bool {
+        let rows = self.at(place).into_iter().zip(limits.at(place)).zip(before);
+        let mut grown = rows
+            .map(|((load, limit), before)| load > limit * (1.0 + ROUNDING_SHARE) && load > before);
+        grown.any(|above| above)
     }
 }
 

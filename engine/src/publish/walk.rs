@@ -6,6 +6,7 @@ use super::slice::slice;
 use super::step::{Ground, Move, StepRules};
 use super::wishes::{Urgency, Wish};
 use crate::plan::Plan;
+use coverage::WEIGHT_TOTAL;
 use std::collections::BTreeMap;
 
 /// Passes over what is left: one that leaves makes room for another.
@@ -19,6 +20,8 @@ struct Part {
     moved_mbps: f64,
     /// The gate that keeps back the rest.
     gate: Gate,
+    /// Whether no smaller part could go.
+    is_least: bool,
 }
 
 /// A step that is being made.
@@ -204,9 +207,13 @@ impl<'a> Walk<'a> {
         if wish.urgency != Urgency::Lost && self.moved_mbps + moved_mbps > self.budget_mbps {
             return Err(Gate::Step);
         }
+        let places = then.iter().map(|share| self.place_of(share.0));
+        let before: Vec<_> = places.map(|place| (place, self.loads.at(place))).collect();
         self.place(wish.unit, &now, -1.0);
         self.place(wish.unit, then, 1.0);
-        if let Some(gate) = self.too_much(wish, then) {
+        let least = cut.as_ref().is_some_and(|part| part.is_least);
+        let ramps = wish.urgency != Urgency::Lost && wish.moved_mbps > 0.0;
+        if let Some(gate) = self.too_much(&before, ramps, least) {
             self.place(wish.unit, then, -1.0);
             self.place(wish.unit, &now, 1.0);
             return Err(gate);
@@ -272,26 +279,30 @@ impl<'a> Walk<'a> {
         if part.0 >= 1.0 || wish.moved_mbps <= 0.0 {
             return None;
         }
-        let (shares, moved) = slice(now, then, part.0)?;
+        // One step of the ladder is the least that can go; who could not go even so would wait for ever.
+        let least = 1.0 / f64::from(WEIGHT_TOTAL) * mbps / wish.moved_mbps;
+        let is_least = part.0 < least;
+        let (shares, moved) = slice(now, then, part.0.max(least).min(1.0))?;
         Some(Part {
             shares,
             moved_mbps: moved * mbps,
             gate: part.1,
+            is_least,
         })
     }
 
-    /// What is exceeded where a unit now is.
-    fn too_much(&self, wish: &Wish, shares: &[(u32, f64)]) -> Option<Gate> {
-        for &(link, _) in shares {
-            let place = self.place_of(link);
-            if self.loads.above(&self.most, place) {
+    /// What is exceeded where a unit now is, and was less before. Sites may gain beyond their ramp by a part that could not
+    /// be smaller, if they have gained nothing else.
+    fn too_much(&self, before: &[(Place, [f64; 4])], ramps: bool, is_least: bool) -> Option<Gate> {
+        for &(place, before) in before {
+            if self.loads.grown_above(&self.most, place, before) {
                 return Some(Gate::Room);
             }
-            let ramp = self.sites_ramp[place.site] * (1.0 + ROUNDING_SHARE);
-            if wish.urgency != Urgency::Lost
-                && wish.moved_mbps > 0.0
-                && self.loads.sites[place.site] > ramp
-            {
+            let (ramp, gain) = (self.sites_ramp[place.site], self.sites_gain[place.site]);
+            let load = self.loads.sites[place.site];
+            let rounding = 1.0 + ROUNDING_SHARE;
+            let first = is_least && before[1] <= (ramp - gain) * rounding;
+            if ramps && !first && load > ramp * rounding && load > before[1] {
                 return Some(Gate::Ramp);
             }
         }

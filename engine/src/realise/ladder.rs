@@ -1,13 +1,11 @@
 //! The ladder of weights: shares as whole 64ths.
 
+use coverage::map::SHARES_MAX;
 use coverage::{EndpointId, WEIGHT_TOTAL};
 use std::collections::BTreeMap;
 
-/// Most groups that share one unit: more would narrow every scope and keep caches cold.
-pub(super) const SPLIT_MAX: usize = 8;
-
 /// Rounds shares onto the 1/64 ladder by largest remainders; the result sums to 64, ordered by endpoint. Shares that
-/// round to nothing are left out; at most [`SPLIT_MAX`] are kept, largest first.
+/// round to nothing are left out; at most [`SHARES_MAX`] are kept, largest first.
 pub(super) fn ladder(shares: &[(EndpointId, f64)]) -> Vec<(EndpointId, u8)> {
     let mut merged: BTreeMap<EndpointId, f64> = BTreeMap::new();
     for &(endpoint, share) in shares {
@@ -15,7 +13,7 @@ pub(super) fn ladder(shares: &[(EndpointId, f64)]) -> Vec<(EndpointId, u8)> {
     }
     let mut largest: Vec<(EndpointId, f64)> = merged.into_iter().collect();
     largest.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    largest.truncate(SPLIT_MAX);
+    largest.truncate(SHARES_MAX);
     let total: f64 = largest.iter().map(|(_, share)| share).sum();
     if total <= 0.0 {
         return largest
@@ -74,6 +72,13 @@ mod tests {
                 (EndpointId(9), 21)
             ]
         );
+    }
+
+    #[test]
+    fn many_shares_stay_as_they_are() {
+        let planned: Vec<_> = (0..16).map(|id| (EndpointId(id), 1.0 / 16.0)).collect();
+        let weights: Vec<_> = (0..16).map(|id| (EndpointId(id), 4)).collect();
+        assert_eq!(ladder(&planned), weights);
     }
 
     #[test]

@@ -186,6 +186,52 @@ fn a_site_gains_no_more_than_its_ramp() {
 }
 
 #[test]
+fn an_area_of_which_one_64th_is_more_than_a_ramp_arrives_all_the_same() {
+    let mut rules = open();
+    (rules.step.ramp_share, rules.step.ramp_capacity_share) = (0.25, 0.01);
+    let mut scene = Scene::new(rules);
+    // A 64th of it is 12.5 Mbps, and an empty site may gain 10.
+    scene.instance.units[0].mbps = 800.0;
+    scene.instance.links[0].capacity_mbps = 5000.0;
+    scene.instance.sites[0].capacity_mbps = 5000.0;
+    scene.instance.units[1].mbps = 0.0;
+    let mut target = all_on(0);
+    target.shares[0] = vec![(1, 1.0)];
+    let mut plan = all_on(0);
+    let mut steps = 0;
+    while plan.shares != target.shares {
+        let step = scene.step(&plan, &target, steps).unwrap();
+        assert!(steps > 0 || step.moved_mbps < 13.0, "{}", step.moved_mbps);
+        plan = step.plan;
+        steps += 1;
+        assert!(steps <= 64, "{steps}");
+    }
+    assert!(steps > 10, "{steps}");
+}
+
+#[test]
+fn a_slice_leaves_a_link_that_stays_too_full_without_it() {
+    let mut rules = open();
+    rules.step.ramp_capacity_share = 0.05;
+    rules.step.ramp_share = 0.0;
+    let mut scene = Scene::new(rules);
+    scene.gain = false;
+    scene.instance.units[0].mbps = 800.0;
+    scene.instance.links[0].capacity_mbps = 5000.0;
+    scene.instance.sites[0].capacity_mbps = 5000.0;
+    scene.instance.links[0].watermark_mbps = Some(100.0);
+    let mut target = all_on(0);
+    target.shares[0] = vec![(1, 1.0)];
+    let step = scene.step(&all_on(0), &target, 0).unwrap();
+    // 50 Mbps may come to the second site; the first link carries a thousand more than it should all the while.
+    assert!(
+        (45.0..=50.0).contains(&step.moved_mbps),
+        "{}",
+        step.moved_mbps
+    );
+}
+
+#[test]
 fn on_the_way_no_site_gets_more_requests_than_it_can_answer() {
     let mut rules = open();
     rules.step.share_max = 0.1;
