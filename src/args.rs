@@ -109,7 +109,8 @@ Examples:
 --warm takes what an earlier --report or --assign wrote, for an instance with the same units and links at the same indices.
 It only saves time: whatever it says, the plan is as good. Rows for units or links that are gone are passed over.")]
 pub struct SolveArgs {
-    /// Instance file (JSON); a running control plane gives its own at GET /v1/instance.
+    /// Instance file (JSON); a running control plane gives its own at GET /v1/instance, and the one behind its newest plan at
+    /// GET /v1/instance?last=true.
     pub instance: PathBuf,
     /// Writes the report (JSON) here.
     #[arg(long, value_name = "R.json")]
