@@ -252,6 +252,10 @@ pub struct Levels {
     pub money_cny: f64,
     /// What moving costs, CNY per slot.
     pub moving_cny: f64,
+    /// Requests above what sites can answer, per second.
+    pub excess_rps: f64,
+    /// What these are charged, CNY per slot; no bill.
+    pub excess_cny: f64,
     /// Traffic that moves, Mbps.
     pub moved_mbps: f64,
 }
