@@ -97,6 +97,9 @@ fn yardsticks(page: &mut String, instances: &[Value]) {
         ratios.fold(f64::INFINITY, f64::min)
     };
     page.push('\n');
+    if instances.is_empty() {
+        return;
+    }
     for (name, wanted) in WANTED {
         let (served, charged) = (least(name, "cost_ratio"), least(name, "charged_ratio"));
         let more = instances.iter().any(|row| {
