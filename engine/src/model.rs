@@ -5,7 +5,7 @@
 
 mod reach;
 
-pub(crate) use reach::Reach;
+pub(crate) use reach::{Reach, by_quality};
 
 use crate::cycle::Contracts;
 use crate::estimate::Estimates;

@@ -3,6 +3,7 @@
 use super::Facts;
 use crate::limits::Limits;
 use coverage::{AreaId, LinkId};
+use std::cmp::Ordering;
 
 /// Of a unit's candidates, how many are kept for being large rather than near, so that a shortage can be met.
 const LARGE_CANDIDATES: usize = 6;
@@ -61,6 +62,11 @@ pub(super) struct Shortlist {
     pub(super) cand: Vec<(u32, f64)>,
 }
 
+/// Order of candidates (link, ms): the best first, ties by link.
+pub(crate) fn by_quality(a: &(u32, f64), b: &(u32, f64)) -> Ordering {
+    a.1.total_cmp(&b.1).then(a.0.cmp(&b.0))
+}
+
 impl Facts<'_> {
     /// Of the links that may serve an area, the nearest and a few of the largest among the rest, by quality.
     pub(super) fn near_and_large(
@@ -69,7 +75,6 @@ impl Facts<'_> {
         links: &[LinkId],
         reach: &Reach,
     ) -> Vec<(u32, f64)> {
-        let by_quality = |a: &(u32, f64), b: &(u32, f64)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
         let mut cand: Vec<(u32, f64)> = links
             .iter()
             .map(|link| (link.0, self.quality_ms(area, *link)))

@@ -122,8 +122,7 @@ impl Basis {
         }
         let (top, from, onto) = match leaving {
             Leaving::Entering => {
-                self.slack
-                    .wake((tail as usize).wrapping_sub(net.hubs.len()));
+                self.wake(net, tail);
                 self.at_upper[arc] = !self.at_upper[arc];
                 return;
             }
@@ -141,12 +140,18 @@ impl Basis {
         };
         let reduced = net.cost[arc] + self.potential[head as usize] - behind;
         for node in [from, onto, top] {
-            self.slack
-                .wake((node as usize).wrapping_sub(net.hubs.len()));
+            self.wake(net, node);
         }
         self.tree.rehang(from, top, onto, as_u32(arc));
         let change = if from == tail { reduced } else { -reduced };
         self.shift(net, from, change);
+    }
+
+    /// Has the exact search look at a node again, if that is a unit.
+    fn wake(&mut self, net: &Network, node: u32) {
+        if let Some(unit) = (node as usize).checked_sub(net.hubs.len()) {
+            self.slack.wake(unit);
+        }
     }
 
     /// The deepest node above both.

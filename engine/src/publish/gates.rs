@@ -79,7 +79,7 @@ pub struct Gates {
     /// [unit] -> when it was last moved.
     pub(super) acted: Vec<Timestamp>,
     /// Gate -> what it said last; a gate is silent while it repeats itself.
-    pub(super) said: BTreeMap<Gate, String>,
+    said: BTreeMap<Gate, String>,
     pub(super) news: Vec<Stop>,
 }
 
@@ -130,11 +130,8 @@ impl Gates {
     /// [`Held::Input`].
     pub fn admit(&mut self, instance: &Instance, now: Timestamp) -> Result<(), Held> {
         let judged = self.inputs.judge(instance, now);
-        // Its figures change all the time; that it holds is said once.
-        let lasts = judged.is_err() && self.said.contains_key(&Gate::Input);
-        if !lasts {
-            self.say(Gate::Input, judged.as_ref().err().cloned());
-        }
+        let doubt = judged.as_ref().err();
+        self.say_once(Gate::Input, doubt.map(|why| || why.clone()));
         judged.map_err(Held::Input)
     }
 
@@ -261,25 +258,34 @@ impl Gates {
         std::mem::take(&mut self.news)
     }
 
-    /// Says what a step withheld, when it begins and when it ends; its figures change all the time.
+    /// Says what a step withheld.
     fn tell(&mut self, ground: Ground<'_>, step: &Step) {
-        for gate in Gate::OF_STEPS {
-            let Some(mbps) = step.withheld_mbps.get(&gate) else {
-                self.say(gate, None);
-                continue;
-            };
-            if self.said.contains_key(&gate) {
-                continue;
-            }
-            let mut why = format!("{}: {mbps:.0} Mbps", gate.means());
-            let site = step.wanted_site.get(&gate);
-            if let Some(site) = site.and_then(|site| ground.instance.sites.get(*site)) {
-                why.push_str(&format!(", most of it for {}", site.id));
-            }
-            self.say(gate, Some(why));
+        for (gate, means) in Gate::OF_STEPS {
+            let withheld = step.withheld_mbps.get(&gate);
+            self.say_once(
+                gate,
+                withheld.map(|mbps| {
+                    move || {
+                        let mut why = format!("{means}: {mbps:.0} Mbps");
+                        let site = step.wanted_site.get(&gate);
+                        if let Some(site) = site.and_then(|site| ground.instance.sites.get(*site)) {
+                            why.push_str(&format!(", most of it for {}", site.id));
+                        }
+                        why
+                    }
+                }),
+            );
         }
     }
 
+    /// Says that a gate begins to hold, and why, or that it holds no more. The figures change all the time that it lasts.
+    pub(super) fn say_once(&mut self, gate: Gate, why: Option<impl FnOnce() -> String>) {
+        if why.is_none() || !self.said.contains_key(&gate) {
+            self.say(gate, why.map(|why| why()));
+        }
+    }
+
+    /// Says why a gate holds whenever that has changed, or that it holds no more.
     pub(super) fn say(&mut self, gate: Gate, why: Option<String>) {
         let before = self.said.get(&gate);
         if before == why.as_ref() {

@@ -125,15 +125,27 @@ pub enum Gate {
 }
 
 impl Gate {
-    /// Those that withhold moves from a step.
-    pub(super) const OF_STEPS: [Self; 7] = [
-        Self::Step,
-        Self::Ramp,
-        Self::Room,
-        Self::Dwell,
-        Self::Flapping,
-        Self::Silent,
-        Self::Swing,
+    /// Those that withhold moves from a step, and what that means.
+    pub(super) const OF_STEPS: [(Self, &'static str); 7] = [
+        (
+            Self::Step,
+            "more would move than may in one step; the rest follows",
+        ),
+        (
+            Self::Ramp,
+            "some sites would gain more than they may in one step; the rest follows",
+        ),
+        (Self::Room, "some moves wait until others have left"),
+        (Self::Dwell, "some areas have moved a moment ago"),
+        (
+            Self::Flapping,
+            "some sites come and go: nobody is moved towards them",
+        ),
+        (
+            Self::Silent,
+            "some sites are not heard of: nobody is moved towards them",
+        ),
+        (Self::Swing, "some traffic goes to and fro: it stays"),
     ];
 
     /// In a word.
@@ -154,26 +166,6 @@ impl Gate {
             Self::Hysteresis => "hysteresis",
             Self::Checker => "checker",
             Self::Gap => "gap",
-        }
-    }
-
-    /// In a sentence, for what it withholds from a step.
-    const fn means(self) -> &'static str {
-        match self {
-            Self::Input => "the input jumped",
-            Self::Step => "more would move than may in one step; the rest follows",
-            Self::Ramp => "some sites would gain more than they may in one step; the rest follows",
-            Self::Room => "some moves wait until others have left",
-            Self::Dwell => "some areas have moved a moment ago",
-            Self::Flapping => "some sites come and go: nobody is moved towards them",
-            Self::Silent => "some sites are not heard of: nobody is moved towards them",
-            Self::Stale => "too much of the input is stale",
-            Self::Swing => "some traffic goes to and fro: it stays",
-            Self::Canary => "a large change is tried first",
-            Self::FailOpen => "reports are not believed",
-            Self::Hysteresis => "the gain is too small to move anybody",
-            Self::Checker => "the checker refused the plan",
-            Self::Gap => "the plan is too far from what is proved",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What gates take down of a map in force: who moved, and between which sites.
 
 use super::gates::{Gates, Stop};
+use super::loads::share_on;
 use super::step::Ground;
 use super::{Gate, Held, Reason};
 use crate::plan::Plan;
@@ -14,25 +15,16 @@ impl Gates {
     /// Notes what became of the plan of a full solve that is cheaper than the map in force by `gain`, a share.
     pub fn note_verdict(&mut self, verdict: &Result<Reason, Held>, gain: f64) {
         let held = verdict.as_ref().err();
-        let told = held.map(Held::to_string).unwrap_or_default();
-        // Its figures change all the time; that it holds is said once.
-        let mut note = |gate: Gate, holds: bool| {
-            let lasts = holds && self.said.contains_key(&gate);
-            if !lasts {
-                self.say(gate, holds.then(|| told.clone()));
-            }
-        };
-        note(Gate::Checker, matches!(held, Some(Held::Checker(_))));
-        note(Gate::Gap, matches!(held, Some(Held::Gap { .. })));
+        let refused = held.filter(|held| matches!(held, Held::Checker(_)));
+        self.say_once(Gate::Checker, refused.map(|held| || held.to_string()));
+        let wide = held.filter(|held| matches!(held, Held::Gap { .. }));
+        self.say_once(Gate::Gap, wide.map(|held| || held.to_string()));
         match verdict {
-            Err(Held::NoGain)
-                if gain > GAIN_SEEN_MIN && !self.said.contains_key(&Gate::Hysteresis) =>
-            {
-                let why = format!(
-                    "a plan that is {:.2} % cheaper is not worth moving anybody",
-                    gain * 100.0
-                );
-                self.say(Gate::Hysteresis, Some(why));
+            Err(Held::NoGain) if gain > GAIN_SEEN_MIN => {
+                let percent = gain * 100.0;
+                let why =
+                    || format!("a plan that is {percent:.2} % cheaper is not worth moving anybody");
+                self.say_once(Gate::Hysteresis, Some(why));
             }
             Ok(Reason::Gain) => self.say(Gate::Hysteresis, None),
             _ => {}
@@ -49,12 +41,9 @@ impl Gates {
             }
             let mbps = ground.instance.units[unit].mbps;
             let site = |link: u32| ground.site_of.get(link as usize).copied();
-            let share = |shares: &[(u32, f64)], link: u32| {
-                shares.iter().find(|s| s.0 == link).map_or(0.0, |s| s.1)
-            };
-            let left = before.iter().find(|s| share(after, s.0) < s.1);
+            let left = before.iter().find(|s| share_on(after, s.0) < s.1);
             for &(link, now) in after {
-                let gained = now - share(before, link);
+                let gained = now - share_on(before, link);
                 if let (Some(from), Some(to)) = (left.and_then(|s| site(s.0)), site(link))
                     && gained > 0.0
                     && from != to

@@ -1,7 +1,8 @@
 //! A part of what a unit wants, for units that are too large to go at once.
 
-/// Steps of the ladder that shares stand on.
-const LADDER: f64 = 64.0;
+use super::loads::share_on;
+use coverage::WEIGHT_TOTAL;
+
 /// A share this little short of a step of the ladder is on it.
 const ROUNDING: f64 = 1e-9;
 
@@ -13,13 +14,10 @@ pub(super) fn slice(
     then: &[(u32, f64)],
     part: f64,
 ) -> Option<(Vec<(u32, f64)>, f64)> {
-    let on = |shares: &[(u32, f64)], link: u32| {
-        let share = shares.iter().find(|share| share.0 == link);
-        share.map_or(0.0, |share| share.1)
-    };
-    let gain = |link: u32| (on(then, link) - on(now, link)).max(0.0);
+    let ladder = f64::from(WEIGHT_TOTAL);
+    let gain = |link: u32| (share_on(then, link) - share_on(now, link)).max(0.0);
     let all: f64 = then.iter().map(|share| gain(share.0)).sum();
-    let moved = ((all * part * LADDER + ROUNDING).floor() / LADDER).min(all);
+    let moved = ((all * part * ladder + ROUNDING).floor() / ladder).min(all);
     if moved <= 0.0 {
         return None;
     }
@@ -29,7 +27,7 @@ pub(super) fn slice(
     let (mut to_gain, mut to_lose) = (moved, moved);
     let mut shares = Vec::with_capacity(links.len());
     for link in links {
-        let (was, wanted) = (on(now, link), on(then, link));
+        let (was, wanted) = (share_on(now, link), share_on(then, link));
         let gained = (wanted - was).max(0.0).min(to_gain);
         let lost = (was - wanted).max(0.0).min(to_lose);
         to_gain -= gained;

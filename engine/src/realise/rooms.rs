@@ -4,7 +4,7 @@ use super::ladder::ladder;
 use super::split_index;
 use crate::inventory::Inventory;
 use crate::limits::Limits;
-use crate::model::Facts;
+use crate::model::{Facts, by_quality};
 use crate::plan::Instance;
 use coverage::map::{AnswerSet, RUNNERS_UP_MAX};
 use coverage::{AreaId, EndpointId, GroupId, LinkId, ServiceId, Snapshot};
@@ -199,7 +199,6 @@ impl<'a> Rooms<'a> {
     /// Endpoints behind a unit's candidates, best quality first, one per group, that may serve under the limits; `most` of
     /// them, or a few more.
     fn ranked(&self, cand: &[(u32, f64)], service: ServiceId, most: usize) -> Vec<EndpointId> {
-        let by_quality = |a: &(u32, f64), b: &(u32, f64)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
         let mut order = Cow::Borrowed(cand);
         // All are in order but for incumbents that were added.
         if !cand.is_sorted_by(|a, b| by_quality(a, b).is_le()) {

@@ -32,6 +32,15 @@ fn world(change: impl Fn(&mut PublishRules)) -> World {
     world
 }
 
+/// The same, with a fifth of the areas as canaries and no other limit to a step.
+fn with_canaries() -> World {
+    world(|rules| {
+        rules.gates.step.share_max = 1.0;
+        rules.gates.step.ramp_share = 100.0;
+        rules.gates.canary.share = 0.2;
+    })
+}
+
 /// The site that an area stands next to.
 fn home(area: u32) -> u32 {
     (area - 1) / 6
@@ -132,11 +141,7 @@ fn what_was_cut_short_goes_on_to_its_end_though_the_last_steps_gain_little() {
 
 #[test]
 fn canaries_that_fare_worse_are_taken_back_even_if_nothing_else_is_worth_a_move() {
-    let mut world = world(|rules| {
-        rules.gates.step.share_max = 1.0;
-        rules.gates.step.ramp_share = 100.0;
-        rules.gates.canary.share = 0.2;
-    });
+    let mut world = with_canaries();
     let before = world.shares();
     world.improve();
     assert_eq!(last(&world.cycle()), "gain");
@@ -163,11 +168,7 @@ fn canaries_that_fare_worse_are_taken_back_even_if_nothing_else_is_worth_a_move(
 
 #[test]
 fn canaries_that_fare_well_are_followed_by_the_rest() {
-    let mut world = world(|rules| {
-        rules.gates.step.share_max = 1.0;
-        rules.gates.step.ramp_share = 100.0;
-        rules.gates.canary.share = 0.2;
-    });
+    let mut world = with_canaries();
     let before = world.shares();
     world.improve();
     world.cycle();
