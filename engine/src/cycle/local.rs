@@ -127,6 +127,17 @@ impl Capacities {
     }
 }
 
+/// Requests per second that a plan puts on sites, [site].
+fn requests(facts: &Facts<'_>, ground: &Instance, shares: &[Vec<(u32, f64)>]) -> Vec<f64> {
+    let mut sites_rps = vec![0.0; ground.sites.len()];
+    for (unit, shares) in ground.units.iter().zip(shares) {
+        for &(link, share) in shares {
+            sites_rps[facts.inventory.links[link as usize].site.index()] += unit.rps * share;
+        }
+    }
+    sites_rps
+}
+
 /// What a plan puts on links and sites, Mbps.
 fn loads(facts: &Facts<'_>, ground: &Instance, shares: &[Vec<(u32, f64)>]) -> Capacities {
     let mut loads = Capacities {

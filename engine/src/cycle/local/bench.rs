@@ -1,6 +1,6 @@
 //! The plan in force, taken apart and put together again: who lost a place, and where there is room.
 
-use super::{Capacities, Moved, better_than_nothing, loads};
+use super::{Capacities, Moved, better_than_nothing, loads, requests};
 use crate::limits::Limits;
 use crate::model::{Facts, Reach};
 use crate::plan::{self, Duals, Instance, Plan, Price, relieve};
@@ -189,6 +189,12 @@ impl<'a> Bench<'a> {
             site.watermark_mbps = site.watermark_mbps.map(|soft| rest(soft, load));
             site.capacity_mbps = rest(site.capacity_mbps, load);
         }
+        if sites.iter().any(|site| site.capacity_rps.is_some()) {
+            let asked = requests(self.facts, ground, &self.kept);
+            for (site, &rps) in sites.iter_mut().zip(&asked) {
+                site.capacity_rps = site.capacity_rps.map(|limit| rest(limit, rps));
+            }
+        }
         let mut regions = ground.regions.clone();
         for region in &mut regions {
             let load = on.region_mbps(&ground.sites, &region.id);
@@ -211,7 +217,7 @@ impl<'a> Bench<'a> {
                 area: String::new(),
                 service: String::new(),
                 mbps: whole.mbps * part,
-                rps: whole.rps,
+                rps: whole.rps * part,
                 floor_ms: whole.floor_ms,
                 incumbent: Vec::new(),
                 cand: whole.cand.iter().filter(open).copied().collect(),

@@ -113,3 +113,23 @@ fn a_drain_is_refused_when_too_few_would_be_left_to_answer() {
         assert_eq!(told.contains("requests per second more"), !fits, "{told}");
     }
 }
+
+#[test]
+fn the_local_tier_brings_nobody_to_where_requests_are_too_many_already() {
+    let planned = 0.9 * 4.0 * NODE_RPS;
+    let mut world = world(10.0);
+    world.demand(60.0);
+    world.cycle();
+    // Nobody asks from the first area, which stands for what is not known.
+    let rps = |unit: usize| if unit == 0 { 0.0 } else { 600.0 };
+    let before = at_second(&world, rps);
+    world.fail(0);
+    let tick = world.tick();
+    let local = matches!(&tick.outcome, Some(Ok(draft)) if draft.tier == Some(Tier::Local));
+    assert!(local, "{:?}", tick.outcome);
+    let after = at_second(&world, rps);
+    assert!(
+        after <= before.max(planned) + 600.0 / 64.0,
+        "{before} {after}"
+    );
+}
