@@ -10,7 +10,7 @@ use engine::check;
 use engine::plan::{CLOSED_LINKS_MAX, Instance, Plan, SolveOptions, Standing, relieve, solve};
 use proptest::prelude::*;
 
-use support::{Numbers, Shape, crossing_instance, random_instance};
+use support::{Numbers, Shape, crossing_instance, random_instance, with_requests};
 
 /// Takes the capacity of a random site and of a random link.
 fn strike(instance: &mut Instance, seed: u64) {
@@ -86,16 +86,18 @@ proptest! {
 
     #[test]
     fn no_more_units_are_split_than_rows_are_tight(seed in any::<u64>()) {
-        let mut instance = random_instance(Shape::Medium, seed);
-        // An incumbent share is a limit of its own.
-        instance.units.iter_mut().for_each(|unit| unit.incumbent.clear());
-        let solved = solve(&instance, &SolveOptions::default(), None);
-        let tight = tight_rows(&instance, &solved.plan);
-        prop_assert!(solved.certificate.split_units <= tight, "{} {tight}", solved.certificate.split_units);
+        let crossing = crossing_instance(Shape::Medium, seed);
+        for mut instance in [random_instance(Shape::Medium, seed), with_requests(crossing.clone(), seed), crossing] {
+            // An incumbent share is a limit of its own.
+            instance.units.iter_mut().for_each(|unit| unit.incumbent.clear());
+            let solved = solve(&instance, &SolveOptions::default(), None);
+            let tight = tight_rows(&instance, &solved.plan);
+            prop_assert!(solved.certificate.split_units <= tight, "{} {tight}", solved.certificate.split_units);
+        }
     }
 }
 
-/// Rows whose load is just at a watermark, a capacity or a free level.
+/// Rows whose load is just at a watermark, a capacity, a free level or a limit on requests.
 fn tight_rows(instance: &Instance, plan: &Plan) -> usize {
     let mut loads = vec![0.0; instance.links.len()];
     for (unit, shares) in instance.units.iter().zip(&plan.shares) {
@@ -128,7 +130,18 @@ fn tight_rows(instance: &Instance, plan: &Plan) -> usize {
         let load = sites.map(|site| sum(&|link| link.site == site.id)).sum();
         at(load, &[region.watermark_mbps(), region.capacity_mbps])
     });
-    links.count() + sites.count() + regions.count() + meters.count()
+    let mut requests = vec![0.0; instance.sites.len()];
+    for (unit, shares) in instance.units.iter().zip(&plan.shares) {
+        for &(link, share) in shares {
+            let site = &instance.links[link as usize].site;
+            let at = instance.sites.iter().position(|s| s.id == *site).unwrap();
+            requests[at] += unit.rps * share;
+        }
+    }
+    let asked = instance.sites.iter().zip(&requests);
+    let asked =
+        asked.filter(|(site, load)| site.capacity_rps.is_some_and(|rps| at(**load, &[rps])));
+    links.count() + sites.count() + regions.count() + meters.count() + asked.count()
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! plans found on the way are mixed by a small master problem (Dantzig and Wolfe 1960), whose duals
 //! are the next prices, smoothed towards the best ones so far (Wentges 1997). Where contracts are all there is, units are made
 //! whole at last: each site gets the part of a free level that it uses in the best mixture, and one more exact solve turns
-//! the mixture into a basic plan that is no dearer and splits few units.
+//! the mixture into a plan that is no dearer. Last, traffic moves round until no more units are split than rows are tight.
 
 use super::input::Instance;
 use super::levels::{self, Loads};
@@ -15,7 +15,7 @@ use super::rounds::{Search, reprice};
 use super::simplex::Basis;
 use super::solve::SolveOptions;
 use super::topology::Topology;
-use super::whole;
+use super::{vertex, whole};
 
 /// Figures closer than this, relative to their scale, are equal.
 const EQUAL_SHARE: f64 = 1e-10;
@@ -107,6 +107,8 @@ pub(super) fn settle(
         finished &= ended;
         take_better(context, &whole, &mut plan);
     }
+    let vertex = vertex::below(context.input, context.topology, &plan);
+    take_better(context, &vertex, &mut plan);
     // Only a solve that was stopped can be worse than what it started from.
     take_better(context, first, &mut plan);
     Settled { plan, finished }

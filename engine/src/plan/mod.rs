@@ -1,9 +1,9 @@
 //! The optimizer: from an [`Instance`] to a [`Plan`] with a [`Certificate`].
 //!
 //! ```text
-//! input ─> network ─> sample ─> crash ─> simplex ─> (coupling + master) ─> certificate ─> report
-//!          one tree    prices    first     exact       contracts across      plan, prices,
-//!          of hubs     of 1/4    basis     optimum     sites, requests       bound, gap
+//! input ─> network ─> sample ─> crash ─> simplex ─> (coupling, vertex) ─> certificate ─> report
+//!          one tree    prices    first     exact       contracts across     plan, prices,
+//!          of hubs     of 1/4    basis     optimum     sites, requests      bound, gap
 //! ```
 //! Five levels are optimized in strict order: unserved, overload, below the floor, cost, moved. They are
 //! kept apart in exact integers, never by tuned penalties. Beside the plan stand [`on_ladder`] (shares as answers can have them), [`feasibility`] (can
@@ -17,12 +17,14 @@ mod certificate;
 mod coupling;
 mod crash;
 mod digest;
+mod echelon;
 mod explain;
 mod faults;
 mod feasibility;
 mod fronts;
 mod hubs;
 mod input;
+mod knees;
 mod ladder;
 mod levels;
 mod master;
@@ -45,6 +47,7 @@ mod topology;
 mod tree;
 mod trim;
 mod units;
+mod vertex;
 mod whole;
 
 pub use certificate::BINDING_ROWS_MAX;
