@@ -40,7 +40,10 @@ struct Column {
 #[derive(Debug, Clone)]
 pub(super) struct Master {
     free: Vec<f64>,
+    /// `[row]`: what one more is charged, and the most that its price can be.
     price: Vec<f64>,
+    /// `[row]`: the least that its price can be, which is what one less would earn.
+    least: Vec<f64>,
     columns: Vec<Column>,
     basis: Vec<Variable>,
     /// Row-major inverse of the basis, `rows * rows`.
@@ -76,6 +79,7 @@ impl Master {
         let columns = vec![Column { cost, loads }];
         Self {
             free,
+            least: vec![0.0; meters],
             price,
             columns,
             basis,
@@ -89,24 +93,26 @@ impl Master {
         self.columns.push(Column { cost, loads });
     }
 
-    /// Multiplies the price of every row that has reached it, up to its `charge`; whether there was one.
-    pub(super) fn lift(&mut self, charge: &[f64], factor: f64) -> bool {
-        let mut lifted = false;
-        for (variable, value) in self.basis.iter().zip(&self.value) {
-            let Variable::Above(row) = *variable else {
-                continue;
-            };
-            if *value > PIVOT_EPSILON * self.free[row].max(1.0) && self.price[row] < charge[row] {
-                self.price[row] = (self.price[row] * factor).min(charge[row]);
-                lifted = true;
-            }
-        }
-        lifted
+    /// Keeps prices between these ends.
+    pub(super) fn bound_prices(&mut self, least: Vec<f64>, most: Vec<f64>) {
+        (self.least, self.price) = (least, most);
     }
 
-    /// Sets every price to its charge.
-    pub(super) fn lift_all(&mut self, charge: &[f64]) {
-        self.price.copy_from_slice(charge);
+    /// The rows whose price would go on but for its ends: above the least one, or below the `charge`.
+    pub(super) fn held(&self, charge: &[f64]) -> Vec<usize> {
+        let held = |(variable, value): (&Variable, &f64)| {
+            let (row, at_end) = match *variable {
+                Variable::Above(row) => (row, self.price[row] < charge[row]),
+                Variable::Below(row) => (row, self.least[row] > 0.0),
+                Variable::Plan(_) => return None,
+            };
+            (at_end && *value > PIVOT_EPSILON * self.free[row].max(1.0)).then_some(row)
+        };
+        self.basis
+            .iter()
+            .zip(&self.value)
+            .filter_map(held)
+            .collect()
     }
 
     /// Solves; returns the objective and the prices of the meters.
@@ -134,7 +140,7 @@ impl Master {
             .map(|(v, x)| self.cost(*v) * x)
             .sum();
         let prices = (0..meters)
-            .map(|m| (-duals[m]).clamp(0.0, self.price[m]))
+            .map(|m| (-duals[m]).max(self.least[m]).min(self.price[m]))
             .collect();
         (cost, prices)
     }
@@ -157,7 +163,7 @@ impl Master {
         match variable {
             Variable::Plan(index) => self.columns[index].cost,
             Variable::Above(meter) => self.price[meter],
-            Variable::Below(_) => 0.0,
+            Variable::Below(meter) => -self.least[meter],
         }
     }
 
@@ -165,10 +171,12 @@ impl Master {
     fn duals(&self) -> Vec<f64> {
         let rows = self.basis.len();
         let mut duals = vec![0.0; rows];
-        for (row, &variable) in self.basis.iter().enumerate() {
+        for (values, &variable) in self.inverse.chunks_exact(rows).zip(&self.basis) {
             let cost = self.cost(variable);
-            for (column, dual) in duals.iter_mut().enumerate() {
-                *dual += cost * self.inverse[row * rows + column];
+            if cost.abs() > 0.0 {
+                for (dual, value) in duals.iter_mut().zip(values) {
+                    *dual += cost * value;
+                }
             }
         }
         duals
@@ -179,18 +187,18 @@ impl Master {
         let meters = self.free.len();
         let mut best = (-epsilon, None);
         for (index, column) in self.columns.iter().enumerate() {
-            let priced: f64 = column.loads.iter().zip(duals).map(|(l, d)| l * d).sum();
+            let priced = dot(&column.loads, duals);
             let reduced = column.cost - priced - duals[meters];
             if reduced < best.0 && !self.basis.contains(&Variable::Plan(index)) {
                 best = (reduced, Some(Variable::Plan(index)));
             }
         }
         // A meter's two variables have no rounding of sums; their scale is the price itself.
-        for (meter, (price, dual)) in self.price.iter().zip(duals).enumerate() {
-            let epsilon = REDUCED_EPSILON * price.max(1.0);
+        for (meter, &dual) in duals.iter().take(meters).enumerate() {
+            let epsilon = REDUCED_EPSILON * self.price[meter].max(1.0);
             for (variable, reduced) in [
-                (Variable::Above(meter), price + dual),
-                (Variable::Below(meter), -dual),
+                (Variable::Above(meter), self.price[meter] + dual),
+                (Variable::Below(meter), -self.least[meter] - dual),
             ] {
                 if reduced < best.0 && reduced < -epsilon && !self.basis.contains(&variable) {
                     best = (reduced, Some(variable));
@@ -221,16 +229,14 @@ impl Master {
         }
         self.value[leave] = ratio;
         self.basis[leave] = entering;
-        let element = step[leave];
-        for column in 0..rows {
-            self.inverse[leave * rows + column] /= element;
-        }
-        for row in (0..rows).filter(|&row| row != leave) {
-            let factor = step[row];
-            if factor.abs() > 0.0 {
-                for column in 0..rows {
-                    let pivot = self.inverse[leave * rows + column];
-                    self.inverse[row * rows + column] -= factor * pivot;
+        let pivot_row = &mut self.inverse[leave * rows..(leave + 1) * rows];
+        pivot_row.iter_mut().for_each(|value| *value /= step[leave]);
+        let pivot_row = pivot_row.to_vec();
+        let others = self.inverse.chunks_exact_mut(rows).zip(&step).enumerate();
+        for (row, (values, &factor)) in others {
+            if row != leave && factor.abs() > 0.0 {
+                for (value, pivot) in values.iter_mut().zip(&pivot_row) {
+                    *value -= factor * pivot;
                 }
             }
         }
@@ -247,14 +253,26 @@ impl Master {
             Variable::Below(meter) => (0..rows).map(|r| row(r)[meter]).collect(),
             Variable::Plan(index) => {
                 let loads = &self.columns[index].loads;
-                let product = |r: usize| {
-                    let sum: f64 = row(r).iter().zip(loads).map(|(i, l)| i * l).sum();
-                    sum + row(r)[meters]
-                };
+                let product = |r: usize| dot(loads, row(r)) + row(r)[meters];
                 (0..rows).map(product).collect()
             }
         }
     }
+}
+
+/// The sum of products over the shorter of both, in eight strands that a processor can add side by side.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let length = a.len().min(b.len());
+    let (a, a_rest) = a[..length].as_chunks::<8>();
+    let (b, b_rest) = b[..length].as_chunks::<8>();
+    let mut strands = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for (sum, (a, b)) in strands.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    strands.iter().sum::<f64>() + rest
 }
 
 #[cfg(test)]

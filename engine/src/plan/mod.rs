@@ -37,6 +37,7 @@ mod requests;
 mod result;
 mod rough;
 mod rounds;
+mod rows;
 mod sample;
 mod scale;
 mod simplex;

@@ -155,6 +155,17 @@ impl Network {
         ends.map(|(end, start)| (end - start) as usize).sum()
     }
 
+    /// All demand, in Mbps.
+    pub(super) fn traffic(&self) -> f64 {
+        self.demand.iter().map(|&flow| self.scale.mbps(flow)).sum()
+    }
+
+    /// All requests per second; 0 when no site limits them.
+    pub(super) fn requests(&self) -> f64 {
+        let asked = self.demand.iter().zip(&self.rps_per_mbps);
+        asked.map(|(&flow, rps)| self.scale.mbps(flow) * rps).sum()
+    }
+
     /// Sets the price that the links of a shared meter carry.
     pub(super) fn set_shared_price(&mut self, topology: &Topology, meter: usize, price: i128) {
         let MeterPlace::Shared(old) = self.meters[meter] else {

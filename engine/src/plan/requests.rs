@@ -61,6 +61,23 @@ fn worst(figures: impl Iterator<Item = f64>) -> f64 {
     figures.fold(0.0, f64::max)
 }
 
+/// `[site]` -> requests per second of all units that may go there.
+pub(super) fn reachable(instance: &Instance, topology: &Topology) -> Vec<f64> {
+    let mut reachable = vec![0.0; instance.sites.len()];
+    let mut seen = vec![usize::MAX; instance.sites.len()];
+    for (index, unit) in instance.units.iter().enumerate() {
+        for &(link, _) in &unit.cand {
+            if let Some(site) = topology.site_of[link as usize]
+                && seen[site] != index
+            {
+                seen[site] = index;
+                reachable[site] += unit.rps;
+            }
+        }
+    }
+    reachable
+}
+
 /// `[site]` -> requests per second in a plan; nothing where nobody limits them.
 pub(super) fn loads(instance: &Instance, topology: &Topology, plan: &Plan) -> Vec<f64> {
     let mut loads = vec![0.0; instance.sites.len()];

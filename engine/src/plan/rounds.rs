@@ -1,22 +1,44 @@
 //! The search for prices of rows outside the tree, round by round.
+//!
+//! Each round solves the network at some prices: the plan found joins the mixture of the master problem, and its dual value
+//! is a bound. The master's prices are the next to try, between the best ones so far and them (Wentges 1997), and never further
+//! from the best than a reach (a trust region, which a mixture of few plans for many rows needs; Marsten and others 1975).
 
-use super::certificate;
-use super::coupling::{Context, Row};
-use super::levels::{self, Loads};
 use super::master::Master;
-use super::network::{MeterPlace, Network, SINK, as_u32};
-use super::requests;
+use super::network::Network;
 use super::result::Plan;
-use super::rough::RoughCosts;
-use super::simplex::{Basis, Progress};
-use super::solve::{Deadline, run};
+use super::rows::{Measured, Row, Rows, Shares};
+use super::simplex::Basis;
+use super::solve::{Deadline, SolveOptions};
 
-/// Most rounds of pricing.
-const ROUNDS_MAX: usize = 120;
+/// When a search has gone far enough.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    /// How close mixture and bound must be, relative to the mixture's cost.
+    gap: f64,
+    /// Most rounds.
+    rounds: usize,
+}
 
-/// Rounds stop when mixture and bound are this close, relative to the mixture's cost: where all rows are contracts, whose
-/// plan is made whole, and where some are requests, which make a round dear.
-const GAP_TARGETS: [f64; 2] = [1e-7, 5e-7];
+impl Ends {
+    /// For prices that are to start from: a sample is no closer to the whole.
+    pub(super) const OF_A_SAMPLE: Self = Self {
+        gap: 1e-3,
+        rounds: 200,
+    };
+
+    /// For the best plan. Requests make a round dear.
+    pub(super) fn of(rows: &Rows<'_>) -> Self {
+        let gap = if rows.any_requests() { 5e-7 } else { 1e-7 };
+        Self { gap, rounds: 500 }
+    }
+}
+
+/// In a large network the gap wanted doubles with each [`ARCS_TO_DOUBLE`] arcs looked through, up to this.
+const GAP_MAX: f64 = 1e-4;
+
+/// Arcs, summed over rounds.
+const ARCS_TO_DOUBLE: f64 = 1.5e7;
 
 /// Weight of the best prices so far in the next ones, at first.
 const SMOOTHING: f64 = 0.5;
@@ -27,30 +49,27 @@ const SMOOTHING_MAX: f64 = 0.8;
 /// How much of the way to that it goes after a price that was too far.
 const SMOOTHING_STEP: f64 = 0.2;
 
-/// Below this distance between mixture and bound, ceilings that hold prices down are lifted.
-const GAP_TO_LIFT: f64 = 1e-2;
+/// Below this distance between mixture and bound, reaches that hold prices are lengthened: at first, and where prices were
+/// known before.
+const GAPS_TO_LENGTHEN: [f64; 2] = [1e-2, 1e-5];
 
-/// The first ceiling on a price of requests, as a multiple of what the requests of the mean Mbps cost now.
-const FIRST_CEILING: f64 = 0.1;
+/// The first reach of a price of requests, as a multiple of what the requests of the mean Mbps cost now.
+const FIRST_REACH: f64 = 0.1;
 
-/// A ceiling that holds a price down grows by this factor.
-const CEILING_GROWTH: f64 = 4.0;
+/// The part of the first reach that is left where prices were known before.
+const KNOWN_REACH: f64 = 1.0 / 256.0;
 
-/// One priced round: what the plan costs without the rows, its loads on them, its flows.
-struct Round {
-    cost: f64,
-    loads: Vec<f64>,
-    /// (arc, quanta) of unit arcs that carry something.
-    flows: Vec<(u32, i64)>,
-}
+/// A reach that holds a price grows by this factor.
+const REACH_GROWTH: f64 = 4.0;
+
+/// A round that brings more than this part of what the master hoped for went the right way: it may go on further.
+const SUCCESS: f64 = 0.5;
 
 /// Prices tried, plans found, and what they prove.
-pub(super) struct Search {
-    /// `[row]`: what it carries without charge.
-    free: Vec<f64>,
-    /// `[row]`: what it charges for one more.
-    charge: Vec<f64>,
-    rounds: Vec<Round>,
+pub(super) struct Search<'a> {
+    rows: &'a Rows<'a>,
+    /// `[round]` -> its plan.
+    plans: Vec<Shares>,
     /// The best bound so far, and its prices.
     best: (f64, Vec<f64>),
     master: Master,
@@ -59,37 +78,52 @@ pub(super) struct Search {
     /// The prices that the master asks for.
     target: Vec<f64>,
     smoothing: f64,
+    /// `[row]`: how far prices may go from the best.
+    reach: Vec<f64>,
+    /// When reaches are lengthened.
+    gap_to_lengthen: f64,
+    /// Nothing above what is free in the first plan.
+    fits: bool,
 }
 
-impl Search {
+impl<'a> Search<'a> {
     /// The first round, at the prices that `net` has.
-    pub(super) fn begin(context: &Context<'_, '_>, net: &Network, basis: &Basis) -> Self {
-        let limits = context.rows.iter().map(|&row| context.limit(row));
-        let (free, charge): (Vec<f64>, Vec<f64>) = limits.unzip();
-        let prices = context.rows.iter().map(|&row| price(context, net, row));
-        let prices: Vec<f64> = prices.collect();
-        let first = round(context, net, basis);
-        let value = relaxed(&first, &prices, &free);
-        let ceilings = first_ceilings(context, &charge, &prices, first.cost);
-        let mut master = Master::new(free.clone(), ceilings, first.cost, first.loads.clone());
-        let (upper, target) = master.solve();
-        Self {
-            free,
-            charge,
-            rounds: vec![first],
+    pub(super) fn begin(rows: &'a Rows<'a>, net: &Network, basis: &Basis) -> Self {
+        let prices = rows.prices(net);
+        let first = rows.measure(net, basis);
+        let value = rows.relaxed(&first, &prices);
+        let known = prices.iter().any(|&price| price > 0.0);
+        let reach = first_reach(rows, net, &prices, (first.cost, known));
+        let fits = first
+            .loads
+            .iter()
+            .zip(&rows.free)
+            .all(|(load, free)| load <= free);
+        let master = Master::new(
+            rows.free.clone(),
+            rows.charge.clone(),
+            first.cost,
+            first.loads,
+        );
+        let mut search = Self {
+            rows,
+            plans: vec![Rows::shares(net, basis)],
             best: (value, prices),
             master,
-            upper,
-            target,
+            upper: 0.0,
+            target: Vec::new(),
             smoothing: SMOOTHING,
-        }
+            reach,
+            gap_to_lengthen: GAPS_TO_LENGTHEN[usize::from(known)],
+            fits,
+        };
+        search.look_ahead();
+        search
     }
 
     /// Whether nothing is above what is free, and no price holds it down.
     pub(super) fn is_settled(&self) -> bool {
-        let fits = |(load, free): (&f64, &f64)| load <= free;
-        self.best.1.iter().all(|&price| price <= 0.0)
-            && (self.rounds[0].loads.iter().zip(&self.free)).all(fits)
+        self.fits && self.best.1.iter().all(|&price| price <= 0.0)
     }
 
     /// The prices of the best bound.
@@ -100,83 +134,154 @@ impl Search {
     /// Tries prices until mixture and bound meet, or enough have been tried; whether nobody stopped it.
     pub(super) fn run(
         &mut self,
-        context: &Context<'_, '_>,
-        net: &mut Network,
-        basis: &mut Basis,
+        (net, basis): (&mut Network, &mut Basis),
+        ends: Ends,
+        options: &SolveOptions<'_>,
     ) -> bool {
-        let gap_target = GAP_TARGETS[usize::from(context.any_requests())];
-        while self.rounds.len() < ROUNDS_MAX {
-            let gap = self.upper - self.best.0;
-            let near = gap <= GAP_TO_LIFT * self.upper.abs();
-            if near && self.master.lift(&self.charge, CEILING_GROWTH) {
-                (self.upper, self.target) = self.master.solve();
+        while self.plans.len() < ends.rounds {
+            let wanted = self.gap_wanted(ends, net);
+            let gap = self.gap(self.upper);
+            if gap <= self.gap_to_lengthen.max(wanted) && self.lengthen() {
+                if gap <= wanted && self.gap_of_mixture() <= wanted {
+                    return true;
+                }
+                self.look_ahead();
                 continue;
             }
-            if gap <= gap_target * self.upper.abs() {
+            if gap <= wanted {
                 return true;
             }
-            if context.options.deadline.is_some_and(Deadline::expired) {
+            if options.deadline.is_some_and(Deadline::expired) {
                 return false;
             }
-            let prices = smooth(self.smoothing, (&self.best.1, &self.target), &self.charge);
-            if !reprice(context, net, basis, &prices) {
+            let prices = smooth(
+                self.smoothing,
+                (&self.best.1, &self.target),
+                &self.rows.charge,
+            );
+            if !self.rows.reprice(net, basis, &prices, options) {
                 return false;
             }
-            self.take(round(context, net, basis), prices);
+            self.plans.push(Rows::shares(net, basis));
+            self.take(self.rows.measure(net, basis), prices);
         }
         true
     }
 
+    /// How close mixture and bound must be by now.
+    #[expect(clippy::cast_precision_loss, reason = "a rough measure of time")]
+    fn gap_wanted(&self, ends: Ends, net: &Network) -> f64 {
+        let looked = (self.plans.len() * net.tail.len()) as f64;
+        let eased = ends.gap * (looked / ARCS_TO_DOUBLE).exp2();
+        eased.min(GAP_MAX).max(ends.gap)
+    }
+
+    /// How far a cost is from the bound, relative to it.
+    fn gap(&self, upper: f64) -> f64 {
+        (upper - self.best.0) / upper.abs().max(f64::MIN_POSITIVE)
+    }
+
+    /// The same for the mixture, with every row at its full charge.
+    fn gap_of_mixture(&mut self) -> f64 {
+        self.forget_reach();
+        let (upper, _) = self.master.solve();
+        self.gap(upper)
+    }
+
+    /// Lets the master's prices be anything that rows may charge.
+    fn forget_reach(&mut self) {
+        let nothing = vec![0.0; self.rows.charge.len()];
+        self.master.bound_prices(nothing, self.rows.charge.clone());
+    }
+
     /// Takes down what a round found at these prices.
-    fn take(&mut self, found: Round, prices: Vec<f64>) {
-        let value = relaxed(&found, &prices, &self.free);
-        self.smoothing = if leads_on(&found.loads, &self.free, (&self.best.1, &self.target)) {
+    fn take(&mut self, found: Measured, prices: Vec<f64>) {
+        let value = self.rows.relaxed(&found, &prices);
+        let way = (&self.best.1[..], &self.target[..]);
+        self.smoothing = if leads_on(&found.loads, &self.rows.free, way) {
             self.smoothing / 2.0
         } else {
             self.smoothing + SMOOTHING_STEP * (SMOOTHING_MAX - self.smoothing)
         };
+        if value - self.best.0 > SUCCESS * (self.upper - self.best.0) {
+            self.lengthen();
+        }
         if value > self.best.0 {
             self.best = (value, prices);
         }
-        self.master.add(found.cost, found.loads.clone());
-        self.rounds.push(found);
+        self.master.add(found.cost, found.loads);
+        self.look_ahead();
+    }
+
+    /// Asks the master what comes next, within reach of the best prices.
+    fn look_ahead(&mut self) {
+        let ends = self.best.1.iter().zip(&self.reach).zip(&self.rows.charge);
+        let ends = ends.map(|((price, reach), charge)| {
+            ((price - reach).max(0.0), (price + reach).min(*charge))
+        });
+        let (least, most) = ends.unzip();
+        self.master.bound_prices(least, most);
         (self.upper, self.target) = self.master.solve();
     }
 
-    /// The best mixture of the plans, every row at its full charge.
-    pub(super) fn mixture(&mut self, context: &Context<'_, '_>, net: &Network) -> Plan {
-        self.master.lift_all(&self.charge);
+    /// Lengthens the reaches that hold prices; whether there was one.
+    fn lengthen(&mut self) -> bool {
+        let held = self.master.held(&self.rows.charge);
+        for &row in &held {
+            self.reach[row] *= REACH_GROWTH;
+        }
+        !held.is_empty()
+    }
+
+    /// Adds a plan from elsewhere to the mixture.
+    pub(super) fn admit(&mut self, plan: &Plan, found: Measured) {
+        let of_unit = |(shares, unit): (&Vec<(u32, f64)>, u32)| {
+            let share = move |&(link, share): &(u32, f64)| (unit, link, share);
+            shares.iter().map(share).collect::<Shares>()
+        };
+        self.plans
+            .push(plan.shares.iter().zip(0..).flat_map(of_unit).collect());
+        self.master.add(found.cost, found.loads);
+        self.look_ahead();
+    }
+
+    /// The best mixture of the plans, every row at its full charge: (weight, plan).
+    pub(super) fn mixture(&mut self) -> Vec<(f64, &Shares)> {
+        self.forget_reach();
         self.master.solve();
-        mix(context, net, &self.rounds, &self.master.weights())
+        let weights = self.master.weights();
+        let total: f64 = weights.iter().map(|weight| weight.1).sum();
+        let plan = |(round, weight): (usize, f64)| (weight / total, &self.plans[round]);
+        weights.into_iter().map(plan).collect()
     }
 }
 
-/// The dual value of a round at its prices.
-fn relaxed(found: &Round, prices: &[f64], free: &[f64]) -> f64 {
-    let over = found.loads.iter().zip(free).map(|(load, free)| load - free);
-    let priced = prices.iter().zip(over).map(|(price, over)| price * over);
-    found.cost + priced.sum::<f64>()
-}
-
-/// The charges at first: a contract's is what it is; a limit on requests, which charges far more than its price will ever
-/// be, begins with a price like those of traffic, as a plan of this `cost` has them, or above the one it had.
-fn first_ceilings(context: &Context<'_, '_>, charge: &[f64], start: &[f64], cost: f64) -> Vec<f64> {
-    let rps: f64 = context.input.units.iter().map(|unit| unit.rps).sum();
+/// How far prices may go at first: a contract's as far as its charge; a limit on requests, which charges far more than its
+/// price will ever be, as far as prices of traffic are in a plan of this `cost`. Less where they were `known`.
+fn first_reach(
+    rows: &Rows<'_>,
+    net: &Network,
+    prices: &[f64],
+    (cost, known): (f64, bool),
+) -> Vec<f64> {
+    let rps = net.requests();
     let usual = if rps > 0.0 {
-        FIRST_CEILING * cost / rps
+        FIRST_REACH * cost / rps
     } else {
         0.0
     };
-    let ceiling = |((row, &charge), &start): ((&Row, &f64), &f64)| match row {
-        Row::Requests(_) if usual > 0.0 => usual.max(CEILING_GROWTH * start).min(charge),
-        _ => charge,
+    let part = if known { KNOWN_REACH } else { 1.0 };
+    let reach = |((row, &charge), &price): ((&Row, &f64), &f64)| match row {
+        Row::Requests(_) if usual > 0.0 => {
+            usual.max(price * (REACH_GROWTH - 1.0)).min(charge) * part
+        }
+        _ => charge * part,
     };
-    context
-        .rows
+    rows.rows
         .iter()
-        .zip(charge)
-        .zip(start)
-        .map(ceiling)
+        .zip(&rows.charge)
+        .zip(prices)
+        .map(reach)
         .collect()
 }
 
@@ -197,108 +302,4 @@ fn smooth(weight: f64, (best, target): (&[f64], &[f64]), charge: &[f64]) -> Vec<
         .zip(charge)
         .map(|(price, most)| price.min(*most))
         .collect()
-}
-
-/// The price that the network has for a row.
-fn price(context: &Context<'_, '_>, net: &Network, row: Row) -> f64 {
-    match row {
-        Row::Meter(meter) => match net.meters[meter] {
-            MeterPlace::Shared(cost) => net.scale.price(cost).cny_per_mbps,
-            _ => 0.0,
-        },
-        Row::Requests(site) => {
-            let link = context.topology.links_of_site[site].first();
-            link.map_or(0.0, |&link| net.request_cny[link])
-        }
-    }
-}
-
-/// Sets the prices and solves again from the present basis; whether it came to its end.
-pub(super) fn reprice(
-    context: &Context<'_, '_>,
-    net: &mut Network,
-    basis: &mut Basis,
-    prices: &[f64],
-) -> bool {
-    let mut sites = vec![0.0; context.input.sites.len()];
-    for (&row, &price) in context.rows.iter().zip(prices) {
-        match row {
-            Row::Meter(meter) => {
-                net.set_shared_price(context.topology, meter, net.scale.money(price));
-            }
-            Row::Requests(site) => sites[site] = price,
-        }
-    }
-    if context.any_requests() {
-        net.set_request_prices(requests::by_link(context.topology, &sites));
-        if net.rough.is_some() {
-            net.rough = Some(RoughCosts::of(net, context.options.threads));
-            basis.forget_rough();
-        }
-    }
-    basis.reprice(net);
-    run(net, basis, context.options) == Progress::Optimal
-}
-
-/// Takes down the present plan.
-fn round(context: &Context<'_, '_>, net: &Network, basis: &Basis) -> Round {
-    let plan = certificate::plan(net, basis, String::new());
-    let loads = Loads::of(context.input, context.topology, &plan);
-    let levels = levels::levels(context.input, &plan, &loads);
-    let mut cost = levels.cost_cny() - levels.excess_cny;
-    let mut row_loads = Vec::with_capacity(context.rows.len());
-    for &row in context.rows {
-        let load = context.load(row, &loads);
-        if let Row::Meter(_) = row {
-            let (free, price) = context.limit(row);
-            cost -= price * (load - free).max(0.0);
-        }
-        row_loads.push(load);
-    }
-    let used = |arc: &usize| basis.flow[*arc] != 0 && net.head[*arc] != SINK;
-    let flows = (0..net.unit_arc_count())
-        .filter(used)
-        .map(|arc| (as_u32(arc), basis.flow[arc]))
-        .collect();
-    Round {
-        cost,
-        loads: row_loads,
-        flows,
-    }
-}
-
-/// The weighted mean of the plans.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "flows are below 2^59; the relative error is 2^-53"
-)]
-fn mix(
-    context: &Context<'_, '_>,
-    net: &Network,
-    rounds: &[Round],
-    weights: &[(usize, f64)],
-) -> Plan {
-    let total: f64 = weights.iter().map(|w| w.1).sum();
-    let mut entries: Vec<(u32, u32, f64)> = Vec::new();
-    for &(index, weight) in weights {
-        for &(arc, flow) in &rounds[index].flows {
-            let unit = net.tail[arc as usize] - as_u32(net.hubs.len());
-            let link = net.link_of_hub[net.head[arc as usize] as usize];
-            let demand = net.demand[unit as usize];
-            entries.push((unit, link, weight / total * flow as f64 / demand as f64));
-        }
-    }
-    entries.sort_unstable_by_key(|e| (e.0, e.1));
-    let mut plan = Plan {
-        shares: vec![Vec::new(); context.input.units.len()],
-        input_digest: context.input.digest(),
-    };
-    for (unit, link, share) in entries {
-        let shares = &mut plan.shares[unit as usize];
-        match shares.last_mut() {
-            Some(last) if last.0 == link => last.1 += share,
-            _ => shares.push((link, share)),
-        }
-    }
-    plan
 }

@@ -1,20 +1,25 @@
 //! Prices from a sample: a small solve tells a large one where to start.
 //!
-//! One unit in [`RATIO`] is drawn, all capacities shrink with the demand that was drawn, and that
+//! One unit in [`RATIO`] is drawn, the large ones surely and each small one for others of its kind, and that
 //! problem is solved exactly, itself started from a sample of the sample. Its prices are close to the
 //! true ones wherever many units share a row, which is where the work is; the simplex then
 //! removes what error is left. Unlike a smoothed dual this needs no step length and works when money
 //! and latency differ by many orders of magnitude.
 
-use super::crash;
 use super::network::{Network, SINK, as_u32};
 use super::rough::RoughCosts;
+use super::rounds::{Ends, Search};
+use super::rows::Rows;
 use super::scale::UNLIMITED;
 use super::simplex::{Basis, Progress};
 use super::solve::{SolveOptions, run};
+use super::{crash, whole};
 
 /// One unit in this many is drawn.
-const RATIO: usize = 4;
+const RATIO: usize = 8;
+
+/// Halvings in the search for the step of the draw.
+const STEP_SEARCHES: u32 = 16;
 
 /// Links of a unit that are tried before the others.
 pub(super) const FRONT_LINKS: usize = 4;
@@ -22,34 +27,46 @@ pub(super) const FRONT_LINKS: usize = 4;
 /// Networks with fewer units are started greedily.
 const UNITS_MIN: usize = 4_000;
 
-/// A first basis for `net`: at the prices of a sample when it is large, else greedy. `pivots` counts
-/// the work.
-pub(super) fn start(net: &mut Network, options: &SolveOptions<'_>, pivots: &mut u64) -> Basis {
+/// A first basis for `net`: at the prices of a sample when it is large, which `rows` have then, too, else greedy. `pivots`
+/// counts the work.
+pub(super) fn start(
+    net: &mut Network,
+    rows: &Rows<'_>,
+    options: &SolveOptions<'_>,
+    pivots: &mut u64,
+) -> (Basis, Option<Vec<f64>>) {
     if net.demand.len() < UNITS_MIN {
-        return crash::start(net, |_| None);
+        return (crash::start(net, |_| None), None);
     }
-    let mut sample = draw(net, options.seed);
-    let mut basis = start(&mut sample, options, pivots);
-    let progress = run(&sample, &mut basis, options);
-    *pivots += basis.pivots;
-    match progress {
-        Progress::Optimal => {
-            net.sort_by_price(&basis.potential, FRONT_LINKS, options.threads);
-            net.rough = Some(RoughCosts::of(net, options.threads));
-            crash::start_at_prices(net, &basis.potential)
+    let (mut sample, drawn_rows) = draw(net, rows, options.seed);
+    let (mut basis, _) = start(&mut sample, &drawn_rows, options, pivots);
+    let mut finished = run(&sample, &mut basis, options) == Progress::Optimal;
+    let mut loads = None;
+    if finished && !rows.is_empty() {
+        let mut search = Search::begin(&drawn_rows, &sample, &basis);
+        if !search.is_settled() {
+            finished = search.run((&mut sample, &mut basis), Ends::OF_A_SAMPLE, options);
+            loads = Some(whole::link_loads(&sample, &search.mixture()));
+            let prices = search.best_prices();
+            finished &= drawn_rows.reprice(&mut sample, &mut basis, prices, options);
         }
-        Progress::Paused => crash::start(net, |_| None),
     }
+    *pivots += basis.pivots;
+    if !finished {
+        return (crash::start(net, |_| None), None);
+    }
+    rows.set_prices(net, &drawn_rows.prices(&sample));
+    net.sort_by_price(&basis.potential, FRONT_LINKS, options.threads);
+    net.rough = Some(RoughCosts::of(net, options.threads));
+    (crash::start_at_prices(net, &basis.potential), loads)
 }
 
-/// The network with the drawn units only. Hubs keep their indices.
-fn draw(net: &Network, seed: u64) -> Network {
+/// The network with the drawn units only, and its rows. Hubs keep their indices.
+fn draw<'a>(net: &Network, rows: &Rows<'a>, seed: u64) -> (Network, Rows<'a>) {
     let hubs = net.hubs.len();
-    let drawn: Vec<usize> = (0..net.demand.len())
-        .filter(|&unit| mix(seed ^ mix(unit as u64)).is_multiple_of(RATIO as u64))
-        .collect();
+    let drawn = drawn(&net.demand, seed);
     let total: i128 = net.demand.iter().map(|&d| i128::from(d)).sum();
-    let part: i128 = drawn.iter().map(|&unit| i128::from(net.demand[unit])).sum();
+    let part: i128 = drawn.iter().map(|drawn| i128::from(drawn.1)).sum();
     let mut sample = Network {
         hubs: net.hubs.clone(),
         tail: Vec::new(),
@@ -59,17 +76,20 @@ fn draw(net: &Network, seed: u64) -> Network {
         unit_arcs: vec![0],
         front_end: Vec::new(),
         rough: None,
-        demand: drawn.iter().map(|&unit| net.demand[unit]).collect(),
+        demand: drawn.iter().map(|drawn| drawn.1).collect(),
         link_hub: net.link_hub.clone(),
         link_of_hub: net.link_of_hub.clone(),
         site_hub: net.site_hub.clone(),
         region_hub: net.region_hub.clone(),
         meters: net.meters.clone(),
-        rps_per_mbps: Vec::new(),
-        request_cny: Vec::new(),
+        rps_per_mbps: drawn
+            .iter()
+            .filter_map(|&(unit, _)| net.rps_per_mbps.get(unit).copied())
+            .collect(),
+        request_cny: net.request_cny.clone(),
         scale: net.scale,
     };
-    for (index, &unit) in drawn.iter().enumerate() {
+    for (index, &(unit, _)) in drawn.iter().enumerate() {
         for arc in net.arcs_of_unit(unit) {
             // Incumbent arcs only matter to movement, which has no part in the prices.
             if net.head[arc] == SINK || net.capacity[arc] >= UNLIMITED {
@@ -95,7 +115,57 @@ fn draw(net: &Network, seed: u64) -> Network {
         }
         hub.end_arc = as_u32(sample.tail.len());
     }
-    sample
+    let part = |drawn: f64, all: f64| if all > 0.0 { drawn / all } else { 1.0 };
+    let rows = rows.shrunk(
+        part(sample.traffic(), net.traffic()),
+        part(sample.requests(), net.requests()),
+    );
+    (sample, rows)
+}
+
+/// (unit, quanta) of the units drawn: all that want more than a step, and of the others one for every step of traffic in
+/// their order, which stands for that much (systematic sampling with probability proportional to size; Madow 1949).
+fn drawn(demand: &[i64], seed: u64) -> Vec<(usize, i64)> {
+    let step = step(demand);
+    let mut drawn = Vec::with_capacity(demand.len() / RATIO + 1);
+    let mut passed = i64::try_from(mix(seed) % step.unsigned_abs()).unwrap_or(0);
+    for (unit, &quanta) in demand.iter().enumerate() {
+        if quanta >= step {
+            drawn.push((unit, quanta));
+            continue;
+        }
+        passed += quanta;
+        if passed >= step {
+            passed -= step;
+            drawn.push((unit, step));
+        }
+    }
+    drawn
+}
+
+/// The step by which one unit in [`RATIO`] is drawn, about: the last of a halving search, at least 1.
+fn step(demand: &[i64]) -> i64 {
+    let wanted = as_u32(demand.len() / RATIO);
+    let (mut low, mut high) = (1_i64, demand.iter().copied().max().unwrap_or(1).max(1));
+    for _ in 0..STEP_SEARCHES {
+        let step = low.midpoint(high);
+        let (large, small) = demand
+            .iter()
+            .fold((0_u32, 0_i64), |(large, small), &quanta| {
+                if quanta >= step {
+                    (large + 1, small)
+                } else {
+                    (large, small + quanta)
+                }
+            });
+        let count = i64::from(large) + small / step;
+        if count > i64::from(wanted) {
+            low = step;
+        } else {
+            high = step;
+        }
+    }
+    high
 }
 
 /// `capacity * part / total`, at least 1; what has no limit keeps none.

@@ -6,11 +6,12 @@ use super::input::Instance;
 use super::network::Network;
 use super::result::{Certificate, Duals, Plan};
 use super::rough::{RoughCosts, Scope};
+use super::rows::Rows;
 use super::scale::Scale;
 use super::simplex::{Basis, Progress};
 use super::standing::Standing;
 use super::topology::Topology;
-use super::{certificate, coupling, crash, requests, trim};
+use super::{certificate, coupling, crash, trim};
 
 /// Pivots between two looks at the deadline.
 const PIVOTS_PER_STAGE: u64 = 20_000;
@@ -139,8 +140,8 @@ impl Found {
 pub(super) fn optimize(
     input: &Instance,
     topology: &Topology,
-    net: &mut Network,
-    basis: &mut Basis,
+    (rows, guide): (&Rows<'_>, Option<&[f64]>),
+    (net, basis): (&mut Network, &mut Basis),
     options: &SolveOptions<'_>,
 ) -> Found {
     let (ended, digest) = beside(
@@ -150,16 +151,14 @@ pub(super) fn optimize(
     );
     let mut finished = ended == Progress::Optimal;
     let mut plan = certificate::plan(net, basis, digest);
-    let rows = coupling::rows(input, topology, net);
     if finished && !rows.is_empty() {
         let context = coupling::Context {
             input,
             topology,
             options,
-            rows: &rows,
-            excess_cny: requests::excess_cny_per_rps(input),
+            rows,
         };
-        let settled = coupling::settle(&context, net, basis, &plan);
+        let settled = coupling::settle(&context, net, basis, &plan, guide);
         finished = settled.finished;
         plan = settled.plan;
     }

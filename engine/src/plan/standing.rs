@@ -9,6 +9,7 @@ use super::input::Instance;
 use super::network::Network;
 use super::result::{Duals, Plan, Price};
 use super::rough::RoughCosts;
+use super::rows::Rows;
 use super::scale::UNSERVED;
 use super::simplex::Basis;
 use super::solve::{
@@ -60,20 +61,24 @@ impl Standing {
     ) -> (Solved, Self) {
         let topology = Topology::of(input);
         let mut net = Network::build(input, &topology, &[]);
+        let rows = Rows::of(input, &topology, &net);
         let movement = || match options.movement {
             Movement::Bounded => least_movement(input, &topology, options),
             Movement::Unbounded => (None, 0),
         };
         let mut plan = || {
             let mut pivots = 0;
-            let mut basis = match warm {
+            // Where rows cut across the tree, prices say more than an earlier plan does.
+            let (mut basis, guide) = match warm.filter(|_| rows.is_empty()) {
                 Some(plan) => {
                     net.rough = Some(RoughCosts::of(&net, options.threads));
-                    crash::start(&net, |unit| main_share(plan.shares.get(unit)?))
+                    let basis = crash::start(&net, |unit| main_share(plan.shares.get(unit)?));
+                    (basis, None)
                 }
-                None => sample::start(&mut net, options, &mut pivots),
+                None => sample::start(&mut net, &rows, options, &mut pivots),
             };
-            let found = optimize(input, &topology, &mut net, &mut basis, options);
+            let rows = (&rows, guide.as_deref());
+            let found = optimize(input, &topology, rows, (&mut net, &mut basis), options);
             pivots += basis.pivots;
             (found, basis, pivots)
         };
@@ -116,7 +121,9 @@ impl Standing {
         self.close(closed);
         self.basis.reprice(&self.net);
         let before = self.basis.pivots;
-        let mut found = optimize(input, &topology, &mut self.net, &mut self.basis, options);
+        let rows = Rows::of(input, &topology, &self.net);
+        let standing = (&mut self.net, &mut self.basis);
+        let mut found = optimize(input, &topology, (&rows, None), standing, options);
         self.finished = found.outcome == Outcome::Finished;
         forbid(input, &topology, &self.closed, &mut found.duals);
         let pivots = self.basis.pivots - before;

@@ -1,43 +1,124 @@
 //! What is left to do for a mixture of plans: leave units whole, bring requests to where there is room.
 
-use super::coupling::{Context, Row};
+use super::coupling::Context;
+use super::input::Instance;
 use super::levels::Loads;
-use super::network::{Network, Part, SINK, money_step};
+use super::network::{MeterPlace, Network, Part, SINK};
 use super::relief::{AMOUNT_EPSILON_MBPS, Room, give};
 use super::requests;
 use super::result::Plan;
+use super::rough::RoughCosts;
+use super::rows::{Row, Shares};
 use super::simplex::Progress;
-use super::solve::{main_share, run};
+use super::solve::run;
 use super::topology::Topology;
-use super::{certificate, crash};
+use super::{certificate, crash, sample};
 
-/// Gives every site the part of each free level that it uses in `mixture` and solves that exactly.
-/// Returns the plan, and whether the solve came to its end.
-pub(super) fn by_parts(context: &Context<'_, '_>, mixture: &Plan) -> (Plan, bool) {
-    let (input, topology) = (context.input, context.topology);
-    let loads = Loads::of(input, topology, mixture);
-    let mut parts = vec![Vec::new(); input.meters.len()];
-    for row in context.rows {
-        if let Row::Meter(meter) = *row {
-            let (free_mbps, _) = money_step(input, &input.meters[meter]);
-            parts[meter] = divide(topology, meter, free_mbps, &loads);
+/// A mixture of plans as one plan.
+pub(super) fn mixed(input: &Instance, mixture: &[(f64, &Shares)]) -> Plan {
+    let mut entries: Shares = Vec::new();
+    for (weight, shares) in mixture {
+        let weighted = shares
+            .iter()
+            .map(|&(unit, link, share)| (unit, link, weight * share));
+        entries.extend(weighted);
+    }
+    entries.sort_unstable_by_key(|entry| (entry.0, entry.1));
+    let mut plan = Plan {
+        shares: vec![Vec::new(); input.units.len()],
+        input_digest: input.digest(),
+    };
+    for (unit, link, share) in entries {
+        let shares = &mut plan.shares[unit as usize];
+        match shares.last_mut() {
+            Some(last) if last.0 == link => last.1 += share,
+            _ => shares.push((link, share)),
         }
     }
-    let net = Network::build(input, topology, &parts);
-    let mut basis = crash::start(&net, |unit| main_share(&mixture.shares[unit]));
+    plan
+}
+
+/// `[link]` -> Mbps of a mixture of plans.
+pub(super) fn link_loads(net: &Network, mixture: &[(f64, &Shares)]) -> Vec<f64> {
+    let mut loads = vec![0.0; net.link_hub.len()];
+    for (weight, shares) in mixture {
+        for &(unit, link, share) in *shares {
+            loads[link as usize] += weight * share * net.scale.mbps(net.demand[unit as usize]);
+        }
+    }
+    loads
+}
+
+/// Gives every site the part of each free level that it uses at these loads of links, and solves that exactly, from `near` on.
+/// Returns the plan, and whether the solve came to its end.
+pub(super) fn by_parts(
+    context: &Context<'_, '_>,
+    loads: &[f64],
+    (priced, potential): (&Network, &[i128]),
+) -> (Plan, bool) {
+    let (input, topology) = (context.input, context.topology);
+    let mut parts = vec![Vec::new(); input.meters.len()];
+    for (row, &free_mbps) in context.rows.rows.iter().zip(&context.rows.free) {
+        if let Row::Meter(meter) = *row {
+            parts[meter] = divide(topology, meter, free_mbps, loads);
+        }
+    }
+    let mut net = Network::build(input, topology, &parts);
+    let potential = carried_over(topology, (priced, potential), &net);
+    net.sort_by_price(&potential, sample::FRONT_LINKS, context.options.threads);
+    net.rough = Some(RoughCosts::of(&net, context.options.threads));
+    let mut basis = crash::start_at_prices(&net, &potential);
     let finished = run(&net, &mut basis, context.options) == Progress::Optimal;
     (certificate::plan(&net, &basis, input.digest()), finished)
 }
 
+/// The potentials of a network whose rows are priced, for the hubs of one in which they are divided.
+fn carried_over(
+    topology: &Topology,
+    (from, potential): (&Network, &[i128]),
+    to: &Network,
+) -> Vec<i128> {
+    let mut carried = vec![0; to.hubs.len()];
+    let mut copy = |from: Option<u32>, to: Option<u32>| {
+        if let (Some(from), Some(to)) = (from, to) {
+            carried[to as usize] = potential[from as usize];
+        }
+    };
+    let hubs = |net: &Network| {
+        let meters = net.meters.iter().map(|place| match *place {
+            MeterPlace::Hub(hub) => Some(hub),
+            _ => None,
+        });
+        let limits = net
+            .link_hub
+            .iter()
+            .chain(&net.site_hub)
+            .chain(&net.region_hub);
+        limits.copied().chain(meters).collect::<Vec<_>>()
+    };
+    for (from, to) in hubs(from).into_iter().zip(hubs(to)) {
+        copy(from, to);
+    }
+    for (link, hub) in to.link_hub.iter().enumerate() {
+        let meter = topology.meter_of[link].map(|meter| (from.meters[meter], to.meters[meter]));
+        if let (Some(hub), Some((MeterPlace::Shared(price), MeterPlace::Parts))) = (hub, meter) {
+            let part = to.hubs[*hub as usize].parent;
+            let above = to.hubs[part as usize].parent;
+            carried[part as usize] = carried[above as usize] + price;
+        }
+    }
+    carried
+}
+
 /// Divides a free level among the sites of a meter: what each uses, scaled down when that is too
 /// much; what is left over in proportion to the same use.
-fn divide(topology: &Topology, meter: usize, free_mbps: f64, loads: &Loads) -> Vec<Part> {
+fn divide(topology: &Topology, meter: usize, free_mbps: f64, loads: &[f64]) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     for &link in &topology.links_of_meter[meter] {
         let Some(site) = topology.site_of[link] else {
             continue;
         };
-        let load = loads.links[link];
+        let load = loads[link];
         match parts.iter_mut().find(|p| p.site == site) {
             Some(part) => part.free_mbps += load,
             None => parts.push(Part {
