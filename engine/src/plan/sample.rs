@@ -6,6 +6,8 @@
 //! removes what error is left. Unlike a smoothed dual this needs no step length and works when money
 //! and latency differ by many orders of magnitude.
 
+use std::cmp::Reverse;
+
 use super::network::{Network, SINK, as_u32};
 use super::rough::RoughCosts;
 use super::rounds::{Ends, Search};
@@ -17,9 +19,6 @@ use super::{crash, whole};
 
 /// One unit in this many is drawn.
 const RATIO: usize = 8;
-
-/// Halvings in the search for the step of the draw.
-const STEP_SEARCHES: u32 = 16;
 
 /// Links of a unit that are tried before the others.
 pub(super) const FRONT_LINKS: usize = 4;
@@ -143,29 +142,22 @@ fn drawn(demand: &[i64], seed: u64) -> Vec<(usize, i64)> {
     drawn
 }
 
-/// The step by which one unit in [`RATIO`] is drawn, about: the last of a halving search, at least 1.
+/// The least step, at least 1, by which no more than one unit in [`RATIO`] is drawn. O(units * log(units)).
 fn step(demand: &[i64]) -> i64 {
-    let wanted = as_u32(demand.len() / RATIO);
-    let (mut low, mut high) = (1_i64, demand.iter().copied().max().unwrap_or(1).max(1));
-    for _ in 0..STEP_SEARCHES {
-        let step = low.midpoint(high);
-        let (large, small) = demand
-            .iter()
-            .fold((0_u32, 0_i64), |(large, small), &quanta| {
-                if quanta >= step {
-                    (large + 1, small)
-                } else {
-                    (large, small + quanta)
-                }
-            });
-        let count = i64::from(large) + small / step;
-        if count > i64::from(wanted) {
-            low = step;
-        } else {
-            high = step;
+    let mut sizes = demand.to_vec();
+    sizes.sort_unstable_by_key(|&quanta| Reverse(quanta));
+    let mut small: i64 = sizes.iter().sum();
+    let mut left = i64::try_from(demand.len() / RATIO).unwrap_or(i64::MAX);
+    // The largest are drawn surely as long as they are larger than an even part of what is left.
+    for quanta in sizes {
+        if left <= 1 || quanta <= small / left {
+            break;
         }
+        small -= quanta;
+        left -= 1;
     }
-    high
+    let left = left.max(1);
+    ((small + left - 1) / left).max(1)
 }
 
 /// `capacity * part / total`, at least 1; what has no limit keeps none.
@@ -184,4 +176,34 @@ fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_units_are_drawn_than_wanted_whatever_their_sizes() {
+        let geometric = (0..5_000).map(|unit| 1_i64 << (unit % 40));
+        let one_large = (0..5_000).map(|unit| if unit == 7 { 1 << 50 } else { 3 });
+        let some_none = (0..5_000).map(|unit| i64::from(unit % 3 == 0) * 1_000);
+        let demands: [Vec<i64>; 6] = [
+            vec![1; 5_000],
+            vec![123_456; 5_000],
+            vec![0; 5_000],
+            geometric.collect(),
+            one_large.collect(),
+            some_none.collect(),
+        ];
+        for demand in demands {
+            let units = drawn(&demand, 1);
+            assert!(units.len() <= demand.len() / RATIO, "{}", units.len());
+            let total: i64 = demand.iter().sum();
+            let of_sample: i64 = units.iter().map(|unit| unit.1).sum();
+            assert!(
+                (total - of_sample).abs() <= step(&demand),
+                "{total} {of_sample}"
+            );
+        }
+    }
 }
