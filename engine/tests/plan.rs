@@ -143,6 +143,31 @@ fn a_start_from_a_sample_ends_at_the_optimum() {
 }
 
 #[test]
+fn rows_outside_the_tree_start_from_a_sample_whatever_the_sizes_of_units() {
+    let mut alike = crossing_instance(Shape::Large, 3);
+    for unit in &mut alike.units {
+        unit.mbps = 2.5;
+    }
+    let instances = [
+        crossing_instance(Shape::Large, 1),
+        with_requests(crossing_instance(Shape::Large, 2), 2),
+        with_requests(random_instance(Shape::Large, 4), 4),
+        alike,
+    ];
+    for instance in instances {
+        instance.validate().unwrap();
+        let solved = solved(&instance);
+        let verified = check::verify(&instance, &solved.plan, &solved.certificate).unwrap();
+        assert!(verified.gap.unwrap() < 1e-4, "{verified:?}");
+        let options = SolveOptions {
+            threads: 8,
+            ..SolveOptions::default()
+        };
+        assert_eq!(solve(&instance, &options, None).plan, solved.plan);
+    }
+}
+
+#[test]
 fn very_many_very_small_units_fill_a_limit_and_no_more() {
     // Beside something very large, whose quanta they are counted in.
     let mut r = support::Numbers::new(5);

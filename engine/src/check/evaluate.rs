@@ -163,9 +163,9 @@ fn count_requests(instance: &Instance, plan: &Plan, found: &mut Evaluation) {
     for site in &instance.sites {
         let rps = found.requests.get(&site.id).map_or(0.0, |row| row.1);
         let limit = site.capacity_rps.unwrap_or(f64::INFINITY);
-        if rps - limit > CAPACITY_TOLERANCE * limit.max(1.0) {
-            found.levels.excess_rps += rps - limit;
-        }
+        // From where rounding ends on, so that a load at the limit is not dearer for how it was summed.
+        let limit = limit + CAPACITY_TOLERANCE * limit.max(1.0);
+        found.levels.excess_rps += (rps - limit).max(0.0);
     }
     found.levels.excess_cny = found.levels.excess_rps * super::bound::excess_charge_cny(instance);
 }

@@ -47,6 +47,9 @@ pub const SHARE_TOLERANCE: f64 = 1e-9;
 /// How far a claimed figure may differ from the recomputed one, relative to its scale.
 pub const CLAIM_TOLERANCE: f64 = 1e-8;
 
+/// The part of what all requests would be charged that counts as scale of a cost: 1 % of the dearest plan without excess.
+const CHARGED_SHARE: f64 = 1e-4;
+
 /// A cost up to this is none: what rounding leaves above free levels, in CNY per slot.
 pub const COST_TOLERANCE_CNY: f64 = 1e-9;
 
@@ -147,11 +150,12 @@ pub fn verify(
     }
     let found = evaluate(instance, plan)?;
     let bound = bound::dual_value(instance, &certificate.duals)?;
-    let demand: f64 = instance.units.iter().map(|u| u.mbps).sum();
-    compare_levels(certificate, &found.levels, demand)?;
+    let scales = Scales::of(instance, &found.levels);
+    let demand = scales.mbps;
+    compare_levels(certificate, &found.levels, &scales)?;
     compare_rows(certificate, &found)?;
     let verified = judge(found.levels, bound, demand);
-    compare_bound(certificate, &verified, demand)?;
+    compare_bound(certificate, &verified, &scales)?;
     claim("split units", certificate.split_units, found.split_units)?;
     if let Some(least) = certificate.moved_min_possible_mbps {
         let possible = (0.0..=demand * (1.0 + CLAIM_TOLERANCE)).contains(&least);
@@ -200,43 +204,63 @@ fn claim(what: &'static str, claimed: usize, found: usize) -> Result<(), CheckFa
     })
 }
 
+/// What differences are held against.
+struct Scales {
+    /// All demand.
+    mbps: f64,
+    /// All requests per second.
+    rps: f64,
+    /// The plan. Requests are charged so much that the rounding of a large sum of them can cost more than a small plan.
+    cny: f64,
+}
+
+impl Scales {
+    fn of(instance: &Instance, found: &Levels) -> Self {
+        let rps = instance.units.iter().map(|unit| unit.rps).sum();
+        Self {
+            mbps: instance.units.iter().map(|unit| unit.mbps).sum(),
+            rps,
+            cny: cost(found) + CHARGED_SHARE * rps * bound::excess_charge_cny(instance),
+        }
+    }
+}
+
+/// Level 4, in CNY.
+fn cost(levels: &Levels) -> f64 {
+    levels.latency_cny + levels.money_cny + levels.moving_cny + levels.excess_cny
+}
+
 fn compare_levels(
     certificate: &Certificate,
     found: &Levels,
-    demand: f64,
+    &Scales { mbps, rps, cny }: &Scales,
 ) -> Result<(), CheckFailure> {
     let claimed = &certificate.levels;
-    let cost = found.latency_cny + found.money_cny + found.moving_cny + found.excess_cny;
     near(
         "unserved mbps",
         claimed.unserved_mbps,
         found.unserved_mbps,
-        demand,
+        mbps,
     )?;
     near(
         "overload mbps",
         claimed.overload_mbps,
         found.overload_mbps,
-        demand,
+        mbps,
     )?;
     near(
         "below-floor mbps",
         claimed.below_floor_mbps,
         found.below_floor_mbps,
-        demand,
+        mbps,
     )?;
-    near("latency cny", claimed.latency_cny, found.latency_cny, cost)?;
-    near("money cny", claimed.money_cny, found.money_cny, cost)?;
-    near("moving cny", claimed.moving_cny, found.moving_cny, cost)?;
-    near("excess cny", claimed.excess_cny, found.excess_cny, cost)?;
-    near(
-        "excess rps",
-        claimed.excess_rps,
-        found.excess_rps,
-        found.excess_rps,
-    )?;
-    near("moved mbps", claimed.moved_mbps, found.moved_mbps, demand)?;
-    near("objective", certificate.objective, cost, cost)
+    near("latency cny", claimed.latency_cny, found.latency_cny, cny)?;
+    near("money cny", claimed.money_cny, found.money_cny, cny)?;
+    near("moving cny", claimed.moving_cny, found.moving_cny, cny)?;
+    near("excess cny", claimed.excess_cny, found.excess_cny, cny)?;
+    near("excess rps", claimed.excess_rps, found.excess_rps, rps)?;
+    near("moved mbps", claimed.moved_mbps, found.moved_mbps, mbps)?;
+    near("objective", certificate.objective, cost(found), cny)
 }
 
 /// The binding rows must show the loads and prices they have.
@@ -267,7 +291,7 @@ fn compare_rows(certificate: &Certificate, found: &Evaluation) -> Result<(), Che
 
 /// What plan and bound prove together.
 fn judge(levels: Levels, bound: LevelBound, demand: f64) -> Verified {
-    let cost = levels.latency_cny + levels.money_cny + levels.moving_cny + levels.excess_cny;
+    let cost = cost(&levels);
     let pairs = [
         (levels.unserved_mbps, bound.unserved_mbps),
         (levels.overload_mbps, bound.overload_mbps),
@@ -297,33 +321,37 @@ fn judge(levels: Levels, bound: LevelBound, demand: f64) -> Verified {
 fn compare_bound(
     certificate: &Certificate,
     verified: &Verified,
-    demand: f64,
+    scales: &Scales,
 ) -> Result<(), CheckFailure> {
     let (claimed, found) = (&certificate.bound, &verified.bound);
-    let cost = certificate.objective.max(found.cost_cny.abs());
+    let mbps = scales.mbps;
+    let cny = scales.cny.max(found.cost_cny.abs());
     near(
         "bound on unserved",
         claimed.unserved_mbps,
         found.unserved_mbps,
-        demand,
+        mbps,
     )?;
     near(
         "bound on overload",
         claimed.overload_mbps,
         found.overload_mbps,
-        demand,
+        mbps,
     )?;
     near(
         "bound below floor",
         claimed.below_floor_mbps,
         found.below_floor_mbps,
-        demand,
+        mbps,
     )?;
-    near("bound on cost", claimed.cost_cny, found.cost_cny, cost)?;
-    near("lower bound", certificate.lower_bound, found.cost_cny, cost)?;
+    near("bound on cost", claimed.cost_cny, found.cost_cny, cny)?;
+    near("lower bound", certificate.lower_bound, found.cost_cny, cny)?;
     match verified.gap {
-        // A gap is as inexact as the bound in it, which may be many times the cost.
-        Some(gap) if certificate.gap_level == 4 => near("gap", certificate.gap, gap, 1.0 + gap),
+        // A gap is as inexact as cost and bound in it, whose scale may be many times the cost.
+        Some(gap) if certificate.gap_level == 4 => {
+            let scale = cny / cost(&verified.levels).max(COST_TOLERANCE_CNY);
+            near("gap", certificate.gap, gap, 1.0 + scale)
+        }
         // Differences between the tolerances of the two sides: levels may be proved to one and just
         // not to the other. The claim must then still be a gap that is not too small.
         Some(_) => near("gap", certificate.gap, 0.0, 1.0),

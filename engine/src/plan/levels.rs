@@ -12,6 +12,9 @@ use super::result::{Duals, LevelBound, Levels, Plan, Price};
 use super::scale::latency_cny_per_mbps;
 use super::topology::Topology;
 
+/// What sums of many shares may be above a limit that they fill exactly, relative to it.
+const ROUNDING: f64 = 1e-9;
+
 /// Traffic of a plan by link, site, region and meter, in Mbps, and its requests.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Loads {
@@ -74,7 +77,10 @@ pub(super) fn levels(instance: &Instance, plan: &Plan, loads: &Loads) -> Levels 
     }
     levels.moving_cny = levels.moved_mbps * move_cny_per_mbps(instance);
     for (site, load) in instance.sites.iter().zip(&loads.requests) {
-        levels.excess_rps += site.capacity_rps.map_or(0.0, |limit| over(*load, limit));
+        // What rounding of sums can produce costs nothing, and no more than that nothing.
+        levels.excess_rps += site.capacity_rps.map_or(0.0, |limit| {
+            (load - limit - ROUNDING * limit.max(1.0)).max(0.0)
+        });
     }
     if levels.excess_rps > 0.0 {
         levels.excess_cny = levels.excess_rps * requests::excess_cny_per_rps(instance);
@@ -85,7 +91,7 @@ pub(super) fn levels(instance: &Instance, plan: &Plan, loads: &Loads) -> Levels 
 /// Traffic above a watermark; what rounding of sums can produce is none.
 fn over(load_mbps: f64, watermark_mbps: f64) -> f64 {
     let excess = load_mbps - watermark_mbps;
-    if excess > 1e-9 * watermark_mbps.max(1.0) {
+    if excess > ROUNDING * watermark_mbps.max(1.0) {
         excess
     } else {
         0.0
