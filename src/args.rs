@@ -107,7 +107,8 @@ Examples:
   watershed solve next.json --warm r.json --time-limit 1s
 
 --warm takes what an earlier --report or --assign wrote, for an instance with the same units and links at the same indices.
-It only saves time: whatever it says, the plan is as good. Rows for units or links that are gone are passed over.")]
+It only saves time: whatever it says, the plan is as good. Rows for units or links that are gone are passed over. Where contracts
+cut across sites or requests are limited it is not used: prices from a sample are the better start.")]
 pub struct SolveArgs {
     /// Instance file (JSON); a running control plane gives its own at GET /v1/instance, and the one behind its newest plan at
     /// GET /v1/instance?last=true.

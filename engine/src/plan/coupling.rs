@@ -3,7 +3,8 @@
 //! A meter over several sites is no hub of the tree, and requests per second are no flow of it. Such a row is relaxed: for
 //! given prices, between 0 and what the row charges, the network is exact and its dual value a lower bound. The
 //! plans found on the way are mixed by a small master problem (Dantzig and Wolfe 1960), whose duals
-//! are the next prices, smoothed towards the best ones so far (Wentges 1997). Where contracts are all there is, units are made
+//! are the next prices (`rounds`). In large networks the search begins where that of a sample ended: at its prices, and with the
+//! plan that divides contracts among sites as the sample did. Where contracts are all there is, units are made
 //! whole at last: each site gets the part of a free level that it uses in the best mixture, and one more exact solve turns
 //! the mixture into a plan that is no dearer. Last, traffic moves round until no more units are split than rows are tight.
 

@@ -3,7 +3,7 @@
 //! ```text
 //! input ─> network ─> sample ─> crash ─> simplex ─> (coupling, vertex) ─> certificate ─> report
 //!          one tree    prices    first     exact       contracts across     plan, prices,
-//!          of hubs     of 1/4    basis     optimum     sites, requests      bound, gap
+//!          of hubs     of 1/8    basis     optimum     sites, requests      bound, gap
 //! ```
 //! Five levels are optimized in strict order: unserved, overload, below the floor, cost, moved. They are
 //! kept apart in exact integers, never by tuned penalties. Beside the plan stand [`on_ladder`] (shares as answers can have them), [`feasibility`] (can

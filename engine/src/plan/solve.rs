@@ -95,7 +95,8 @@ pub struct Solved {
 /// Solves a valid instance. Never fails: demand that fits nowhere is unserved.
 ///
 /// The result is a function of `input`, `options` (without `threads`) and `warm`, unless the deadline
-/// cuts it short. `warm` is an earlier plan for similar input; its choices are tried first.
+/// cuts it short. `warm` is an earlier plan for similar input; its choices are tried first, but where rows cut across the
+/// tree: prices say more there.
 #[must_use]
 pub fn solve(input: &Instance, options: &SolveOptions<'_>, warm: Option<&Plan>) -> Solved {
     Standing::cold(input, options, warm).0
