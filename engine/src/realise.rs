@@ -10,7 +10,7 @@ mod rooms;
 use crate::inventory::{Front, Inventory};
 use crate::limits::Limits;
 use crate::model::{Facts, unit_index};
-use crate::plan::{Instance, Plan};
+use crate::plan::{Changes, Instance, Plan};
 use coverage::catalog::{ActiveDrain, Catalog, Endpoint, EndpointNode, Group};
 use coverage::map::{AnswerSet, CoverageMapBuilder};
 use coverage::{AreaId, EndpointId, LinkId, NodeId, ServiceId, Snapshot, WEIGHT_TOTAL};
@@ -157,26 +157,27 @@ pub fn realise(
     }
 }
 
-/// Rewrites the rows that changed in `map`, which holds those of `serving`: the units in `changed` (rising), and those with
-/// an endpoint that may not serve any more although its link may. Returns whether there was any.
+/// Rewrites the rows that changed in `map`, which holds those of `serving`: the units in `changed`, with the shares there
+/// instead of those of `plan`, and those with an endpoint that may not serve any more although its link may. `site_mbps` is what
+/// all that puts on sites. Returns whether there was any.
 ///
 /// `serving` speaks of the same inventory; all other rows keep their groups and take their room first.
 pub(crate) fn patch(
     facts: &Facts<'_>,
     limits: &Limits,
-    (instance, plan, changed): (&Instance, &Plan, &[usize]),
+    (instance, site_mbps): (&Instance, &[f64]),
+    (plan, changed): (&Plan, &Changes),
     serving: &Snapshot,
     map: &mut CoverageMapBuilder,
 ) -> bool {
     let areas = facts.table.areas().len();
-    let site_mbps = planned_by_site(facts.inventory, instance, plan);
-    let mut rooms = Rooms::new(facts, limits, &site_mbps, Some(serving));
+    let mut rooms = Rooms::new(facts, limits, site_mbps, Some(serving));
     let mut again = Vec::new();
     for unit in 0..instance.units.len() {
         let (service, area) = split_index(unit, areas);
         let shares = &serving.map.get(service, area).shares;
         let may_serve = |&(endpoint, _): &(EndpointId, u8)| rooms.may_serve(endpoint, service);
-        if changed.binary_search(&unit).is_ok() || !shares.iter().all(may_serve) {
+        if changed.contains_key(&unit) || !shares.iter().all(may_serve) {
             again.push(unit);
             continue;
         }
@@ -193,7 +194,7 @@ pub(crate) fn patch(
         let (service, area) = split_index(unit, areas);
         let mbps = instance.units[unit].mbps;
         let mut placed = Vec::new();
-        for &(link, share) in &plan.shares[unit] {
+        for &(link, share) in changed.get(&unit).unwrap_or(&plan.shares[unit]) {
             rooms.place(area, service, LinkId(link), (mbps, share), &mut placed);
         }
         if let Some(answers) = rooms.answers(instance, unit, placed) {

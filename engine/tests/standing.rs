@@ -112,7 +112,10 @@ fn tight_rows(instance: &Instance, plan: &Plan) -> usize {
             .map(|(_, load)| load)
             .sum()
     };
-    let at = |load: f64, knees: &[f64]| knees.iter().any(|knee| (load - knee).abs() < 1e-5);
+    let at = |load: f64, knees: &[f64]| {
+        let tight = |knee: &f64| (load - knee).abs() < 1e-5_f64.max(1e-8 * knee);
+        knees.iter().any(tight)
+    };
     let links = instance.links.iter().zip(&loads);
     let links = links.filter(|(l, load)| at(**load, &[l.watermark_mbps(), l.capacity_mbps]));
     let sites = instance.sites.iter().filter(|site| {

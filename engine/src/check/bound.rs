@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::plan::{Duals, Instance, LevelBound, Meter, MeterModel, Price, Unit};
+use crate::plan::{Duals, Instance, LevelBound, Meter, MeterModel, Price, Site, Unit};
 
-use super::{CheckFailure, SHARE_TOLERANCE};
+use super::{CAPACITY_TOLERANCE, CheckFailure, SHARE_TOLERANCE};
 
 /// Three exact counts and an amount of money, compared in this order.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +126,9 @@ pub(super) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBoun
         add_unit(&mut total, instance, unit, (&paths, &request_cny));
     }
     for (site, price) in instance.sites.iter().zip(&duals.requests) {
-        total.0[3] -= price * site.capacity_rps.unwrap_or(0.0);
+        if *price > 0.0 {
+            total.0[3] -= price * free_rps(site);
+        }
     }
     subtract_rows(&mut total, instance, duals, &ports_mbps);
     let [unserved_mbps, overload_mbps, below_floor_mbps, cost_cny] = total.0;
@@ -138,15 +140,25 @@ pub(super) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBoun
     })
 }
 
+/// Requests per second that a site has without charge: from where rounding ends on, so that a load at the limit is not dearer
+/// for how it was summed.
+pub(super) fn free_rps(site: &Site) -> f64 {
+    let limit = site.capacity_rps.unwrap_or(f64::INFINITY);
+    limit + CAPACITY_TOLERANCE * limit.max(1.0)
+}
+
 /// What is charged for a request per second above a limit: a hundred times the dearest way that a Mbps with the usual
 /// requests could take, whose quality, move and contract are the worst of all, or 1 CNY where all of these are free.
 pub(super) fn excess_charge_cny(instance: &Instance) -> f64 {
     let (mut mbps, mut rps, mut worst_ms, mut dearest) = (0.0, 0.0, 0.0_f64, 0.0_f64);
+    for unit in instance.units.iter().filter(|unit| unit.rps > 0.0) {
+        mbps += unit.mbps;
+        rps += unit.rps;
+    }
+    if rps <= 0.0 {
+        return 0.0;
+    }
     for unit in &instance.units {
-        if unit.rps > 0.0 {
-            mbps += unit.mbps;
-            rps += unit.rps;
-        }
         for &(_, quality_ms) in &unit.cand {
             worst_ms = worst_ms.max(quality_ms);
         }
@@ -156,10 +168,7 @@ pub(super) fn excess_charge_cny(instance: &Instance) -> f64 {
     }
     let ms = worst_ms + instance.move_cost_ms;
     let way = ms * instance.value_cny_per_gbps_ms_slot / 1_000.0 + dearest;
-    match rps > 0.0 {
-        true => 100.0 * if way > 0.0 { way } else { 1.0 } * mbps / rps,
-        false => 0.0,
-    }
+    100.0 * if way > 0.0 { way } else { 1.0 } * mbps / rps
 }
 
 /// What a Mbps above the free level of a meter costs.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::{Duals, Instance, Levels, MeterModel, Plan, Price, RowKind, Unit};
+use crate::plan::{Changes, Duals, Instance, Levels, MeterModel, Plan, Price, RowKind, Unit};
 
 use super::loads::{Loads, rows};
 use super::{CAPACITY_TOLERANCE, CheckFailure, SHARE_TOLERANCE};
@@ -63,20 +63,22 @@ pub fn evaluate(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFai
     Ok(found)
 }
 
-/// Checks the hard limits under `plan`, and the shares of the units in `changed`: for a plan that leaves all others where they
-/// were found good before. Says nothing of its levels.
+/// Checks the hard limits under `plan` with the shares of the units in `changed` instead of those it has, and these shares: for a
+/// plan that leaves all others where they were found good before. Says nothing of its levels.
 ///
 /// # Errors
 /// Those of [`evaluate`].
-pub fn fits(instance: &Instance, plan: &Plan, changed: &[usize]) -> Result<(), CheckFailure> {
+pub fn fits(instance: &Instance, plan: &Plan, changed: &Changes) -> Result<(), CheckFailure> {
     same_length(instance, plan)?;
-    for &index in changed {
-        if let (Some(unit), Some(shares)) = (instance.units.get(index), plan.shares.get(index)) {
-            check_shares(index, unit, shares)?;
-        }
-    }
     let mut links_mbps = vec![0.0; instance.links.len()];
     for (index, (unit, shares)) in instance.units.iter().zip(&plan.shares).enumerate() {
+        let shares = match changed.get(&index) {
+            Some(shares) => {
+                check_shares(index, unit, shares)?;
+                shares
+            }
+            None => shares,
+        };
         add_loads(index, unit, shares, &mut links_mbps)?;
     }
     Loads::of(instance, &links_mbps).within(instance)
@@ -162,10 +164,7 @@ fn count_requests(instance: &Instance, plan: &Plan, found: &mut Evaluation) {
     }
     for site in &instance.sites {
         let rps = found.requests.get(&site.id).map_or(0.0, |row| row.1);
-        let limit = site.capacity_rps.unwrap_or(f64::INFINITY);
-        // From where rounding ends on, so that a load at the limit is not dearer for how it was summed.
-        let limit = limit + CAPACITY_TOLERANCE * limit.max(1.0);
-        found.levels.excess_rps += (rps - limit).max(0.0);
+        found.levels.excess_rps += (rps - super::bound::free_rps(site)).max(0.0);
     }
     found.levels.excess_cny = found.levels.excess_rps * super::bound::excess_charge_cny(instance);
 }

@@ -9,27 +9,24 @@ mod bench;
 use crate::check;
 use crate::limits::Limits;
 use crate::model::Facts;
-use crate::plan::{self, Duals, Instance, Plan};
+use crate::plan::{self, Changes, Duals, Instance, Plan};
 use bench::Bench;
 use std::mem;
-
-/// A unit and its new shares, by rising link.
-type Moved = (usize, Vec<(u32, f64)>);
 
 /// What the first tier makes of the plan in force.
 #[derive(Debug)]
 pub(super) struct Relieved {
-    /// The plan in force with the changes in it.
-    pub(super) plan: Plan,
-    /// Units that changed, rising.
-    pub(super) changed: Vec<usize>,
+    /// What differs from the plan in force.
+    pub(super) changed: Changes,
+    /// `[site]`: what the plan with these changes puts there.
+    pub(super) sites_mbps: Vec<f64>,
 }
 
 /// Moves what `in_force` has on parts that are gone or too full under `limits`. `ground` tells demand and candidates,
 /// `duals` are prices for it. `None` when the result is worse on levels 1 to 3 than leaving what is lost unserved, or
 /// when `in_force` does not belong to `ground`.
 ///
-/// `ground` is left as it was; it is borrowed so that nothing of its size is copied.
+/// Neither is copied: what is said about other units than those that move is read where it stands. `ground` is left as it was.
 pub(super) fn relieved(
     facts: &Facts<'_>,
     limits: &Limits,
@@ -40,34 +37,30 @@ pub(super) fn relieved(
     if in_force.shares.len() != ground.units.len() {
         return None;
     }
-    let was = Capacities::of(ground.links.iter(), ground.sites.iter());
+    let was = Rates::capacities(ground);
     let links = mem::replace(&mut ground.links, facts.links(limits));
     let sites = mem::replace(&mut ground.sites, facts.sites(limits));
     let regions = mem::replace(&mut ground.regions, facts.regions(limits));
     let mut bench = Bench::new(facts, limits, ground, in_force);
     bench.shed(&was);
-    let moves = bench.replaced(duals);
-    let Bench { kept, lost, .. } = bench;
-    let mut plan = Plan {
-        shares: kept,
-        input_digest: String::new(),
-    };
-    // Rounding may have put a little too much somewhere; that is no reason to leave others where they are lost.
-    let loads = loads(facts, ground, &plan.shares);
-    raise_to(ground, &loads);
-    let changed: Vec<usize> = lost.into_keys().collect();
-    let sound = moves.is_some_and(|moves| {
-        for (unit, shares) in moves {
-            plan.shares[unit] = shares;
-        }
-        changed.is_empty() || check::fits(ground, &plan, &changed).is_ok()
+    let relieved = bench.replaced(duals).map(|changed| Relieved {
+        sites_mbps: bench.sites_with(&changed),
+        changed,
     });
+    let kept = bench.loads;
+    // Rounding may have put a little too much somewhere; that is no reason to leave others where they are lost.
+    raise_to(ground, &kept);
+    let fits = |relieved: &Relieved| {
+        let changed = &relieved.changed;
+        changed.is_empty() || check::fits(ground, in_force, changed).is_ok()
+    };
+    let relieved = relieved.filter(fits);
     (ground.links, ground.sites, ground.regions) = (links, sites, regions);
-    sound.then_some(Relieved { plan, changed })
+    relieved
 }
 
 /// Raises hard limits to what is carried already.
-fn raise_to(ground: &mut Instance, loads: &Capacities) {
+fn raise_to(ground: &mut Instance, loads: &Rates) {
     for (link, load) in ground.links.iter_mut().zip(&loads.links_mbps) {
         link.capacity_mbps = link.capacity_mbps.max(*load);
     }
@@ -100,56 +93,40 @@ fn better_than_nothing(instance: &Instance, plan: &Plan) -> bool {
     with <= without
 }
 
-/// [link], [site], Mbps.
-struct Capacities {
+/// [link], [site], Mbps: capacities or loads.
+struct Rates {
     links_mbps: Vec<f64>,
     sites_mbps: Vec<f64>,
 }
 
-impl Capacities {
-    fn of<'a>(
-        links: impl Iterator<Item = &'a plan::Link>,
-        sites: impl Iterator<Item = &'a plan::Site>,
-    ) -> Self {
+impl Rates {
+    fn capacities(ground: &Instance) -> Self {
+        let links = ground.links.iter().map(|link| link.capacity_mbps);
+        let sites = ground.sites.iter().map(|site| site.capacity_mbps);
         Self {
-            links_mbps: links.map(|link| link.capacity_mbps).collect(),
-            sites_mbps: sites.map(|site| site.capacity_mbps).collect(),
+            links_mbps: links.collect(),
+            sites_mbps: sites.collect(),
         }
     }
-}
 
-impl Capacities {
+    fn none(ground: &Instance) -> Self {
+        Self {
+            links_mbps: vec![0.0; ground.links.len()],
+            sites_mbps: vec![0.0; ground.sites.len()],
+        }
+    }
+
+    /// Adds to a link and its site.
+    fn add(&mut self, facts: &Facts<'_>, link: u32, mbps: f64) {
+        let site = facts.inventory.links[link as usize].site.index();
+        self.links_mbps[link as usize] += mbps;
+        self.sites_mbps[site] += mbps;
+    }
+
     /// Sum over the sites of a region, Mbps.
     fn region_mbps(&self, sites: &[plan::Site], region: &str) -> f64 {
         let loads = sites.iter().zip(&self.sites_mbps);
         let here = loads.filter(|(site, _)| site.region == region);
         here.map(|(_, load)| load).sum()
     }
-}
-
-/// Requests per second that a plan puts on sites, [site].
-fn requests(facts: &Facts<'_>, ground: &Instance, shares: &[Vec<(u32, f64)>]) -> Vec<f64> {
-    let mut sites_rps = vec![0.0; ground.sites.len()];
-    for (unit, shares) in ground.units.iter().zip(shares) {
-        for &(link, share) in shares {
-            sites_rps[facts.inventory.links[link as usize].site.index()] += unit.rps * share;
-        }
-    }
-    sites_rps
-}
-
-/// What a plan puts on links and sites, Mbps.
-fn loads(facts: &Facts<'_>, ground: &Instance, shares: &[Vec<(u32, f64)>]) -> Capacities {
-    let mut loads = Capacities {
-        links_mbps: vec![0.0; ground.links.len()],
-        sites_mbps: vec![0.0; ground.sites.len()],
-    };
-    for (unit, shares) in ground.units.iter().zip(shares) {
-        for &(link, share) in shares {
-            let site = facts.inventory.links[link as usize].site.index();
-            loads.links_mbps[link as usize] += unit.mbps * share;
-            loads.sites_mbps[site] += unit.mbps * share;
-        }
-    }
-    loads
 }

@@ -165,8 +165,16 @@ impl Engine {
         };
         let relieved = local::relieved(&facts, &under.limits, ground, &duals, &in_force);
         if let Some(relieved) = &relieved {
-            let moves = (&*ground, &relieved.plan, relieved.changed.as_slice());
-            patch(&facts, &under.limits, moves, &serving, &mut half.map);
+            let sites = (&*ground, relieved.sites_mbps.as_slice());
+            let shares = (&*in_force, &relieved.changed);
+            patch(
+                &facts,
+                &under.limits,
+                sites,
+                shares,
+                &serving,
+                &mut half.map,
+            );
             half.catalog = catalog(&facts, &under.limits, self.drains.active(now));
             half.reason = Reason::Limits;
             half.tier = Some(Tier::Local);

@@ -8,6 +8,8 @@
 //! whole at last: each site gets the part of a free level that it uses in the best mixture, and one more exact solve turns
 //! the mixture into a plan that is no dearer. Last, traffic moves round until no more units are split than rows are tight.
 
+use std::cmp::Ordering;
+
 use super::input::Instance;
 use super::levels::{self, Loads};
 use super::network::Network;
@@ -77,7 +79,9 @@ pub(super) fn settle(
         take_better(context, &whole, &mut plan);
     }
     let vertex = vertex::below(context.input, context.topology, &plan);
-    take_better(context, &vertex, &mut plan);
+    if compare(context, &vertex, &plan).is_le() {
+        plan = vertex;
+    }
     // Only a solve that was stopped can be worse than what it started from.
     take_better(context, first, &mut plan);
     Settled { plan, finished }
@@ -85,30 +89,32 @@ pub(super) fn settle(
 
 /// Takes `other` when it is better than `plan`, or as good with fewer split units.
 fn take_better(context: &Context<'_, '_>, other: &Plan, plan: &mut Plan) {
-    if is_better(context, other, plan) {
+    let split = |plan: &Plan| plan.shares.iter().filter(|s| s.len() > 1).count();
+    let order = compare(context, other, plan);
+    if order.then(split(other).cmp(&split(plan))).is_lt() {
         plan.clone_from(other);
     }
 }
 
-fn is_better(context: &Context<'_, '_>, a: &Plan, b: &Plan) -> bool {
+/// The order of two plans by the first four levels; the better one is less.
+fn compare(context: &Context<'_, '_>, a: &Plan, b: &Plan) -> Ordering {
     let figures = |plan: &Plan| {
         let loads = Loads::of(context.input, context.topology, plan);
         let levels = levels::levels(context.input, plan, &loads);
-        let split = plan.shares.iter().filter(|s| s.len() > 1).count();
         let mbps = [
             levels.unserved_mbps,
             levels.overload_mbps,
             levels.below_floor_mbps,
         ];
-        (mbps, levels.cost_cny(), split)
+        (mbps, levels.cost_cny())
     };
     let (a, b) = (figures(a), figures(b));
     let demand: f64 = context.input.units.iter().map(|u| u.mbps).sum();
     let pairs = a.0.iter().zip(&b.0).map(|(a, b)| (a, b, demand));
     for (a, b, scale) in pairs.chain([(&a.1, &b.1, b.1.abs())]) {
         if (a - b).abs() > EQUAL_SHARE * scale.max(1.0) {
-            return a < b;
+            return a.total_cmp(b);
         }
     }
-    a.2 < b.2
+    Ordering::Equal
 }

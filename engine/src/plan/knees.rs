@@ -128,7 +128,7 @@ pub(super) fn rows(input: &Instance, loads: &Loads, per_rps: f64) -> Vec<Row> {
     let excess_cny = requests::excess_cny_per_rps(input) / per_rps;
     let asked = input.sites.iter().zip(&loads.requests);
     let asked = asked.map(|(site, &load)| {
-        let limit = site.capacity_rps.unwrap_or(f64::INFINITY);
+        let limit = requests::free_rps(site).unwrap_or(f64::INFINITY);
         Row::charged(load * per_rps, limit * per_rps, excess_cny)
     });
     links

@@ -13,7 +13,7 @@ use super::scale::latency_cny_per_mbps;
 use super::topology::Topology;
 
 /// What sums of many shares may be above a limit that they fill exactly, relative to it.
-const ROUNDING: f64 = 1e-9;
+pub(super) const ROUNDING: f64 = 1e-9;
 
 /// Traffic of a plan by link, site, region and meter, in Mbps, and its requests.
 #[derive(Debug, Clone, Default)]
@@ -77,10 +77,7 @@ pub(super) fn levels(instance: &Instance, plan: &Plan, loads: &Loads) -> Levels 
     }
     levels.moving_cny = levels.moved_mbps * move_cny_per_mbps(instance);
     for (site, load) in instance.sites.iter().zip(&loads.requests) {
-        // What rounding of sums can produce costs nothing, and no more than that nothing.
-        levels.excess_rps += site.capacity_rps.map_or(0.0, |limit| {
-            (load - limit - ROUNDING * limit.max(1.0)).max(0.0)
-        });
+        levels.excess_rps += requests::free_rps(site).map_or(0.0, |free| (load - free).max(0.0));
     }
     if levels.excess_rps > 0.0 {
         levels.excess_cny = levels.excess_rps * requests::excess_cny_per_rps(instance);

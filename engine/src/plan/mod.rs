@@ -63,7 +63,9 @@ pub use input::{
 pub use ladder::on_ladder;
 pub use relief::{Relief, relieve};
 pub use report::{Report, report, write_assign};
-pub use result::{BindingRow, Certificate, Duals, LevelBound, Levels, Plan, Price, RowKind};
+pub use result::{
+    BindingRow, Certificate, Changes, Duals, LevelBound, Levels, Plan, Price, RowKind,
+};
 pub use solve::{Deadline, Movement, Outcome, SolveOptions, Solved, solve};
 pub use standing::{CLOSED_LINKS_MAX, Standing};
 pub use units::Units;

@@ -6,6 +6,7 @@
 //! it is paid only where levels 1 to 3 leave no other way.
 
 use super::input::{Instance, Site, Unit};
+use super::levels::ROUNDING;
 use super::network::money_step;
 use super::result::Plan;
 use super::scale::latency_cny_per_mbps;
@@ -118,11 +119,18 @@ pub(super) fn price_per_mbps(unit: &Unit, prices: &[f64], link: u32) -> f64 {
     }
 }
 
-/// `max over y >= 0 of price * y - charge * max(0, y - limit)`: what a site could make of its price. A price above the
+/// Requests per second that a site has without charge: its limit, and what sums of many shares may be above one that they
+/// fill exactly.
+pub(super) fn free_rps(site: &Site) -> Option<f64> {
+    let free = |limit: f64| limit + ROUNDING * limit.max(1.0);
+    site.capacity_rps.map(free)
+}
+
+/// `max over y >= 0 of price * y - charge * max(0, y - free)`: what a site could make of its price. A price above the
 /// charge has no maximum and proves nothing.
 pub(super) fn conjugate(site: &Site, price: f64, charge: f64) -> f64 {
-    match site.capacity_rps {
-        Some(limit) if price <= charge => price * limit,
+    match free_rps(site) {
+        Some(free) if price <= charge => price * free,
         _ if price == 0.0 => 0.0,
         _ => f64::INFINITY,
     }

@@ -1,6 +1,7 @@
 //! What a solve returns: the plan, and the certificate that says how good it is.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Where every unit goes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -12,6 +13,9 @@ pub struct Plan {
     /// Digest of the instance it was made for.
     pub input_digest: String,
 }
+
+/// Unit -> its shares by rising link, instead of those that it has in a plan.
+pub type Changes = BTreeMap<usize, Vec<(u32, f64)>>;
 
 /// The five levels of a plan, most important first.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]

@@ -1,26 +1,33 @@
 //! The plan in force, taken apart and put together again: who lost a place, and where there is room.
 
-use super::{Capacities, Moved, better_than_nothing, loads, requests};
+use super::{Rates, better_than_nothing};
 use crate::limits::Limits;
 use crate::model::{Facts, Reach};
-use crate::plan::{self, Duals, Instance, Plan, Price, relieve};
+use crate::plan::{self, Changes, Duals, Instance, Plan, Price, relieve};
 use std::collections::BTreeMap;
-use std::mem;
 
 /// A part counts as too full when its load is above its capacity by more than this share of it and this many Mbps: maps are
 /// rounded to 64ths, and what rounding adds moves nobody.
 const TOO_FULL: (f64, f64) = (0.001, 1.0);
 
+/// A unit that lost a place.
+struct Torn {
+    kept: Vec<(u32, f64)>,
+    /// The share that needs a place.
+    lost: f64,
+}
+
 /// The plan in force while it is taken apart.
 pub(super) struct Bench<'a> {
     facts: &'a Facts<'a>,
     ground: &'a Instance,
+    in_force: &'a Plan,
     /// [link][service]: whether it may serve it.
     open: Vec<Vec<bool>>,
-    /// [unit] -> what stays.
-    pub(super) kept: Vec<Vec<(u32, f64)>>,
-    /// Unit -> share that lost its place.
-    pub(super) lost: BTreeMap<usize, f64>,
+    /// Unit -> what is left of it; all others stay as they are.
+    torn: BTreeMap<usize, Torn>,
+    /// What stays puts this on links and sites.
+    pub(super) loads: Rates,
 }
 
 impl<'a> Bench<'a> {
@@ -28,7 +35,7 @@ impl<'a> Bench<'a> {
         facts: &'a Facts<'a>,
         limits: &Limits,
         ground: &'a Instance,
-        in_force: &Plan,
+        in_force: &'a Plan,
     ) -> Self {
         let mut open = vec![vec![false; facts.inventory.services.len()]; ground.links.len()];
         for (service, links) in Reach::new(facts, limits).by_service.iter().enumerate() {
@@ -42,23 +49,38 @@ impl<'a> Bench<'a> {
         let mut bench = Self {
             facts,
             ground,
+            in_force,
             open,
-            kept: in_force.shares.clone(),
-            lost: BTreeMap::new(),
+            torn: BTreeMap::new(),
+            loads: Rates::none(ground),
         };
-        for unit in 0..bench.kept.len() {
-            let service = bench.service(unit);
-            let mut shares = mem::take(&mut bench.kept[unit]);
-            shares.retain(|&(link, share)| {
-                let stays = bench.open[link as usize][service];
-                if !stays {
-                    *bench.lost.entry(unit).or_default() += share;
-                }
-                stays
-            });
-            bench.kept[unit] = shares;
+        for unit in 0..ground.units.len() {
+            bench.keep(unit);
         }
         bench
+    }
+
+    /// Keeps what a unit has on open links, and notes what it loses.
+    fn keep(&mut self, unit: usize) {
+        let open = |share: &(u32, f64)| self.open[share.0 as usize][self.service(unit)];
+        let shares = &self.in_force.shares[unit];
+        if !shares.iter().all(open) {
+            let kept: Vec<(u32, f64)> = shares.iter().copied().filter(open).collect();
+            let closed = shares.iter().filter(|share| !open(share));
+            let lost = closed.map(|share| share.1).sum();
+            self.torn.insert(unit, Torn { kept, lost });
+        }
+        let mbps = self.ground.units[unit].mbps;
+        let kept = self.torn.get(&unit).map_or(shares, |torn| &torn.kept);
+        for &(link, share) in kept {
+            self.loads.add(self.facts, link, mbps * share);
+        }
+    }
+
+    /// What a unit has kept.
+    fn kept(&self, unit: usize) -> &[(u32, f64)] {
+        let torn = self.torn.get(&unit);
+        torn.map_or(&self.in_force.shares[unit], |torn| &torn.kept)
     }
 
     /// Units are service-major.
@@ -67,29 +89,19 @@ impl<'a> Bench<'a> {
     }
 
     /// Takes the surplus off links and sites that have less capacity than they had.
-    pub(super) fn shed(&mut self, was: &Capacities) {
+    pub(super) fn shed(&mut self, was: &Rates) {
         let too_full = |load: f64, capacity: f64, before: f64| {
             capacity < before && load > capacity * (1.0 + TOO_FULL.0) + TOO_FULL.1
         };
-        let shrunk = |now: f64, before: f64| now < before;
         let ground = self.ground;
-        let any = (ground.links.iter().zip(&was.links_mbps))
-            .any(|(link, &before)| shrunk(link.capacity_mbps, before))
-            || (ground.sites.iter().zip(&was.sites_mbps))
-                .any(|(site, &before)| shrunk(site.capacity_mbps, before));
-        if !any {
-            return;
-        }
-        let on = loads(self.facts, ground, &self.kept);
         for (index, link) in ground.links.iter().enumerate() {
-            let (load, before) = (on.links_mbps[index], was.links_mbps[index]);
+            let (load, before) = (self.loads.links_mbps[index], was.links_mbps[index]);
             if too_full(load, link.capacity_mbps, before) {
                 self.take_off(load - link.capacity_mbps, |other| other == index);
             }
         }
-        let on = loads(self.facts, ground, &self.kept);
         for (index, site) in ground.sites.iter().enumerate() {
-            let (load, before) = (on.sites_mbps[index], was.sites_mbps[index]);
+            let (load, before) = (self.loads.sites_mbps[index], was.sites_mbps[index]);
             if too_full(load, site.capacity_mbps, before) {
                 let links = &self.facts.inventory.links;
                 let here: Vec<bool> = links.iter().map(|l| l.site.index() == index).collect();
@@ -101,9 +113,9 @@ impl<'a> Bench<'a> {
     /// Takes `surplus_mbps` off the links that `here` names: from those who lose least by going elsewhere, the last one in part.
     fn take_off(&mut self, surplus_mbps: f64, here: impl Fn(usize) -> bool) {
         let mut stand: Vec<(f64, usize)> = Vec::new();
-        for (unit, shares) in self.kept.iter().enumerate() {
+        for unit in 0..self.ground.units.len() {
             let on_here = |share: &&(u32, f64)| here(share.0 as usize);
-            if let Some(&(link, _)) = shares.iter().find(on_here)
+            if let Some(&(link, _)) = self.kept(unit).iter().find(on_here)
                 && self.ground.units[unit].mbps > 0.0
             {
                 stand.push((self.loss_ms(unit, link, &here), unit));
@@ -116,15 +128,18 @@ impl<'a> Bench<'a> {
                 break;
             }
             let mbps = self.ground.units[unit].mbps;
-            let mut shares = mem::take(&mut self.kept[unit]);
-            for share in shares.iter_mut().filter(|share| here(share.0 as usize)) {
+            let torn = self.torn.entry(unit).or_insert_with(|| Torn {
+                kept: self.in_force.shares[unit].clone(),
+                lost: 0.0,
+            });
+            for share in torn.kept.iter_mut().filter(|share| here(share.0 as usize)) {
                 let taken = (left_mbps / mbps).clamp(0.0, share.1);
                 share.1 -= taken;
+                torn.lost += taken;
                 left_mbps -= taken * mbps;
-                *self.lost.entry(unit).or_default() += taken;
+                self.loads.add(self.facts, share.0, -taken * mbps);
             }
-            shares.retain(|share| share.1 > 0.0);
-            self.kept[unit] = shares;
+            torn.kept.retain(|share| share.1 > 0.0);
         }
     }
 
@@ -138,11 +153,11 @@ impl<'a> Bench<'a> {
         best.fold(f64::INFINITY, f64::min) - now
     }
 
-    /// New shares for all units that lost something, by rising unit. `None` when the checker finds them infeasible, or worse than
+    /// New shares for all units that lost something. `None` when the checker finds them infeasible, or worse than
     /// leaving what is lost unserved: beside what stays, which is the same either way.
-    pub(super) fn replaced(&self, duals: &Duals) -> Option<Vec<Moved>> {
-        if self.lost.is_empty() {
-            return Some(Vec::new());
+    pub(super) fn replaced(&self, duals: &Duals) -> Option<Changes> {
+        if self.torn.is_empty() {
+            return Some(Changes::new());
         }
         let (homeless, nowhere) = self.homeless();
         let mut duals = duals.clone();
@@ -162,22 +177,51 @@ impl<'a> Bench<'a> {
         if !better_than_nothing(&homeless, &placed) {
             return None;
         }
-        let lost = self.lost.iter().zip(placed.shares);
-        let merged = |((&unit, &part), places): ((&usize, &f64), Vec<(u32, f64)>)| {
-            let mut shares: BTreeMap<u32, f64> = self.kept[unit].iter().copied().collect();
+        let merged = |((&unit, torn), places): ((&usize, &Torn), Vec<(u32, f64)>)| {
+            let mut shares: BTreeMap<u32, f64> = torn.kept.iter().copied().collect();
             for (link, share) in places {
-                *shares.entry(link).or_default() += share * part;
+                *shares.entry(link).or_default() += share * torn.lost;
             }
             (unit, shares.into_iter().collect())
         };
-        Some(lost.map(merged).collect())
+        Some(self.torn.iter().zip(placed.shares).map(merged).collect())
+    }
+
+    /// [site] -> Mbps of the plan in force with these changes to what was torn.
+    pub(super) fn sites_with(&self, changed: &Changes) -> Vec<f64> {
+        let mut sites_mbps = self.loads.sites_mbps.clone();
+        for (&unit, shares) in changed {
+            let mbps = self.ground.units[unit].mbps;
+            for &(link, share) in shares {
+                sites_mbps[self.site(link)] += mbps * share;
+            }
+            for &(link, share) in self.kept(unit) {
+                sites_mbps[self.site(link)] -= mbps * share;
+            }
+        }
+        sites_mbps
+    }
+
+    /// Requests per second that what stays puts on sites, [site].
+    fn requests(&self) -> Vec<f64> {
+        let mut sites_rps = vec![0.0; self.ground.sites.len()];
+        for (index, unit) in self.ground.units.iter().enumerate() {
+            for &(link, share) in self.kept(index) {
+                sites_rps[self.site(link)] += unit.rps * share;
+            }
+        }
+        sites_rps
+    }
+
+    fn site(&self, link: u32) -> usize {
+        self.facts.inventory.links[link as usize].site.index()
     }
 
     /// What lost its place, as an instance over the room that the rest leaves; all of it stands on one more link, whose
     /// index comes with it and which is in no site.
     fn homeless(&self) -> (Instance, u32) {
         let ground = self.ground;
-        let on = loads(self.facts, ground, &self.kept);
+        let on = &self.loads;
         let rest = |limit: f64, load: f64| (limit - load).max(0.0);
         let mut links = ground.links.clone();
         for (link, &load) in links.iter_mut().zip(&on.links_mbps) {
@@ -190,7 +234,7 @@ impl<'a> Bench<'a> {
             site.capacity_mbps = rest(site.capacity_mbps, load);
         }
         if sites.iter().any(|site| site.capacity_rps.is_some()) {
-            let asked = requests(self.facts, ground, &self.kept);
+            let asked = self.requests();
             for (site, &rps) in sites.iter_mut().zip(&asked) {
                 site.capacity_rps = site.capacity_rps.map(|limit| rest(limit, rps));
             }
@@ -209,15 +253,15 @@ impl<'a> Bench<'a> {
             watermark_mbps: None,
             meter: String::new(),
         });
-        let unit = |(&unit, part): (&usize, &f64)| {
+        let unit = |(&unit, torn): (&usize, &Torn)| {
             let service = self.service(unit);
             let whole = &ground.units[unit];
             let open = |c: &&(u32, f64)| self.open[c.0 as usize][service];
             plan::Unit {
                 area: String::new(),
                 service: String::new(),
-                mbps: whole.mbps * part,
-                rps: whole.rps * part,
+                mbps: whole.mbps * torn.lost,
+                rps: whole.rps * torn.lost,
                 floor_ms: whole.floor_ms,
                 incumbent: Vec::new(),
                 cand: whole.cand.iter().filter(open).copied().collect(),
@@ -232,7 +276,7 @@ impl<'a> Bench<'a> {
             sites,
             regions,
             meters: ground.meters.clone(),
-            units: self.lost.iter().map(unit).collect(),
+            units: self.torn.iter().map(unit).collect(),
         };
         (homeless, nowhere)
     }
