@@ -33,7 +33,7 @@ bench-dns: tools ## what one DNS answer costs against gdnsd, Knot DNS and the fl
 	$${CARGO_TARGET_DIR:-target}/release/bench-dns compare \
 		--database var/bench/GeoLite2-City.mmdb --json var/bench/dns.json $(ARGS)
 
-bench-opt: tools ## measure the optimizer, write bench/reports/optimizer.*; DATA=DIR may hold rtt-world-242.csv.gz (about 10 minutes)
+bench-opt: tools ## measure the optimizer, write bench/reports/optimizer.*; DATA=DIR may hold rtt-world-242.csv.gz (about 12 minutes)
 	@mkdir -p var/bench
 	@if [ -f "$(DATA)/rtt-world-242.csv.gz" ]; then gzip -dc "$(DATA)/rtt-world-242.csv.gz" >var/bench/round-trips.csv; fi
 	$(CARGO) run --release --locked --quiet -p watershed-simulator --example bench_opt -- --out bench/reports \

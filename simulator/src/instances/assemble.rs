@@ -51,7 +51,7 @@ impl Recipe {
             contracts_across: false,
         };
         match name {
-            Name::Ecs100k => ecs,
+            Name::Ecs100k | Name::Ecs100kContracts => ecs,
             Name::Ecs500k5k => Self {
                 units: 500_000,
                 sites: 5_000,

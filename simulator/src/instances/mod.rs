@@ -13,6 +13,7 @@
 //! Where clients are and which ISP they have is real; how much they ask for and what sites can carry is drawn. Demand is
 //! log-normal, capacity is drawn without looking at the demand around it, so many sites are full while others are idle.
 
+mod across;
 mod asking;
 mod assemble;
 mod colos;
@@ -43,6 +44,8 @@ pub enum Name {
     World242,
     /// 100,000 client subnets, 1,000 sites, 20 candidates each.
     Ecs100k,
+    /// The same with one contract for all ports of an ISP in a region.
+    Ecs100kContracts,
     /// 500,000 client subnets, 5,000 sites, 20 candidates each.
     Ecs500k5k,
     /// 20,000 client subnets; the sites of the east cannot carry what only they may serve.
@@ -50,12 +53,13 @@ pub enum Name {
 }
 
 /// All names, in the order in which they are reported.
-pub const NAMES: [Name; 6] = [
+pub const NAMES: [Name; 7] = [
     Name::Cn488,
     Name::Cn488Requests,
     Name::World242,
     Name::InfeasibleEast,
     Name::Ecs100k,
+    Name::Ecs100kContracts,
     Name::Ecs500k5k,
 ];
 
@@ -68,6 +72,7 @@ impl Name {
             Self::Cn488Requests => "cn-488-requests",
             Self::World242 => "world-242",
             Self::Ecs100k => "ecs-100k",
+            Self::Ecs100kContracts => "ecs-100k-contracts",
             Self::Ecs500k5k => "ecs-500k-5k",
             Self::InfeasibleEast => "infeasible-east",
         }
@@ -106,7 +111,7 @@ pub struct Sources<'a> {
 pub enum GenerateError {
     /// No such name.
     #[error(
-        "no instance is called `{0}`: use one of cn-488, cn-488-requests, world-242, ecs-100k, ecs-500k-5k, infeasible-east"
+        "no instance is called `{0}`: use one of cn-488, cn-488-requests, world-242, ecs-100k, ecs-100k-contracts, ecs-500k-5k, infeasible-east"
     )]
     Unknown(String),
     /// The area table has too little in it.
@@ -140,8 +145,10 @@ pub fn generate(name: Name, seed: u64, sources: &Sources<'_>) -> Result<Instance
         _ => ground::subnets(sources.table, recipe.units, recipe.sites, seed)?,
     };
     let mut instance = assemble(&recipe, &ground, seed);
-    if name == Name::Cn488Requests {
-        asking::ask(&mut instance, seed);
+    match name {
+        Name::Cn488Requests => asking::ask(&mut instance, seed),
+        Name::Ecs100kContracts => across::share_contracts(&mut instance, seed),
+        _ => {}
     }
     instance.validate()?;
     Ok(instance)

@@ -102,3 +102,28 @@ fn measured_times_are_used_where_they_are_given() {
     let best = instance.units[0].cand[0].0 as usize;
     assert_eq!(instance.links[best].site, "osl");
 }
+
+#[test]
+fn one_contract_has_all_ports_of_an_isp_in_a_region() {
+    let table = table();
+    let sources = Sources {
+        table: &table,
+        round_trips_csv: None,
+    };
+    let mut instance = generate(Name::Cn488, 1, &sources).unwrap();
+    across::share_contracts(&mut instance, 1);
+    instance.validate().unwrap();
+    let region = |site: &str| {
+        let site = instance.sites.iter().find(|s| s.id == site).unwrap();
+        site.region.as_str()
+    };
+    for meter in &instance.meters {
+        let links = instance.links.iter().filter(|link| link.meter == meter.id);
+        let ports_mbps: f64 = links.clone().map(|link| link.capacity_mbps).sum();
+        assert!(meter.free_below_mbps < ports_mbps);
+        for link in links {
+            let isp = link.id.rsplit('/').next().unwrap();
+            assert_eq!(meter.id, format!("{}/{isp}", region(&link.site)));
+        }
+    }
+}
