@@ -20,6 +20,8 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 /// Range of the spans that pace the engine and its estimates.
 const PACE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
+/// Longest billing slot: what is usual is learnt by the half-hour.
+const SLOT_MAX: Duration = Duration::from_secs(1800);
 
 /// Reads everything but zones and inventory.
 pub(super) fn read(root: &Section<'_>, dir: &Path) -> Config {
@@ -192,7 +194,7 @@ fn read_control(section: Section<'_>, dir: &Path) -> Upstream {
 
 fn read_engine(section: &Section<'_>, drain: Rules) -> (EngineOptions, Duration) {
     let cycle = section.span("cycle", 10 * SECOND, PACE);
-    let slot = section.span("slot", 300 * SECOND, SECOND..=Duration::from_secs(86_400));
+    let slot = section.span("slot", 300 * SECOND, SECOND..=SLOT_MAX);
     if slot.subsec_nanos() != 0 || 86_400 % slot.as_secs().max(1) != 0 {
         section.fault(
             "slot",

@@ -244,6 +244,10 @@ fn values_with_which_no_map_could_ever_change_are_refused() {
         ("slot = \"1500ms\"", "engine.slot: must be whole seconds"),
         ("slot = \"7m\"", "engine.slot: must be whole seconds"),
         (
+            "slot = \"1h\"",
+            "engine.slot: \"1h\" is not within 1s to 30m",
+        ),
+        (
             "stale-after = \"5m\"\n[gates]\nfrozen-after = \"4m\"",
             "gates.frozen-after: must not be less than",
         ),

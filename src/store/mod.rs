@@ -1,4 +1,4 @@
-//! State that must survive: drains, the audit log, billing samples, counters. One interface, SQLite by default.
+//! State that must survive: drains, the audit log, billing samples, usual demand, counters. One interface, SQLite by default.
 //!
 //! What serving needs is not here: the last good map is a file that an edge reads without any store.
 
@@ -7,6 +7,7 @@ mod sqlite;
 pub use sqlite::SqliteStore;
 
 use coverage::Timestamp;
+use engine::billing::UsualDemand;
 use engine::drain::Drain;
 
 /// A closed billing slot of a meter, by name.
@@ -101,6 +102,18 @@ pub trait StateStore: Send {
     /// # Errors
     /// [`StoreError`].
     fn ledger_since(&self, since: Timestamp) -> Result<Vec<LedgerRow>, StoreError>;
+
+    /// Stores what is usual in one bin of the week, in the place of what was; `units` says whose demand it is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn put_demand(&mut self, units: &str, usual: &UsualDemand) -> Result<(), StoreError>;
+
+    /// What is usual for `units`, in any order: at most one for each bin of the week.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn demand(&self, units: &str) -> Result<Vec<UsualDemand>, StoreError>;
 
     /// Appends to the audit log.
     ///

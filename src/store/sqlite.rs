@@ -2,6 +2,7 @@
 
 use super::{AuditEntry, LedgerRow, StateStore, StoreError};
 use coverage::Timestamp;
+use engine::billing::UsualDemand;
 use engine::drain::Drain;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
@@ -12,6 +13,8 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS drain (id TEXT PRIMARY KEY, requested_at INTEGER NOT NULL, record TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS ledger (meter TEXT NOT NULL, slot INTEGER NOT NULL, mbps REAL NOT NULL,
                                        PRIMARY KEY (meter, slot)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS demand (place INTEGER PRIMARY KEY, units TEXT NOT NULL, bin INTEGER NOT NULL,
+                                       ratio REAL NOT NULL, mbps BLOB NOT NULL);
     CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL,
                                       action TEXT NOT NULL, detail TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS flag (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -151,6 +154,33 @@ impl StateStore for SqliteStore {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    fn put_demand(&mut self, units: &str, usual: &UsualDemand) -> Result<(), StoreError> {
+        let place = i64::try_from(usual.place()).unwrap_or(i64::MAX);
+        let bytes = usual.mbps.iter().flat_map(|mbps| mbps.to_le_bytes());
+        let mbps: Vec<u8> = bytes.collect();
+        self.connection.execute(
+            "INSERT OR REPLACE INTO demand VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![place, units, usual.bin, usual.ratio, mbps],
+        )?;
+        Ok(())
+    }
+
+    fn demand(&self, units: &str) -> Result<Vec<UsualDemand>, StoreError> {
+        let mut query = self
+            .connection
+            .prepare("SELECT bin, ratio, mbps FROM demand WHERE units = ?1")?;
+        let rows = query.query_map([units], |row| {
+            let bytes: Vec<u8> = row.get(2)?;
+            let (numbers, _) = bytes.as_chunks();
+            Ok(UsualDemand {
+                bin: row.get(0)?,
+                ratio: row.get(1)?,
+                mbps: numbers.iter().copied().map(f32::from_le_bytes).collect(),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     fn audit(
         &mut self,
         at: Timestamp,
@@ -265,6 +295,26 @@ mod tests {
         assert_eq!(store.audit_tail(10).unwrap()[0].who, "alice");
         assert_eq!(store.ledger_since(Timestamp(300_000)).unwrap(), [row]);
         assert!(store.ledger_since(Timestamp(300_001)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn usual_demand_comes_back_for_the_same_units_and_the_newest_of_a_bin_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let usual = |bin: i64, mbps: &[f32]| UsualDemand {
+            bin,
+            ratio: 1.25,
+            mbps: mbps.to_vec(),
+        };
+        let mut store = open(&path);
+        store.put_demand("a", &usual(7, &[1.5, 0.0])).unwrap();
+        store.put_demand("b", &usual(8, &[2.5])).unwrap();
+        // A day later, and so in the same place.
+        store.put_demand("a", &usual(7 + 48, &[3.5, 1.0])).unwrap();
+        drop(store);
+        let store = open(&path);
+        assert_eq!(store.demand("a").unwrap(), [usual(7 + 48, &[3.5, 1.0])]);
+        assert_eq!(store.demand("c").unwrap(), []);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use account::{Statement, free_slots, gb_per_mbps_slot};
 pub use calendar::{OffsetError, Period, UtcOffset};
 pub use control::{ControlOptions, Controller, Verdict};
 pub use fault::{Refused, SampleFault};
-pub use forecast::{DemandFault, Forecast, Horizon, merge};
+pub use forecast::{DemandFault, Forecast, Horizon, UsualDemand, merge};
 pub use ledger::{Ledger, SlotSample};
 pub use marginal::Marginal;
 pub use order::OrderStatistics;

@@ -4,6 +4,7 @@
 //! without links, a plan that fails, a clock that jumps are all no more than that.
 
 mod levels;
+mod usual;
 
 pub use levels::{LevelsJob, PlannedLevels};
 
@@ -57,8 +58,6 @@ struct Slot {
 pub struct Contracts {
     ledger: Ledger,
     forecast: Forecast,
-    /// Slots that the forecast has seen.
-    seen: u64,
     zone: UtcOffset,
     control: Option<Controller>,
     /// Links and meters without demand.
@@ -94,7 +93,6 @@ impl Contracts {
         let control = Controller::new(&ledger, &bare, options);
         Self {
             forecast: Forecast::new(units, zone, ledger.slot_ms()),
-            seen: 0,
             zone,
             fault: control
                 .as_ref()
@@ -199,9 +197,8 @@ impl Contracts {
             control.close(&carried);
         }
         if let Some(demand) = demand_mbps {
-            match self.forecast.observe(ended.start, demand) {
-                Ok(()) => self.seen += 1,
-                Err(fault) => self.fault = fault.to_string(),
+            if let Err(fault) = self.forecast.observe(ended.start, demand) {
+                self.fault = fault.to_string();
             }
         }
     }

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 /// Version of what is kept.
 const KEPT_VERSION: u32 = 1;
-const MS_PER_DAY: u64 = 86_400_000;
 
 /// One meter's plan, as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,8 +79,7 @@ impl Contracts {
     /// Whether a day has begun that no levels were planned for, and enough is known to plan it.
     fn wants_levels(&self, now: Timestamp) -> bool {
         let day = self.zone.day_of(now).start;
-        let a_day = MS_PER_DAY / self.ledger.slot_ms().max(1);
-        self.control.is_some() && self.seen >= a_day && self.planned_day != Some(day)
+        self.control.is_some() && self.planned_day != Some(day) && self.forecast.knows_a_day()
     }
 
     /// Acts on the levels of today.

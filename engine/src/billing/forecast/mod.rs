@@ -3,6 +3,13 @@
 //! Weekdays and weekends have a profile each, in bins of half an hour, smoothed over the days. The ratio of what came to
 //! what the profile said, over all units, follows growth within a day or two.
 
+mod usual;
+
+#[cfg(test)]
+mod tests;
+
+pub use usual::UsualDemand;
+
 use super::budget::Scene;
 use super::calendar::{DAY_MS, UtcOffset};
 use coverage::Timestamp;
@@ -61,10 +68,12 @@ pub struct Forecast {
     /// Bin under way: its number since 1970, sums and number of demands.
     open: (i64, Vec<f64>, u32),
     ratio: f64,
+    /// Bin that was closed last, until it is kept.
+    closed: Option<i64>,
 }
 
 impl Forecast {
-    /// A forecast without history, for demand that follows the clock of `zone`.
+    /// A forecast without history, for demand that follows the clock of `zone`; slots are at most half an hour long.
     #[must_use]
     pub fn new(units: usize, zone: UtcOffset, slot_ms: u64) -> Self {
         Self {
@@ -74,6 +83,7 @@ impl Forecast {
             profile: vec![Vec::new(); 2 * BINS],
             open: (i64::MIN, vec![0.0; units], 0),
             ratio: 1.0,
+            closed: None,
         }
     }
 
@@ -113,6 +123,7 @@ impl Forecast {
         }
         let mean = |sum: &f64| sum / f64::from(*count);
         let place = place_of(*bin);
+        self.closed = Some(*bin);
         let profile = &mut self.profile[place];
         if profile.is_empty() {
             *profile = sums.iter().map(mean).collect();
@@ -144,6 +155,14 @@ impl Forecast {
             .into_iter()
             .map(|place| self.profile[place].as_slice())
             .find(|profile| !profile.is_empty())
+    }
+
+    /// Whether every time of the day was seen, on whatever kind of day.
+    #[must_use]
+    pub fn knows_a_day(&self) -> bool {
+        let (weekdays, weekends) = self.profile.split_at(BINS);
+        let mut bins = weekdays.iter().zip(weekends);
+        bins.all(|(weekday, weekend)| !(weekday.is_empty() && weekend.is_empty()))
     }
 
     /// Expected change of each unit's demand from one slot to the next, by the slope of its profile; 1 where unknown.
@@ -263,86 +282,4 @@ fn kind_of(bin: i64) -> usize {
 fn place_of(bin: i64) -> usize {
     let of_day = bin.rem_euclid(i64::try_from(BINS).unwrap_or(1));
     kind_of(bin) * BINS + usize::try_from(of_day).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SLOT_MS: u64 = 300_000;
-    /// Monday 2026-11-02T00:00Z.
-    const MONDAY: u64 = 1_793_577_600_000;
-
-    fn at(slot: u64) -> Timestamp {
-        Timestamp(MONDAY + slot * SLOT_MS)
-    }
-
-    /// 10 at night, 20 from noon on, twice that on weekends.
-    fn shape(slot: u64) -> f64 {
-        let base = if slot % 288 < 144 { 10.0 } else { 20.0 };
-        if slot / 288 % 7 >= 5 {
-            base * 2.0
-        } else {
-            base
-        }
-    }
-
-    #[test]
-    fn weekdays_and_weekends_are_told_apart_and_counted() {
-        let mut forecast = Forecast::new(1, UtcOffset::UTC, SLOT_MS);
-        assert_eq!(
-            forecast.horizon(at(0), at(288)),
-            None,
-            "nothing is known yet"
-        );
-        for slot in 0..14 * 288 {
-            forecast.observe(at(slot), &[shape(slot)]).unwrap();
-        }
-        // From Tuesday noon to the end of the Monday after.
-        let horizon = forecast
-            .horizon(at(15 * 288 + 144), at(21 * 288 + 288))
-            .unwrap();
-        let days: Vec<String> = horizon.days.iter().map(f64::to_string).collect();
-        assert_eq!(days, ["1", "4", "2"]);
-        let slots: f64 = horizon.scenes.iter().map(|scene| scene.slots).sum();
-        assert!((slots - (144.0 + 6.0 * 288.0)).abs() < 1e-9, "{slots}");
-        let peak = |day| {
-            horizon
-                .scenes
-                .iter()
-                .filter(|s| s.day == day)
-                .map(|s| s.demand_mbps[0])
-                .fold(0.0, f64::max)
-        };
-        for (day, expected) in [(0, 20.0), (1, 20.0), (2, 40.0)] {
-            assert!(
-                (peak(day) - expected).abs() < 0.5,
-                "day {day}: {}",
-                peak(day)
-            );
-        }
-    }
-
-    #[test]
-    fn growth_follows_the_profile() {
-        let mut forecast = Forecast::new(1, UtcOffset::UTC, SLOT_MS);
-        assert_eq!(forecast.growth(at(0), at(1)), [1.0]);
-        for slot in 0..7 * 288 {
-            forecast.observe(at(slot), &[shape(slot)]).unwrap();
-        }
-        assert!(forecast.growth(at(7 * 288 + 143), at(7 * 288 + 144))[0] > 1.05);
-    }
-
-    #[test]
-    fn bad_demand_is_named_and_nothing_is_lost() {
-        let mut forecast = Forecast::new(2, UtcOffset::UTC, SLOT_MS);
-        forecast.observe(at(0), &[1.0, 2.0]).unwrap();
-        let fault = forecast.observe(at(1), &[1.0, f64::NAN]).unwrap_err();
-        assert!(fault.to_string().contains("unit 1"), "{fault}");
-        assert!(forecast.observe(at(1), &[1.0]).is_err());
-        assert!(forecast.observe(at(1), &[1.0, f64::INFINITY]).is_err());
-        forecast.observe(at(6), &[1.0, 2.0]).unwrap();
-        let horizon = forecast.horizon(at(0), at(12)).unwrap();
-        assert_eq!(horizon.scenes[0].demand_mbps, [1.0, 2.0]);
-    }
 }
