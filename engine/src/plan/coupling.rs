@@ -61,7 +61,8 @@ pub(super) fn settle(
         finished &= ended;
         search.admit(&plan, rows.measure_plan(context.input, &plan));
     }
-    finished &= search.run((net, basis), Ends::of(rows), context.options);
+    let ends = Ends::of(rows, net);
+    finished &= search.run((net, basis), ends, context.options);
     let mut plan = whole::mixed(context.input, &search.mixture());
     for (unit, shares) in plan.shares.iter_mut().enumerate() {
         if net.demand[unit] == 0 {

@@ -1,21 +1,28 @@
 //! Sparse columns in echelon form: is a new one a sum of those before it, and of which?
 //!
-//! Each column that is kept begins at a row where no other one begins. A new column is reduced from its first row on: as long
-//! as some kept column begins where it does, a multiple of that is taken off. Either it comes to begin at a row of its own,
-//! and is kept, or nothing is left of it, and what was taken off says how the kept ones add up to it.
+//! Each column that is kept has a row of its own, in which later ones have nothing. A new column is reduced by the kept ones in
+//! their order: a multiple of each is taken off, so that its row is empty. Either something is left, the column gets a row of
+//! its own and is kept, or nothing is left of it, and what was taken off says how the kept ones add up to it.
 
 /// (index, value) by rising index.
 pub(super) type Sparse = Vec<(u32, f64)>;
 
-/// Values of a column below this are rounding; those that count are of the order of 1.
-const VALUE_EPSILON: f64 = 1e-10;
+/// Values below this are rounding; those that count are of the order of 1.
+const ROUNDING: f64 = 1e-13;
+
+/// A column of which no more than this is left, relative to the sum that was taken off it, is nothing: more would be made of
+/// less.
+const DEPENDENT: f64 = 1e-8;
+
+/// A column's own row is the first whose value is at least this part of its largest: the first rows have the fewest values.
+const OWN_SHARE: f64 = 0.01;
 
 /// Columns found independent so far.
 #[derive(Debug, Default)]
 pub(super) struct Echelon {
     columns: Vec<Column>,
-    /// `[row]` -> the column that begins there.
-    begins: Vec<Option<usize>>,
+    /// `[row]` -> the column whose own it is.
+    owner: Vec<Option<usize>>,
     /// Values added up so far, a measure of the time taken.
     pub(super) work: usize,
 }
@@ -25,6 +32,8 @@ pub(super) struct Echelon {
 struct Column {
     /// By row.
     values: Sparse,
+    /// Its value in its own row.
+    own: f64,
     /// By variable: which sum of their columns it is.
     made_of: Sparse,
 }
@@ -33,22 +42,30 @@ impl Echelon {
     /// Keeps the column of `variable` when it is independent of those kept; else returns the sum of columns, by variable,
     /// that is nothing, in which the new one counts once.
     pub(super) fn add(&mut self, variable: u32, values: Sparse) -> Option<Sparse> {
-        let mut column = Column {
-            values,
-            made_of: vec![(variable, 1.0)],
-        };
-        while let Some(&(row, value)) = column.values.first() {
-            let Some(at) = self.begins.get(row as usize).copied().flatten() else {
-                self.keep(row, column);
-                return None;
-            };
+        let (mut values, mut made_of) = (values, vec![(variable, 1.0)]);
+        while let Some((row, value, at)) = self.first_owned(&values) {
             let other = &self.columns[at];
-            let factor = -value / other.values[0].1;
-            column.values = sum(&column.values[1..], factor, &other.values[1..]);
-            column.made_of = sum(&column.made_of, factor, &other.made_of);
-            self.work += column.values.len() + column.made_of.len();
+            let factor = -value / other.own;
+            values = sum(&values, factor, &other.values);
+            values.retain(|entry| entry.0 != row);
+            made_of = sum(&made_of, factor, &other.made_of);
+            self.work += values.len() + made_of.len();
         }
-        Some(column.made_of)
+        let grown = largest(&made_of).max(1.0);
+        if largest(&values) <= DEPENDENT * grown {
+            return Some(made_of);
+        }
+        self.keep(values, made_of);
+        None
+    }
+
+    /// Of the rows of a column that belong to kept ones, that of the earliest: (row, value, kept column).
+    fn first_owned(&self, values: &Sparse) -> Option<(u32, f64, usize)> {
+        let owner = |row: u32| self.owner.get(row as usize).copied().flatten();
+        let owned = values
+            .iter()
+            .filter_map(|&(row, value)| Some((row, value, owner(row)?)));
+        owned.min_by_key(|owned| owned.2)
     }
 
     /// Lets a variable of a sum that is nothing leave; what it was part of is made of the others of that sum now.
@@ -75,24 +92,36 @@ impl Echelon {
         };
         for column in &mut self.columns {
             let value = value(&column.made_of);
-            if value.abs() > VALUE_EPSILON {
+            if value.abs() > ROUNDING {
                 column.values.push((row, value));
             }
             self.work += column.made_of.len();
         }
-        let values = vec![(row, value(&something))];
-        let made_of = something;
-        self.keep(row, Column { values, made_of });
+        self.keep(vec![(row, value(&something))], something);
     }
 
-    fn keep(&mut self, row: u32, column: Column) {
+    /// Gives a column a row of its own.
+    fn keep(&mut self, values: Sparse, made_of: Sparse) {
+        let least = OWN_SHARE * largest(&values);
+        let Some(&(row, own)) = values.iter().find(|entry| entry.1.abs() >= least) else {
+            return;
+        };
         let row = row as usize;
-        if self.begins.len() <= row {
-            self.begins.resize(row + 1, None);
+        if self.owner.len() <= row {
+            self.owner.resize(row + 1, None);
         }
-        self.begins[row] = Some(self.columns.len());
-        self.columns.push(column);
+        self.owner[row] = Some(self.columns.len());
+        self.columns.push(Column {
+            values,
+            own,
+            made_of,
+        });
     }
+}
+
+/// The largest absolute value.
+fn largest(sparse: &Sparse) -> f64 {
+    sparse.iter().map(|entry| entry.1.abs()).fold(0.0, f64::max)
 }
 
 /// The value at an index; 0 where there is none.
@@ -105,26 +134,25 @@ fn value_of(sparse: &Sparse, index: u32) -> f64 {
 /// `a + factor * b`, without what is rounding.
 fn sum(a: &[(u32, f64)], factor: f64, b: &[(u32, f64)]) -> Sparse {
     let mut sum = Vec::with_capacity(a.len() + b.len());
-    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
-    while let Some(index) = a
-        .peek()
-        .into_iter()
-        .chain(b.peek())
-        .map(|entry| entry.0)
-        .min()
-    {
-        let x = a
-            .next_if(|entry| entry.0 == index)
-            .map_or(0.0, |entry| entry.1);
-        let y = b
-            .next_if(|entry| entry.0 == index)
-            .map_or(0.0, |entry| entry.1);
-        let value = factor.mul_add(y, x);
-        if value.abs() > VALUE_EPSILON {
+    let (mut in_a, mut in_b) = (0, 0);
+    loop {
+        let (first, second) = (a.get(in_a).copied(), b.get(in_b).copied());
+        let Some(index) = first.into_iter().chain(second).map(|entry| entry.0).min() else {
+            return sum;
+        };
+        let mut value = 0.0;
+        if let Some(entry) = first.filter(|entry| entry.0 == index) {
+            value += entry.1;
+            in_a += 1;
+        }
+        if let Some(entry) = second.filter(|entry| entry.0 == index) {
+            value = factor.mul_add(entry.1, value);
+            in_b += 1;
+        }
+        if value.abs() > ROUNDING {
             sum.push((index, value));
         }
     }
-    sum
 }
 
 #[cfg(test)]

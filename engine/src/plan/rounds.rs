@@ -27,15 +27,19 @@ impl Ends {
         rounds: 200,
     };
 
-    /// For the best plan. Requests make a round dear.
-    pub(super) fn of(rows: &Rows<'_>) -> Self {
+    /// For the best plan. Requests make a round dear; in a small network many are cheap.
+    pub(super) fn of(rows: &Rows<'_>, net: &Network) -> Self {
         let gap = if rows.any_requests() { 5e-7 } else { 1e-7 };
-        Self { gap, rounds: 500 }
+        let rounds = (ARCS_OF_ROUNDS / net.tail.len().max(1)).clamp(500, 3000);
+        Self { gap, rounds }
     }
 }
 
 /// In a large network the gap wanted doubles with each [`ARCS_TO_DOUBLE`] arcs looked through, up to this.
 const GAP_MAX: f64 = 1e-4;
+
+/// Arcs looked through in all rounds of a small network.
+const ARCS_OF_ROUNDS: usize = 20_000_000;
 
 /// Arcs, summed over rounds.
 const ARCS_TO_DOUBLE: f64 = 1.5e7;
@@ -198,12 +202,14 @@ impl<'a> Search<'a> {
     fn take(&mut self, found: Measured, prices: Vec<f64>) {
         let value = self.rows.relaxed(&found, &prices);
         let way = (&self.best.1[..], &self.target[..]);
+        // Of what the master hopes for at its target, the part of the way that was gone.
+        let hoped = (1.0 - self.smoothing) * (self.upper - self.best.0);
         self.smoothing = if leads_on(&found.loads, &self.rows.free, way) {
             self.smoothing / 2.0
         } else {
             self.smoothing + SMOOTHING_STEP * (SMOOTHING_MAX - self.smoothing)
         };
-        if value - self.best.0 > SUCCESS * (self.upper - self.best.0) {
+        if value - self.best.0 > SUCCESS * hoped {
             self.lengthen();
         }
         if value > self.best.0 {
