@@ -201,10 +201,9 @@ impl Estimates {
                 let all = &self.site_links[site.index()];
                 let fed: &[LinkId] = link.as_ref().map_or(all.as_slice(), std::slice::from_ref);
                 for link in fed {
-                    let load_mbps = self.link_last_mbps[link.index()];
                     // Above the watermark what is measured is our own doing: to believe it would empty the link, find it
                     // good again, and fill it anew. Capacity is what keeps traffic away from a full link.
-                    if load_mbps <= self.watermarks_mbps[link.index()] {
+                    if self.link_last_mbps[link.index()] <= self.watermarks_mbps[link.index()] {
                         let cell = &mut self.quality_ms[row + link.index()];
                         Estimate::feed(cell, value, at, quality_tau);
                     }
@@ -228,8 +227,11 @@ impl Estimates {
                 Estimate::feed(&mut self.group_mbps[cell], mbps, at, traffic_tau);
             }
             Sample::Link { link, mbps } => {
-                self.link_last_mbps[link.index()] = mbps;
-                Estimate::feed(&mut self.link_mbps[link.index()], mbps, at, traffic_tau);
+                let known = &mut self.link_mbps[link.index()];
+                if known.is_none_or(|known| at >= known.at) {
+                    self.link_last_mbps[link.index()] = mbps;
+                }
+                Estimate::feed(known, mbps, at, traffic_tau);
             }
             // Checks have states of their own, without smoothing: thresholds were applied where they were made.
             Sample::Check { .. } => {}
@@ -245,6 +247,24 @@ impl Estimates {
                     Estimate::feed(&mut self.demand_rps[cell], rps, at, traffic_tau);
                 }
             }
+        }
+    }
+
+    /// Brings what was noted under a clock that was ahead back to `now`, so that what is measured from now on counts.
+    pub fn not_after(&mut self, now: Timestamp) {
+        let all = [
+            &mut self.quality_ms,
+            &mut self.demand_mbps,
+            &mut self.demand_rps,
+            &mut self.group_mbps,
+            &mut self.link_mbps,
+            &mut self.node_mbps,
+        ];
+        for estimate in all.into_iter().flatten().flatten() {
+            estimate.at = estimate.at.min(now);
+        }
+        for at in self.nodes.iter_mut().filter_map(|node| node.at.as_mut()) {
+            *at = (*at).min(now);
         }
     }
 
@@ -276,6 +296,12 @@ impl Estimates {
     #[must_use]
     pub fn link(&self, link: LinkId) -> Option<Estimate> {
         self.link_mbps[link.index()]
+    }
+
+    /// Whether the newest sample of a link was above its watermark.
+    #[must_use]
+    pub fn is_full(&self, link: LinkId) -> bool {
+        self.link_last_mbps[link.index()] > self.watermarks_mbps[link.index()]
     }
 
     /// Traffic of a node, if it was ever reported, in Mbps.

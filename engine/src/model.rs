@@ -240,18 +240,20 @@ impl Facts<'_> {
         self.inventory.sites.iter().enumerate().map(site).collect()
     }
 
-    /// The reserve of every region with several sites: its soft limit is what would be left without the largest. Nothing of it
-    /// is hard.
+    /// The reserve of every region with several sites: its soft limit is what would be left without the largest. A site counts
+    /// with what its nodes can serve and its links can carry. Nothing of it is hard.
     pub(crate) fn regions(&self, limits: &Limits) -> Vec<Region> {
         if !self.options.reserve_worst_site {
             return Vec::new();
         }
+        let mut links_mbps = vec![0.0; self.inventory.sites.len()];
+        for (link, known) in self.links(limits).iter().zip(&self.inventory.links) {
+            links_mbps[known.site.index()] += link.capacity_mbps;
+        }
         let mut sites_mbps: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-        for site in self.sites(limits) {
-            sites_mbps
-                .entry(site.region)
-                .or_default()
-                .push(site.capacity_mbps);
+        for (site, links_mbps) in self.sites(limits).into_iter().zip(links_mbps) {
+            let usable_mbps = site.capacity_mbps.min(links_mbps);
+            sites_mbps.entry(site.region).or_default().push(usable_mbps);
         }
         sites_mbps.retain(|_, sites| sites.len() > 1);
         let reserve = |(id, sites): (String, Vec<f64>)| {

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
 
 /// Most commands that wait for the actor; more are refused.
@@ -154,6 +154,8 @@ fn restored(
     let stored = (store.drains()?, samples);
     let mut engine = Engine::new(inventory, table, steering, options, stored, serving);
     engine.pin(store.flag("pin")?);
+    let bins = engine.restore_demand(store.demand(&engine.demand_digest())?);
+    tracing::info!(bins, "usual demand from before the restart");
     if let Some(levels) = store.flag(LEVELS_FLAG)? {
         let restored = engine.restore_levels(&levels, now());
         tracing::info!(restored, "levels of contracts from before the restart");
@@ -208,19 +210,20 @@ struct Actor {
 }
 
 impl Actor {
-    /// Works commands off and ticks every `every`, until told to stop or every handle is gone.
+    /// Works commands off and ticks every `every`, until told to stop or every handle is gone. Whatever the wall clock does,
+    /// the pace stays.
     fn run(mut self, commands: &Receiver<Command>, every: Duration) {
-        let mut next_tick = now();
+        let mut next_tick = Instant::now();
         while self.handles.strong_count() > 0 {
-            let wait = next_tick.since(now());
+            let wait = next_tick.saturating_duration_since(Instant::now());
             match commands.recv_timeout(wait) {
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(command) => self.obey(command),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if now() >= next_tick || self.engine.is_urgent() {
+            if Instant::now() >= next_tick || self.engine.is_urgent() {
                 self.tick();
-                next_tick = now().after(every);
+                next_tick = Instant::now() + every;
             }
         }
     }
@@ -287,8 +290,11 @@ impl Actor {
 
     /// The oldest version among edges that were heard of lately, and our own where we serve.
     fn confirm_edges(&mut self, at: Timestamp) {
-        self.edges
-            .retain(|_, (_, seen)| at.since(*seen) <= EDGE_SILENT_MAX);
+        self.edges.retain(|_, (_, seen)| {
+            // Nobody was heard later than now, whatever the clock said then.
+            *seen = (*seen).min(at);
+            at.since(*seen) <= EDGE_SILENT_MAX
+        });
         let own = self
             .intake
             .snapshot()

@@ -1,16 +1,18 @@
 //! A whole control plane in one process, large enough that a solve takes its time.
 
 use super::*;
-use crate::store::SqliteStore;
+use crate::store::{SqliteStore, StateStore};
 use coverage::area::{AreaAttrs, AreaTableBuilder};
 use coverage::catalog::Service as ServedService;
 use coverage::observation::Sample;
 use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
-use engine::cycle::{EngineOptions, Tier};
+use engine::billing::UsualDemand;
+use engine::cycle::{Engine, EngineOptions, Tier};
 use engine::inventory::{
     BillingModel, Endpoint, Front, Group, Link, Meter, Node, NodePort, Service, Site,
 };
 use std::net::Ipv4Addr;
+use std::path::Path;
 use tokio::time::{Instant, timeout};
 
 /// Sites of one link and one group of one node.
@@ -90,9 +92,9 @@ fn inventory() -> Inventory {
     inventory
 }
 
-fn table() -> AreaTable {
+fn table(areas: u16) -> AreaTable {
     let mut builder = AreaTableBuilder::new();
-    for index in 0..AREAS {
+    for index in 0..areas {
         let attrs = AreaAttrs {
             country: "cn".to_owned(),
             city: format!("c{index:05}"),
@@ -134,14 +136,20 @@ fn options() -> EngineOptions {
 
 /// A control plane that has just been started, on a database after `change`.
 fn started(change: &str) -> (ControlHandle, tempfile::TempDir) {
+    started_on(AREAS, |path| {
+        drop(SqliteStore::open(path).unwrap());
+        let database = rusqlite::Connection::open(path).unwrap();
+        database.execute_batch(change).unwrap();
+    })
+}
+
+/// The same with so many areas, on a database as `prepare` leaves it.
+fn started_on(areas: u16, prepare: impl FnOnce(&Path)) -> (ControlHandle, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state.db");
-    drop(SqliteStore::open(&path).unwrap());
-    let database = rusqlite::Connection::open(&path).unwrap();
-    database.execute_batch(change).unwrap();
-    drop(database);
+    prepare(&path);
     let key = signing_key(dir.path()).unwrap();
-    let table = Arc::new(table());
+    let table = Arc::new(table(areas));
     let keys = vec![key.verifying_key()];
     let intake = Intake::new(dir.path(), keys, Some(Arc::clone(&table)));
     let store = SqliteStore::open(&path).unwrap();
@@ -281,4 +289,32 @@ async fn levels_that_were_planned_before_a_restart_hold_after_it() {
     assert_eq!(level("s7"), Some(321.5));
     assert_eq!(level("s8"), None);
     handle.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn demand_that_was_learnt_before_a_restart_is_planned_from_after_it() {
+    let areas = 20;
+    let shared = (Arc::new(inventory()), Arc::new(table(areas)));
+    let none = (Vec::new(), Vec::new());
+    let engine = Engine::new(shared.0, shared.1, Arc::default(), options(), none, None);
+    let of_others = "0".repeat(64);
+    for (units, planned) in [(engine.demand_digest(), true), (of_others, false)] {
+        let (handle, _dir) = started_on(areas, |path| {
+            let mut store = SqliteStore::open(path).unwrap();
+            for bin in 0..48 {
+                let mbps = vec![100.0; usize::from(areas) + 1];
+                let usual = UsualDemand {
+                    bin,
+                    ratio: 1.0,
+                    mbps,
+                };
+                store.put_demand(&units, &usual).unwrap();
+            }
+        });
+        reported(&handle, Tier::Full).await;
+        let cycle = handle.cycle();
+        let some = |report: &Arc<CycleReport>| report.meters.iter().any(|m| m.level_mbps.is_some());
+        assert_eq!(some(&cycle.borrow().clone()), planned);
+        handle.stop();
+    }
 }

@@ -27,10 +27,22 @@ pub enum Adopted {
 impl Engine {
     /// Takes what a job found: to be published, held back, or solved again. The next job may be asked for afterwards.
     pub fn adopt(&mut self, solved: Solved, now: Timestamp) -> Adopted {
+        let adopted = self.judged(solved, now);
+        match &adopted {
+            Adopted::Draft(_) => self.gates.note_refusal(None),
+            Adopted::Held(held) => self.gates.note_refusal(Some(held)),
+            Adopted::Outdated => {}
+        }
+        adopted
+    }
+
+    fn judged(&mut self, solved: Solved, now: Timestamp) -> Adopted {
+        self.noted_until = self.noted_until.max(now);
         let fresh = self.is_fresh(&solved);
         let Solved {
             at,
             tier,
+            only_closes,
             under,
             found,
             ..
@@ -71,7 +83,7 @@ impl Engine {
         let taken = match (back, gated) {
             (Some(back), _) => Ok((back, Reason::RollBack)),
             (None, Ok(reason)) => {
-                let taken = self.stepped((tier, reason), admitted, now);
+                let taken = self.stepped((reason, only_closes), admitted, now);
                 taken.map(|taken| (taken, reason))
             }
             (None, Err(held)) => Err(held),

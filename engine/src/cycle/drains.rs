@@ -64,7 +64,7 @@ impl Engine {
             demand_mbps: facts.demand_mbps(),
             published: self.serving.as_ref().map(|snapshot| drain::Published {
                 version: snapshot.version,
-                at: snapshot.created_at,
+                at: snapshot.created_at.min(now),
                 holds_as_of: self.holds_as_of,
             }),
             edges_confirmed: self.edges_confirmed,

@@ -71,6 +71,8 @@ pub struct Job {
     threads: usize,
     bands: Bands,
     seed: u64,
+    /// Whether all that it answers is links that were closed.
+    only_closes: bool,
     work: Work,
 }
 
@@ -100,6 +102,8 @@ struct InForce<'a> {
 pub struct Solved {
     pub(super) at: Timestamp,
     pub(super) tier: Tier,
+    /// Whether all that it answers is links that were closed.
+    pub(super) only_closes: bool,
     pub(super) under: Under,
     pub(super) in_force: Option<Arc<Plan>>,
     pub(super) found: Result<Box<Found>, Failure>,
@@ -180,6 +184,7 @@ impl Job {
         Solved {
             at: self.at,
             tier,
+            only_closes: self.only_closes,
             under: self.under,
             in_force: self.in_force,
             found: found.map(Box::new),
@@ -307,19 +312,25 @@ impl Engine {
         let under = self.under(&health, now);
         let in_force = self.in_force.clone();
         let facts = self.facts(&health, in_force.as_deref());
-        let work = if let Some((now, closed)) = self.closings(&under) {
+        let (only_closes, work) = if let Some((now, closed)) = self.closings(&under) {
             let last = self.last.as_mut()?;
-            Work::Warm {
-                base: Arc::clone(&last.instance),
+            let tree = Box::new(last.tree.take()?);
+            let before = &tree.closed;
+            let only_closes = before.iter().all(|link| closed.binary_search(link).is_ok());
+            let base = Arc::clone(&last.instance);
+            let work = Work::Warm {
+                base,
                 now,
                 closed,
-                tree: Box::new(last.tree.take()?),
-            }
+                tree,
+            };
+            (only_closes, work)
         } else {
-            Work::Full {
+            let work = Work::Full {
                 instance: Box::new(facts.instance(&under.limits, now)),
                 reach: Reach::new(&facts, &under.limits).by_service,
-            }
+            };
+            (false, work)
         };
         self.newest = Some(under.clone());
         Some(Job {
@@ -329,6 +340,7 @@ impl Engine {
             threads: self.options.threads,
             bands: self.options.publish.bands,
             seed: self.options.seed,
+            only_closes,
             work,
         })
     }

@@ -141,6 +141,8 @@ pub struct Engine {
     /// What the newest tick or job saw.
     newest: Option<Under>,
     holds_as_of: Timestamp,
+    /// The latest time that anything was noted with.
+    noted_until: Timestamp,
     edges_confirmed: Option<MapVersion>,
     pinned: Option<String>,
     last: Option<LastSolve>,
@@ -186,6 +188,8 @@ impl Engine {
             planned_under: None,
             relieved_under: None,
             newest: None,
+            // What was stored may be of any time.
+            noted_until: Timestamp(u64::MAX),
             edges_confirmed: None,
             pinned: None,
             last: None,
@@ -197,6 +201,8 @@ impl Engine {
     /// Folds observations in. Returns billing slots that they closed, to be stored.
     pub fn observe(&mut self, observations: &[Observation]) -> Vec<SlotSample> {
         let mut closed = Vec::new();
+        let newest = observations.iter().map(|observation| observation.at).max();
+        self.noted_until = self.noted_until.max(newest.unwrap_or_default());
         // What links carry comes first: it tells which quality was measured through a full one.
         let (traffic, quality): (Vec<_>, Vec<_>) = observations
             .iter()
@@ -222,9 +228,9 @@ impl Engine {
                 self.estimates.apply(observation);
                 before != self.estimates.health(node).up
             }
-            Sample::Link { link, mbps } => {
+            Sample::Link { link, .. } => {
                 self.estimates.apply(observation);
-                let full = mbps > self.inventory.links[link.index()].watermark_mbps;
+                let full = self.estimates.is_full(link);
                 let before = std::mem::replace(&mut self.full_links[link.index()], full);
                 full && !before
             }

@@ -2,7 +2,7 @@
 
 use super::{Engine, Tier};
 use crate::plan::{Instance, Plan};
-use crate::publish::{Gates, Ground, Held, Present, Reason, Step};
+use crate::publish::{Gates, Ground, Held, Present, Purpose, Reason, Step};
 use coverage::{AreaId, LinkId, Timestamp};
 use std::time::Duration;
 
@@ -19,8 +19,7 @@ impl Engine {
         let last = self.last.take()?;
         let alike = tier == Tier::Full && before.shares.len() == last.instance.units.len();
         let back = alike.then(|| {
-            let asked = (Reason::Gain, false);
-            self.with_present(&last.instance, asked, now, |gates, ground, now| {
+            self.with_present(&last.instance, Purpose::Gain, now, |gates, ground, now| {
                 gates.take_back(ground, &before, now)
             })
         });
@@ -29,13 +28,14 @@ impl Engine {
         Some(Taken { plan, whole: true })
     }
 
-    /// How far the newest plan may be followed at `now`, if its input was `admitted`.
+    /// How far the newest plan may be followed at `now`, if its input was `admitted`; `only_closes` when it answers nothing
+    /// but links that were closed.
     ///
     /// # Errors
     /// [`Held::Input`], [`Held::Canary`] or [`Held::Withheld`].
     pub(super) fn stepped(
         &mut self,
-        (tier, reason): (Tier, Reason),
+        (reason, only_closes): (Reason, bool),
         admitted: Result<(), Held>,
         now: Timestamp,
     ) -> Result<Taken, Held> {
@@ -47,12 +47,14 @@ impl Engine {
         let taken = match (reason, admitted, self.in_force.clone()) {
             // Relief goes on, step by step: what is overloaded is so by its own measure, too.
             (Reason::Gain, Err(held), _) => Err(held),
-            // A warm plan answers a failure with the input of the last full solve.
-            (_, _, Some(before))
-                if tier == Tier::Full && before.shares.len() == target.shares.len() =>
-            {
-                let asked = (reason, doubted);
-                let step = self.with_present(&last.instance, asked, now, |gates, ground, now| {
+            (_, _, Some(before)) if before.shares.len() == target.shares.len() => {
+                let purpose = match reason {
+                    Reason::Gain => Purpose::Gain,
+                    _ if only_closes => Purpose::Rescue,
+                    _ if doubted => Purpose::ReliefAlone,
+                    _ => Purpose::Relief,
+                };
+                let step = self.with_present(&last.instance, purpose, now, |gates, ground, now| {
                     gates.step(ground, (&before, target), now)
                 });
                 step.and_then(|step| taken(step, &before, target))
@@ -70,7 +72,7 @@ impl Engine {
     fn with_present<T>(
         &mut self,
         instance: &Instance,
-        (reason, doubted): (Reason, bool),
+        purpose: Purpose,
         now: Timestamp,
         ask: impl FnOnce(&mut Gates, Ground<'_>, &Present<'_>) -> T,
     ) -> T {
@@ -99,8 +101,7 @@ impl Engine {
             stale_after: self.options.estimate.stale_after,
             ttl: &ttl,
             measured: &measured,
-            only_gain: reason == Reason::Gain,
-            doubted,
+            purpose,
         };
         let ground = Ground {
             instance,

@@ -10,6 +10,10 @@ use crate::publish::{Held, Reason};
 use crate::realise::{catalog, patch};
 use coverage::{Snapshot, Timestamp};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How far ahead of the clock something may be noted: as far as clocks of senders are borne with.
+const AHEAD_MAX: Duration = Duration::from_mins(1);
 
 /// What a tick produced.
 #[derive(Debug)]
@@ -37,6 +41,7 @@ impl Engine {
     /// One tick at `now`: drains first, then what the local tier and static services answer at once. Then, and when the
     /// draft in it was published, [`Engine::job`] tells what is worth solving.
     pub fn tick(&mut self, now: Timestamp) -> Tick {
+        self.follow_clock(now);
         self.advance_contracts(now);
         self.urgent = false;
         let health = self.health();
@@ -92,6 +97,18 @@ impl Engine {
             }
         }
         Cycle { tick, adopted }
+    }
+
+    /// Brings what was noted under a clock that was ahead back to `now`. It would count as new until the clock is there
+    /// again: measurements would be taken for late ones, and what gates hold would be held.
+    fn follow_clock(&mut self, now: Timestamp) {
+        if self.noted_until > now.after(AHEAD_MAX) {
+            self.noted_until = now;
+            self.holds_as_of = self.holds_as_of.min(now);
+            self.estimates.not_after(now);
+            self.gates.not_after(now);
+        }
+        self.noted_until = self.noted_until.max(now);
     }
 
     /// What can be said without a solve.

@@ -232,6 +232,22 @@ impl Drain {
         }
     }
 
+    /// Brings what a clock that was ahead has noted back to `now`: ramps, tails and leases run on from there, and no lease
+    /// ends later than one that is granted now.
+    pub(super) fn not_after(&mut self, now: Timestamp) {
+        let noted = [
+            &mut self.shifting_since,
+            &mut self.refilling_since,
+            &mut self.share_zero_at,
+            &mut self.edges_confirmed_at,
+        ];
+        let published = self.zero_published_at.iter_mut().map(|(at, _)| at);
+        for at in noted.into_iter().flatten().chain(published) {
+            *at = (*at).min(now);
+        }
+        self.expires_at = self.expires_at.min(now.after(self.lease));
+    }
+
     /// Moves to `state` and writes it into the history.
     pub(super) fn enter(&mut self, state: State, why: String, now: Timestamp, rules: &Rules) {
         self.state = state;

@@ -33,6 +33,9 @@ impl Drains {
     /// Returns what is to be stored: drains whose state, history or evidence changed. Progress along a ramp follows
     /// from what is stored.
     pub fn step(&mut self, world: &World<'_>, now: Timestamp) -> Vec<Changed> {
+        for drain in &mut self.drains {
+            drain.not_after(now);
+        }
         let before: Vec<Marks> = self.drains.iter().map(Marks::of).collect();
         let mut moved = false;
         for drain in &mut self.drains {

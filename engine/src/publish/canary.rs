@@ -53,6 +53,17 @@ pub(super) enum Canary {
     Failed(Timestamp),
 }
 
+impl Canary {
+    /// Brings what was noted under a clock that was ahead back to `now`.
+    pub(super) fn not_after(&mut self, now: Timestamp, hold: Duration) {
+        match self {
+            Self::Idle => {}
+            Self::Trying { since, .. } => *since = (*since).min(now),
+            Self::Passed(until) | Self::Failed(until) => *until = (*until).min(now.after(hold)),
+        }
+    }
+}
+
 /// A unit that tries a change.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Trial {

@@ -77,6 +77,13 @@ impl Damping {
         }
     }
 
+    /// Brings what was noted under a clock that was ahead back to `now`.
+    pub(super) fn not_after(&mut self, now: Timestamp) {
+        for target in &mut self.targets {
+            target.at = target.at.min(now);
+        }
+    }
+
     /// Whether a target must not be moved towards at `now`.
     #[must_use]
     pub(super) fn is_suppressed(&self, target: usize, now: Timestamp) -> bool {

@@ -62,10 +62,22 @@ pub struct Present<'a> {
     pub ttl: &'a dyn Fn(usize) -> Duration,
     /// Unit -> (quality on its present links in ms, time of the oldest measurement, Mbps).
     pub measured: &'a dyn Fn(usize) -> Option<(f64, Timestamp, f64)>,
-    /// Whether nothing but cost and latency is to be gained.
-    pub only_gain: bool,
-    /// Whether the input is doubted: then only relief is followed.
-    pub doubted: bool,
+    /// What the plan is for.
+    pub purpose: Purpose,
+}
+
+/// What a plan is followed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Nothing but cost and latency.
+    Gain,
+    /// What is lost, too full or too far; then cost and latency.
+    Relief,
+    /// The same and nothing else: the input is doubted.
+    ReliefAlone,
+    /// A better answer to links that were closed a moment ago than the one in force: it waits for nothing, and only keeps
+    /// off sites that flap or are silent.
+    Rescue,
 }
 
 /// The gates and their memory.
@@ -96,6 +108,18 @@ impl Gates {
             said: BTreeMap::new(),
             news: Vec::new(),
             rules,
+        }
+    }
+
+    /// Brings what was noted under a clock that was ahead back to `now`: nothing is held for longer than if it had just
+    /// begun.
+    pub fn not_after(&mut self, now: Timestamp) {
+        self.inputs.not_after(now);
+        self.damping.not_after(now);
+        self.swings.not_after(now);
+        self.canary.not_after(now, self.rules.canary.hold);
+        for acted in &mut self.acted {
+            *acted = (*acted).min(now);
         }
     }
 
@@ -146,7 +170,7 @@ impl Gates {
         present: &Present<'_>,
     ) -> Result<Step, Held> {
         let free = self.free(ground, (before, target), present);
-        if !free.gains {
+        if !free.gains || present.purpose == Purpose::Rescue {
             // An emergency does not wait for a trial, and does not end it.
             self.tell(ground, &free);
             return Ok(free);
@@ -182,16 +206,21 @@ impl Gates {
 
     /// The step that rules and memory allow, without a thought of canaries.
     fn free(&self, ground: Ground<'_>, plans: (&Plan, &Plan), present: &Present<'_>) -> Step {
-        let aim = match (present.doubted, present.only_gain) {
-            (true, _) => Aim::ReliefOnly,
-            (false, true) => Aim::All,
-            (false, false) => Aim::ReliefFirst,
+        let aim = match present.purpose {
+            Purpose::Gain | Purpose::Rescue => Aim::All,
+            Purpose::Relief => Aim::ReliefFirst,
+            Purpose::ReliefAlone => Aim::ReliefOnly,
+        };
+        let rules = match present.purpose {
+            Purpose::Rescue => StepRules::BOUNDLESS,
+            _ => self.rules.step,
         };
         let forbidden = |asked: Move| self.forbids(present, asked);
-        step(ground, plans, &self.rules.step, forbidden, aim)
+        step(ground, plans, &rules, forbidden, aim)
     }
 
-    /// The part of a large step that canary areas try; all of it when there is none of them among those who move.
+    /// The part of a large step that canary areas try. Where none of them is among those who move, others are: twice as many
+    /// areas each time, up to half of all. All of it when even then nobody would try it.
     fn tried(
         &mut self,
         ground: Ground<'_>,
@@ -199,20 +228,27 @@ impl Gates {
         present: &Present<'_>,
         free: Step,
     ) -> Step {
-        let share = self.rules.canary.share;
         let units = &ground.instance.units;
-        let few = |asked: Move| {
-            if canary::is_canary(&units[asked.unit].area, share) {
-                self.forbids(present, asked)
-            } else {
-                Some(Gate::Canary)
-            }
+        let tried_by = |share: f64| {
+            let few = |asked: Move| {
+                if canary::is_canary(&units[asked.unit].area, share) {
+                    self.forbids(present, asked)
+                } else {
+                    Some(Gate::Canary)
+                }
+            };
+            let tried = step(ground, (before, target), &self.rules.step, few, Aim::All);
+            let trials = canary::trials(ground.instance, before, &tried.plan);
+            (!trials.is_empty()).then_some((tried, trials))
         };
-        let tried = step(ground, (before, target), &self.rules.step, few, Aim::All);
-        let trials = canary::trials(ground.instance, before, &tried.plan);
-        if trials.is_empty() {
+        let first = self.rules.canary.share;
+        let wider = (first * 2.0).min(0.5);
+        let shares = std::iter::successors(Some(wider), |share| {
+            (*share < 0.5).then(|| (share * 2.0).min(0.5))
+        });
+        let Some((tried, trials)) = std::iter::once(first).chain(shares).find_map(tried_by) else {
             return free;
-        }
+        };
         let why = format!("a large change is tried on {} areas first", trials.len());
         self.say(Gate::Canary, Some(why));
         self.canary = Canary::Trying {
@@ -238,7 +274,7 @@ impl Gates {
         if age(to).is_some_and(|age| age > present.stale_after) {
             return Some(Gate::Silent);
         }
-        if relieves {
+        if relieves || present.purpose == Purpose::Rescue {
             return None;
         }
         let frozen = |site: usize| age(site).is_some_and(|age| age > self.rules.frozen_after);

@@ -115,6 +115,15 @@ impl Inputs {
         self.trail.clear();
     }
 
+    /// Brings what was noted under a clock that was ahead back to `now`.
+    pub(super) fn not_after(&mut self, now: Timestamp) {
+        let doubted = self.doubted.iter_mut().map(|(_, since)| since);
+        let trail = self.trail.iter_mut().map(|(at, _)| at);
+        for at in self.first.iter_mut().chain(doubted).chain(trail) {
+            *at = (*at).min(now);
+        }
+    }
+
     fn believe(&mut self, seen: Seen, now: Timestamp) {
         let apart = self.rules.settle / TRAIL_MAX;
         let due = |last: &(Timestamp, f64)| now.since(last.0) >= apart;

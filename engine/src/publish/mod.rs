@@ -24,7 +24,7 @@ mod tests;
 
 pub use canary::CanaryRules;
 pub use damping::DampingRules;
-pub use gates::{GateRules, Gates, Present, Stop};
+pub use gates::{GateRules, Gates, Present, Purpose, Stop};
 pub use inputs::InputRules;
 pub use step::{Aim, Ground, Move, Step, StepRules, step};
 pub use swing::SwingRules;
@@ -122,6 +122,10 @@ pub enum Gate {
     Checker,
     /// The plan is too far from what is proved.
     Gap,
+    /// The instance is faulty.
+    Instance,
+    /// Somebody would be left without an answer.
+    Uncovered,
 }
 
 impl Gate {
@@ -148,6 +152,10 @@ impl Gate {
         (Self::Swing, "some traffic goes to and fro: it stays"),
     ];
 
+    /// Those that refuse a plan or its map as a whole, each by the word of its [`Held`].
+    pub(super) const OF_REFUSALS: [Self; 4] =
+        [Self::Instance, Self::Checker, Self::Gap, Self::Uncovered];
+
     /// In a word.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -166,6 +174,8 @@ impl Gate {
             Self::Hysteresis => "hysteresis",
             Self::Checker => "checker",
             Self::Gap => "gap",
+            Self::Instance => "instance",
+            Self::Uncovered => "uncovered",
         }
     }
 }

@@ -12,13 +12,16 @@ use std::collections::BTreeMap;
 const GAIN_SEEN_MIN: f64 = 1e-4;
 
 impl Gates {
+    /// Notes what became of a solve, or of a map without one: whether something about it was refused.
+    pub fn note_refusal(&mut self, held: Option<&Held>) {
+        let told = |gate: Gate| held.filter(|held| held.word() == gate.word());
+        for gate in Gate::OF_REFUSALS {
+            self.say_once(gate, told(gate).map(|held| || held.to_string()));
+        }
+    }
+
     /// Notes what became of the plan of a full solve that is cheaper than the map in force by `gain`, a share.
     pub fn note_verdict(&mut self, verdict: &Result<Reason, Held>, gain: f64) {
-        let held = verdict.as_ref().err();
-        let refused = held.filter(|held| matches!(held, Held::Checker(_)));
-        self.say_once(Gate::Checker, refused.map(|held| || held.to_string()));
-        let wide = held.filter(|held| matches!(held, Held::Gap { .. }));
-        self.say_once(Gate::Gap, wide.map(|held| || held.to_string()));
         match verdict {
             Err(Held::NoGain) if gain > GAIN_SEEN_MIN => {
                 let percent = gain * 100.0;

@@ -26,6 +26,16 @@ pub struct StepRules {
     pub dwell_min: Duration,
 }
 
+impl StepRules {
+    /// More than there is to move.
+    pub(super) const BOUNDLESS: Self = Self {
+        share_max: 2.0,
+        ramp_share: 2.0,
+        ramp_capacity_share: 2.0,
+        dwell_min: Duration::ZERO,
+    };
+}
+
 impl Default for StepRules {
     fn default() -> Self {
         Self {

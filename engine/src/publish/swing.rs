@@ -90,6 +90,16 @@ impl Swings {
         swinging
     }
 
+    /// Brings what was noted under a clock that was ahead back to `now`.
+    pub(super) fn not_after(&mut self, now: Timestamp) {
+        for pair in self.pairs.values_mut() {
+            for (at, _) in &mut pair.moves {
+                *at = (*at).min(now);
+            }
+            pair.held_until = pair.held_until.min(now.after(self.rules.hold));
+        }
+    }
+
     /// Whether a pair is to be left alone at `now`, whichever way.
     #[must_use]
     pub(super) fn is_held(&self, a: usize, b: usize, now: Timestamp) -> bool {

@@ -22,6 +22,7 @@ impl Actor {
         let tick = self.engine.tick(at);
         let took = started.elapsed();
         let kept = self.keep_what_drains_became(&tick);
+        self.keep_demand();
         self.tell_stops(at);
         let failed_open = tick.failed_open;
         let outcome = match (kept, tick.outcome) {
@@ -130,6 +131,17 @@ impl Actor {
                 tracing::warn!(%fault, "what a gate did is not in the audit log");
             }
             self.event(action, detail);
+        }
+    }
+
+    /// Keeps what was learnt of demand over a restart.
+    fn keep_demand(&mut self) {
+        let Some(usual) = self.engine.take_learnt_demand() else {
+            return;
+        };
+        let units = self.engine.demand_digest();
+        if let Err(fault) = self.store.put_demand(&units, &usual) {
+            tracing::warn!(%fault, "what is usually asked for is not stored; after a restart it is learnt anew");
         }
     }
 

@@ -155,6 +155,27 @@ fn a_restart_keeps_ledger_and_levels() {
 }
 
 #[test]
+fn a_restart_knows_what_is_usual_and_plans_the_next_day_at_once() {
+    let (mut world, _) = second_day();
+    let mut learnt = Vec::new();
+    for _ in 0..48 {
+        play(&mut world, 0..6, usual);
+        learnt.extend(world.engine.take_learnt_demand());
+    }
+    assert_eq!(learnt.len(), 48);
+    let units = world.engine.demand_digest();
+    for (known, planned) in [(learnt, true), (Vec::new(), false)] {
+        let bins = known.len();
+        let mut world = World::new();
+        assert_eq!(world.engine.demand_digest(), units);
+        assert_eq!(world.engine.restore_demand(known), bins);
+        world.demand(usual(0));
+        world.cycle();
+        assert_eq!(levels(&world).iter().any(Option::is_some), planned);
+    }
+}
+
+#[test]
 fn a_clock_that_jumps_costs_no_more_than_what_it_skipped() {
     let (mut world, _) = second_day();
     play(&mut world, 0..6, usual);

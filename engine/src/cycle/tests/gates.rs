@@ -225,6 +225,75 @@ fn reports_that_most_of_a_region_is_down_are_not_believed_and_one_site_is() {
 }
 
 #[test]
+fn a_site_that_comes_and_goes_gets_nothing_back_at_once_from_whatever_tier() {
+    const SITE: usize = 2;
+    // A link each.
+    let on_site = |world: &World| world.on_link(u32::try_from(SITE).unwrap(), MBPS);
+    let warm = |world: &mut World| {
+        world.tick();
+        let job = world.engine.job(world.now).unwrap();
+        assert_eq!(job.tier(), Tier::Warm);
+        if let Adopted::Draft(draft) = world.engine.adopt(job.run(None), world.now) {
+            world.put(&draft);
+        }
+    };
+    // Latency is little beside money here; each gain in it counts.
+    let mut world = world(|rules| {
+        rules.gain_min = 1e-4;
+        rules.gates.canary.share = 0.0;
+    });
+    let usual = on_site(&world);
+    assert!(usual > 100.0, "{usual}");
+    for flap in 1..=4 {
+        world.fail(SITE);
+        warm(&mut world);
+        assert!(on_site(&world) < 1e-9);
+        // Longer than anybody stays where the local tier put him.
+        world.wait(65);
+        world.demand(MBPS);
+        world.repair(SITE);
+        warm(&mut world);
+        let back = on_site(&world);
+        assert!(back < 0.9 * usual, "all of {back} Mbps is back in one step");
+        assert_eq!(back < 1e-9, flap > 2, "flap {flap}: {back}");
+    }
+    let said = world.stops(Gate::Flapping);
+    assert!(said.iter().any(|why| why.contains("s2")), "{said:?}");
+}
+
+#[test]
+fn a_clock_that_was_ahead_holds_nothing_back_once_it_is_right_again() {
+    let mut world = world(|rules| rules.gates.canary.share = 0.0);
+    let right = world.now;
+    world.wait(86_400);
+    // A day ahead: measurements, moves and a failure are noted with that day.
+    world.demand(MBPS);
+    world.improve();
+    world.cycle();
+    world.fail(1);
+    world.tick();
+    assert!(world.on_link(1, MBPS) < 1e-9);
+    world.now = right.after(Duration::from_secs(10));
+    world.tick();
+    // From here on all is as if the day had not been.
+    world.repair(1);
+    assert!(world.engine.health().nodes_up.iter().all(|up| *up));
+    for area in MOVERS {
+        world.quality(area, better(area), 200.0);
+    }
+    let quality = world.engine.estimates.quality(AreaId(2), LinkId(better(2)));
+    assert!(quality.unwrap().value > 100.0, "{quality:?}");
+    for _ in 0..40 {
+        world.wait(20);
+        world.demand(MBPS);
+        world.cycle();
+    }
+    assert!(world.on_link(1, MBPS) > 100.0);
+    world.wait(600);
+    assert!(world.engine.frozen(world.now).is_some(), "silence is seen");
+}
+
+#[test]
 fn a_pinned_map_stays_whatever_is_to_be_gained() {
     let mut world = world(|rules| rules.gates.canary.share = 0.0);
     let before = world.shares();

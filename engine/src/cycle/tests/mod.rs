@@ -222,12 +222,21 @@ impl World {
 
     /// All nodes of a site say that they are not well, as often as it takes.
     fn fail(&mut self, site: usize) {
-        for _ in 0..2 {
+        self.report_nodes(site, false);
+    }
+
+    /// All nodes of a site say that they are well again, as often as it takes.
+    fn repair(&mut self, site: usize) {
+        self.report_nodes(site, true);
+    }
+
+    fn report_nodes(&mut self, site: usize, healthy: bool) {
+        for _ in 0..if healthy { 3 } else { 2 } {
             self.wait(1);
             for node in 0..4 {
                 self.tell(Sample::Node {
                     node: NodeId::from_index(site * 4 + node),
-                    healthy: false,
+                    healthy,
                     load: 0.0,
                     mbps: 0.0,
                 });

@@ -29,7 +29,7 @@ fn the_first_map_is_a_full_solve() {
         "there is nothing to relieve yet"
     );
     let [(Tier::Full, Adopted::Draft(draft))] = &cycle.adopted[..] else {
-        panic!("{}", cycle.adopted.len());
+        panic!("{:?}", cycle.adopted);
     };
     assert_eq!(
         (draft.tier, draft.reason),
@@ -122,7 +122,7 @@ fn a_warm_solve_that_betters_what_is_in_force_is_published_as_such() {
     };
     assert_eq!(local.tier, Some(Tier::Local));
     let [(Tier::Warm, Adopted::Draft(draft)), (Tier::Full, _)] = &cycle.adopted[..] else {
-        panic!("{}", cycle.adopted.len());
+        panic!("{:?}", cycle.adopted);
     };
     assert_eq!(draft.tier, Some(Tier::Warm));
     assert!(matches!(draft.reason, Reason::Relief));

@@ -73,8 +73,7 @@ struct Scene {
     instance: Instance,
     ages: Vec<Option<Duration>>,
     measured: Option<(f64, Timestamp)>,
-    gain: bool,
-    doubted: bool,
+    purpose: Purpose,
 }
 
 impl Scene {
@@ -84,8 +83,7 @@ impl Scene {
             instance: instance(),
             ages: vec![Some(Duration::ZERO); 3],
             measured: None,
-            gain: true,
-            doubted: false,
+            purpose: Purpose::Gain,
         }
     }
 
@@ -113,8 +111,7 @@ impl Scene {
             stale_after: Duration::from_mins(3),
             ttl: &|_| Duration::from_secs(20),
             measured: &|_| measured.map(|(ms, at)| (ms, at, 10.0)),
-            only_gain: self.gain,
-            doubted: self.doubted,
+            purpose: self.purpose,
         };
         let ground = Ground {
             instance: &self.instance,
@@ -215,7 +212,7 @@ fn a_slice_leaves_a_link_that_stays_too_full_without_it() {
     rules.step.ramp_capacity_share = 0.05;
     rules.step.ramp_share = 0.0;
     let mut scene = Scene::new(rules);
-    scene.gain = false;
+    scene.purpose = Purpose::Relief;
     scene.instance.units[0].mbps = 800.0;
     scene.instance.links[0].capacity_mbps = 5000.0;
     scene.instance.sites[0].capacity_mbps = 5000.0;
@@ -277,7 +274,7 @@ fn who_has_just_moved_stays_for_a_while_unless_that_relieves() {
 #[test]
 fn doubted_input_is_followed_only_by_who_stands_too_close() {
     let mut scene = Scene::new(open());
-    (scene.gain, scene.doubted) = (false, true);
+    scene.purpose = Purpose::ReliefAlone;
     let waits = scene.step(&all_on(0), &all_on(1), 0).unwrap();
     assert_eq!(moved_to(&waits.plan, 1), 0);
     scene.instance.links[0].watermark_mbps = Some(350.0);
@@ -382,11 +379,11 @@ fn a_change_that_serves_its_canaries_worse_is_taken_back_and_not_tried_again_soo
     let refused = scene.step(&all_on(0), &all_on(1), 90);
     assert!(matches!(refused, Err(Held::Canary(_))), "{refused:?}");
     // An emergency does not wait for it.
-    scene.gain = false;
+    scene.purpose = Purpose::Relief;
     scene.instance.links[0].watermark_mbps = Some(350.0);
     let relief = scene.step(&all_on(0), &all_on(1), 91).unwrap();
     assert_eq!(moved_to(&relief.plan, 1), UNITS);
-    scene.gain = true;
+    scene.purpose = Purpose::Gain;
     scene.instance.links[0].watermark_mbps = None;
     let again = scene.step(&all_on(0), &all_on(1), 61 + 15 * 60).unwrap();
     assert_eq!(moved_to(&again.plan, 1), canaries);
@@ -402,6 +399,16 @@ fn canaries_come_back_also_when_nothing_else_is_worth_a_map() {
     let back = scene.take_back(&tried, 61).unwrap();
     assert_eq!(moved_to(&back.plan, 0), UNITS);
     assert_eq!(scene.take_back(&back.plan, 62), None, "once");
+}
+
+#[test]
+fn where_no_canary_area_moves_others_try_it_first() {
+    let (mut scene, _) = with_canaries();
+    scene.gates.rules.canary.share = 1e-4;
+    assert!((0..UNITS).all(|unit| !is_canary(&format!("a{unit}"), 1e-4)));
+    let tried = scene.step(&all_on(0), &all_on(1), 0).unwrap().plan;
+    assert!((1..=UNITS / 2).contains(&moved_to(&tried, 1)));
+    assert_eq!(scene.news(), [(Gate::Canary, true)]);
 }
 
 #[test]

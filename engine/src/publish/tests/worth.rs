@@ -75,12 +75,24 @@ fn what_is_not_worth_it_or_not_proved_is_said_once_and_ends_with_a_gain() {
     assert_eq!(scene.news(), [(Gate::Hysteresis, true)]);
     scene.gates.note_verdict(&Ok(Reason::Gain), 0.01);
     assert_eq!(scene.news(), [(Gate::Hysteresis, false)]);
-    for gap in [0.02, 0.03] {
-        scene.gates.note_verdict(&Err(Held::Gap { gap }), 0.01);
+}
+
+#[test]
+fn what_is_refused_is_said_once_and_taken_back() {
+    let mut scene = Scene::new(open());
+    let refused = |why: &str| why.to_owned();
+    let all = [
+        (Held::Gap { gap: 0.02 }, Gate::Gap),
+        (Held::Checker(refused("too much on p")), Gate::Checker),
+        (Held::Instance(refused("no candidates")), Gate::Instance),
+        (Held::Uncovered(refused("no answer")), Gate::Uncovered),
+    ];
+    for (held, gate) in all {
+        for _ in 0..2 {
+            scene.gates.note_refusal(Some(&held));
+        }
+        assert_eq!(scene.news(), [(gate, true)]);
+        scene.gates.note_refusal(Some(&Held::NoGain));
+        assert_eq!(scene.news(), [(gate, false)]);
     }
-    scene
-        .gates
-        .note_verdict(&Err(Held::Checker("too much on p".to_owned())), 0.01);
-    let told = [(Gate::Gap, true), (Gate::Checker, true), (Gate::Gap, false)];
-    assert_eq!(scene.news(), told);
 }
