@@ -4,6 +4,7 @@
 //! plan's link index is a [`LinkId`]. Eligibility is the list of candidates and never a penalty.
 
 mod reach;
+mod reserve;
 
 pub(crate) use reach::{Reach, by_quality};
 
@@ -12,11 +13,10 @@ use crate::estimate::Estimates;
 use crate::inventory::{BillingModel, Inventory};
 use crate::limits::Limits;
 use crate::plan::{
-    INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, RPS_PER_MBPS_MAX, Region, Site, Unit,
+    INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, RPS_PER_MBPS_MAX, Site, Unit,
 };
 use coverage::{AreaId, AreaTable, GroupId, LinkId, NodeId, ServiceId, SiteId, Timestamp};
 use reach::Shortlist;
-use std::collections::BTreeMap;
 
 /// Share of capacity above which a site counts as overloaded, like a link's watermark.
 const SITE_WATERMARK_SHARE: f64 = 0.9;
@@ -36,7 +36,8 @@ pub struct ModelOptions {
     /// What it costs to move a client, in equivalent ms on every candidate that does not serve it now: the cold cache and
     /// the new connection, spread over the time it stays.
     pub move_cost_ms: f64,
-    /// Whether each region keeps room for the loss of its largest site. What uses that room counts as overload.
+    /// Whether each region keeps room for the loss of its largest site. What uses that room counts as overload; what is
+    /// drained or down may use it.
     pub reserve_worst_site: bool,
 }
 
@@ -238,34 +239,6 @@ impl Facts<'_> {
             }
         };
         self.inventory.sites.iter().enumerate().map(site).collect()
-    }
-
-    /// The reserve of every region with several sites: its soft limit is what would be left without the largest. A site counts
-    /// with what its nodes can serve and its links can carry. Nothing of it is hard.
-    pub(crate) fn regions(&self, limits: &Limits) -> Vec<Region> {
-        if !self.options.reserve_worst_site {
-            return Vec::new();
-        }
-        let mut links_mbps = vec![0.0; self.inventory.sites.len()];
-        for (link, known) in self.links(limits).iter().zip(&self.inventory.links) {
-            links_mbps[known.site.index()] += link.capacity_mbps;
-        }
-        let mut sites_mbps: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-        for (site, links_mbps) in self.sites(limits).into_iter().zip(links_mbps) {
-            let usable_mbps = site.capacity_mbps.min(links_mbps);
-            sites_mbps.entry(site.region).or_default().push(usable_mbps);
-        }
-        sites_mbps.retain(|_, sites| sites.len() > 1);
-        let reserve = |(id, sites): (String, Vec<f64>)| {
-            let capacity_mbps: f64 = sites.iter().sum();
-            let largest = sites.iter().copied().fold(0.0, f64::max);
-            Region {
-                id,
-                capacity_mbps,
-                watermark_mbps: Some((capacity_mbps - largest).max(0.0)),
-            }
-        };
-        sites_mbps.into_iter().map(reserve).collect()
     }
 
     fn meters(&self, now: Timestamp) -> Vec<Meter> {

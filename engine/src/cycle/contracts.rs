@@ -196,10 +196,10 @@ impl Contracts {
         if let Some(control) = &mut self.control {
             control.close(&carried);
         }
-        if let Some(demand) = demand_mbps {
-            if let Err(fault) = self.forecast.observe(ended.start, demand) {
-                self.fault = fault.to_string();
-            }
+        if let Some(demand) = demand_mbps
+            && let Err(fault) = self.forecast.observe(ended.start, demand)
+        {
+            self.fault = fault.to_string();
         }
     }
 

@@ -97,7 +97,8 @@ fn what_was_learnt_comes_back_bin_by_bin() {
     assert!(restored.knows_a_day());
     let (from, to) = (at(8 * 288), at(20 * 288));
     let [before, after] = [&forecast, &restored].map(|f| f.horizon(from, to).unwrap());
-    assert_eq!(before.days, after.days);
+    let [days, days_after] = [&before, &after].map(|horizon| horizon.days.map(f64::to_bits));
+    assert_eq!(days, days_after);
     assert_eq!(before.scenes.len(), after.scenes.len());
     for (before, after) in before.scenes.iter().zip(&after.scenes) {
         for (before, after) in before.demand_mbps.iter().zip(&after.demand_mbps) {

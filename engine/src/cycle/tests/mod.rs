@@ -4,6 +4,7 @@ mod contracts;
 mod gates;
 mod local;
 mod requests;
+mod reserve;
 mod tiers;
 
 use super::*;
