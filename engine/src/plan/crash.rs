@@ -4,10 +4,15 @@
 //! have most to lose choose first, and the many that are nearly indifferent fill up what is left. It
 //! leaves at least one quantum of room at every hub, which makes the tree strongly feasible.
 
+use std::cmp::Reverse;
+
 use super::network::{Hub, Network, SINK, as_u32};
-use super::scale::UNLIMITED;
+use super::scale::{UNLIMITED, UNSERVED};
 use super::simplex::Basis;
 use super::tree::Tree;
+
+/// One unit in this many is left undecided: those that are nearly indifferent at the given prices.
+const UNDECIDED: usize = 10;
 
 /// One place a unit may go; ordered by cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,23 +58,40 @@ pub(super) fn start(net: &Network, preferred: impl Fn(usize) -> Option<u32>) -> 
 /// sorted at these prices.
 pub(super) fn start_at_prices(net: &Network, potential: &[i128]) -> Basis {
     let mut filler = Filler::new(net, Some(potential));
-    let price = |arc: usize| net.cost[arc] + potential[net.head[arc] as usize];
-    let mut order = Vec::with_capacity(net.demand.len());
-    for unit in 0..net.demand.len() {
-        let mut open = filler.open_arcs(unit);
-        let regret = match (open.next(), open.next()) {
-            (None, _) => 0,
-            (Some(only), None) => super::scale::UNSERVED - price(only),
-            (Some(first), Some(second)) => price(second) - price(first),
-        };
-        order.push((std::cmp::Reverse(regret), unit));
-    }
-    order.sort_unstable();
     let mut chosen = vec![0; net.demand.len()];
-    for (_, unit) in order {
+    for unit in filler.by_regret(potential) {
         chosen[unit] = filler.choose(unit, |filler| filler.open_arcs(unit));
     }
     filler.basis(&chosen)
+}
+
+/// `[unit]` -> the arc of its best place at given prices, for those that have most to lose elsewhere. `None` for the others,
+/// and where there is no room. The arcs of units must have been sorted at these prices.
+pub(super) fn decide(net: &Network, potential: &[i128]) -> Vec<Option<usize>> {
+    let mut filler = Filler::new(net, Some(potential));
+    let units = net.demand.len();
+    let mut decided = vec![None; units];
+    let order = filler.by_regret(potential);
+    for &unit in &order[..units - units / UNDECIDED] {
+        decided[unit] = filler.take_best(unit);
+    }
+    decided
+}
+
+/// Puts a unit whole on the hub of `arc`: `flow` and `at_upper` of its arcs.
+pub(super) fn put_whole(
+    net: &Network,
+    (unit, arc): (usize, usize),
+    (flow, at_upper): (&mut [i64], &mut [bool]),
+) {
+    let mut rest = net.demand[unit];
+    // The incumbent's arc, if the same link has one, is just before and fills first.
+    if arc > net.unit_arcs[unit] as usize && net.head[arc - 1] == net.head[arc] {
+        flow[arc - 1] = net.capacity[arc - 1];
+        at_upper[arc - 1] = true;
+        rest -= net.capacity[arc - 1];
+    }
+    flow[arc] = rest;
 }
 
 impl<'a> Filler<'a> {
@@ -119,6 +141,35 @@ impl<'a> Filler<'a> {
         let net = self.net;
         let arcs = net.arcs_of_unit(unit);
         arcs.filter(move |&arc| net.head[arc] != SINK && net.capacity[arc] >= UNLIMITED)
+    }
+
+    /// All units, those that lose most without their best place first.
+    fn by_regret(&self, potential: &[i128]) -> Vec<usize> {
+        let net = self.net;
+        let price = |arc: usize| net.cost[arc] + potential[net.head[arc] as usize];
+        let regret = |unit: usize| {
+            let mut open = self.open_arcs(unit);
+            match (open.next(), open.next()) {
+                (None, _) => 0,
+                (Some(only), None) => UNSERVED - price(only),
+                (Some(first), Some(second)) => price(second) - price(first),
+            }
+        };
+        let units = 0..net.demand.len();
+        let mut order: Vec<(Reverse<i128>, usize)> =
+            units.map(|unit| (Reverse(regret(unit)), unit)).collect();
+        order.sort_unstable();
+        order.into_iter().map(|(_, unit)| unit).collect()
+    }
+
+    /// Puts `unit` on the first of its places if that is fair, and tells the arc.
+    fn take_best(&mut self, unit: usize) -> Option<usize> {
+        let arc = self.open_arcs(unit).next()?;
+        let (hub, demand) = (self.net.head[arc], self.net.demand[unit]);
+        self.fits(&self.fair, hub, demand).then(|| {
+            self.put(hub, demand);
+            arc
+        })
     }
 
     /// Puts `unit` on the first of `arcs` that is fair, else on the first with room, else nowhere.
@@ -195,14 +246,7 @@ impl<'a> Filler<'a> {
             tree.attach(as_u32(index), hub.parent, self.step[index]);
         }
         for (unit, &arc) in chosen.iter().enumerate() {
-            let mut rest = net.demand[unit];
-            // The incumbent's arc, if the same link has one, is just before and fills first.
-            if arc > net.unit_arcs[unit] as usize && net.head[arc - 1] == net.head[arc] {
-                flow[arc - 1] = net.capacity[arc - 1];
-                at_upper[arc - 1] = true;
-                rest -= net.capacity[arc - 1];
-            }
-            flow[arc] = rest;
+            put_whole(net, (unit, arc), (&mut flow, &mut at_upper));
             tree.attach(as_u32(hubs + unit), net.head[arc], as_u32(arc));
         }
         Basis::new(net, tree, flow, at_upper)

@@ -149,6 +149,14 @@ impl Network {
         start as usize..end as usize
     }
 
+    /// `hub` and those above it, but for the sink.
+    pub(super) fn way_to_sink(&self, hub: u32) -> impl Iterator<Item = u32> {
+        let below_sink = |hub: u32| (hub != SINK).then_some(hub);
+        std::iter::successors(below_sink(hub), move |&hub| {
+            below_sink(self.hubs[hub as usize].parent)
+        })
+    }
+
     /// Number of arcs in fronts.
     pub(super) fn front_arc_count(&self) -> usize {
         let ends = self.front_end.iter().zip(&self.unit_arcs);

@@ -8,14 +8,15 @@
 
 use std::cmp::Reverse;
 
-use super::network::{Network, SINK, as_u32};
+use super::extract::Extract;
+use super::network::{Network, SINK};
 use super::rough::RoughCosts;
 use super::rounds::{Ends, Search};
 use super::rows::Rows;
 use super::scale::UNLIMITED;
 use super::simplex::{Basis, Progress};
 use super::solve::{SolveOptions, run};
-use super::{crash, whole};
+use super::{crash, sift, whole};
 
 /// One unit in this many is drawn.
 const RATIO: usize = 8;
@@ -57,63 +58,28 @@ pub(super) fn start(
     rows.set_prices(net, &drawn_rows.prices(&sample));
     net.sort_by_price(&basis.potential, FRONT_LINKS, options.threads);
     net.rough = Some(RoughCosts::of(net, options.threads));
-    (crash::start_at_prices(net, &basis.potential), loads)
+    let sifted = sift::start(net, &basis.potential, options, pivots);
+    let basis = sifted.unwrap_or_else(|| crash::start_at_prices(net, &basis.potential));
+    (basis, loads)
 }
 
 /// The network with the drawn units only, and its rows. Hubs keep their indices.
 fn draw<'a>(net: &Network, rows: &Rows<'a>, seed: u64) -> (Network, Rows<'a>) {
-    let hubs = net.hubs.len();
     let drawn = drawn(&net.demand, seed);
     let total: i128 = net.demand.iter().map(|&d| i128::from(d)).sum();
     let part: i128 = drawn.iter().map(|drawn| i128::from(drawn.1)).sum();
-    let mut sample = Network {
-        hubs: net.hubs.clone(),
-        tail: Vec::new(),
-        head: Vec::new(),
-        capacity: Vec::new(),
-        cost: Vec::new(),
-        unit_arcs: vec![0],
-        front_end: Vec::new(),
-        rough: None,
-        demand: drawn.iter().map(|drawn| drawn.1).collect(),
-        link_hub: net.link_hub.clone(),
-        link_of_hub: net.link_of_hub.clone(),
-        site_hub: net.site_hub.clone(),
-        region_hub: net.region_hub.clone(),
-        meters: net.meters.clone(),
-        rps_per_mbps: drawn
-            .iter()
-            .filter_map(|&(unit, _)| net.rps_per_mbps.get(unit).copied())
-            .collect(),
-        request_cny: net.request_cny.clone(),
-        scale: net.scale,
-    };
-    for (index, &(unit, _)) in drawn.iter().enumerate() {
-        for arc in net.arcs_of_unit(unit) {
+    let unit_arcs = net.unit_arc_count();
+    let capacity = |arc: usize| {
+        if arc >= unit_arcs {
+            shrink(net.capacity[arc], part, total)
+        } else if net.head[arc] == SINK || net.capacity[arc] >= UNLIMITED {
+            UNLIMITED
+        } else {
             // Incumbent arcs only matter to movement, which has no part in the prices.
-            if net.head[arc] == SINK || net.capacity[arc] >= UNLIMITED {
-                sample.push_arc(
-                    as_u32(hubs + index),
-                    net.head[arc],
-                    UNLIMITED,
-                    net.cost[arc],
-                );
-            }
+            0
         }
-        sample.unit_arcs.push(as_u32(sample.tail.len()));
-    }
-    for hub in &mut sample.hubs {
-        let (first, end) = (hub.first_arc as usize, hub.end_arc as usize);
-        hub.first_arc = as_u32(sample.tail.len());
-        for arc in first..end {
-            let capacity = shrink(net.capacity[arc], part, total);
-            sample.tail.push(net.tail[arc]);
-            sample.head.push(net.head[arc]);
-            sample.capacity.push(capacity);
-            sample.cost.push(net.cost[arc]);
-        }
-        hub.end_arc = as_u32(sample.tail.len());
-    }
+    };
+    let sample = Extract::of(net, &drawn, capacity).net;
     let part = |drawn: f64, all: f64| if all > 0.0 { drawn / all } else { 1.0 };
     let rows = rows.shrunk(
         part(sample.traffic(), net.traffic()),

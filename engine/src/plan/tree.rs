@@ -59,6 +59,14 @@ impl Tree {
         self.nodes[node as usize].parent
     }
 
+    /// All nodes that are attached, and the root, each after its parent. Depths must be fresh. O(nodes * log(nodes)).
+    pub(super) fn downwards(&self) -> Vec<u32> {
+        let attached = |&node: &u32| node == 0 || self.parent(node) != NONE;
+        let mut nodes: Vec<u32> = (0..as_u32(self.nodes.len())).filter(attached).collect();
+        nodes.sort_by_key(|&node| self.depth_of(node));
+        nodes
+    }
+
     /// Arcs from `node` to the root.
     pub(super) fn depth_of(&self, node: u32) -> u32 {
         let at = node as usize;
