@@ -149,9 +149,13 @@ pub fn verify(
         }
     }
     let found = evaluate(instance, plan)?;
-    let bound = bound::dual_value(instance, &certificate.duals)?;
     let scales = Scales::of(instance, &found.levels);
     let demand = scales.mbps;
+    let mut bound = bound::dual_value(instance, &certificate.duals)?;
+    if bound.unserved_mbps < -slack(demand) {
+        // No plan is below 0 on any level, which says more than such prices do.
+        bound = LevelBound::default();
+    }
     compare_levels(certificate, &found.levels, &scales)?;
     compare_rows(certificate, &found)?;
     let verified = judge(found.levels, bound, demand);
@@ -181,6 +185,20 @@ fn slack(scale: f64) -> f64 {
 fn near(what: &'static str, claimed: f64, found: f64, scale: f64) -> Result<(), CheckFailure> {
     // Written so that NaN fails.
     if (claimed - found).abs() <= slack(scale) {
+        Ok(())
+    } else {
+        Err(CheckFailure::Claim {
+            what,
+            claimed,
+            found,
+        })
+    }
+}
+
+/// Compares one bound: what is claimed may be less than what is found, and 0 in any case.
+fn no_more(what: &'static str, claimed: f64, found: f64, scale: f64) -> Result<(), CheckFailure> {
+    near(what, claimed.max(found.max(0.0)), found.max(0.0), scale)?;
+    if claimed.is_finite() {
         Ok(())
     } else {
         Err(CheckFailure::Claim {
@@ -326,26 +344,26 @@ fn compare_bound(
     let (claimed, found) = (&certificate.bound, &verified.bound);
     let mbps = scales.mbps;
     let cny = scales.cny.max(found.cost_cny.abs());
-    near(
+    no_more(
         "bound on unserved",
         claimed.unserved_mbps,
         found.unserved_mbps,
         mbps,
     )?;
-    near(
+    no_more(
         "bound on overload",
         claimed.overload_mbps,
         found.overload_mbps,
         mbps,
     )?;
-    near(
+    no_more(
         "bound below floor",
         claimed.below_floor_mbps,
         found.below_floor_mbps,
         mbps,
     )?;
-    near("bound on cost", claimed.cost_cny, found.cost_cny, cny)?;
-    near("lower bound", certificate.lower_bound, found.cost_cny, cny)?;
+    no_more("bound on cost", claimed.cost_cny, found.cost_cny, cny)?;
+    no_more("lower bound", certificate.lower_bound, found.cost_cny, cny)?;
     match verified.gap {
         // A gap is as inexact as cost and bound in it, whose scale may be many times the cost.
         Some(gap) if certificate.gap_level == 4 => {

@@ -2,6 +2,7 @@
 
 use super::input::{Instance, Link, Region, Site};
 use super::levels::{self, Loads};
+use super::movement::Least;
 use super::network::{MeterPlace, Network, SINK};
 use super::result::{BindingRow, Certificate, Duals, LevelBound, Levels, Plan, Price, RowKind};
 use super::simplex::Basis;
@@ -162,7 +163,7 @@ pub(super) fn certify(
     topology: &Topology,
     plan: &Plan,
     duals: Duals,
-    moved_min_possible_mbps: Option<f64>,
+    moved: Least,
     threads: usize,
 ) -> Certificate {
     let of_plan = || {
@@ -175,7 +176,13 @@ pub(super) fn certify(
     let objective = levels.cost_cny();
     // Directed slack: the sums above may be off by their roundings, a bound must not be.
     bound.cost_cny -= ROUNDING_SLACK * (bound.cost_cny.abs() + objective);
-    let (gap_level, gap) = gap(instance, &levels, &bound);
+    let demand: f64 = instance.units.iter().map(|u| u.mbps).sum();
+    if bound.unserved_mbps < -LEVEL_TOLERANCE * demand.max(1.0) {
+        // Prices of a search that was stopped can say less than nothing.
+        bound = LevelBound::default();
+    }
+    let (gap_level, gap) = gap(demand, &levels, &bound);
+    forget_unproved(&mut bound, gap_level);
     let binding = binding(instance, &loads, &duals);
     Certificate {
         objective,
@@ -184,7 +191,7 @@ pub(super) fn certify(
         gap_level,
         levels,
         bound,
-        moved_min_possible_mbps,
+        moved_min_possible_mbps: moved.mbps(levels.unserved_mbps),
         split_units: plan.shares.iter().filter(|s| s.len() > 1).count(),
         duals,
         binding,
@@ -192,9 +199,21 @@ pub(super) fn certify(
     }
 }
 
+/// A bound counts from the first level on: behind one that is not met it says no more than that nothing is below 0.
+fn forget_unproved(bound: &mut LevelBound, gap_level: u8) {
+    if gap_level < 2 {
+        bound.overload_mbps = 0.0;
+    }
+    if gap_level < 3 {
+        bound.below_floor_mbps = 0.0;
+    }
+    if gap_level < 4 {
+        bound.cost_cny = 0.0;
+    }
+}
+
 /// The first level on which plan and bound differ by more than rounding, and by how much.
-fn gap(instance: &Instance, levels: &Levels, bound: &LevelBound) -> (u8, f64) {
-    let demand: f64 = instance.units.iter().map(|u| u.mbps).sum();
+fn gap(demand: f64, levels: &Levels, bound: &LevelBound) -> (u8, f64) {
     let upper = [
         (levels.unserved_mbps, bound.unserved_mbps),
         (levels.overload_mbps, bound.overload_mbps),

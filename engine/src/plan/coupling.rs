@@ -80,7 +80,7 @@ pub(super) fn settle(
         take_better(context, &whole, &mut plan);
     }
     let vertex = vertex::below(context.input, context.topology, &plan);
-    if compare(context, &vertex, &plan).is_le() {
+    if compare(context.input, context.topology, &vertex, &plan).is_le() {
         plan = vertex;
     }
     // Only a solve that was stopped can be worse than what it started from.
@@ -91,17 +91,17 @@ pub(super) fn settle(
 /// Takes `other` when it is better than `plan`, or as good with fewer split units.
 fn take_better(context: &Context<'_, '_>, other: &Plan, plan: &mut Plan) {
     let split = |plan: &Plan| plan.shares.iter().filter(|s| s.len() > 1).count();
-    let order = compare(context, other, plan);
+    let order = compare(context.input, context.topology, other, plan);
     if order.then(split(other).cmp(&split(plan))).is_lt() {
         plan.clone_from(other);
     }
 }
 
 /// The order of two plans by the first four levels; the better one is less.
-fn compare(context: &Context<'_, '_>, a: &Plan, b: &Plan) -> Ordering {
+pub(super) fn compare(input: &Instance, topology: &Topology, a: &Plan, b: &Plan) -> Ordering {
     let figures = |plan: &Plan| {
-        let loads = Loads::of(context.input, context.topology, plan);
-        let levels = levels::levels(context.input, plan, &loads);
+        let loads = Loads::of(input, topology, plan);
+        let levels = levels::levels(input, plan, &loads);
         let mbps = [
             levels.unserved_mbps,
             levels.overload_mbps,
@@ -110,7 +110,7 @@ fn compare(context: &Context<'_, '_>, a: &Plan, b: &Plan) -> Ordering {
         (mbps, levels.cost_cny())
     };
     let (a, b) = (figures(a), figures(b));
-    let demand: f64 = context.input.units.iter().map(|u| u.mbps).sum();
+    let demand: f64 = input.units.iter().map(|u| u.mbps).sum();
     let pairs = a.0.iter().zip(&b.0).map(|(a, b)| (a, b, demand));
     for (a, b, scale) in pairs.chain([(&a.1, &b.1, b.1.abs())]) {
         if (a - b).abs() > EQUAL_SHARE * scale.max(1.0) {

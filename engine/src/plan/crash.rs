@@ -49,9 +49,34 @@ pub(super) fn start(net: &Network, preferred: impl Fn(usize) -> Option<u32>) -> 
             place.cost = i128::MIN;
         }
         places.sort_unstable();
-        chosen.push(filler.choose(unit, |_| places.iter().map(|place| place.arc)));
+        let whole = (unit, net.demand[unit]);
+        chosen.push(filler.choose(whole, |_| places.iter().map(|place| place.arc)));
     }
-    filler.basis(&chosen)
+    filler.basis(&chosen, &[])
+}
+
+/// Builds a basis in which units stay where they are, as far as there is room; what is left of them goes to the place that is
+/// cheapest by marginal prices.
+pub(super) fn start_from_incumbents(net: &Network) -> Basis {
+    let mut filler = Filler::new(net, None);
+    let mut chosen = Vec::with_capacity(net.demand.len());
+    let mut places = Vec::new();
+    let mut full = vec![false; net.unit_arc_count()];
+    for unit in 0..net.demand.len() {
+        let mut rest = net.demand[unit];
+        for arc in net.arcs_of_unit(unit) {
+            let (hub, share) = (net.head[arc], net.capacity[arc]);
+            if share < UNLIMITED && share <= rest && filler.fits(&filler.room, hub, share) {
+                filler.put(hub, share);
+                full[arc] = true;
+                rest -= share;
+            }
+        }
+        filler.places(unit, |hub| filler.marginal(hub), &mut places);
+        places.sort_unstable();
+        chosen.push(filler.choose((unit, rest), |_| places.iter().map(|place| place.arc)));
+    }
+    filler.basis(&chosen, &full)
 }
 
 /// Builds a basis at given prices: `potential[hub]` is the price from the hub to the sink. The arcs of units must have been
@@ -60,9 +85,10 @@ pub(super) fn start_at_prices(net: &Network, potential: &[i128]) -> Basis {
     let mut filler = Filler::new(net, Some(potential));
     let mut chosen = vec![0; net.demand.len()];
     for unit in filler.by_regret(potential) {
-        chosen[unit] = filler.choose(unit, |filler| filler.open_arcs(unit));
+        let whole = (unit, net.demand[unit]);
+        chosen[unit] = filler.choose(whole, |filler| filler.open_arcs(unit));
     }
-    filler.basis(&chosen)
+    filler.basis(&chosen, &[])
 }
 
 /// `[unit]` -> the arc of its best place at given prices, for those that have most to lose elsewhere. `None` for the others,
@@ -78,15 +104,17 @@ pub(super) fn decide(net: &Network, potential: &[i128]) -> Vec<Option<usize>> {
     decided
 }
 
-/// Puts a unit whole on the hub of `arc`: `flow` and `at_upper` of its arcs.
-pub(super) fn put_whole(
+/// Puts what is left of a unit on the hub of `arc`: `flow` and `at_upper` of its arcs.
+pub(super) fn put_rest(
     net: &Network,
     (unit, arc): (usize, usize),
     (flow, at_upper): (&mut [i64], &mut [bool]),
 ) {
-    let mut rest = net.demand[unit];
+    let placed: i64 = flow[net.arcs_of_unit(unit)].iter().sum();
+    let mut rest = net.demand[unit] - placed;
     // The incumbent's arc, if the same link has one, is just before and fills first.
-    if arc > net.unit_arcs[unit] as usize && net.head[arc - 1] == net.head[arc] {
+    let beside = arc > net.unit_arcs[unit] as usize && net.head[arc - 1] == net.head[arc];
+    if beside && !at_upper[arc - 1] && net.capacity[arc - 1] <= rest {
         flow[arc - 1] = net.capacity[arc - 1];
         at_upper[arc - 1] = true;
         rest -= net.capacity[arc - 1];
@@ -172,13 +200,12 @@ impl<'a> Filler<'a> {
         })
     }
 
-    /// Puts `unit` on the first of `arcs` that is fair, else on the first with room, else nowhere.
+    /// Puts `demand` of `unit` on the first of `arcs` that is fair, else on the first with room, else nowhere.
     fn choose<I: Iterator<Item = usize>>(
         &mut self,
-        unit: usize,
+        (unit, demand): (usize, i64),
         arcs: impl Fn(&Self) -> I,
     ) -> usize {
-        let demand = self.net.demand[unit];
         let hub = |arc: usize| self.net.head[arc];
         let fair = arcs(self).find(|&arc| self.fits(&self.fair, hub(arc), demand));
         let place =
@@ -228,12 +255,16 @@ impl<'a> Filler<'a> {
         }
     }
 
-    /// The basis in which unit `u` uses arc `chosen[u]`.
-    fn basis(&self, chosen: &[usize]) -> Basis {
+    /// The basis in which units use the limited arcs that are `full`, and unit `u` arc `chosen[u]` for the rest.
+    fn basis(&self, chosen: &[usize], full: &[bool]) -> Basis {
         let net = self.net;
         let hubs = net.hubs.len();
         let mut flow = vec![0; net.tail.len()];
         let mut at_upper = vec![false; net.tail.len()];
+        for arc in (0..full.len()).filter(|&arc| full[arc]) {
+            flow[arc] = net.capacity[arc];
+            at_upper[arc] = true;
+        }
         let mut tree = Tree::new(hubs, hubs + chosen.len());
         for (index, hub) in net.hubs.iter().enumerate().skip(1) {
             let mut rest = self.load[index];
@@ -246,7 +277,7 @@ impl<'a> Filler<'a> {
             tree.attach(as_u32(index), hub.parent, self.step[index]);
         }
         for (unit, &arc) in chosen.iter().enumerate() {
-            put_whole(net, (unit, arc), (&mut flow, &mut at_upper));
+            put_rest(net, (unit, arc), (&mut flow, &mut at_upper));
             tree.attach(as_u32(hubs + unit), net.head[arc], as_u32(arc));
         }
         Basis::new(net, tree, flow, at_upper)

@@ -31,6 +31,9 @@ const SLOT_SECONDS_MAX: u32 = 86_400;
 /// Longest id in bytes.
 const ID_BYTES_MAX: usize = 256;
 
+/// What ids and names have to be like; they are shown on terminals.
+const NAME_RULE: &str = "must have 1 to 256 bytes and no control characters";
+
 /// How far the incumbent shares of a unit may exceed 1 by rounding.
 const SHARE_SUM_TOLERANCE: f64 = 1e-6;
 
@@ -160,9 +163,8 @@ impl Finder {
     fn ids<'a>(&mut self, kind: &str, ids: impl Iterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
         let mut sorted: Vec<(&str, usize)> = ids.enumerate().map(|(i, id)| (id, i)).collect();
         for &(id, index) in &sorted {
-            if id.is_empty() || id.len() > ID_BYTES_MAX {
-                let problem = format!("id must have 1 to {ID_BYTES_MAX} bytes");
-                self.fault(|| format!("{kind}[{index}]"), problem);
+            if !is_name(id) {
+                self.fault(|| format!("{kind}[{index}]"), format!("id {NAME_RULE}"));
             }
         }
         sorted.sort_unstable();
@@ -278,14 +280,10 @@ impl Finder {
 
     fn unit(&mut self, index: usize, unit: &Unit, links: usize, seen: &mut Vec<u32>) {
         let record = || format!("units[{index}] {:?}", (&unit.area, &unit.service));
-        if unit.area.is_empty() || unit.area.len() > ID_BYTES_MAX {
-            self.fault(record, format!("area must have 1 to {ID_BYTES_MAX} bytes"));
-        }
-        if unit.service.is_empty() || unit.service.len() > ID_BYTES_MAX {
-            self.fault(
-                record,
-                format!("service must have 1 to {ID_BYTES_MAX} bytes"),
-            );
+        for (what, name) in [("area", &unit.area), ("service", &unit.service)] {
+            if !is_name(name) {
+                self.fault(record, format!("{what} {NAME_RULE}"));
+            }
         }
         self.number(record, "mbps", unit.mbps, MBPS_MAX);
         self.number(record, "rps", unit.rps, RPS_MAX);
@@ -361,4 +359,9 @@ impl Finder {
             }
         }
     }
+}
+
+/// Whether a text may be an id or a name.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= ID_BYTES_MAX && !text.contains(char::is_control)
 }

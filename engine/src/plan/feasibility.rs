@@ -124,8 +124,8 @@ impl<'a> FlowModel<'a> {
         Self {
             instance,
             nodes,
+            scale: Scale::of(instance, &topology),
             topology,
-            scale: Scale::of(instance),
             graph,
         }
     }

@@ -101,7 +101,7 @@ impl Network {
     /// `parts`: `[meter]` -> how the free level of a shared meter is divided among its sites; an
     /// empty entry, or no entry, leaves the meter as it is.
     pub(super) fn build(instance: &Instance, topology: &Topology, parts: &[Vec<Part>]) -> Self {
-        let scale = Scale::of(instance);
+        let scale = Scale::of(instance, topology);
         let candidates: usize = instance.units.iter().map(|u| u.cand.len() + 1).sum();
         let arcs = candidates + 4 * (instance.links.len() + instance.sites.len());
         let mut network = Self {

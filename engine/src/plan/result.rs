@@ -143,14 +143,14 @@ pub struct Certificate {
     /// demand on levels 1 to 3. Never negative.
     pub gap: f64,
     /// First level on which plan and bound differ, 4 when they agree on levels 1 to 3. Below 4 the
-    /// `lower_bound` says nothing yet: a solve that was stopped early.
+    /// `lower_bound` is 0: a solve that was stopped early has proved nothing of the cost.
     pub gap_level: u8,
     /// The five levels of the plan.
     pub levels: Levels,
     /// The bound on the first four.
     pub bound: LevelBound,
-    /// Least movement among all plans as good on levels 1 to 3, in Mbps; `None` when the search
-    /// for it was switched off or cut short.
+    /// Least movement among all plans as good on levels 1 to 3, in Mbps, or a bound below it where it takes longer to find
+    /// than the plan; `None` when the search was switched off or the solve stopped.
     pub moved_min_possible_mbps: Option<f64>,
     /// Units with more than one link.
     pub split_units: usize,

@@ -7,8 +7,10 @@
 //! taken apart again without loss. No weight is a tuned penalty.
 
 use super::input::Instance;
+use super::network::money_step;
 use super::requests;
 use super::result::Price;
+use super::topology::Topology;
 
 /// Bits of the moved count, the lowest component.
 const MOVED_BITS: u32 = 18;
@@ -58,7 +60,7 @@ pub(super) struct Scale {
 
 impl Scale {
     /// The finest scale at which no sum of `instance` can overflow.
-    pub(super) fn of(instance: &Instance) -> Self {
+    pub(super) fn of(instance: &Instance, topology: &Topology) -> Self {
         let demand: f64 = instance.units.iter().map(|u| u.mbps).sum();
         // What carries more than all demand has no limit, and says nothing of the quantum.
         let flow = if demand > 0.0 {
@@ -67,11 +69,13 @@ impl Scale {
             FLOW_SCALE_OF_NOTHING
         };
         let mut dearest: f64 = 0.0;
-        for meter in &instance.meters {
-            let per_gb = meter.price_cny_per_gb.unwrap_or(0.0) * gb_per_mbps_slot(instance);
-            dearest = dearest
-                .max(meter.price_cny_per_mbps.unwrap_or(0.0))
-                .max(per_gb);
+        for (meter, links) in instance.meters.iter().zip(&topology.links_of_meter) {
+            let (free_mbps, cny_per_mbps) = money_step(instance, meter);
+            let ports = links.iter().map(|&link| instance.links[link].capacity_mbps);
+            // A price that nobody can come to pay must not make all others coarse.
+            if free_mbps < ports.sum() {
+                dearest = dearest.max(cny_per_mbps);
+            }
         }
         let worst_ms = instance
             .units

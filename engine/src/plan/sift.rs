@@ -78,7 +78,7 @@ fn whole(
     let mut tree = grown(net, extract, undecided, inner);
     for (unit, arc) in decided.iter().enumerate() {
         let Some(arc) = *arc else { continue };
-        crash::put_whole(net, (unit, arc), (&mut flow, &mut at_upper));
+        crash::put_rest(net, (unit, arc), (&mut flow, &mut at_upper));
         tree.attach(as_u32(hubs + unit), net.head[arc], as_u32(arc));
     }
     (!has_loose_step(net, &tree, &flow)).then(|| Basis::new(net, tree, flow, at_upper))

@@ -3,18 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use super::input::Instance;
+use super::movement::Least;
 use super::network::Network;
 use super::result::{Certificate, Duals, Plan};
-use super::rough::{RoughCosts, Scope};
+use super::rough::Scope;
 use super::rows::Rows;
-use super::scale::Scale;
 use super::simplex::{Basis, Progress};
 use super::standing::Standing;
 use super::topology::Topology;
-use super::{certificate, coupling, crash, trim};
+use super::{certificate, coupling, trim};
 
 /// Pivots between two looks at the deadline.
-const PIVOTS_PER_STAGE: u64 = 20_000;
+pub(super) const PIVOTS_PER_STAGE: u64 = 20_000;
 
 /// Stages of one simplex run; far above what a feasible instance needs.
 const STAGES_MAX: u64 = 100_000;
@@ -110,23 +110,26 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// The result with its certificate. `moved` is the least movement and the pivots it took.
+    /// The result with its certificate. `pivots` is for the record, `moved` the least movement as far as it is known.
     pub(super) fn certify(
         self,
         input: &Instance,
         topology: &Topology,
         options: &SolveOptions<'_>,
         pivots: u64,
-        moved: Option<f64>,
+        moved: Least,
     ) -> Solved {
-        let moved_min = moved.filter(|_| self.outcome == Outcome::Finished);
+        let moved = match self.outcome {
+            Outcome::Finished => moved,
+            Outcome::Stopped => Least::Unknown,
+        };
         Solved {
             certificate: certificate::certify(
                 input,
                 topology,
                 &self.plan,
                 self.duals,
-                moved_min,
+                moved,
                 options.threads,
             ),
             plan: self.plan,
@@ -253,31 +256,4 @@ pub(super) fn run(net: &Network, basis: &mut Basis, options: &SolveOptions<'_>) 
 enum Step {
     Rough(Scope),
     Exact,
-}
-
-/// Least traffic moved among all plans as good on levels 1 to 3, in Mbps, and the pivots it took.
-///
-/// The same network with money and latency taken out of every cost, started from the incumbents.
-pub(super) fn least_movement(
-    input: &Instance,
-    topology: &Topology,
-    options: &SolveOptions<'_>,
-) -> (Option<f64>, u64) {
-    if input.units.iter().all(|u| u.incumbent.is_empty()) {
-        return (Some(0.0), 0);
-    }
-    let mut net = Network::build(input, topology, &[]);
-    for cost in &mut net.cost {
-        *cost = Scale::of_movement(*cost);
-    }
-    net.rough = Some(RoughCosts::of(&net, 1));
-    let mut basis = crash::start(&net, |unit| main_share(&input.units[unit].incumbent));
-    if run(&net, &mut basis, options) == Progress::Paused {
-        return (None, basis.pivots);
-    }
-    let moved = (0..net.unit_arc_count())
-        .filter(|&arc| Scale::parts(net.cost[arc]).1 > 0)
-        .map(|arc| basis.flow[arc])
-        .sum();
-    (Some(net.scale.mbps(moved)), basis.pivots)
 }

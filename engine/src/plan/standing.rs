@@ -6,17 +6,16 @@
 //! links come back their costs do, too.
 
 use super::input::Instance;
+use super::movement::Least;
 use super::network::Network;
 use super::result::{Duals, Plan, Price};
 use super::rough::RoughCosts;
 use super::rows::Rows;
 use super::scale::UNSERVED;
 use super::simplex::Basis;
-use super::solve::{
-    Movement, Outcome, SolveOptions, Solved, beside, least_movement, main_share, optimize,
-};
+use super::solve::{Movement, Outcome, SolveOptions, Solved, beside, main_share, optimize};
 use super::topology::Topology;
-use super::{certificate, crash, sample};
+use super::{certificate, crash, movement, salvage, sample};
 
 /// Most links that may be closed at once; sums of their costs stay far inside `i128` up to here.
 pub const CLOSED_LINKS_MAX: usize = 24;
@@ -63,8 +62,8 @@ impl Standing {
         let mut net = Network::build(input, &topology, &[]);
         let rows = Rows::of(input, &topology, &net);
         let movement = || match options.movement {
-            Movement::Bounded => least_movement(input, &topology, options),
-            Movement::Unbounded => (None, 0),
+            Movement::Bounded => movement::least(input, &topology, options),
+            Movement::Unbounded => (Least::Unknown, 0),
         };
         let mut plan = || {
             let mut pivots = 0;
@@ -82,8 +81,12 @@ impl Standing {
             pivots += basis.pivots;
             (found, basis, pivots)
         };
-        let ((found, basis, pivots), (moved, more)) = beside(options.threads, &mut plan, movement);
+        let ((mut found, basis, pivots), (moved, more)) =
+            beside(options.threads, &mut plan, movement);
         let finished = found.outcome == Outcome::Finished;
+        if !finished {
+            found.plan = salvage::best(input, &topology, found.plan, warm);
+        }
         let solved = found.certify(input, &topology, options, pivots + more, moved);
         let closed = Vec::new();
         (
@@ -127,7 +130,7 @@ impl Standing {
         self.finished = found.outcome == Outcome::Finished;
         forbid(input, &topology, &self.closed, &mut found.duals);
         let pivots = self.basis.pivots - before;
-        Some(found.certify(input, &topology, options, pivots, None))
+        Some(found.certify(input, &topology, options, pivots, Least::Unknown))
     }
 
     /// Closes exactly these links.

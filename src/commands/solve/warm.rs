@@ -1,11 +1,12 @@
 //! An earlier plan to start a solve from: rows `unit,link,share` of `--assign`, or JSON with `shares` as `--report` has them.
 //!
-//! Indices must mean what they meant then. Nothing else is asked of it: a plan that is out of date costs pivots, not
-//! quality, so rows beyond the instance are passed over instead of refused.
+//! Indices must mean what they meant then. A plan that is out of date costs pivots, not quality, so rows beyond the instance are
+//! passed over; shares that never were any are refused.
 
 use super::super::CommandError;
 use engine::plan::{Instance, Plan};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -25,7 +26,9 @@ pub(super) fn read(path: &Path, instance: &Instance) -> Result<Plan, CommandErro
     } else {
         from_rows(&text)
     };
-    Ok(plan(triples.map_err(usage)?, instance))
+    let triples = triples.map_err(usage)?;
+    check(&triples).map_err(usage)?;
+    Ok(plan(triples, instance))
 }
 
 /// Unit, link, share.
@@ -76,6 +79,28 @@ fn from_rows(text: &str) -> Result<Vec<Triple>, String> {
         .collect()
 }
 
+/// How far the shares of a unit may exceed 1 by rounding.
+const SHARE_SUM_TOLERANCE: f64 = 1e-6;
+
+/// Refuses what is no share, and shares of more than all of a unit.
+fn check(triples: &[Triple]) -> Result<(), String> {
+    let mut sums: BTreeMap<usize, f64> = BTreeMap::new();
+    for &(unit, link, share) in triples {
+        let sum = sums.entry(unit).or_default();
+        *sum += share;
+        let limit = 1.0 + SHARE_SUM_TOLERANCE;
+        if !(0.0..=limit).contains(&share) {
+            return Err(format!(
+                "unit {unit}, link {link}: {share} is no share; one is from 0 to 1"
+            ));
+        }
+        if *sum > limit {
+            return Err(format!("unit {unit}: its shares sum to {sum}, more than 1"));
+        }
+    }
+    Ok(())
+}
+
 /// What of it speaks of this instance.
 fn plan(triples: Vec<Triple>, instance: &Instance) -> Plan {
     let mut plan = Plan {
@@ -87,7 +112,6 @@ fn plan(triples: Vec<Triple>, instance: &Instance) -> Plan {
         if let Some(shares) = plan.shares.get_mut(unit)
             && known(link)
             && share > 0.0
-            && share <= 1.0
         {
             shares.push((link, share));
         }
@@ -109,6 +133,21 @@ mod tests {
             from_json(r#"{"shares": [[[3, 0.5], [1, 0.5]], [], [[0, 1.0]]], "input_digest": ""}"#)
                 .unwrap();
         assert_eq!(rows, json);
+    }
+
+    #[test]
+    fn what_is_no_share_is_named() {
+        let fault = |rows: &str| check(&from_rows(&format!("unit,link,share\n{rows}")).unwrap());
+        for row in ["4,1,NaN", "4,1,inf", "4,1,-0.5", "4,1,1.5"] {
+            let why = fault(row).unwrap_err();
+            assert!(why.starts_with("unit 4, link 1"), "{why}");
+        }
+        assert!(
+            fault("4,1,0.7\n4,2,0.7")
+                .unwrap_err()
+                .contains("sum to 1.4")
+        );
+        assert_eq!(fault("4,1,0.7\n4,2,0.3\n5,1,1"), Ok(()));
     }
 
     #[test]
