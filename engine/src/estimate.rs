@@ -135,8 +135,8 @@ pub struct Estimates {
     nodes: Vec<NodeHealth>,
     /// [site] -> its links.
     site_links: Vec<Vec<LinkId>>,
-    /// [link]: the newest sample as it came, Mbps; 0 before the first.
-    link_last_mbps: Vec<f64>,
+    /// [link]: the newest sample as it came, Mbps, and its time; 0 before the first.
+    link_last: Vec<(f64, Timestamp)>,
     /// [link], Mbps.
     watermarks_mbps: Vec<f64>,
 }
@@ -171,7 +171,7 @@ impl Estimates {
                 inventory.nodes.len()
             ],
             site_links,
-            link_last_mbps: vec![0.0; links],
+            link_last: vec![(0.0, Timestamp::default()); links],
             watermarks_mbps: inventory
                 .links
                 .iter()
@@ -203,7 +203,7 @@ impl Estimates {
                 for link in fed {
                     // Above the watermark what is measured is our own doing: to believe it would empty the link, find it
                     // good again, and fill it anew. Capacity is what keeps traffic away from a full link.
-                    if self.link_last_mbps[link.index()] <= self.watermarks_mbps[link.index()] {
+                    if !self.is_full(*link, at) {
                         let cell = &mut self.quality_ms[row + link.index()];
                         Estimate::feed(cell, value, at, quality_tau);
                     }
@@ -229,7 +229,7 @@ impl Estimates {
             Sample::Link { link, mbps } => {
                 let known = &mut self.link_mbps[link.index()];
                 if known.is_none_or(|known| at >= known.at) {
-                    self.link_last_mbps[link.index()] = mbps;
+                    self.link_last[link.index()] = (mbps, at);
                 }
                 Estimate::feed(known, mbps, at, traffic_tau);
             }
@@ -298,10 +298,11 @@ impl Estimates {
         self.link_mbps[link.index()]
     }
 
-    /// Whether the newest sample of a link was above its watermark.
+    /// Whether the newest sample of a link was above its watermark. A link that has said nothing for long is not known to be full.
     #[must_use]
-    pub fn is_full(&self, link: LinkId) -> bool {
-        self.link_last_mbps[link.index()] > self.watermarks_mbps[link.index()]
+    pub fn is_full(&self, link: LinkId, now: Timestamp) -> bool {
+        let (mbps, at) = self.link_last[link.index()];
+        mbps > self.watermarks_mbps[link.index()] && now.since(at) <= self.options.stale_after
     }
 
     /// Traffic of a node, if it was ever reported, in Mbps.

@@ -36,8 +36,12 @@ const EVENTS_MAX: usize = 256;
 const EDGE_SILENT_MAX: Duration = Duration::from_secs(45);
 /// Most edges that are kept track of.
 const EDGES_MAX: usize = 4096;
-/// The ledger of the running month is read back after a restart.
-const LEDGER_SPAN_MS: u64 = 31 * 86_400_000;
+/// So many days of slots of each meter are read back after a restart, whatever the clock says: this month and the one before.
+const LEDGER_DAYS: u64 = 63;
+/// Time between two writes of the slots under way.
+const LEDGER_EVERY: Duration = Duration::from_secs(30);
+/// Most billing samples that wait for a store that refuses them.
+const UNSTORED_MAX: usize = 100_000;
 /// Flag of the store that keeps planned levels.
 const LEVELS_FLAG: &str = "levels";
 
@@ -135,6 +139,7 @@ pub fn start(
         cycle,
         drains,
         events,
+        unstored: Vec::new(),
     };
     let every = options.cycle;
     let thread = thread::Builder::new()
@@ -150,7 +155,7 @@ fn restored(
     store: &dyn StateStore,
     serving: Option<Arc<Snapshot>>,
 ) -> anyhow::Result<Engine> {
-    let samples = ledger(store, &inventory)?;
+    let samples = ledger(store, &inventory, options.slot)?;
     let stored = (store.drains()?, samples);
     let mut engine = Engine::new(inventory, table, steering, options, stored, serving);
     engine.pin(store.flag("pin")?);
@@ -177,11 +182,15 @@ fn directory(inventory: &Inventory, policies: &Policies) -> Directory {
     }
 }
 
-/// Billing samples of the running month, by meter index; those of meters that are gone are left out.
-fn ledger(store: &dyn StateStore, inventory: &Inventory) -> anyhow::Result<Vec<SlotSample>> {
-    let since = Timestamp(now().0.saturating_sub(LEDGER_SPAN_MS));
+/// Billing samples of the last months, by meter index; those of meters that are gone are left out.
+fn ledger(
+    store: &dyn StateStore,
+    inventory: &Inventory,
+    slot: Duration,
+) -> anyhow::Result<Vec<SlotSample>> {
+    let slots = LEDGER_DAYS * 86_400 / slot.as_secs().max(1);
     let meter = |name: &str| inventory.meters.iter().position(|meter| meter.name == name);
-    let rows = store.ledger_since(since)?;
+    let rows = store.ledger_newest(slots)?;
     let sample = |row: LedgerRow| {
         Some(SlotSample {
             meter: meter(&row.meter)?,
@@ -207,6 +216,8 @@ struct Actor {
     cycle: watch::Sender<Arc<CycleReport>>,
     drains: watch::Sender<Arc<Vec<Drain>>>,
     events: broadcast::Sender<Event>,
+    /// Billing samples that the store refused, oldest first.
+    unstored: Vec<LedgerRow>,
 }
 
 impl Actor {
@@ -214,15 +225,23 @@ impl Actor {
     /// the pace stays.
     fn run(mut self, commands: &Receiver<Command>, every: Duration) {
         let mut next_tick = Instant::now();
+        let mut ledger_kept = next_tick;
         while self.handles.strong_count() > 0 {
             let wait = next_tick.saturating_duration_since(Instant::now());
             match commands.recv_timeout(wait) {
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    self.keep_ledger(&self.engine.slots_under_way());
+                    return;
+                }
                 Ok(command) => self.obey(command),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if Instant::now() >= next_tick || self.engine.is_urgent() {
                 self.tick();
+                if ledger_kept.elapsed() >= LEDGER_EVERY {
+                    self.keep_ledger(&self.engine.slots_under_way());
+                    ledger_kept = Instant::now();
+                }
                 next_tick = Instant::now() + every;
             }
         }
@@ -316,8 +335,9 @@ impl Actor {
         Ok(())
     }
 
-    fn keep_ledger(&mut self, closed: &[SlotSample]) {
-        if closed.is_empty() {
+    /// Stores billing samples, and those that the store refused before.
+    fn keep_ledger(&mut self, samples: &[SlotSample]) {
+        if samples.is_empty() && self.unstored.is_empty() {
             return;
         }
         let row = |sample: &SlotSample| LedgerRow {
@@ -325,9 +345,12 @@ impl Actor {
             slot: sample.slot,
             mbps: sample.mbps,
         };
-        let rows: Vec<LedgerRow> = closed.iter().map(row).collect();
+        let mut rows = std::mem::take(&mut self.unstored);
+        rows.extend(samples.iter().map(row));
         if let Err(fault) = self.store.put_ledger(&rows) {
-            tracing::warn!(%fault, "billing samples are not stored; a restart would forget them");
+            tracing::warn!(%fault, "billing samples are not stored; a restart now would forget them");
+            rows.drain(..rows.len().saturating_sub(UNSTORED_MAX));
+            self.unstored = rows;
         }
     }
 

@@ -97,11 +97,11 @@ pub trait StateStore: Send {
     /// [`StoreError`].
     fn put_ledger(&mut self, rows: &[LedgerRow]) -> Result<(), StoreError>;
 
-    /// Billing slots that start at or after a time.
+    /// The newest billing slots of each meter, at most so many, oldest first: no clock is asked, since one may have been wrong.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn ledger_since(&self, since: Timestamp) -> Result<Vec<LedgerRow>, StoreError>;
+    fn ledger_newest(&self, slots: u64) -> Result<Vec<LedgerRow>, StoreError>;
 
     /// Stores what is usual in one bin of the week, in the place of what was; `units` says whose demand it is.
     ///

@@ -140,11 +140,13 @@ impl StateStore for SqliteStore {
         Ok(change.commit()?)
     }
 
-    fn ledger_since(&self, since: Timestamp) -> Result<Vec<LedgerRow>, StoreError> {
+    fn ledger_newest(&self, slots: u64) -> Result<Vec<LedgerRow>, StoreError> {
         let mut query = self.connection.prepare(
-            "SELECT meter, slot, mbps FROM ledger WHERE slot >= ?1 ORDER BY slot, meter",
+            "SELECT meter, slot, mbps FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY meter ORDER BY slot DESC) AS place
+             FROM ledger) WHERE place <= ?1 ORDER BY slot, meter",
         )?;
-        let rows = query.query_map([millis(since)], |row| {
+        let most = i64::try_from(slots).unwrap_or(i64::MAX);
+        let rows = query.query_map([most], |row| {
             Ok(LedgerRow {
                 meter: row.get(0)?,
                 slot: timestamp(row.get(1)?),
@@ -293,8 +295,13 @@ mod tests {
         store.set_flag("pin", None).unwrap();
         assert_eq!(store.flag("pin").unwrap(), None);
         assert_eq!(store.audit_tail(10).unwrap()[0].who, "alice");
-        assert_eq!(store.ledger_since(Timestamp(300_000)).unwrap(), [row]);
-        assert!(store.ledger_since(Timestamp(300_001)).unwrap().is_empty());
+        let newer = LedgerRow {
+            slot: Timestamp(600_000),
+            ..row.clone()
+        };
+        store.put_ledger(std::slice::from_ref(&newer)).unwrap();
+        assert_eq!(store.ledger_newest(2).unwrap(), [row, newer.clone()]);
+        assert_eq!(store.ledger_newest(1).unwrap(), [newer]);
     }
 
     #[test]

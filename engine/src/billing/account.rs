@@ -147,9 +147,10 @@ impl Account {
             .map(|(_, mbps)| *mbps)
     }
 
-    /// Known slots, gaps after the first of them, and slots before it, up to the slot that holds `at`.
+    /// Known slots, gaps after the first of them, and slots before it, up to the slot that holds `at` and without it.
     fn coverage(&self, period: Period, at: Timestamp) -> (u64, u64, u64) {
-        let end = Timestamp(at.0.clamp(period.start.0, period.end.0));
+        let slot = at.0 - at.0 % self.slot_ms;
+        let end = Timestamp(slot.clamp(period.start.0, period.end.0));
         let begun = Period {
             start: period.start,
             end,
@@ -160,7 +161,6 @@ impl Account {
         };
         let count = known.count() as u64 + 1;
         let unseen = (first.0 - period.start.0) / self.slot_ms;
-        // The slot under way is no gap yet.
         let closed = (end.0 - first.0) / self.slot_ms;
         (count, closed.saturating_sub(count), unseen)
     }

@@ -113,14 +113,19 @@ impl Ledger {
         }
     }
 
-    /// Tells the ledger what time it is: samples far from it are refused from then on.
+    /// Tells the ledger what time it is: slots that are over count, and samples far from it are refused from then on.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = Some(now);
         let oldest = Timestamp(
             now.0
                 .saturating_sub((LATE_MAX_SLOTS + CARRIED_MAX_SLOTS + 1) * self.slot_ms),
         );
-        for open in &mut self.open {
+        let slot_ms = self.slot_ms;
+        for (open, account) in self.open.iter_mut().zip(&mut self.accounts) {
+            let newest = open.newest;
+            if newest.0.saturating_add(slot_ms) <= now.0 && open.slots.contains_key(&newest) {
+                account.set(newest, open.mbps(newest, slot_ms));
+            }
             open.slots = open.slots.split_off(&oldest);
         }
     }
@@ -193,18 +198,38 @@ impl Ledger {
         while open.slots.len() > OPEN_MAX {
             open.slots.pop_first();
         }
-        account.set(slot, open.mbps(slot, slot_ms));
         let changed = if slot > open.newest {
             std::mem::replace(&mut open.newest, slot)
         } else {
             slot
         };
-        let closed = changed < open.newest;
-        let mbps = account.sample(changed).filter(|_| closed)?;
+        let is_over = |now: Timestamp| changed.0.saturating_add(slot_ms) <= now.0;
+        if changed == open.newest && !self.now.is_some_and(is_over) {
+            return None;
+        }
+        // The mean of a slot counts when it can fall no more.
+        let mbps = open
+            .slots
+            .contains_key(&changed)
+            .then(|| open.mbps(changed, slot_ms))?;
+        account.set(changed, mbps);
         Some(SlotSample {
             meter,
             slot: changed,
             mbps,
+        })
+    }
+
+    /// The newest slot of each meter that has one, with its mean so far: what a restart in the middle of it would lose.
+    pub fn under_way(&self) -> impl Iterator<Item = SlotSample> {
+        let meters = self.open.iter().enumerate();
+        meters.filter_map(|(meter, open)| {
+            let slot = open.newest;
+            open.slots.contains_key(&slot).then(|| SlotSample {
+                meter,
+                slot,
+                mbps: open.mbps(slot, self.slot_ms),
+            })
         })
     }
 

@@ -42,7 +42,6 @@ impl Engine {
         let Solved {
             at,
             tier,
-            only_closes,
             under,
             found,
             ..
@@ -58,13 +57,16 @@ impl Engine {
         }
         let admitted = match tier {
             Tier::Full => self.gates.admit(&found.instance, now),
-            Tier::Local | Tier::Warm => Ok(()),
+            Tier::Local | Tier::Warm => self.gates.doubt(),
         };
         let gated = self.gated(&found, tier, &under);
         if tier == Tier::Full {
             self.gates.note_verdict(&gated, found.gain_share());
         }
-        self.last = Some(found.into_last(at, tier));
+        if found.verified.is_ok() {
+            // What the checker refused is no ground for anything that follows.
+            self.last = Some(found.into_last(at, tier));
+        }
         if let Some(reason) = &self.pinned {
             return Adopted::Held(Held::Pinned(reason.clone()));
         }
@@ -83,7 +85,7 @@ impl Engine {
         let taken = match (back, gated) {
             (Some(back), _) => Ok((back, Reason::RollBack)),
             (None, Ok(reason)) => {
-                let taken = self.stepped((reason, only_closes), admitted, now);
+                let taken = self.stepped((tier, reason), admitted, now);
                 taken.map(|taken| (taken, reason))
             }
             (None, Err(held)) => Err(held),
@@ -140,13 +142,15 @@ impl Engine {
             || under.limits != Limits::default(),
             |planned| planned != under,
         );
+        let unjudged = || Held::Checker("its weights are no plan for its instance".to_owned());
+        let answered = found.answered.as_ref().ok_or_else(unjudged)?;
         let demand: f64 = found.instance.units.iter().map(|unit| unit.mbps).sum();
         let mut rules = self.options.publish;
         if self.cut_short {
             // What was worth beginning is worth ending: its last steps gain little each.
             rules.gain_min = rules.gain_min.min(GAIN_LEFT_MIN);
         }
-        let (rules, plan) = (&rules, (verified, &found.answered, demand));
+        let (rules, plan) = (&rules, (verified, answered, demand));
         match (&self.serving, &found.incumbent, tier) {
             // The demand of a warm solve is that of the last full one: it only replaces what it is surely better than.
             (Some(_), None, Tier::Warm) => Err(Held::NoGain),

@@ -319,6 +319,12 @@ impl Engine {
         &self.contracts
     }
 
+    /// Billing slots that are under way, with their means so far; to be kept now and then, so that a restart loses little.
+    #[must_use]
+    pub fn slots_under_way(&self) -> Vec<SlotSample> {
+        self.contracts.ledger.under_way().collect()
+    }
+
     /// Lets the clock of billing go on to `now`.
     pub(super) fn advance_contracts(&mut self, now: Timestamp) {
         // What is too old to plan from is too old to learn from.

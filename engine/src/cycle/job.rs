@@ -71,8 +71,6 @@ pub struct Job {
     threads: usize,
     bands: Bands,
     seed: u64,
-    /// Whether all that it answers is links that were closed.
-    only_closes: bool,
     work: Work,
 }
 
@@ -102,8 +100,6 @@ struct InForce<'a> {
 pub struct Solved {
     pub(super) at: Timestamp,
     pub(super) tier: Tier,
-    /// Whether all that it answers is links that were closed.
-    pub(super) only_closes: bool,
     pub(super) under: Under,
     pub(super) in_force: Option<Arc<Plan>>,
     pub(super) found: Result<Box<Found>, Failure>,
@@ -125,7 +121,7 @@ pub(super) struct Found {
     pub(super) plan: Plan,
     pub(super) weights: OnWeights,
     /// Its levels as the map in force is judged, too.
-    pub(super) answered: Levels,
+    pub(super) answered: Option<Levels>,
     pub(super) certificate: Certificate,
     pub(super) outcome: Outcome,
     pub(super) verified: Result<Verified, CheckFailure>,
@@ -184,7 +180,6 @@ impl Job {
         Solved {
             at: self.at,
             tier,
-            only_closes: self.only_closes,
             under: self.under,
             in_force: self.in_force,
             found: found.map(Box::new),
@@ -250,7 +245,8 @@ impl Found {
     /// How much cheaper the plan is than the map in force, as a share.
     pub(super) fn gain_share(&self) -> f64 {
         let incumbent = self.incumbent.as_ref().map_or(0.0, Levels::cost_cny);
-        let gain = incumbent - self.answered.cost_cny();
+        let answered = self.answered.as_ref().map_or(0.0, Levels::cost_cny);
+        let gain = incumbent - answered;
         if incumbent > 0.0 {
             gain / incumbent
         } else {
@@ -270,7 +266,7 @@ impl Found {
             .and_then(|plan| as_answered(&instance, plan, in_force.bands));
         let weights = on_ladder(&instance, &solved.plan, WEIGHT_TOTAL);
         Self {
-            answered: as_answered(&instance, &weights, in_force.bands).unwrap_or_default(),
+            answered: as_answered(&instance, &weights, in_force.bands),
             weights: OnWeights::new(&instance, weights, &solved.certificate),
             verified: check::verify(&instance, &solved.plan, &solved.certificate),
             instance,
@@ -312,25 +308,21 @@ impl Engine {
         let under = self.under(&health, now);
         let in_force = self.in_force.clone();
         let facts = self.facts(&health, in_force.as_deref());
-        let (only_closes, work) = if let Some((now, closed)) = self.closings(&under) {
+        let work = if let Some((now, closed)) = self.closings(&under) {
             let last = self.last.as_mut()?;
             let tree = Box::new(last.tree.take()?);
-            let before = &tree.closed;
-            let only_closes = before.iter().all(|link| closed.binary_search(link).is_ok());
             let base = Arc::clone(&last.instance);
-            let work = Work::Warm {
+            Work::Warm {
                 base,
                 now,
                 closed,
                 tree,
-            };
-            (only_closes, work)
+            }
         } else {
-            let work = Work::Full {
+            Work::Full {
                 instance: Box::new(facts.instance(&under.limits, now)),
                 reach: Reach::new(&facts, &under.limits).by_service,
-            };
-            (false, work)
+            }
         };
         self.newest = Some(under.clone());
         Some(Job {
@@ -340,7 +332,6 @@ impl Engine {
             threads: self.options.threads,
             bands: self.options.publish.bands,
             seed: self.options.seed,
-            only_closes,
             work,
         })
     }

@@ -143,6 +143,8 @@ pub struct Engine {
     holds_as_of: Timestamp,
     /// The latest time that anything was noted with.
     noted_until: Timestamp,
+    /// When the first tick was.
+    awake_since: Option<Timestamp>,
     edges_confirmed: Option<MapVersion>,
     pinned: Option<String>,
     last: Option<LastSolve>,
@@ -190,6 +192,7 @@ impl Engine {
             newest: None,
             // What was stored may be of any time.
             noted_until: Timestamp(u64::MAX),
+            awake_since: None,
             edges_confirmed: None,
             pinned: None,
             last: None,
@@ -230,7 +233,7 @@ impl Engine {
             }
             Sample::Link { link, .. } => {
                 self.estimates.apply(observation);
-                let full = self.estimates.is_full(link);
+                let full = self.estimates.is_full(link, observation.at);
                 let before = std::mem::replace(&mut self.full_links[link.index()], full);
                 full && !before
             }

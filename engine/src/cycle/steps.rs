@@ -28,14 +28,13 @@ impl Engine {
         Some(Taken { plan, whole: true })
     }
 
-    /// How far the newest plan may be followed at `now`, if its input was `admitted`; `only_closes` when it answers nothing
-    /// but links that were closed.
+    /// How far the newest plan may be followed at `now`, if its input was `admitted`.
     ///
     /// # Errors
     /// [`Held::Input`], [`Held::Canary`] or [`Held::Withheld`].
     pub(super) fn stepped(
         &mut self,
-        (reason, only_closes): (Reason, bool),
+        (tier, reason): (Tier, Reason),
         admitted: Result<(), Held>,
         now: Timestamp,
     ) -> Result<Taken, Held> {
@@ -50,8 +49,8 @@ impl Engine {
             (_, _, Some(before)) if before.shares.len() == target.shares.len() => {
                 let purpose = match reason {
                     Reason::Gain => Purpose::Gain,
-                    _ if only_closes => Purpose::Rescue,
                     _ if doubted => Purpose::ReliefAlone,
+                    _ if tier == Tier::Warm => Purpose::Rescue,
                     _ => Purpose::Relief,
                 };
                 let step = self.with_present(&last.instance, purpose, now, |gates, ground, now| {

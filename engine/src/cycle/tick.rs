@@ -8,12 +8,15 @@ use crate::limits::Limits;
 use crate::plan::{Duals, Price};
 use crate::publish::{Held, Reason};
 use crate::realise::{catalog, patch};
-use coverage::{Snapshot, Timestamp};
+use coverage::{AreaId, ServiceId, Snapshot, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How far ahead of the clock something may be noted: as far as clocks of senders are borne with.
 const AHEAD_MAX: Duration = Duration::from_mins(1);
+
+/// Who is not heard for so many times the age of a stale estimate after a start is not waited for.
+const HEARING_PERIODS: u32 = 5;
 
 /// What a tick produced.
 #[derive(Debug)]
@@ -41,6 +44,7 @@ impl Engine {
     /// One tick at `now`: drains first, then what the local tier and static services answer at once. Then, and when the
     /// draft in it was published, [`Engine::job`] tells what is worth solving.
     pub fn tick(&mut self, now: Timestamp) -> Tick {
+        self.awake_since.get_or_insert(now);
         self.follow_clock(now);
         self.advance_contracts(now);
         self.urgent = false;
@@ -147,7 +151,7 @@ impl Engine {
     pub(super) fn frozen(&self, now: Timestamp) -> Option<Held> {
         self.serving.as_ref()?;
         let freshness = self.estimates.demand_freshness(now);
-        if freshness.known == 0 {
+        if freshness.known == 0 || !self.has_heard_enough(now) {
             return Some(Held::Silent);
         }
         let stale = freshness.stale_share() > self.options.publish.stale_share_max;
@@ -155,6 +159,33 @@ impl Engine {
             stale: freshness.stale,
             known: freshness.known,
         })
+    }
+
+    /// Whether those who usually ask for most have been heard since the start, or it is long ago: until then demand is mostly
+    /// assumed.
+    fn has_heard_enough(&self, now: Timestamp) -> bool {
+        let Some(usual) = self.contracts.usual_mbps(now) else {
+            return true;
+        };
+        let hearing = self.options.estimate.stale_after * HEARING_PERIODS;
+        if self
+            .awake_since
+            .is_none_or(|since| now.since(since) > hearing)
+        {
+            return true;
+        }
+        let areas = self.table.areas().len();
+        let is_known = |unit: usize| {
+            let area = u32::try_from(unit % areas).unwrap_or(u32::MAX);
+            let service = ServiceId::from_index(unit / areas);
+            self.estimates.demand(AreaId(area), service).is_some()
+        };
+        let (mut all, mut heard) = (0.0, 0.0);
+        for (unit, mbps) in usual.iter().enumerate() {
+            all += mbps;
+            heard += if is_known(unit) { *mbps } else { 0.0 };
+        }
+        heard >= (1.0 - self.options.publish.stale_share_max) * all
     }
 
     /// The local tier: the map in force with everything moved that stands on what is gone, if what may be used changed.
@@ -197,8 +228,7 @@ impl Engine {
             half.tier = Some(Tier::Local);
         }
         self.last = last;
-        relieved?;
-        self.relieved_under = Some(under.clone());
+        relieved.as_ref()?;
         self.holds_as_of = now;
         Some(half)
     }

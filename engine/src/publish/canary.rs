@@ -71,9 +71,34 @@ pub(super) struct Trial {
     pub unit: usize,
     /// Where it was.
     pub before: Vec<(u32, f64)>,
+    /// Where it tries to be.
+    pub after: Vec<(u32, f64)>,
     /// Quality that the plan promised it, ms.
     pub promised_ms: f64,
 }
+
+impl Trial {
+    /// Whether the unit still is where it tries to be, but for the rounding of weights.
+    pub(super) fn is_on(&self, in_force: &Plan) -> bool {
+        let now = in_force
+            .shares
+            .get(self.unit)
+            .map_or(&[][..], Vec::as_slice);
+        let held = |shares: &[(u32, f64)], link: u32| {
+            shares
+                .iter()
+                .find(|share| share.0 == link)
+                .map_or(0.0, |share| share.1)
+        };
+        let links = self.after.iter().chain(now).map(|share| share.0);
+        links
+            .into_iter()
+            .all(|link| (held(&self.after, link) - held(now, link)).abs() < WEIGHT_ROUNDING)
+    }
+}
+
+/// What weights may differ from shares.
+const WEIGHT_ROUNDING: f64 = 1.0 / 32.0;
 
 /// What a trial has shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,6 +144,7 @@ pub(super) fn trials(instance: &Instance, before: &Plan, after: &Plan) -> Vec<Tr
     let trial = |unit: usize| Trial {
         unit,
         before: before.shares[unit].clone(),
+        after: after.shares[unit].clone(),
         promised_ms: promised_ms(unit),
     };
     moved.map(trial).collect()
@@ -187,8 +213,25 @@ mod tests {
         vec![Trial {
             unit: 4,
             before: vec![(0, 1.0)],
+            after: vec![(1, 1.0)],
             promised_ms: 20.0,
         }]
+    }
+
+    #[test]
+    fn a_unit_tries_a_change_only_where_the_change_put_it() {
+        let [trial] = &one()[..] else { unreachable!() };
+        let on = |shares: Vec<(u32, f64)>| {
+            let mut plan = Plan {
+                shares: vec![Vec::new(); 5],
+                input_digest: String::new(),
+            };
+            plan.shares[trial.unit] = shares;
+            trial.is_on(&plan)
+        };
+        assert!(on(vec![(1, 1.0)]));
+        assert!(on(vec![(1, 63.0 / 64.0), (2, 1.0 / 64.0)]));
+        assert!(!on(vec![(0, 1.0)]) && !on(vec![(1, 0.5), (2, 0.5)]) && !on(Vec::new()));
     }
 
     #[test]

@@ -75,8 +75,7 @@ pub enum Purpose {
     Relief,
     /// The same and nothing else: the input is doubted.
     ReliefAlone,
-    /// A better answer to links that were closed a moment ago than the one in force: it waits for nothing, and only keeps
-    /// off sites that flap or are silent.
+    /// Relief in answer to links that were closed a moment ago: who was just sent away from them may go on at once.
     Rescue,
 }
 
@@ -148,6 +147,15 @@ impl Gates {
         self.inputs.trust_next();
     }
 
+    /// Whether the newest input is doubted, which nobody has to judge again.
+    ///
+    /// # Errors
+    /// [`Held::Input`].
+    pub fn doubt(&self) -> Result<(), Held> {
+        let why = self.said.get(&Gate::Input);
+        why.map_or(Ok(()), |why| Err(Held::Input(why.clone())))
+    }
+
     /// Judges the input of a solve.
     ///
     /// # Errors
@@ -170,7 +178,7 @@ impl Gates {
         present: &Present<'_>,
     ) -> Result<Step, Held> {
         let free = self.free(ground, (before, target), present);
-        if !free.gains || present.purpose == Purpose::Rescue {
+        if !free.gains {
             // An emergency does not wait for a trial, and does not end it.
             self.tell(ground, &free);
             return Ok(free);
@@ -207,16 +215,12 @@ impl Gates {
     /// The step that rules and memory allow, without a thought of canaries.
     fn free(&self, ground: Ground<'_>, plans: (&Plan, &Plan), present: &Present<'_>) -> Step {
         let aim = match present.purpose {
-            Purpose::Gain | Purpose::Rescue => Aim::All,
-            Purpose::Relief => Aim::ReliefFirst,
+            Purpose::Gain => Aim::All,
+            Purpose::Relief | Purpose::Rescue => Aim::ReliefFirst,
             Purpose::ReliefAlone => Aim::ReliefOnly,
         };
-        let rules = match present.purpose {
-            Purpose::Rescue => StepRules::BOUNDLESS,
-            _ => self.rules.step,
-        };
         let forbidden = |asked: Move| self.forbids(present, asked);
-        step(ground, plans, &rules, forbidden, aim)
+        step(ground, plans, &self.rules.step, forbidden, aim)
     }
 
     /// The part of a large step that canary areas try. Where none of them is among those who move, others are: twice as many
@@ -274,7 +278,7 @@ impl Gates {
         if age(to).is_some_and(|age| age > present.stale_after) {
             return Some(Gate::Silent);
         }
-        if relieves || present.purpose == Purpose::Rescue {
+        if relieves {
             return None;
         }
         let frozen = |site: usize| age(site).is_some_and(|age| age > self.rules.frozen_after);
@@ -283,6 +287,9 @@ impl Gates {
         }
         if from.is_some_and(|from| self.swings.is_held(from, to, now)) {
             return Some(Gate::Swing);
+        }
+        if present.purpose == Purpose::Rescue {
+            return None;
         }
         let dwell = (present.ttl)(unit).max(self.rules.step.dwell_min);
         let acted = self.acted.get(unit).copied().unwrap_or_default();

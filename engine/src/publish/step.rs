@@ -26,16 +26,6 @@ pub struct StepRules {
     pub dwell_min: Duration,
 }
 
-impl StepRules {
-    /// More than there is to move.
-    pub(super) const BOUNDLESS: Self = Self {
-        share_max: 2.0,
-        ramp_share: 2.0,
-        ramp_capacity_share: 2.0,
-        dwell_min: Duration::ZERO,
-    };
-}
-
 impl Default for StepRules {
     fn default() -> Self {
         Self {
@@ -110,8 +100,8 @@ pub fn step(
     aim: Aim,
 ) -> Step {
     let order: &[Urgency] = match aim {
-        Aim::All => &[Urgency::Gain, Urgency::Overload],
-        Aim::ReliefFirst => &[Urgency::Overload, Urgency::Gain],
+        Aim::All => &[Urgency::Gain, Urgency::BelowFloor, Urgency::Overload],
+        Aim::ReliefFirst => &[Urgency::BelowFloor, Urgency::Overload, Urgency::Gain],
         Aim::ReliefOnly => &[Urgency::Overload],
     };
     let judge = Judge::new(ground.instance, plans);

@@ -16,9 +16,16 @@ impl Gates {
         before: &Plan,
         present: &Present<'_>,
     ) -> Option<Step> {
-        let Canary::Trying { since, trials } = &self.canary else {
+        let Canary::Trying { since, trials } = &mut self.canary else {
             return None;
         };
+        // Who was moved elsewhere meanwhile, by a drain or a failure, tries nothing any more.
+        trials.retain(|trial| trial.is_on(before));
+        if trials.is_empty() {
+            self.canary = Canary::Idle;
+            self.say(Gate::Canary, None);
+            return None;
+        }
         let ttl = trials.iter().map(|trial| (present.ttl)(trial.unit)).max();
         let wait = 2 * ttl.unwrap_or_default();
         let rules = &self.rules.canary;

@@ -244,7 +244,7 @@ impl<'a> Walk<'a> {
                 unit: wish.unit,
                 from: leaves.find(|from| *from != site(link)),
                 to: site(link),
-                relieves: wish.urgency == Urgency::Overload,
+                relieves: wish.urgency < Urgency::Gain,
             };
             if let Some(gate) = forbidden(asked) {
                 return Err(gate);

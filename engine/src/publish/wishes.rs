@@ -10,6 +10,8 @@ pub(super) enum Urgency {
     Lost,
     /// It stands beyond a soft limit.
     Overload,
+    /// It is served below the floor, and would be less so.
+    BelowFloor,
     /// It would be served better or cheaper.
     Gain,
 }
@@ -67,7 +69,7 @@ impl Walk<'_> {
             };
             wishes.push(Wish {
                 unit,
-                urgency: self.urgency(now),
+                urgency: self.urgency(unit, now),
                 moved_mbps: mbps,
                 gain_ms: mean_ms(now) - mean_ms(&self.target.shares[unit]),
             });
@@ -81,7 +83,7 @@ impl Walk<'_> {
         wishes
     }
 
-    fn urgency(&self, shares: &[(u32, f64)]) -> Urgency {
+    fn urgency(&self, unit: usize, shares: &[(u32, f64)]) -> Urgency {
         if shares.iter().map(|share| share.1).sum::<f64>() < 1.0 - ROUNDING_SHARE {
             return Urgency::Lost;
         }
@@ -93,8 +95,21 @@ impl Walk<'_> {
             Urgency::Lost
         } else if above(&self.soft) {
             Urgency::Overload
+        } else if self.below_floor(unit, shares)
+            > self.below_floor(unit, &self.target.shares[unit]) + ROUNDING_SHARE
+        {
+            Urgency::BelowFloor
         } else {
             Urgency::Gain
         }
+    }
+
+    /// The part of a unit that these shares serve below its floor.
+    fn below_floor(&self, unit: usize, shares: &[(u32, f64)]) -> f64 {
+        let unit = &self.ground.instance.units[unit];
+        let floor_ms = unit.floor_ms.unwrap_or(f64::MAX);
+        let below = |link: u32| unit.cand.iter().any(|c| c.0 == link && c.1 > floor_ms);
+        let shares = shares.iter().filter(|share| below(share.0));
+        shares.map(|share| share.1).sum()
     }
 }

@@ -157,6 +157,12 @@ impl Forecast {
             .find(|profile| !profile.is_empty())
     }
 
+    /// What is usual at a time, `[unit]` Mbps, before growth; `None` where no such time was seen.
+    #[must_use]
+    pub fn usual_mbps(&self, at: Timestamp) -> Option<&[f64]> {
+        self.profile(self.bin(at))
+    }
+
     /// Whether every time of the day was seen, on whatever kind of day.
     #[must_use]
     pub fn knows_a_day(&self) -> bool {

@@ -93,6 +93,7 @@ fn a_silent_link_is_no_empty_one_for_a_while() {
     for slot in 0..6 {
         ledger.count(&inventory, 0, 10.0, at(slot)).unwrap();
     }
+    ledger.advance(at(6));
     let seen: Vec<f64> = (0..6)
         .filter_map(|slot| ledger.accounts[0].sample(at(slot)))
         .collect();
@@ -127,6 +128,10 @@ fn what_is_no_traffic_or_out_of_time_is_refused_by_name_and_the_rest_kept() {
     assert_eq!((refused.malformed, refused.late, refused.ahead), (7, 1, 1));
     assert_eq!(refused.recent.len(), 9);
     assert!(ledger.count(&inventory, 0, 42.0, now).unwrap().is_none());
+    let under_way: Vec<SlotSample> = ledger.under_way().collect();
+    assert_eq!(under_way, [sample(now.0, 42.0)]);
+    assert_eq!(ledger.accounts[0].sample(now), None, "it may still fall");
+    ledger.advance(Timestamp(now.0 + SLOT_MS));
     assert_eq!(ledger.accounts[0].sample(now), Some(42.0));
 }
 
@@ -153,14 +158,37 @@ fn a_clock_that_jumps_and_comes_back_loses_nothing() {
 fn a_restart_in_the_middle_of_a_slot_keeps_the_larger_part() {
     let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
     ledger.restore([sample(NOVEMBER, 30.0)]);
-    ledger
-        .count(&inventory, 0, 4.0, Timestamp(NOVEMBER + 1))
-        .unwrap();
-    assert_eq!(ledger.accounts[0].sample(Timestamp(NOVEMBER)), Some(30.0));
-    ledger
-        .count(&inventory, 0, 90.0, Timestamp(NOVEMBER + 2))
-        .unwrap();
+    let mut carried = |mbps, at| {
+        ledger.count(&inventory, 0, mbps, Timestamp(at)).unwrap();
+        ledger.under_way().map(|slot| slot.mbps).next()
+    };
+    assert_eq!(carried(4.0, NOVEMBER + 1), Some(30.0));
+    assert_eq!(carried(90.0, NOVEMBER + 2), Some(47.0));
+    ledger.advance(Timestamp(NOVEMBER + SLOT_MS));
     assert_eq!(ledger.accounts[0].sample(Timestamp(NOVEMBER)), Some(47.0));
+}
+
+#[test]
+fn what_a_slot_began_with_is_certain_of_nothing() {
+    let (inventory, mut ledger) = ledger(BillingModel::DailyPeakMean, "Z");
+    let at = |slot: u64, ms: u64| Timestamp(NOVEMBER + slot * SLOT_MS + ms);
+    for slot in 0..50 {
+        ledger.advance(at(slot, 0));
+        ledger.count(&inventory, 0, 40.0, at(slot, 0)).unwrap();
+        let before = ledger.certain_mbps(0, at(slot, 1));
+        // A first sample that is far above the mean of the slot.
+        ledger.count(&inventory, 0, 2000.0, at(slot, 1)).unwrap();
+        near(ledger.certain_mbps(0, at(slot, 2)), before);
+        for ms in 2..100 {
+            ledger.count(&inventory, 0, 0.0, at(slot, ms)).unwrap();
+        }
+        ledger.advance(at(slot + 1, 0));
+        let after = ledger.certain_mbps(0, at(slot, 101));
+        assert!(
+            after >= before && after < 41.0,
+            "slot {slot}: {before} {after}"
+        );
+    }
 }
 
 #[test]

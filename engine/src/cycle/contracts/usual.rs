@@ -2,8 +2,15 @@
 
 use crate::billing::UsualDemand;
 use crate::cycle::Engine;
-use coverage::Digest;
+use coverage::{Digest, Timestamp};
 use sha2::{Digest as _, Sha256};
+
+impl super::Contracts {
+    /// What is usual at a time, `[unit]` Mbps; `None` where that is not known.
+    pub(in crate::cycle) fn usual_mbps(&self, at: Timestamp) -> Option<&[f64]> {
+        self.forecast.usual_mbps(at)
+    }
+}
 
 impl Engine {
     /// What [`UsualDemand`] is counted by: SHA-256 over the names of services and areas in their order, and the clock of

@@ -155,6 +155,35 @@ fn a_restart_keeps_ledger_and_levels() {
 }
 
 #[test]
+fn after_a_restart_one_line_of_telemetry_replaces_no_map_that_was_measured() {
+    let (mut world, _) = second_day();
+    let mut learnt = Vec::new();
+    for _ in 0..48 {
+        play(&mut world, 0..6, usual);
+        learnt.extend(world.engine.take_learnt_demand());
+    }
+    let serving = world.engine.serving.clone().unwrap();
+    let now = world.now;
+    let mut world = World::new();
+    world.now = now;
+    world.engine.restore_demand(learnt);
+    world.engine.published(serving, None, now);
+    world.tick();
+    world.tell(Sample::Demand {
+        area: AreaId(1),
+        service: ServiceId(0),
+        mbps: 1.0,
+        rps: None,
+    });
+    assert_eq!(
+        world.engine.frozen(world.now),
+        Some(crate::publish::Held::Silent)
+    );
+    world.demand(usual(0));
+    assert_eq!(world.engine.frozen(world.now), None);
+}
+
+#[test]
 fn a_restart_knows_what_is_usual_and_plans_the_next_day_at_once() {
     let (mut world, _) = second_day();
     let mut learnt = Vec::new();
