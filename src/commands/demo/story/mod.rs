@@ -32,9 +32,9 @@ const AREAS: [&str; 12] = [
 const STORY_MAX: Duration = Duration::from_secs(90);
 
 /// Tells the story.
-pub(super) async fn tell(json: bool, args: &DemoArgs) -> anyhow::Result<Checks> {
+pub(super) async fn tell(json: bool, args: &DemoArgs, config: Config) -> anyhow::Result<Checks> {
     let begun = Instant::now();
-    let mut stage = Stage::set(args).await?;
+    let mut stage = Stage::set(args, config).await?;
     let mut checks = Checks::default();
     stage.questions(&mut checks).await?;
     stage.evening(&mut checks).await?;

@@ -3,10 +3,10 @@
 use super::{Stage, chapter};
 use crate::areas;
 use crate::client::ApiClient;
-use crate::commands::demo::DemoArgs;
 use crate::commands::demo::ask::Web;
 use crate::commands::demo::cast::{Daemon, Population};
 use crate::commands::demo::places::Places;
+use crate::commands::demo::{CONFIG_FILE, DemoArgs};
 use crate::commands::output;
 use crate::config::Config;
 use crate::wiring::read_token;
@@ -23,10 +23,9 @@ const AFTERNOON: f64 = 8.0;
 
 impl Stage {
     /// Starts everything and waits until the map follows the population's telemetry.
-    pub(super) async fn set(args: &DemoArgs) -> anyhow::Result<Self> {
+    pub(super) async fn set(args: &DemoArgs, config: Config) -> anyhow::Result<Self> {
         chapter("setting the stage: a control plane, an edge, and clients in some 460 areas");
-        let config_file = args.dir.join("watershed.toml");
-        let config = Config::load(&config_file, &[])?;
+        let config_file = args.dir.join(CONFIG_FILE);
         let table = areas::load(&config)?.0;
         let state = &args.state;
         // Only folders that a demo made are emptied.
