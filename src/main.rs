@@ -1,6 +1,6 @@
 //! The `watershed` binary: reads the command line, does what it says, and ends with the exit code of the outcome.
 
-use clap::Parser;
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -12,7 +12,7 @@ const LOG: &str = "info";
 
 fn main() -> ExitCode {
     // Faults of usage end here with exit code 2, help and version with 0.
-    let line = CommandLine::parse();
+    let line = CommandLine::read(env::args_os()).unwrap_or_else(|fault| fault.exit());
     log_to_stderr();
     match commands::dispatch(line) {
         Ok(()) => ExitCode::SUCCESS,

@@ -90,6 +90,16 @@ pub(super) fn mbps(mbps: f64) -> String {
     }
 }
 
+/// Text from elsewhere for a terminal: what would steer it, or cannot be seen, is shown as an escape.
+pub(super) fn printable(text: &str) -> String {
+    let shown = |letter: char| match letter {
+        // Escapes in Rust, but no terminal minds them.
+        '"' | '\'' | '\\' => letter.to_string(),
+        _ => letter.escape_debug().to_string(),
+    };
+    text.chars().map(shown).collect()
+}
+
 /// A share for people.
 pub(super) fn percent(share: f64) -> String {
     // Adding zero turns -0.0, the sum of nothing, into 0.0.
@@ -107,6 +117,10 @@ mod tests {
             ("9999.9 Mbps".to_owned(), "10.00 Gbps".to_owned())
         );
         assert_eq!([percent(0.1234), percent(-0.0)], ["12.3 %", "0.0 %"]);
+        assert_eq!(
+            printable("gz\"1\"/\u{1b}[31m\n省\u{202e}"),
+            "gz\"1\"/\\u{1b}[31m\\n省\\u{202e}"
+        );
         assert_eq!(until(65_000, Timestamp(0)), "1m 5s");
         assert_eq!(until(5, Timestamp(900)), "over");
         assert_eq!(since(1_000, Timestamp(3_999)), "2s");

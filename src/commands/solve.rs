@@ -6,15 +6,19 @@ use super::{CommandError, output};
 use crate::args::{Global, SolveArgs};
 use anyhow::Context;
 use engine::check::{self, Verified};
-use engine::plan::{self, Instance, Outcome, Report, RowKind, SolveOptions, Solved};
+use engine::plan::{
+    self, BindingRow, Instance, InstanceError, Outcome, Report, RowKind, SolveOptions, Solved,
+};
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-/// Rows of the table of what is full.
-const BINDING_SHOWN_MAX: usize = 10;
+/// Rows of the table of prices, and most names of what is full.
+const ROWS_SHOWN_MAX: usize = 10;
+/// Load under which a row of that table would tell nothing, Mbps or requests per second.
+const LOAD_SHOWN_MIN: f64 = 1e-6;
 
 /// Reads, solves, verifies, writes and tells.
 pub(super) fn solve(global: &Global, args: &SolveArgs) -> Result<(), CommandError> {
@@ -75,7 +79,15 @@ struct Kept<'a> {
 fn read(path: &Path) -> Result<Instance, CommandError> {
     let usage = |why: String| CommandError::Usage(format!("{}: {why}", path.display()));
     let bytes = fs::read(path).map_err(|fault| usage(fault.to_string()))?;
-    Instance::read(&bytes).map_err(|fault| usage(fault.to_string()))
+    Instance::read(&bytes).map_err(|fault| usage(told(&fault)))
+}
+
+/// What is wrong with an instance. Names in the list of faults are quoted already, and its line breaks are our own.
+fn told(fault: &InstanceError) -> String {
+    match fault {
+        InstanceError::Syntax(_) => output::printable(&fault.to_string()),
+        InstanceError::Faults { .. } => fault.to_string(),
+    }
 }
 
 fn write(args: &SolveArgs, report: &Report, solved: &Solved) -> anyhow::Result<()> {
@@ -106,7 +118,10 @@ fn tell(instance: &Instance, report: &Report, verified: &Verified) -> anyhow::Re
     let moved_min = report
         .moved_min_possible_mbps
         .map_or_else(String::new, |least| {
-            format!(" (at least {} by any plan as good)", output::mbps(least))
+            format!(
+                " (at least {} by any plan as good on unserved, overload and floor)",
+                output::mbps(least)
+            )
         });
     let stopped = if report.outcome == Outcome::Stopped {
         "; stopped by the time limit"
@@ -154,8 +169,11 @@ fn tell(instance: &Instance, report: &Report, verified: &Verified) -> anyhow::Re
         (
             "time",
             format!(
-                "read {:.0} ms, solve {:.0} ms, {} threads",
-                report.read_ms, report.solve_ms, report.threads
+                "read {:.0} ms, solve {:.0} ms, {} thread{}",
+                report.read_ms,
+                report.solve_ms,
+                report.threads,
+                if report.threads == 1 { "" } else { "s" }
             ),
         ),
         ("memory", format!("{:.0} MiB at most", report.peak_rss_mb)),
@@ -164,7 +182,7 @@ fn tell(instance: &Instance, report: &Report, verified: &Verified) -> anyhow::Re
     }
     output::show(&table)?;
     tell_shortage(instance, report)?;
-    tell_binding(report)
+    tell_prices(report)
 }
 
 /// What the plan costs, part by part.
@@ -202,17 +220,16 @@ fn tell_shortage(instance: &Instance, report: &Report) -> anyhow::Result<()> {
         .iter()
         .filter_map(|index| instance.regions.get(*index as usize))
         .map(|region| &region.id);
-    let full: Vec<&str> = links
+    let full: Vec<String> = links
         .chain(sites)
         .chain(regions)
-        .map(String::as_str)
-        .take(BINDING_SHOWN_MAX)
+        .map(|id| output::printable(id))
+        .take(ROWS_SHOWN_MAX)
         .collect();
     let rows = cut.links.len() + cut.sites.len() + cut.regions.len();
-    let by_region = cut
-        .missing_by_region
-        .iter()
-        .map(|(region, missing)| format!("{region} {}", output::mbps(*missing)));
+    let by_region = cut.missing_by_region.iter().map(|(region, missing)| {
+        format!("{} {}", output::printable(region), output::mbps(*missing))
+    });
     let by_region: Vec<String> = by_region.collect();
     output::say(&format!(
         "short: {} confined to {} of capacity; missing in {}; full ({rows}): {}",
@@ -223,20 +240,22 @@ fn tell_shortage(instance: &Instance, report: &Report) -> anyhow::Result<()> {
     ))
 }
 
-/// What is full, dearest first.
-fn tell_binding(report: &Report) -> anyhow::Result<()> {
-    if report.binding.is_empty() {
+/// What carries something and has a price, dearest first: what is full, and contracts that count each Mbps more.
+fn tell_prices(report: &Report) -> anyhow::Result<()> {
+    let loaded = |row: &&BindingRow| row.load_mbps > LOAD_SHOWN_MIN;
+    let rows: Vec<&BindingRow> = report.binding.iter().filter(loaded).collect();
+    if rows.is_empty() {
         return Ok(());
     }
     let mut table = output::table(&[
-        "what binds",
+        "what has a price",
         "load",
         "unserved",
         "overload",
         "below floor",
         "CNY/Mbps",
     ]);
-    for row in report.binding.iter().take(BINDING_SHOWN_MAX) {
+    for row in rows.iter().take(ROWS_SHOWN_MAX) {
         let kind = match row.kind {
             RowKind::Link => "link",
             RowKind::Site => "site",
@@ -250,7 +269,7 @@ fn tell_binding(report: &Report) -> anyhow::Result<()> {
             _ => (output::mbps(row.load_mbps), ""),
         };
         table.add_row([
-            format!("{kind} {}", row.id),
+            format!("{kind} {}", output::printable(&row.id)),
             load,
             price.unserved.to_string(),
             price.overload.to_string(),
@@ -259,7 +278,7 @@ fn tell_binding(report: &Report) -> anyhow::Result<()> {
         ]);
     }
     output::show(&table)?;
-    let hidden = report.binding.len().saturating_sub(BINDING_SHOWN_MAX);
+    let hidden = rows.len().saturating_sub(ROWS_SHOWN_MAX);
     if hidden > 0 {
         output::say(&format!("and {hidden} more rows; --report keeps them"))?;
     }
@@ -362,6 +381,20 @@ mod tests {
         let fault = solve(&Global::default(), &args(path)).unwrap_err();
         assert_eq!(fault.exit_code(), 2);
         assert!(fault.to_string().contains("i.json"), "{fault}");
+    }
+
+    #[test]
+    fn what_does_not_parse_cannot_steer_a_terminal() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("i.json");
+        let told = |text: String| {
+            fs::write(&path, text).unwrap();
+            read(&path).unwrap_err().to_string()
+        };
+        let short = told("{".to_owned());
+        assert!(short.contains("instance does not parse: EOF"), "{short}");
+        let strange = told(SMALL.replace("\"version\"", "\"\\u001b[31m\""));
+        assert!(strange.contains("`\\u{1b}[31m`"), "{strange}");
     }
 
     #[test]

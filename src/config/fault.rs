@@ -17,7 +17,7 @@ pub(super) struct Origin {
 pub struct Fault {
     /// File, as it was named; `--set` for the command line.
     pub file: String,
-    /// Line, from 1.
+    /// Line, from 1; 0 where the whole file is meant.
     pub line: usize,
     /// Path of the key, such as `sites[3].links[0].capacity-mbps`; empty for faults of syntax.
     pub path: String,
@@ -44,11 +44,14 @@ impl fmt::Display for Fault {
             path,
             message,
         } = self;
-        if path.is_empty() {
-            write!(out, "{file}:{line}: {message}")
-        } else {
-            write!(out, "{file}:{line}: {path}: {message}")
+        write!(out, "{file}:")?;
+        if *line > 0 {
+            write!(out, "{line}:")?;
         }
+        if !path.is_empty() {
+            write!(out, " {path}:")?;
+        }
+        write!(out, " {message}")
     }
 }
 

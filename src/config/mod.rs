@@ -163,11 +163,14 @@ impl Config {
             zone.finish();
         }
         let beside = |key: &'static str| {
-            let file = root.text_or_none(key)?;
-            let mut found = Vec::new();
-            let tree = parse_file(&dir.join(file), &mut found);
-            sink.borrow_mut().append(&mut found);
-            tree
+            let file = dir.join(root.text_or_none(key)?);
+            let name = file.display();
+            let text = fs::read_to_string(&file)
+                .map_err(|why| root.fault(key, format!("cannot read {name}: {why}")))
+                .ok()?;
+            tree::parse(&text, &name.to_string())
+                .map_err(|mut found| sink.borrow_mut().append(&mut found))
+                .ok()
         };
         let mut claimed = Claimed::default();
         if let Some(tree) = beside("inventory") {
@@ -228,7 +231,11 @@ fn parse_file(path: &Path, faults: &mut Vec<Fault>) -> Option<Node> {
             .map_err(|found| faults.extend(found))
             .ok(),
         Err(why) => {
-            faults.push(zones::unreadable(&name, &why));
+            let whole = Origin {
+                file: name.into(),
+                line: 0,
+            };
+            faults.push(Fault::new(&whole, "", format!("cannot be read: {why}")));
             None
         }
     }

@@ -218,7 +218,7 @@ fn every_kind_of_fault_names_file_line_and_key() {
     check(
         "inventory = \"inventory.toml\"",
         "inventory = \"none.toml\"",
-        "none.toml:1",
+        "watershed.toml:3: inventory: cannot read ",
     );
 }
 
@@ -370,6 +370,15 @@ fn every_key_is_documented() {
             }
         }
     }
+}
+
+#[test]
+fn a_file_that_is_missing_is_told_without_a_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("none.toml");
+    let told = Config::load(&path, &[]).unwrap_err().to_string();
+    let start = format!("{}: cannot be read: ", path.display());
+    assert!(told.starts_with(&start), "{told}");
 }
 
 proptest! {

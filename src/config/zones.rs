@@ -1,6 +1,5 @@
 //! Zone files: static records of the zones that we are authoritative for.
 
-use super::fault::Fault;
 use super::section::Section;
 use coverage::catalog::{Zone, ZoneRecord};
 use domain::base::iana::{Class, Rtype};
@@ -147,16 +146,6 @@ pub(super) fn check_domain(domain: &str, zones: &[Zone]) -> Result<(), String> {
     Err(format!(
         "{domain} lies in none of the zones; add its zone under [[zones]]"
     ))
-}
-
-/// A fault that concerns the whole file.
-pub(super) fn unreadable(file: &str, why: &std::io::Error) -> Fault {
-    Fault {
-        file: file.to_owned(),
-        line: 1,
-        path: String::new(),
-        message: format!("cannot be read: {why}"),
-    }
 }
 
 #[cfg(test)]

@@ -182,7 +182,7 @@ pub struct Unit {
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
     /// The bytes are no JSON of the expected shape; the text names the record, line and column.
-    #[error("instance does not parse at {0}")]
+    #[error("instance does not parse: {0}")]
     Syntax(#[from] serde_path_to_error::Error<serde_json::Error>),
     /// The content contradicts itself.
     #[error("{}", faults::summary(.faults, *.total))]

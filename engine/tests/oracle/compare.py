@@ -1,11 +1,12 @@
 """Compares plans with the optima that HiGHS and LEMON find, level by level.
 
-usage: compare.py WATERSHED [--json FILE] [--limit-s SECONDS] [INSTANCE.json ...]
+usage: compare.py WATERSHED [--json FILE] [--made TEXT] [--limit-s SECONDS] [INSTANCE.json ...]
 
 Beside the files named it makes its own (see instances.py): random problems with everything that an instance may have, and
 minimum-cost-flow problems of public generators as instances. Every level must agree to 1e-6 of its scale with HiGHS, and with
 LEMON as far as it goes: what is unserved always, the cost where nothing but links and volume is paid and limited. What HiGHS
-cannot solve in the time allowed (60 s) has a dash and does not count. Exit code 1 when one differs.
+cannot solve in the time allowed (60 s) has a dash, does not count, and is named at the end and under `unfinished`. `--made` says
+when and of what the figures are. Exit code 1 when one differs.
 
 The linear programs that come with HiGHS (afiro, greenbea and so on) have no form as instances: their rows are no flows.
 """
@@ -100,6 +101,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("watershed")
     parser.add_argument("--json")
+    parser.add_argument("--made", default="")
     parser.add_argument("--limit-s", type=float, default=60)
     parser.add_argument("files", nargs="*")
     args = parser.parse_intermixed_args()
@@ -117,12 +119,16 @@ def main():
         print(f"{'ok' if row['agrees'] else 'FAIL' if offs else '-':4} {name:22} {row['units']:6} {row['links']:6} "
               f"{cost[0]:>18} {cost[1]:>18} {cost[2]:>18} {figure(row['off_highs'], '.1e'):>9} "
               f"{figure(row['off_lemon'], '.1e'):>9} {row['watershed'][0]:12.4f}", flush=True)
+    unfinished = [{"oracle": "HiGHS", "instance": row["instance"]} for row in table if row["highs"] is None]
     if args.json:
-        Path(args.json).write_text(json.dumps({"tolerance": TOLERANCE, "rows": table}, indent=1) + "\n")
+        report = {"made": args.made, "tolerance": TOLERANCE, "limit_s": args.limit_s, "unfinished": unfinished, "rows": table}
+        Path(args.json).write_text(json.dumps(report, indent=1) + "\n")
     judged = [row for row in table if row["off_highs"] is not None or row["off_lemon"] is not None]
     differ = [row["instance"] for row in judged if not row["agrees"]]
     print(f"{len(judged)} of {len(table)} instances judged, {len(differ)} differ {differ or ''}; largest difference from "
           f"HiGHS {worst['off_highs']:.1e}, from LEMON {worst['off_lemon']:.1e}")
+    for row in unfinished:
+        print(f"{row['oracle']} did not finish within {args.limit_s:g} s on {row['instance']}")
     sys.exit(1 if differ or not judged else 0)
 
 

@@ -16,8 +16,12 @@ mod places;
 mod story;
 
 use super::CommandError;
+use crate::config::Config;
 use checks::Checks;
 use std::path::PathBuf;
+
+/// The demo's configuration in its folder.
+const CONFIG_FILE: &str = "watershed.toml";
 
 /// How the demo runs.
 #[derive(Debug, Clone, clap::Args)]
@@ -36,15 +40,18 @@ pub struct DemoArgs {
 /// Tells the story and fails if any of its checks does.
 ///
 /// # Errors
-/// When a process does not start, or a check failed.
+/// When the configuration is wrong, a process does not start, or a check failed.
 pub fn demo(json: bool, args: &DemoArgs) -> Result<(), CommandError> {
+    let config_file = args.dir.join(CONFIG_FILE);
+    let config = Config::load(&config_file, &[])
+        .map_err(|faults| CommandError::Usage(faults.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build();
     let checks: Checks = runtime
         .map_err(anyhow::Error::from)?
-        .block_on(story::tell(json, args))?;
+        .block_on(story::tell(json, args, config))?;
     if checks.failed() == 0 {
         return Ok(());
     }
@@ -52,4 +59,22 @@ pub fn demo(json: bool, args: &DemoArgs) -> Result<(), CommandError> {
         "{} of the demo's checks failed",
         checks.failed()
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_a_configuration_is_bad_input() {
+        let dir = tempfile::tempdir().unwrap();
+        let args = DemoArgs {
+            keep: false,
+            dir: dir.path().join("none"),
+            state: dir.path().join("state"),
+        };
+        let fault = demo(false, &args).unwrap_err();
+        assert_eq!(fault.exit_code(), 2, "{fault}");
+        assert!(!args.state.exists());
+    }
 }
