@@ -174,13 +174,6 @@ fn legend<'a>(svg: &mut String, names: impl Iterator<Item = &'a str>) {
 }
 
 fn costs(months: &[Month]) -> String {
-    let models = [
-        (BillingModel::Month95, "month-95"),
-        (BillingModel::DailyPeakMean, "daily-peak-mean"),
-        (BillingModel::Daily95Mean, "daily-95-mean"),
-        (BillingModel::PerGb, "per-gb"),
-        (BillingModel::Flat, "flat"),
-    ];
     let row = |month: &Month| {
         let of = |model| {
             month
@@ -193,13 +186,13 @@ fn costs(months: &[Month]) -> String {
         };
         (
             month.policy.name().to_owned(),
-            models.iter().map(|(model, _)| of(*model)).collect(),
+            BillingModel::ALL.map(of).to_vec(),
         )
     };
     let rows: Vec<(String, Vec<f64>)> = months.iter().map(row).collect();
     bars(
         "Bill of the month by kind of contract, million CNY",
-        &models.map(|model| model.1),
+        &BillingModel::ALL.map(BillingModel::as_str),
         &rows,
         "M",
         true,

@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 
 /// One policy's line.
 #[derive(serde::Serialize)]
-struct Row<'a> {
-    policy: &'a str,
+struct Row {
+    /// Its short key.
+    policy: &'static str,
+    name: &'static str,
     bill_cny: f64,
     bill_bound_cny: f64,
     /// None where the bound does not speak of what the policy did.
@@ -44,7 +46,7 @@ pub(super) fn show(as_json: bool, played: &Played) -> anyhow::Result<()> {
     let (Some(plain), Some(quick)) = (of(Policy::NoBurst), of(Policy::Latency)) else {
         return Ok(());
     };
-    let rows: Vec<Row<'_>> = played
+    let rows: Vec<Row> = played
         .months
         .iter()
         .map(|month| row(played, month, plain, quick))
@@ -65,13 +67,14 @@ pub(super) fn show(as_json: bool, played: &Played) -> anyhow::Result<()> {
     ))
 }
 
-fn row<'a>(played: &Played, month: &'a Month, plain: &Month, quick: &Month) -> Row<'a> {
+fn row(played: &Played, month: &Month, plain: &Month, quick: &Month) -> Row {
     let mut cny_by_model = BTreeMap::new();
     for bill in &month.bills {
-        *cny_by_model.entry(model_name(bill.model)).or_default() += bill.cny;
+        *cny_by_model.entry(bill.model.as_str()).or_default() += bill.cny;
     }
     Row {
-        policy: month.policy.name(),
+        policy: month.policy.key(),
+        name: month.policy.name(),
         bill_cny: month.bill_cny,
         bill_bound_cny: played.bill_bound(month),
         bill_over_bound: covered(month).then(|| month.bill_cny / played.bill_bound(month)),
@@ -92,31 +95,12 @@ fn row<'a>(played: &Played, month: &'a Month, plain: &Month, quick: &Month) -> R
     }
 }
 
-const fn model_name(model: BillingModel) -> &'static str {
-    match model {
-        BillingModel::Month95 => MODELS[0],
-        BillingModel::DailyPeakMean => MODELS[1],
-        BillingModel::Daily95Mean => MODELS[2],
-        BillingModel::Flat => MODELS[3],
-        BillingModel::PerGb => MODELS[4],
-    }
-}
-
-/// Contract models, as the configuration spells them.
-const MODELS: [&str; 5] = [
-    "month-95",
-    "daily-peak-mean",
-    "daily-95-mean",
-    "flat",
-    "per-gb",
-];
-
 fn percent(share: f64) -> String {
     format!("{:.3} %", share * 100.0)
 }
 
 /// Who pays and serves how.
-fn policies(rows: &[Row<'_>]) -> anyhow::Result<()> {
+fn policies(rows: &[Row]) -> anyhow::Result<()> {
     let mut text = table(&[
         "policy",
         "bill, CNY",
@@ -134,7 +118,7 @@ fn policies(rows: &[Row<'_>]) -> anyhow::Result<()> {
     ]);
     for row in rows {
         text.add_row([
-            row.policy.to_owned(),
+            row.name.to_owned(),
             format!("{:.0}", row.bill_cny),
             row.bill_over_bound
                 .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}")),
@@ -154,15 +138,16 @@ fn policies(rows: &[Row<'_>]) -> anyhow::Result<()> {
 }
 
 /// What each kind of contract costs, how full links are, and how well demand was foreseen.
-fn contracts(rows: &[Row<'_>]) -> anyhow::Result<()> {
+fn contracts(rows: &[Row]) -> anyhow::Result<()> {
     let mut heads = vec!["policy"];
-    heads.extend(MODELS);
+    heads.extend(BillingModel::ALL.map(BillingModel::as_str));
     heads.extend(["links used p50", "p90", "p99", "forecast error"]);
     let mut text = table(&heads);
     for row in rows {
-        let mut cells = vec![row.policy.to_owned()];
-        let cny = |name: &&str| row.cny_by_model.get(*name).copied().unwrap_or(0.0);
-        cells.extend(MODELS.iter().map(|name| format!("{:.0}", cny(name))));
+        let mut cells = vec![row.name.to_owned()];
+        let cny =
+            |model: BillingModel| row.cny_by_model.get(model.as_str()).copied().unwrap_or(0.0);
+        cells.extend(BillingModel::ALL.map(|model| format!("{:.0}", cny(model))));
         cells.extend(
             row.utilisation_percentiles
                 .map(|part| format!("{:.0} %", part * 100.0)),
