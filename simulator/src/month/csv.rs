@@ -77,18 +77,19 @@ pub fn outages_csv(scenario: &Scenario) -> String {
 /// One row per policy and hour.
 #[must_use]
 pub fn hours_csv(months: &[Month]) -> String {
-    let mut text = String::from("policy,hour,utilisation,latency_ms,moved_share\n");
+    let mut text = String::from("policy,hour,utilisation,used_p99,latency_ms,moved_share\n");
     for month in months {
-        for (hour, ((used, ms), moved)) in month
+        for (hour, (((used, full), ms), moved)) in month
             .utilisation
             .iter()
+            .zip(&month.fullest)
             .zip(&month.latency_ms)
             .zip(&month.moved)
             .enumerate()
         {
             let _ = writeln!(
                 text,
-                "{},{hour},{used:.6},{ms:.4},{moved:.6}",
+                "{},{hour},{used:.6},{full:.2},{ms:.4},{moved:.6}",
                 month.policy.key()
             );
         }
