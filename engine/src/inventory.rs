@@ -62,6 +62,29 @@ pub enum BillingModel {
     PerGb,
 }
 
+impl BillingModel {
+    /// All of them, in the order of lists.
+    pub const ALL: [Self; 5] = [
+        Self::Month95,
+        Self::DailyPeakMean,
+        Self::Daily95Mean,
+        Self::Flat,
+        Self::PerGb,
+    ];
+
+    /// The word for it in configurations, answers and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Month95 => "month-95",
+            Self::DailyPeakMean => "daily-peak-mean",
+            Self::Daily95Mean => "daily-95-mean",
+            Self::Flat => "flat",
+            Self::PerGb => "per-gb",
+        }
+    }
+}
+
 /// A billing contract over one or more links.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Meter {

@@ -78,13 +78,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn meter(&mut self, section: &Section<'_>) {
-        let models = [
-            ("month-95", BillingModel::Month95),
-            ("daily-peak-mean", BillingModel::DailyPeakMean),
-            ("daily-95-mean", BillingModel::Daily95Mean),
-            ("flat", BillingModel::Flat),
-            ("per-gb", BillingModel::PerGb),
-        ];
+        let models = BillingModel::ALL.map(|model| (model.as_str(), model));
         let name = section.name("name");
         let model = section
             .choice("model", None, &models)

@@ -4,7 +4,7 @@
 //! carried about a thousandth of what a CDN's area asks for; the fewer speak, the more the sum jumps from slot to slot. The
 //! month is a hard one for forecasts, and its days repeat after a fortnight: figures from it are to be labelled so.
 
-use super::scenario::{HISTORY_DAYS, SLOT_MS, SLOTS_PER_DAY, UnitShape};
+use super::scenario::{Clock, HISTORY_DAYS, SLOT_MS, SLOTS_PER_DAY, UnitShape};
 use coverage::Timestamp;
 
 /// Series × slots, one byte each; its README tells how it was made.
@@ -19,13 +19,18 @@ const STEPS: f64 = 127.0;
 const _: () = assert!(NODES.len() == 2 * NODE_COUNT * SLOTS);
 
 /// `[slot]` -> `[unit]` Mbps, from the first slot of the history on. Weekdays fall on weekdays.
-pub(super) fn demand(shapes: &[UnitShape], start: Timestamp, slots: usize) -> Vec<Vec<f64>> {
+pub(super) fn demand(
+    shapes: &[UnitShape],
+    (start, clock): (Timestamp, Clock),
+    slots: usize,
+) -> Vec<Vec<f64>> {
     let past = HISTORY_DAYS * SLOTS_PER_DAY;
-    // Day number in China since 1970; the 5th of January of that year was a Monday.
-    let day = (start.0 + 8 * 3_600_000) / 86_400_000;
-    let monday = usize::try_from((day + 3) % 14).unwrap_or(0);
+    // The 5th of January of 1970 was a Monday.
+    let since_monday =
+        (clock.day(start.0) + 3) % 14 * SLOTS_PER_DAY as u64 + clock.slot_of_day(start.0);
+    let first = usize::try_from(since_monday).unwrap_or(0);
     let of_slot = |slot: usize| {
-        let place = (monday * SLOTS_PER_DAY + slot) % SLOTS;
+        let place = (first + slot) % SLOTS;
         let of_unit = |shape: &UnitShape| {
             let series = shape.service % 2 * NODE_COUNT + shape.area % NODE_COUNT;
             shape.peak_mbps * f64::from(NODES[series * SLOTS + place]) / STEPS
@@ -56,7 +61,11 @@ mod tests {
             .flat_map(|area| [shape(area, 0), shape(area, 1)])
             .collect();
         // Sunday 2026-11-01T00:00+08:00.
-        let demand = demand(&shapes, Timestamp(1_793_462_400_000), 28 * SLOTS_PER_DAY);
+        let demand = demand(
+            &shapes,
+            (Timestamp(1_793_462_400_000), Clock::from_hours(8)),
+            28 * SLOTS_PER_DAY,
+        );
         let mean = |unit: usize, hour: usize| {
             let days = (0..14).filter(|day| !matches!(day % 7, 0 | 6));
             let slots = days.flat_map(|day| (0..12).map(move |slot| day * 288 + hour * 12 + slot));

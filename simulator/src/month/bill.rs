@@ -60,6 +60,8 @@ pub struct Month {
     pub solves: u64,
     /// `[hour]` -> load of all links over their capacity.
     pub utilisation: Vec<f64>,
+    /// `[hour]` -> 99th percentile over links and slots of load over capacity.
+    pub fullest: Vec<f64>,
     /// `[hour]` -> mean latency, ms.
     pub latency_ms: Vec<f64>,
     /// `[hour]` -> share of traffic moved.

@@ -4,9 +4,12 @@ use super::MonthOptions;
 use super::generated::template;
 use super::scenario::{Scenario, UnitShape};
 use crate::curve::Shape;
+use crate::population::PopulationOptions;
+use crate::weights::area_shares;
 use coverage::{AreaTable, LinkId, ServiceId};
+use engine::billing::UtcOffset;
 use engine::estimate::priors;
-use engine::inventory::Inventory;
+use engine::inventory::{Inventory, Meter};
 use engine::plan::Unit;
 
 /// Areas kept; the others' demand is added to them in proportion.
@@ -14,23 +17,41 @@ const AREAS_MAX: usize = 64;
 /// Candidates of a unit: the nearest links that may serve it.
 const CANDIDATES: usize = 12;
 
-/// A month over `inventory` and the areas of `table`, with as much demand in all as its services assume.
-#[must_use]
-pub fn configured(inventory: &Inventory, table: &AreaTable, options: &MonthOptions) -> Scenario {
+/// Contracts that do not count their months by one clock.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "meter {first:?} counts its months at {first_zone} and meter {other:?} at {other_zone}, but a month is played by one clock: give all meters the same utc-offset"
+)]
+pub struct MixedZones {
+    first: String,
+    first_zone: UtcOffset,
+    other: String,
+    other_zone: UtcOffset,
+}
+
+/// A month over `inventory` and the areas of `table`, with as much demand in all as its services assume. Areas ask as they
+/// do where a population drives a daemon.
+///
+/// # Errors
+/// [`MixedZones`]: no month is the month of all contracts.
+pub fn configured(
+    inventory: &Inventory,
+    table: &AreaTable,
+    options: &MonthOptions,
+) -> Result<Scenario, MixedZones> {
+    one_zone(&inventory.meters)?;
     let quality_ms = priors(inventory, table);
     let links = inventory.links.len();
-    let mut areas: Vec<usize> = (1..table.areas().len()).collect();
-    areas.sort_by_key(|area| {
-        (
-            std::cmp::Reverse(table.areas()[*area].ipv4_addresses),
-            *area,
-        )
-    });
+    let population = PopulationOptions::default();
+    let shares = area_shares(table.areas(), &population.home, population.home_share);
+    let known: Vec<usize> = (1..shares.len())
+        .filter(|area| shares[*area] > 0.0)
+        .collect();
+    let mut areas = known.clone();
+    areas.sort_by(|a, b| shares[*b].total_cmp(&shares[*a]).then(a.cmp(b)));
     areas.truncate(AREAS_MAX);
     areas.sort_unstable();
-    #[expect(clippy::cast_precision_loss, reason = "at most 2^32 addresses")]
-    let addresses = |area: usize| table.areas()[area].ipv4_addresses as f64;
-    let total: f64 = areas.iter().map(|area| addresses(*area)).sum();
+    let total: f64 = areas.iter().map(|area| shares[*area]).sum();
     let mut units = Vec::new();
     let mut shapes = Vec::new();
     for (service, asked) in inventory.services.iter().enumerate() {
@@ -64,7 +85,7 @@ pub fn configured(inventory: &Inventory, table: &AreaTable, options: &MonthOptio
                 cand,
             });
             shapes.push(UnitShape {
-                peak_mbps: asked.initial_mbps * addresses(area) / total.max(1.0),
+                peak_mbps: asked.initial_mbps * shares[area] / total,
                 longitude: table.areas()[area].attrs.longitude.map_or(110.0, f64::from),
                 shape: if service % 2 == 0 {
                     Shape::Evening
@@ -77,10 +98,51 @@ pub fn configured(inventory: &Inventory, table: &AreaTable, options: &MonthOptio
         }
     }
     let instance = template(inventory, units);
-    Scenario::draw(
+    let mut scenario = Scenario::draw(
         "configured CDN",
         (instance, inventory.clone()),
         &shapes,
         options,
-    )
+    );
+    scenario.areas_known = known.len();
+    Ok(scenario)
+}
+
+fn one_zone(meters: &[Meter]) -> Result<(), MixedZones> {
+    let differs = |pair: &&[Meter]| pair[0].utc_offset != pair[1].utc_offset;
+    meters.windows(2).find(differs).map_or(Ok(()), |pair| {
+        Err(MixedZones {
+            first: pair[0].name.clone(),
+            first_zone: pair[0].utc_offset,
+            other: pair[1].name.clone(),
+            other_zone: pair[1].utc_offset,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::inventory::BillingModel;
+
+    #[test]
+    fn contracts_that_count_by_several_clocks_are_refused() {
+        let meter = |name: &str, minutes| Meter {
+            name: name.to_owned(),
+            model: BillingModel::Month95,
+            price_cny_per_mbps_month: 1.0,
+            price_cny_per_gb: 0.0,
+            commit_mbps: 0.0,
+            utc_offset: UtcOffset::from_minutes(minutes).unwrap(),
+        };
+        let china = [meter("gz", 480), meter("sh", 480)];
+        assert_eq!(one_zone(&china), Ok(()));
+        let fault = one_zone(&[meter("gz", 480), meter("ny", -300)]).unwrap_err();
+        let text = fault.to_string();
+        assert!(
+            text.contains("\"gz\" counts its months at +08:00")
+                && text.contains("\"ny\" at -05:00"),
+            "{text}"
+        );
+    }
 }

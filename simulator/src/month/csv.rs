@@ -1,4 +1,4 @@
-//! Figures as comma-separated rows, for spreadsheets and scripts.
+//! Figures as comma-separated rows, for spreadsheets and scripts. No field needs quotes: policies go by their keys.
 
 use super::bill::Month;
 use super::scenario::Scenario;
@@ -17,7 +17,7 @@ pub fn policies_csv(months: &[Month], bound_cny: impl Fn(&Month) -> f64) -> Stri
         let _ = writeln!(
             text,
             "{},{:.2},{:.2},{:.2},{:.2},{:.4},{p50},{p90},{p99},{used50},{used90},{used99},{:.6},{:.8},{:.8},{:.8},{:.8},{:.8},{},{}",
-            month.policy.name(),
+            month.policy.key(),
             month.bill_cny,
             bound_cny(month),
             month.every_slot_cny,
@@ -46,10 +46,10 @@ pub fn contracts_csv(months: &[Month]) -> String {
         for bill in &month.bills {
             let _ = writeln!(
                 text,
-                "{},{},{:?},{:.3},{:.2},{},{:.3},{:.3}",
-                month.policy.name(),
+                "{},{},{},{:.3},{:.2},{},{:.3},{:.3}",
+                month.policy.key(),
                 bill.meter,
-                bill.model,
+                bill.model.as_str(),
                 bill.level_mbps,
                 bill.cny,
                 bill.slots_above,
@@ -77,19 +77,20 @@ pub fn outages_csv(scenario: &Scenario) -> String {
 /// One row per policy and hour.
 #[must_use]
 pub fn hours_csv(months: &[Month]) -> String {
-    let mut text = String::from("policy,hour,utilisation,latency_ms,moved_share\n");
+    let mut text = String::from("policy,hour,utilisation,used_p99,latency_ms,moved_share\n");
     for month in months {
-        for (hour, ((used, ms), moved)) in month
+        for (hour, (((used, full), ms), moved)) in month
             .utilisation
             .iter()
+            .zip(&month.fullest)
             .zip(&month.latency_ms)
             .zip(&month.moved)
             .enumerate()
         {
             let _ = writeln!(
                 text,
-                "{},{hour},{used:.6},{ms:.4},{moved:.6}",
-                month.policy.name()
+                "{},{hour},{used:.6},{full:.2},{ms:.4},{moved:.6}",
+                month.policy.key()
             );
         }
     }

@@ -23,7 +23,7 @@ mod scenario;
 mod tally;
 
 pub use bill::{ContractBill, Month};
-pub use cdn::configured;
+pub use cdn::{MixedZones, configured};
 pub use csv::{contracts_csv, hours_csv, outages_csv, policies_csv};
 pub use generated::month_95;
 pub use offline::{fixed_cny, offline};

@@ -6,24 +6,68 @@ use std::fmt::Write as _;
 
 /// Width of a plot, px.
 const WIDTH: f64 = 960.0;
-/// Height of a plot, px.
+/// Height of a plot without its legend, px.
 const HEIGHT: f64 = 420.0;
-/// Room for names on the left, px.
+/// Room for names on the left of bars, px.
 const LEFT: f64 = 190.0;
+/// Room for the numbers on the left of lines, px.
+const TICKS_LEFT: f64 = 56.0;
 /// Room for the title above and the axis below, px.
 const EDGE: f64 = 48.0;
-/// Colours of series, told apart also without red and green (Okabe and Ito 2008).
+/// Height of a row of the legend, px.
+const LEGEND_ROW: f64 = 18.0;
+/// Colours of series, told apart also without red and green (Okabe and Ito 2008). Further series repeat them, dashed if
+/// they are lines and paler if they are bars.
 const COLOURS: [&str; 8] = [
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999", "#b8a900",
 ];
+/// Contracts that are shown each; the others are shown together.
+const CONTRACTS_SHOWN: usize = 12;
+/// Hours of a day.
+const HOURS: usize = 24;
+/// Most numbers on the axis of days.
+const DAY_TICKS_MAX: usize = 16;
+/// Spaces between the lines behind a plot, about.
+const GRID: f64 = 4.0;
 
 /// A named plot: its file name and its SVG.
 pub type Plot = (&'static str, String);
 
+/// Where values lie on the axis of days.
+#[derive(Clone, Copy)]
+struct Times {
+    /// Values of a day.
+    per_day: usize,
+    /// Day of the first one, from the start of the month.
+    first: f64,
+}
+
+impl Times {
+    /// Hours, each in its middle.
+    const HOURLY: Self = Self {
+        per_day: HOURS,
+        first: 0.5 / 24.0,
+    };
+    /// Means of days, each in its middle.
+    const DAILY: Self = Self {
+        per_day: 1,
+        first: 0.5,
+    };
+    /// What holds at the end of each day.
+    const DAY_ENDS: Self = Self {
+        per_day: 1,
+        first: 1.0,
+    };
+
+    fn day(self, place: usize) -> f64 {
+        real(place) / real(self.per_day) + self.first
+    }
+}
+
 /// All plots of these months.
 #[must_use]
 pub fn plots(months: &[Month]) -> Vec<Plot> {
-    let series = |pick: fn(&Month) -> &Vec<f64>, scale: f64| -> Vec<(String, Vec<f64>)> {
+    let series = |pick: fn(&Month) -> Vec<f64>, scale: f64| -> Vec<(String, Vec<f64>)> {
         let of = |month: &Month| {
             (
                 month.policy.name().to_owned(),
@@ -33,12 +77,14 @@ pub fn plots(months: &[Month]) -> Vec<Plot> {
         months.iter().map(of).collect()
     };
     vec![
-        ("cost-by-contract.svg", costs(months)),
+        ("cost-by-contract.svg", costs_by_contract(months)),
+        ("cost-by-model.svg", costs_by_model(months)),
         (
             "utilisation.svg",
             lines(
-                "Load of all links, % of capacity, by hour",
-                &series(|month| &month.utilisation, 100.0),
+                "Load of links, % of capacity: 99th percentile over links, by hour",
+                Times::HOURLY,
+                &series(|month| month.fullest.clone(), 100.0),
             ),
         ),
         ("latency.svg", latencies(months)),
@@ -46,36 +92,111 @@ pub fn plots(months: &[Month]) -> Vec<Plot> {
             "latency-by-hour.svg",
             lines(
                 "Mean latency, ms, by hour",
-                &series(|month| &month.latency_ms, 1.0),
+                Times::HOURLY,
+                &series(|month| month.latency_ms.clone(), 1.0),
             ),
         ),
         (
             "moved.svg",
             lines(
-                "Traffic that changes its link per slot, %, by hour",
-                &series(|month| &month.moved, 100.0),
+                "Traffic that changes its link per slot, %, mean of each day",
+                Times::DAILY,
+                &series(|month| daily_means(&month.moved), 100.0),
             ),
         ),
         (
             "certain-bill.svg",
             lines(
-                "Bill that is certain, million CNY, by day",
-                &series(|month| &month.certain_cny, 1e-6),
+                "Bill that is certain, million CNY, at the end of each day",
+                Times::DAY_ENDS,
+                &series(|month| month.certain_cny.clone(), 1e-6),
             ),
         ),
     ]
 }
 
-fn frame(title: &str) -> String {
-    let mut svg = String::new();
-    // Writing to a string cannot fail.
-    let _ = write!(
-        svg,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\
-         <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/><text x=\"{LEFT}\" y=\"22\" font-size=\"15\">{}</text>",
+fn daily_means(hours: &[f64]) -> Vec<f64> {
+    hours
+        .chunks(HOURS)
+        .map(|day| day.iter().sum::<f64>() / real(day.len()))
+        .collect()
+}
+
+/// Opens a plot with room for its legend, and draws both heading and legend.
+fn frame(title: &str, names: &[&str], mark: Mark) -> String {
+    let mut legend = String::new();
+    let height = legend_into(&mut legend, names, mark);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"12\">\
+         <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/><text x=\"12\" y=\"22\" font-size=\"15\">{}</text>{legend}",
         escaped(title)
-    );
-    svg
+    )
+}
+
+/// How series look.
+#[derive(Clone, Copy)]
+enum Mark {
+    Line,
+    Bar,
+}
+
+const fn colour(series: usize) -> &'static str {
+    COLOURS[series % COLOURS.len()]
+}
+
+/// Attributes of a line beside its colour.
+const fn dash(series: usize) -> &'static str {
+    if series < COLOURS.len() {
+        ""
+    } else {
+        " stroke-dasharray=\"6 3\""
+    }
+}
+
+/// Attributes of a bar beside its colour.
+const fn pale(series: usize) -> &'static str {
+    if series < COLOURS.len() {
+        ""
+    } else {
+        " fill-opacity=\"0.45\""
+    }
+}
+
+/// Names below a plot, in as many rows as they need. Returns the height of it all, px.
+fn legend_into(svg: &mut String, names: &[&str], mark: Mark) -> f64 {
+    let (mut x, mut y) = (12.0, HEIGHT);
+    for (index, name) in names.iter().enumerate() {
+        // Wider than most letters are.
+        let width = real(name.chars().count()).mul_add(6.2, 40.0);
+        if x + width > WIDTH && x > 12.0 {
+            (x, y) = (12.0, y + LEGEND_ROW);
+        }
+        let sign = match mark {
+            Mark::Line => format!(
+                "<line x1=\"{x:.1}\" x2=\"{:.1}\" y1=\"{:.1}\" y2=\"{:.1}\" stroke-width=\"2\" stroke=\"{}\"{}/>",
+                x + 20.0,
+                y + 5.0,
+                y + 5.0,
+                colour(index),
+                dash(index)
+            ),
+            Mark::Bar => format!(
+                "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"20\" height=\"10\" fill=\"{}\"{}/>",
+                colour(index),
+                pale(index)
+            ),
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(
+            svg,
+            "{sign}<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\">{}</text>",
+            x + 24.0,
+            y + 9.0,
+            escaped(name)
+        );
+        x += width;
+    }
+    y + LEGEND_ROW
 }
 
 /// Names may come from a configuration.
@@ -98,7 +219,7 @@ fn bars(
     unit: &str,
     stacked: bool,
 ) -> String {
-    let mut svg = frame(title);
+    let mut svg = frame(title, parts, Mark::Bar);
     let value = |values: &Vec<f64>| {
         if stacked {
             values.iter().sum()
@@ -135,9 +256,10 @@ fn bars(
             };
             let _ = write!(
                 svg,
-                "<rect x=\"{x:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{thick:.1}\" fill=\"{}\"><title>{}: {amount:.2} {unit}</title></rect>",
+                "<rect x=\"{x:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{thick:.1}\" fill=\"{}\"{}><title>{}: {amount:.2} {unit}</title></rect>",
                 amount * scale,
-                COLOURS[part % COLOURS.len()],
+                colour(part),
+                pale(part),
                 escaped(parts[part])
             );
             if stacked {
@@ -152,35 +274,11 @@ fn bars(
             value(values)
         );
     }
-    legend(&mut svg, parts.iter().copied());
     svg.push_str("</svg>\n");
     svg
 }
 
-fn legend<'a>(svg: &mut String, names: impl Iterator<Item = &'a str>) {
-    let mut x = 12.0;
-    for (index, name) in names.enumerate() {
-        let _ = write!(
-            svg,
-            "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"10\" height=\"10\" fill=\"{}\"/><text x=\"{:.1}\" y=\"{:.1}\" font-size=\"10\">{}</text>",
-            HEIGHT - 20.0,
-            COLOURS[index % COLOURS.len()],
-            x + 14.0,
-            HEIGHT - 11.0,
-            escaped(name)
-        );
-        x += real(name.len()).mul_add(5.2, 26.0);
-    }
-}
-
-fn costs(months: &[Month]) -> String {
-    let models = [
-        (BillingModel::Month95, "month-95"),
-        (BillingModel::DailyPeakMean, "daily-peak-mean"),
-        (BillingModel::Daily95Mean, "daily-95-mean"),
-        (BillingModel::PerGb, "per-gb"),
-        (BillingModel::Flat, "flat"),
-    ];
+fn costs_by_model(months: &[Month]) -> String {
     let row = |month: &Month| {
         let of = |model| {
             month
@@ -193,13 +291,47 @@ fn costs(months: &[Month]) -> String {
         };
         (
             month.policy.name().to_owned(),
-            models.iter().map(|(model, _)| of(*model)).collect(),
+            BillingModel::ALL.map(of).to_vec(),
         )
     };
     let rows: Vec<(String, Vec<f64>)> = months.iter().map(row).collect();
     bars(
         "Bill of the month by kind of contract, million CNY",
-        &models.map(|model| model.1),
+        &BillingModel::ALL.map(BillingModel::as_str),
+        &rows,
+        "M",
+        true,
+    )
+}
+
+/// The contracts that cost most over all policies, and the others together.
+fn costs_by_contract(months: &[Month]) -> String {
+    let contracts = months.first().map_or(0, |month| month.bills.len());
+    let total = |meter: usize| -> f64 { months.iter().map(|month| month.bills[meter].cny).sum() };
+    let mut order: Vec<usize> = (0..contracts).collect();
+    order.sort_by(|a, b| total(*b).total_cmp(&total(*a)).then(a.cmp(b)));
+    let (shown, others) = order.split_at(contracts.min(CONTRACTS_SHOWN));
+    let name = |meter: &usize| {
+        let bill = &months[0].bills[*meter];
+        format!("{} ({})", bill.meter, bill.model.as_str())
+    };
+    let mut names: Vec<String> = shown.iter().map(name).collect();
+    if !others.is_empty() {
+        names.push(format!("{} others", others.len()));
+    }
+    let row = |month: &Month| {
+        let cny = |meter: &usize| month.bills[*meter].cny / 1e6;
+        let mut values: Vec<f64> = shown.iter().map(cny).collect();
+        if !others.is_empty() {
+            values.push(others.iter().map(cny).sum());
+        }
+        (month.policy.name().to_owned(), values)
+    };
+    let rows: Vec<(String, Vec<f64>)> = months.iter().map(row).collect();
+    let parts: Vec<&str> = names.iter().map(String::as_str).collect();
+    bars(
+        "Bill of the month by contract, million CNY: those that cost most, and the others together",
+        &parts,
         &rows,
         "M",
         true,
@@ -223,44 +355,128 @@ fn latencies(months: &[Month]) -> String {
     )
 }
 
-fn lines(title: &str, series: &[(String, Vec<f64>)]) -> String {
-    let mut svg = frame(title);
+/// A step of 1, 2 or 5 times a power of ten, by which an axis up to `most` has about `spaces` spaces.
+fn round_step(most: f64, spaces: f64) -> f64 {
+    let rough = most / spaces;
+    let power = 10_f64.powf(rough.log10().floor());
+    let steps = [1.0, 2.0, 5.0].map(|factor| factor * power);
+    let enough = |step: &f64| *step >= rough * (1.0 - 1e-9);
+    steps.into_iter().find(enough).unwrap_or(10.0 * power)
+}
+
+/// The lines behind a plot with their numbers. Returns the value at its top.
+fn grid_into(svg: &mut String, most: f64) -> f64 {
+    let step = round_step(most, GRID);
+    let digits = if step < 1.0 {
+        format!("{step}").len().saturating_sub(2)
+    } else {
+        0
+    };
+    let spaces = (most / step).ceil().max(1.0);
+    let mut tick = 0.0;
+    while tick <= spaces {
+        let y = (HEIGHT - 2.0 * EDGE).mul_add(-tick / spaces, HEIGHT - EDGE);
+        let _ = write!(
+            svg,
+            "<line x1=\"{TICKS_LEFT}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#dddddd\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{:.digits$}</text>",
+            TICKS_LEFT - 6.0,
+            y + 4.0,
+            tick * step
+        );
+        tick += 1.0;
+    }
+    spaces * step
+}
+
+/// Where a day lies from left to right, px.
+fn day_x(day: f64, days: usize) -> f64 {
+    // Room for the last number.
+    (WIDTH - TICKS_LEFT - 12.0) / real(days.max(1)) * day + TICKS_LEFT
+}
+
+/// Numbers of days below a plot, and what they are.
+fn days_into(svg: &mut String, days: usize) {
+    let step = [1, 2, 5]
+        .into_iter()
+        .find(|step| days / step < DAY_TICKS_MAX)
+        .unwrap_or(10);
+    for day in (0..=days).step_by(step) {
+        let x = day_x(real(day), days);
+        let (bottom, text) = (HEIGHT - EDGE, HEIGHT - EDGE + 16.0);
+        let _ = write!(
+            svg,
+            "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{bottom:.1}\" y2=\"{:.1}\" stroke=\"#666666\"/><text x=\"{x:.1}\" y=\"{text:.1}\" text-anchor=\"middle\">{day}</text>",
+            bottom + 4.0
+        );
+    }
+    let _ = write!(
+        svg,
+        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">days since the start of the month</text>",
+        day_x(real(days) / 2.0, days),
+        HEIGHT - EDGE + 32.0
+    );
+}
+
+fn lines(title: &str, times: Times, series: &[(String, Vec<f64>)]) -> String {
+    let names: Vec<&str> = series.iter().map(|(name, _)| name.as_str()).collect();
+    let mut svg = frame(title, &names, Mark::Line);
     let most = series
         .iter()
         .flat_map(|(_, values)| values)
         .copied()
-        .fold(f64::MIN_POSITIVE, f64::max);
-    let (left, bottom) = (56.0, HEIGHT - EDGE);
-    for tick in 0..=4 {
-        let part = f64::from(tick) / 4.0;
-        let y = (bottom - EDGE).mul_add(-part, bottom);
-        let _ = write!(
-            svg,
-            "<line x1=\"{left}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#dddddd\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{:.2}</text>",
-            left - 6.0,
-            y + 4.0,
-            most * part
-        );
-    }
+        .fold(1e-9, f64::max);
+    let days = series
+        .iter()
+        .map(|(_, values)| values.len().div_ceil(times.per_day))
+        .max()
+        .unwrap_or(1);
+    let top = grid_into(&mut svg, most);
+    days_into(&mut svg, days);
     for (index, (name, values)) in series.iter().enumerate() {
-        let x = |place: usize| (WIDTH - left) / real(values.len().max(2) - 1) * real(place) + left;
         let point = |(place, value): (usize, &f64)| {
             format!(
                 "{:.1},{:.1}",
-                x(place),
-                bottom - (bottom - EDGE) * value / most
+                day_x(times.day(place), days),
+                HEIGHT - EDGE - (HEIGHT - 2.0 * EDGE) * value / top
             )
         };
         let points: Vec<String> = values.iter().enumerate().map(point).collect();
         let _ = write!(
             svg,
-            "<polyline fill=\"none\" stroke-width=\"1.2\" stroke=\"{}\" points=\"{}\"><title>{}</title></polyline>",
-            COLOURS[index % COLOURS.len()],
+            "<polyline fill=\"none\" stroke-width=\"1.2\" stroke=\"{}\"{} points=\"{}\"><title>{}</title></polyline>",
+            colour(index),
+            dash(index),
             points.join(" "),
             escaped(name)
         );
     }
-    legend(&mut svg, series.iter().map(|(name, _)| name.as_str()));
     svg.push_str("</svg>\n");
     svg
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_have_few_round_numbers() {
+        for (most, step) in [(100.0, 50.0), (7.3, 2.0), (0.04, 0.01), (12e6, 5e6)] {
+            let found = round_step(most, GRID);
+            assert!((found / step - 1.0).abs() < 1e-9, "{most}: {found}");
+        }
+    }
+
+    #[test]
+    fn series_differ_and_their_legend_stays_inside() {
+        let names: Vec<String> = (0..13).map(|n| format!("a policy of number {n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut svg = String::new();
+        assert!(legend_into(&mut svg, &names, Mark::Line) > HEIGHT + LEGEND_ROW);
+        let starts = svg.split("<text x=\"").skip(1);
+        let starts = starts.filter_map(|text| text.split('"').next()?.parse::<f64>().ok());
+        assert!(starts.clone().count() == 13 && starts.clone().all(|x| x < WIDTH - 100.0));
+        let looks: std::collections::BTreeSet<_> =
+            (0..13).map(|n| (colour(n), dash(n), pale(n))).collect();
+        assert_eq!(looks.len(), 13);
+    }
 }

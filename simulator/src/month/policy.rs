@@ -43,6 +43,23 @@ impl Policy {
         Self::Foreseen,
     ];
 
+    /// Short word for it in files, for programs.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Nearest => "nearest",
+            Self::Rank => "rank-watermark",
+            Self::Stable => "stable-allocation",
+            Self::Latency => "optimizer-latency",
+            Self::Cheapest => "optimizer-cheapest",
+            Self::Unplanned => "optimizer-unplanned",
+            Self::NoBurst => "optimizer-no-burst",
+            Self::CommonShare => "cascara-like",
+            Self::Controlled => "controller",
+            Self::Foreseen => "controller-future-known",
+        }
+    }
+
     /// Name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -7,6 +7,7 @@ use coverage::Timestamp;
 use engine::billing::UtcOffset;
 use engine::inventory::Inventory;
 use engine::plan::Instance;
+use std::collections::BTreeSet;
 
 /// Length of a slot in ms: what contracts count by.
 pub(super) const SLOT_MS: u64 = 300_000;
@@ -31,6 +32,53 @@ const NOISE_STEP: f64 = 0.025;
 const NOISE_COMMON_STEP: f64 = 0.004;
 /// Growth from day to day.
 const GROWTH_PER_DAY: f64 = 0.0005;
+
+/// Milliseconds of a day.
+const DAY_MS: u64 = 86_400_000;
+
+/// The clock of those who ask, in whole hours from Greenwich: what evenings, weekends and working hours go by. Contracts
+/// may count their months by another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Clock {
+    east_ms: i64,
+}
+
+impl Clock {
+    /// By the sun, where demand lies on average.
+    fn of(shapes: &[UnitShape]) -> Self {
+        let (mut east, mut front) = (0.0, 0.0);
+        for shape in shapes {
+            let (sin, cos) = shape.longitude.to_radians().sin_cos();
+            east += shape.peak_mbps * sin;
+            front += shape.peak_mbps * cos;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "-12..=12")]
+        let hours = (east.atan2(front).to_degrees() / 15.0).round() as i64;
+        Self::from_hours(hours)
+    }
+
+    pub(super) const fn from_hours(hours: i64) -> Self {
+        Self {
+            east_ms: hours * 3_600_000,
+        }
+    }
+
+    /// Number of its day since 1970, a Thursday.
+    pub(super) const fn day(self, at_ms: u64) -> u64 {
+        at_ms.saturating_add_signed(self.east_ms) / DAY_MS
+    }
+
+    /// Slots since its midnight.
+    pub(super) const fn slot_of_day(self, at_ms: u64) -> u64 {
+        at_ms.saturating_add_signed(self.east_ms) % DAY_MS / SLOT_MS
+    }
+
+    /// Slots from a moment to its next midnight.
+    fn slots_to_midnight(self, at: Timestamp) -> usize {
+        let passed = usize::try_from(self.slot_of_day(at.0)).unwrap_or(0);
+        (SLOTS_PER_DAY - passed) % SLOTS_PER_DAY
+    }
+}
 
 /// How one unit's demand moves.
 #[derive(Clone, Debug)]
@@ -67,6 +115,12 @@ pub struct Scenario {
     pub instance: Instance,
     /// Contracts, for the ledger.
     pub inventory: Inventory,
+    /// Areas that ask.
+    pub areas: usize,
+    /// Areas that there are: the others' demand is added to those that ask.
+    pub areas_known: usize,
+    /// Where the movement of demand comes from.
+    pub traffic: Traffic,
     /// Zone of the month and of forecasts.
     pub zone: UtcOffset,
     /// First moment of the month.
@@ -135,19 +189,23 @@ impl Scenario {
             .days
             .clamp(1, usize::try_from(month.days()).unwrap_or(30));
         let slots = days * SLOTS_PER_DAY;
-        let (demand, name) = match options.traffic {
-            Traffic::Drawn => (
-                draw_demand(shapes, month.start, slots, options),
-                name.to_owned(),
-            ),
-            Traffic::Abilene => (
-                abilene::demand(shapes, month.start, slots),
-                format!("{name}, traffic of Abilene (14 days of March 2004, repeated)"),
-            ),
+        let clock = Clock::of(shapes);
+        let demand = match options.traffic {
+            Traffic::Drawn => draw_demand(shapes, (month.start, clock), slots, options),
+            Traffic::Abilene => abilene::demand(shapes, (month.start, clock), slots),
         };
-        let outages = draw_outages(&instance, slots, options);
+        let outages = draw_outages(
+            &instance,
+            slots,
+            clock.slots_to_midnight(month.start),
+            options,
+        );
+        let areas: BTreeSet<usize> = shapes.iter().map(|shape| shape.area).collect();
         Self {
-            name,
+            name: name.to_owned(),
+            areas: areas.len(),
+            areas_known: areas.len(),
+            traffic: options.traffic,
             instance,
             inventory,
             zone,
@@ -156,6 +214,18 @@ impl Scenario {
             outages,
             demand,
         }
+    }
+
+    /// Days that are played.
+    #[must_use]
+    pub const fn days(&self) -> usize {
+        self.slots / SLOTS_PER_DAY
+    }
+
+    /// Days that the month has.
+    #[must_use]
+    pub fn month_days(&self) -> u64 {
+        self.zone.month_of(self.start).days()
     }
 
     /// Start of a slot of the month; negative ones lie in the history.
@@ -222,12 +292,12 @@ const fn real(n: usize) -> f64 {
 
 fn draw_demand(
     shapes: &[UnitShape],
-    start: Timestamp,
+    (start, clock): (Timestamp, Clock),
     slots: usize,
     options: &MonthOptions,
 ) -> Vec<Vec<f64>> {
     let past = HISTORY_DAYS * SLOTS_PER_DAY;
-    let specials = draw_specials(slots, options);
+    let specials = draw_specials(slots, clock.slots_to_midnight(start), options);
     let mut random = Random::new(options.seed ^ 0xd1ce);
     let mut short = vec![0.0; shapes.len()];
     let mut common = 0.0;
@@ -247,8 +317,7 @@ fn draw_demand(
             short[unit] = NOISE_KEPT * short[unit] + step(NOISE_STEP);
             let hour = local_hour(utc_hour, shape.longitude);
             let curve = (1.0 - BASE_SHARE).mul_add(shape.shape.at(hour), BASE_SHARE);
-            let local_day = (at_ms + 8 * 3_600_000) / 86_400_000;
-            let weekend = if (local_day + 3) % 7 >= 5 {
+            let weekend = if (clock.day(at_ms) + 3) % 7 >= 5 {
                 WEEKEND_FACTOR
             } else {
                 1.0
@@ -275,13 +344,17 @@ fn draw_demand(
     demand
 }
 
-/// Special evenings within the month: 3 hours around 21 h in China, of one service each.
-fn draw_specials(slots: usize, options: &MonthOptions) -> Vec<(usize, usize, usize)> {
+/// Special evenings within the month: 3 hours around 21 h by the clock of those who ask, of one service each.
+fn draw_specials(
+    slots: usize,
+    midnight: usize,
+    options: &MonthOptions,
+) -> Vec<(usize, usize, usize)> {
     let mut random = Random::new(options.seed ^ 0x5bec);
     let days = (slots / SLOTS_PER_DAY) as u64;
     let mut draw = |_| {
         let day = usize::try_from(random.below(days)).unwrap_or(0) + HISTORY_DAYS;
-        let from = day * SLOTS_PER_DAY + 20 * 12;
+        let from = day * SLOTS_PER_DAY + (midnight + 20 * 12) % SLOTS_PER_DAY;
         (
             from,
             from + 36,
@@ -292,8 +365,13 @@ fn draw_specials(slots: usize, options: &MonthOptions) -> Vec<(usize, usize, usi
 }
 
 /// Half of the outages are failures of one link for 1 to 6 hours at any time; half are drains of a site for 2 hours
-/// between 9 and 15 h, when people work.
-fn draw_outages(instance: &Instance, slots: usize, options: &MonthOptions) -> Vec<Outage> {
+/// between 9 and 15 h, when people work. Days begin `midnight` slots after those of the month.
+fn draw_outages(
+    instance: &Instance,
+    slots: usize,
+    midnight: usize,
+    options: &MonthOptions,
+) -> Vec<Outage> {
     let mut random = Random::new(options.seed ^ 0xfa11);
     let below = |random: &mut Random, bound: usize| {
         usize::try_from(random.below(bound as u64)).unwrap_or(0)
@@ -310,8 +388,7 @@ fn draw_outages(instance: &Instance, slots: usize, options: &MonthOptions) -> Ve
         }
         let site = &instance.sites[below(&mut random, instance.sites.len())].id;
         let from = below(&mut random, slots / SLOTS_PER_DAY) * SLOTS_PER_DAY
-            + 108
-            + below(&mut random, 48);
+            + (midnight + 108 + below(&mut random, 48)) % SLOTS_PER_DAY;
         let links = (0..instance.links.len())
             .filter(|link| instance.links[*link].site == *site)
             .collect();
@@ -322,4 +399,29 @@ fn draw_outages(instance: &Instance, slots: usize, options: &MonthOptions) -> Ve
         }
     };
     (0..options.outages).map(&mut draw).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evenings_are_where_demand_is() {
+        let shape = |longitude, peak_mbps| UnitShape {
+            peak_mbps,
+            longitude,
+            shape: Shape::Evening,
+            service: 0,
+            area: 0,
+        };
+        let china = Clock::of(&[shape(113.0, 9.0), shape(121.0, 5.0), shape(-98.0, 1.0)]);
+        assert_eq!(china, Clock::from_hours(8));
+        // Both sides of the date line are neither noon nor Greenwich.
+        let pacific = Clock::of(&[shape(176.0, 1.0), shape(-172.0, 1.0)]);
+        assert_eq!(pacific.slot_of_day(DAY_MS), 144);
+        // Of a month that begins at midnight in Greenwich, 20 h in China is at noon.
+        let midnight = china.slots_to_midnight(Timestamp(1_793_491_200_000));
+        assert_eq!((midnight + 240) % SLOTS_PER_DAY, 144);
+        assert_eq!(Clock::of(&[shape(-75.0, 1.0)]).day(3_600_000 + DAY_MS), 0);
+    }
 }

@@ -16,6 +16,8 @@ const LATENCY_STEP_MS: f64 = 0.5;
 const FILL_BINS: usize = 102;
 /// Percentiles that are reported.
 const PARTS: [f64; 3] = [0.5, 0.9, 0.99];
+/// How full all but a hundredth of the links are: a percentile within each hour.
+const FULL_PART: f64 = 0.99;
 /// Slots of an hour: the resolution of series.
 const SLOTS_PER_HOUR: usize = 12;
 
@@ -33,8 +35,8 @@ pub(super) struct Tally {
     bursts: usize,
     solves: u64,
     error: f64,
-    /// Links and slots by load over capacity, in hundredths.
-    fills: Vec<u64>,
+    /// `[hour]` -> links and slots by load over capacity, in hundredths. Parts of a slot count as such.
+    fills: Vec<[f64; FILL_BINS]>,
     before: Option<Plan>,
     samples: Vec<Vec<f64>>,
     /// `[hour]` -> (load, capacity, latency × load, load, moved, asked).
@@ -56,7 +58,7 @@ impl Tally {
             bursts: 0,
             solves: 0,
             error: 0.0,
-            fills: vec![0; FILL_BINS],
+            fills: vec![[0.0; FILL_BINS]; scenario.slots.div_ceil(SLOTS_PER_HOUR)],
             before: None,
             samples: vec![Vec::with_capacity(scenario.slots); scenario.inventory.meters.len()],
             hours: vec![[0.0; 6]; scenario.slots.div_ceil(SLOTS_PER_HOUR)],
@@ -78,7 +80,7 @@ impl Tally {
             for (index, (link, load)) in instance.links.iter().zip(&loads).enumerate() {
                 if link.capacity_mbps > 0.0 {
                     let fill = bin_of(load / link.capacity_mbps * 100.0, FILL_BINS);
-                    self.fills[fill] += 1;
+                    self.fills[slot / SLOTS_PER_HOUR][fill] += part;
                 }
                 self.overload += part * (load - link.watermark_mbps()).max(0.0);
                 carried[scenario.inventory.links[index].meter] += part * load;
@@ -209,6 +211,9 @@ impl Tally {
                 .map(|meter| ledger.statement(meter, scenario.start, as_of).certain_cny)
                 .sum()
         });
+        let all_fills: Vec<f64> = (0..FILL_BINS)
+            .map(|bin| self.fills.iter().map(|fills| fills[bin]).sum())
+            .collect();
         Month {
             policy,
             bill_cny: bills.iter().map(|bill| bill.cny).sum(),
@@ -218,11 +223,8 @@ impl Tally {
                 .map(|part| percentile(self.histogram.iter().copied(), part) * LATENCY_STEP_MS),
             every_slot_cny,
             forecast_error_share: share(self.error, self.asked),
-            utilisation_percentiles: PARTS.map(|part| {
-                #[expect(clippy::cast_precision_loss, reason = "links times slots of a month")]
-                let weights = self.fills.iter().map(|count| *count as f64);
-                percentile(weights, part) / 100.0
-            }),
+            utilisation_percentiles: PARTS
+                .map(|part| percentile(all_fills.iter().copied(), part) / 100.0),
             below_floor_share: share(self.below_floor, self.carried),
             unserved_share: share(self.unserved, self.asked),
             lost_share: share(self.lost, self.asked),
@@ -234,6 +236,11 @@ impl Tally {
                 .hours
                 .iter()
                 .map(|hour| share(hour[0], hour[1]))
+                .collect(),
+            fullest: self
+                .fills
+                .iter()
+                .map(|fills| percentile(fills.iter().copied(), FULL_PART) / 100.0)
                 .collect(),
             latency_ms: self
                 .hours

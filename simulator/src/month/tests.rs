@@ -66,13 +66,24 @@ fn the_controller_serves_all_saves_money_and_stays_above_the_bound() {
         steered.bill_cny,
         plain.bill_cny
     );
-    let plots = plots(&[plain.clone(), steered]);
+    let months = [plain, steered, foreseen];
+    for text in [
+        policies_csv(&months, |_| bound),
+        contracts_csv(&months),
+        hours_csv(&months),
+        outages_csv(&scenario),
+    ] {
+        let fields: Vec<usize> = text.lines().map(|line| line.split(',').count()).collect();
+        assert!(fields.len() > 1 && fields.iter().all(|count| *count == fields[0]));
+        assert!(!text.contains('"') && !text.contains("Month95"));
+    }
+    let plots = plots(&months);
     assert!(plots.iter().all(|(_, svg)| svg.starts_with("<svg")
         && svg.ends_with("</svg>\n")
         && !svg.contains("NaN")));
     assert_eq!(
-        contracts_csv(&[plain]).lines().count(),
-        1 + scenario.inventory.meters.len()
+        contracts_csv(&months).lines().count(),
+        1 + months.len() * scenario.inventory.meters.len()
     );
 }
 

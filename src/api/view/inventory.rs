@@ -1,6 +1,6 @@
 //! The inventory by name: ids are indices that mean nothing outside the process.
 
-use engine::inventory::{self, BillingModel};
+use engine::inventory;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -156,16 +156,9 @@ impl Site {
 
 impl Meter {
     fn of(meter: &inventory::Meter) -> Self {
-        let model = match meter.model {
-            BillingModel::Month95 => "month-95",
-            BillingModel::DailyPeakMean => "daily-peak-mean",
-            BillingModel::Daily95Mean => "daily-95-mean",
-            BillingModel::Flat => "flat",
-            BillingModel::PerGb => "per-gb",
-        };
         Self {
             name: meter.name.clone(),
-            model: model.to_owned(),
+            model: meter.model.as_str().to_owned(),
             price_cny_per_mbps_month: meter.price_cny_per_mbps_month,
             price_cny_per_gb: meter.price_cny_per_gb,
             commit_mbps: meter.commit_mbps,

@@ -8,12 +8,15 @@ use anyhow::Context;
 use engine::billing::budget::BudgetOptions;
 use indicatif::{ProgressBar, ProgressStyle};
 use simulator::month::{self, Month, MonthOptions, Policy, Scenario, Traffic};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Of what free slots open, how much whoever knows the future plans to use: slots are used whole or not at all.
 const FORESEEN_TOKEN_SHARE: f64 = 0.97;
+
+/// How well the bound is to be known.
+pub(super) const GAP: f64 = 3e-3;
 
 /// Which month is played.
 #[derive(Debug, Clone, clap::Args)]
@@ -24,10 +27,12 @@ Examples:
   watershed simulate month --days 7 --seed 2 --out month        CSV and SVG files into the folder month
   watershed simulate month --traffic abilene                    demand that moves as two weeks of a real network did
 
-Without -c the instance is generated from the seed. Equal seeds give equal figures.")]
+The month is November 2026. Without -c the instance is generated from the seed. Equal seeds give equal figures.
+A part of the month is billed as if the rest carried nothing: contracts forgive as many slots as in the whole month
+(432 by month-95), so that a week costs far less than a quarter of a month. Compare policies, not lengths.")]
 pub struct MonthArgs {
-    /// Days to play, from the first of the month.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..=31))]
+    /// Days to play, from the first of November 2026; the free slots are always those of the whole month.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..=30))]
     pub days: u8,
     /// Seed of demand, contracts and failures.
     #[arg(long, default_value_t = 1)]
@@ -74,22 +79,46 @@ fn value_of_ms(text: &str) -> Result<f64, String> {
 /// When the configuration is wrong, the month cannot be played, or files cannot be written.
 pub fn run(global: &Global, args: &MonthArgs) -> Result<(), CommandError> {
     let scenario = scenario(global, args)?;
-    tell(&format!(
-        "{}: {} links, {} contracts, {} units, {} slots, {} outages, seed {}",
+    if let Some(dir) = &args.out {
+        prepare(dir, &scenario)?;
+    }
+    tell(&heading(&scenario, args.seed));
+    let played = play_all(&scenario, args.threads)?;
+    if played.gap > GAP {
+        tell(&format!(
+            "warning: the bound is known to {:.2} % only, not to {:.2} %: figures \"of bound\" may be too high by that much",
+            played.gap * 100.0,
+            GAP * 100.0
+        ));
+    }
+    report::show(global.json, &scenario, args.seed, &played)?;
+    if let Some(dir) = &args.out {
+        write(dir, &played)?;
+    }
+    Ok(())
+}
+
+/// What is played, before it takes its time.
+fn heading(scenario: &Scenario, seed: u64) -> String {
+    let traffic = match scenario.traffic {
+        Traffic::Drawn => format!("traffic drawn from seed {seed}"),
+        Traffic::Abilene => format!(
+            "traffic of Abilene 2004 (14 days of March, repeated), contracts and outages from seed {seed}"
+        ),
+    };
+    format!(
+        "{}, {} of {} days, {traffic}:\n{} links, {} contracts, {} of {} areas, {} units, {} slots, {} outages",
         scenario.name,
+        scenario.days(),
+        scenario.month_days(),
         scenario.instance.links.len(),
         scenario.instance.meters.len(),
+        scenario.areas,
+        scenario.areas_known,
         scenario.instance.units.len(),
         scenario.slots,
         scenario.outages.len(),
-        args.seed
-    ));
-    let played = play_all(&scenario, args.threads)?;
-    if let Some(dir) = &args.out {
-        write(dir, &scenario, &played)?;
-    }
-    report::show(global.json, &played)?;
-    Ok(())
+    )
 }
 
 /// All policies, and what nobody can go below.
@@ -124,6 +153,7 @@ fn scenario(global: &Global, args: &MonthArgs) -> Result<Scenario, CommandError>
         let config = crate::commands::config(global)?;
         let (table, _) = crate::areas::load(&config)?;
         month::configured(&config.inventory, &table, &options)
+            .map_err(|fault| CommandError::Usage(fault.to_string()))?
     };
     scenario.instance.value_cny_per_gbps_ms_slot = args.value_of_ms;
     Ok(scenario)
@@ -134,7 +164,7 @@ fn play_all(scenario: &Scenario, threads: Option<u16>) -> anyhow::Result<Played>
     let bar = progress(scenario);
     bar.set_message("bound");
     let exact = BudgetOptions {
-        gap: 3e-3,
+        gap: GAP,
         rounds_max: 4000,
     };
     let (bound, known) = std::thread::scope(|scope| {
@@ -194,9 +224,20 @@ fn progress(scenario: &Scenario) -> ProgressBar {
     bar
 }
 
-fn write(dir: &std::path::Path, scenario: &Scenario, played: &Played) -> anyhow::Result<()> {
-    std::fs::create_dir_all(dir)
-        .with_context(|| format!("cannot make the folder {}", dir.display()))?;
+/// Makes the folder and writes into it what is known before the month: a folder that cannot be written is found out first.
+fn prepare(dir: &Path, scenario: &Scenario) -> Result<(), CommandError> {
+    let usage = |what: &str, fault: std::io::Error| {
+        CommandError::Usage(format!(
+            "cannot {what} the folder {}: {fault}; name another one with --out",
+            dir.display()
+        ))
+    };
+    std::fs::create_dir_all(dir).map_err(|fault| usage("make", fault))?;
+    std::fs::write(dir.join("outages.csv"), month::outages_csv(scenario))
+        .map_err(|fault| usage("write into", fault))
+}
+
+fn write(dir: &Path, played: &Played) -> anyhow::Result<()> {
     let save = |name: &str, text: &str| {
         let path = dir.join(name);
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
@@ -207,9 +248,43 @@ fn write(dir: &std::path::Path, scenario: &Scenario, played: &Played) -> anyhow:
     )?;
     save("contracts.csv", &month::contracts_csv(&played.months))?;
     save("hours.csv", &month::hours_csv(&played.months))?;
-    save("outages.csv", &month::outages_csv(scenario))?;
     for (name, svg) in month::plots(&played.months) {
         save(name, &svg)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_day() -> Scenario {
+        month::month_95(&MonthOptions {
+            days: 1,
+            ..MonthOptions::default()
+        })
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_found_out_before_the_month() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let fault = prepare(&file.join("month"), &one_day()).unwrap_err();
+        assert_eq!(fault.exit_code(), 2);
+        assert!(fault.to_string().contains("--out"), "{fault}");
+        let folder = dir.path().join("deep/month");
+        prepare(&folder, &one_day()).unwrap();
+        assert!(folder.join("outages.csv").exists());
+    }
+
+    #[test]
+    fn the_heading_says_what_is_played() {
+        let text = heading(&one_day(), 7);
+        assert!(
+            text.contains("1 of 30 days, traffic drawn from seed 7"),
+            "{text}"
+        );
+        assert!(text.contains("93 of 93 areas"), "{text}");
+    }
 }

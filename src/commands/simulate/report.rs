@@ -1,15 +1,51 @@
 //! The comparison of policies, as a table or as JSON.
 
-use super::month::Played;
+use super::month::{GAP, Played};
 use crate::commands::output::{json, say, table};
+use comfy_table::Table;
 use engine::inventory::BillingModel;
-use simulator::month::{Month, Policy};
+use simulator::month::{Month, Policy, Scenario, Traffic};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// What is printed as JSON.
+#[derive(serde::Serialize)]
+struct Report<'a> {
+    scenario: Setting<'a>,
+    bound: Bound,
+    policies: &'a [Row],
+}
+
+/// What was played.
+#[derive(serde::Serialize)]
+struct Setting<'a> {
+    name: &'a str,
+    seed: u64,
+    days: usize,
+    month_days: u64,
+    traffic: &'static str,
+    links: usize,
+    contracts: usize,
+    areas: usize,
+    areas_known: usize,
+    units: usize,
+    outages: usize,
+}
+
+/// What nobody can go below.
+#[derive(serde::Serialize)]
+struct Bound {
+    bill_and_latency_cny: f64,
+    gap: f64,
+    gap_wanted: f64,
+}
 
 /// One policy's line.
 #[derive(serde::Serialize)]
-struct Row<'a> {
-    policy: &'a str,
+struct Row {
+    /// Its short key.
+    policy: &'static str,
+    name: &'static str,
     bill_cny: f64,
     bill_bound_cny: f64,
     /// None where the bound does not speak of what the policy did.
@@ -29,6 +65,7 @@ struct Row<'a> {
     unserved_share: f64,
     lost_share: f64,
     below_floor_share: f64,
+    overload_share: f64,
     moved_share: f64,
     bursts: usize,
 }
@@ -39,39 +76,90 @@ fn covered(month: &Month) -> bool {
 }
 
 /// Prints the comparison.
-pub(super) fn show(as_json: bool, played: &Played) -> anyhow::Result<()> {
+pub(super) fn show(
+    as_json: bool,
+    scenario: &Scenario,
+    seed: u64,
+    played: &Played,
+) -> anyhow::Result<()> {
     let of = |policy| played.months.iter().find(|month| month.policy == policy);
     let (Some(plain), Some(quick)) = (of(Policy::NoBurst), of(Policy::Latency)) else {
         return Ok(());
     };
-    let rows: Vec<Row<'_>> = played
+    let rows: Vec<Row> = played
         .months
         .iter()
         .map(|month| row(played, month, plain, quick))
         .collect();
     if as_json {
-        return json(&rows);
+        return json(&Report {
+            scenario: setting(scenario, seed),
+            bound: Bound {
+                bill_and_latency_cny: played.bound_cny,
+                gap: played.gap,
+                gap_wanted: GAP,
+            },
+            policies: &rows,
+        });
     }
-    policies(&rows)?;
-    contracts(&rows)?;
-    say(&format!(
-        "bound: nobody who keeps watermarks and serves everything pays less than {:.0} CNY for contracts and latency together (known to {:.2} %);\n\
-         a bill's bound is that less the policy's own latency; no figure where watermarks or service were not kept.\n\
-         no burst: levels planned to hold in every slot, no free slot used on purpose; \"of no burst\": against what its contracts charge it,\n\
-         which forgive its highest slots all the same; \"of level kept\": against what it takes to pay for levels that it never exceeds ({:.0} CNY).",
+    say(&bills(&rows).to_string())?;
+    say(&service(&rows).to_string())?;
+    say(&contracts(&rows).to_string())?;
+    say(&notes(scenario, played, plain))
+}
+
+fn setting(scenario: &Scenario, seed: u64) -> Setting<'_> {
+    Setting {
+        name: &scenario.name,
+        seed,
+        days: scenario.days(),
+        month_days: scenario.month_days(),
+        traffic: match scenario.traffic {
+            Traffic::Drawn => "drawn",
+            Traffic::Abilene => "abilene",
+        },
+        links: scenario.instance.links.len(),
+        contracts: scenario.instance.meters.len(),
+        areas: scenario.areas,
+        areas_known: scenario.areas_known,
+        units: scenario.instance.units.len(),
+        outages: scenario.outages.len(),
+    }
+}
+
+/// What the columns mean.
+fn notes(scenario: &Scenario, played: &Played, plain: &Month) -> String {
+    let mut text = format!(
+        "\
+bill: CNY for the month. of bound: bill over the least that any plan with this latency could pay; all plans that keep
+watermarks and serve everything pay {:.0} CNY or more, latency included (known to {:.2} %).
+\"-\": no such bound where overload is above 0.1 %, or unserved and lost together above 0.01 %.
+of no burst: bill over the bill of levels planned to hold in every slot. of level kept: bill over what these levels cost
+with nothing forgiven ({:.0} CNY). added: ms more than latency only. overload: share of traffic above watermarks.
+moved: share of traffic that changes its link, per slot. used: load of links over capacity, over links and slots.",
         played.bound_cny,
         played.gap * 100.0,
         plain.every_slot_cny
-    ))
+    );
+    if (scenario.days() as u64) < scenario.month_days() {
+        let _ = write!(
+            text,
+            "\n{} of {} days played, with the free slots of the whole month: bills do not compare with a whole month's.",
+            scenario.days(),
+            scenario.month_days()
+        );
+    }
+    text
 }
 
-fn row<'a>(played: &Played, month: &'a Month, plain: &Month, quick: &Month) -> Row<'a> {
+fn row(played: &Played, month: &Month, plain: &Month, quick: &Month) -> Row {
     let mut cny_by_model = BTreeMap::new();
     for bill in &month.bills {
-        *cny_by_model.entry(model_name(bill.model)).or_default() += bill.cny;
+        *cny_by_model.entry(bill.model.as_str()).or_default() += bill.cny;
     }
     Row {
-        policy: month.policy.name(),
+        policy: month.policy.key(),
+        name: month.policy.name(),
         bill_cny: month.bill_cny,
         bill_bound_cny: played.bill_bound(month),
         bill_over_bound: covered(month).then(|| month.bill_cny / played.bill_bound(month)),
@@ -87,88 +175,126 @@ fn row<'a>(played: &Played, month: &'a Month, plain: &Month, quick: &Month) -> R
         unserved_share: month.unserved_share,
         lost_share: month.lost_share,
         below_floor_share: month.below_floor_share,
+        overload_share: month.overload_share,
         moved_share: month.moved_share,
         bursts: month.bursts,
     }
 }
 
-const fn model_name(model: BillingModel) -> &'static str {
-    match model {
-        BillingModel::Month95 => MODELS[0],
-        BillingModel::DailyPeakMean => MODELS[1],
-        BillingModel::Daily95Mean => MODELS[2],
-        BillingModel::Flat => MODELS[3],
-        BillingModel::PerGb => MODELS[4],
-    }
-}
-
-/// Contract models, as the configuration spells them.
-const MODELS: [&str; 5] = [
-    "month-95",
-    "daily-peak-mean",
-    "daily-95-mean",
-    "flat",
-    "per-gb",
-];
-
 fn percent(share: f64) -> String {
     format!("{:.3} %", share * 100.0)
 }
 
-/// Who pays and serves how.
-fn policies(rows: &[Row<'_>]) -> anyhow::Result<()> {
+/// Who pays how much, and what it does to latency.
+fn bills(rows: &[Row]) -> Table {
     let mut text = table(&[
         "policy",
         "bill, CNY",
         "of bound",
-        "of no burst",
-        "of level kept",
+        "of no\nburst",
+        "of level\nkept",
+        "overload",
         "mean ms",
         "added",
-        "p99",
-        "unserved",
-        "lost",
-        "below floor",
-        "moved per slot",
-        "bursts",
+        "p99 ms",
     ]);
     for row in rows {
         text.add_row([
-            row.policy.to_owned(),
+            row.name.to_owned(),
             format!("{:.0}", row.bill_cny),
             row.bill_over_bound
                 .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}")),
             format!("{:.3}", row.bill_over_no_burst),
             format!("{:.3}", row.bill_over_level_kept),
+            percent(row.overload_share),
             format!("{:.2}", row.mean_ms),
             format!("{:+.2}", row.added_ms),
             format!("{:.1}", row.p99_ms),
+        ]);
+    }
+    text
+}
+
+/// Who serves how.
+fn service(rows: &[Row]) -> Table {
+    let mut text = table(&[
+        "policy",
+        "unserved",
+        "lost",
+        "below floor",
+        "moved",
+        "bursts",
+        "forecast error",
+    ]);
+    for row in rows {
+        text.add_row([
+            row.name.to_owned(),
             percent(row.unserved_share),
             percent(row.lost_share),
             percent(row.below_floor_share),
             percent(row.moved_share),
             row.bursts.to_string(),
+            percent(row.forecast_error_share),
         ]);
     }
-    say(&text.to_string())
+    text
 }
 
-/// What each kind of contract costs, how full links are, and how well demand was foreseen.
-fn contracts(rows: &[Row<'_>]) -> anyhow::Result<()> {
+/// What each kind of contract costs, CNY, and how full links are.
+fn contracts(rows: &[Row]) -> Table {
+    let models = BillingModel::ALL.map(|model| model.as_str().replace("daily-", "daily-\n"));
     let mut heads = vec!["policy"];
-    heads.extend(MODELS);
-    heads.extend(["links used p50", "p90", "p99", "forecast error"]);
+    heads.extend(models.iter().map(String::as_str));
+    heads.extend(["used\np50", "\np90", "\np99"]);
     let mut text = table(&heads);
     for row in rows {
-        let mut cells = vec![row.policy.to_owned()];
-        let cny = |name: &&str| row.cny_by_model.get(*name).copied().unwrap_or(0.0);
-        cells.extend(MODELS.iter().map(|name| format!("{:.0}", cny(name))));
+        let mut cells = vec![row.name.to_owned()];
+        let cny = |model: BillingModel| row.cny_by_model.get(model.as_str()).copied();
+        cells.extend(BillingModel::ALL.map(|model| format!("{:.0}", cny(model).unwrap_or(0.0))));
         cells.extend(
             row.utilisation_percentiles
                 .map(|part| format!("{:.0} %", part * 100.0)),
         );
-        cells.push(percent(row.forecast_error_share));
         text.add_row(cells);
     }
-    say(&text.to_string())
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_and_notes_fit_a_terminal_of_120_columns() {
+        let row = Row {
+            policy: Policy::Cheapest.key(),
+            name: Policy::Cheapest.name(),
+            bill_cny: 123_456_789.0,
+            bill_bound_cny: 1e8,
+            bill_over_bound: Some(1.234),
+            bill_over_no_burst: 1.2,
+            every_slot_cny: 1e9,
+            bill_over_level_kept: 0.8,
+            cny_by_model: BillingModel::ALL
+                .map(|model| (model.as_str(), 23_456_789.0))
+                .into(),
+            utilisation_percentiles: [1.0; 3],
+            forecast_error_share: 0.12,
+            mean_ms: 123.4,
+            added_ms: -27.0,
+            p99_ms: 174.5,
+            unserved_share: 0.33,
+            lost_share: 0.33,
+            below_floor_share: 0.33,
+            overload_share: 0.33,
+            moved_share: 0.33,
+            bursts: 123_456,
+        };
+        let rows = [row];
+        for text in [bills(&rows), service(&rows), contracts(&rows)] {
+            for line in text.to_string().lines() {
+                assert!(line.chars().count() <= 120, "{line}");
+            }
+        }
+    }
 }
