@@ -29,8 +29,8 @@ pub struct MixedZones {
     other_zone: UtcOffset,
 }
 
-/// A month over `inventory` and the areas of `table`, with as much demand in all as its services assume. Areas ask as they
-/// do where a population drives a daemon.
+/// A month over `inventory` and the areas of `table`, with as much demand in all as options or else its services say.
+/// Areas ask as they do where a population drives a daemon.
 ///
 /// # Errors
 /// [`MixedZones`]: no month is the month of all contracts.
@@ -42,16 +42,12 @@ pub fn configured(
     one_zone(&inventory.meters)?;
     let quality_ms = priors(inventory, table);
     let links = inventory.links.len();
-    let population = PopulationOptions::default();
-    let shares = area_shares(table.areas(), &population.home, population.home_share);
-    let known: Vec<usize> = (1..shares.len())
-        .filter(|area| shares[*area] > 0.0)
-        .collect();
-    let mut areas = known.clone();
-    areas.sort_by(|a, b| shares[*b].total_cmp(&shares[*a]).then(a.cmp(b)));
-    areas.truncate(AREAS_MAX);
-    areas.sort_unstable();
-    let total: f64 = areas.iter().map(|area| shares[*area]).sum();
+    let (areas, areas_known) = heaviest(table);
+    let assumed: f64 = inventory.services.iter().map(|it| it.initial_mbps).sum();
+    let scale = options
+        .peak_mbps
+        .filter(|_| assumed > 0.0)
+        .map_or(1.0, |mbps| mbps / assumed);
     let mut units = Vec::new();
     let mut shapes = Vec::new();
     for (service, asked) in inventory.services.iter().enumerate() {
@@ -63,7 +59,7 @@ pub fn configured(
                 .is_some()
         };
         let open: Vec<usize> = (0..links).filter(serves).collect();
-        for &area in &areas {
+        for &(area, share) in &areas {
             let mut cand: Vec<(u32, f64)> = open
                 .iter()
                 .map(|link| {
@@ -85,7 +81,7 @@ pub fn configured(
                 cand,
             });
             shapes.push(UnitShape {
-                peak_mbps: asked.initial_mbps * shares[area] / total,
+                peak_mbps: asked.initial_mbps * scale * share,
                 longitude: table.areas()[area].attrs.longitude.map_or(110.0, f64::from),
                 shape: if service % 2 == 0 {
                     Shape::Evening
@@ -104,8 +100,28 @@ pub fn configured(
         &shapes,
         options,
     );
-    scenario.areas_known = known.len();
+    scenario.areas_known = areas_known;
     Ok(scenario)
+}
+
+/// The areas that ask for most, in the order of the table, with their shares of all they ask for; and how many areas ask.
+fn heaviest(table: &AreaTable) -> (Vec<(usize, f64)>, usize) {
+    let population = PopulationOptions::default();
+    let shares = area_shares(table.areas(), &population.home, population.home_share);
+    let mut areas: Vec<(usize, f64)> = shares
+        .into_iter()
+        .enumerate()
+        .filter(|(_, share)| *share > 0.0)
+        .collect();
+    let known = areas.len();
+    areas.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    areas.truncate(AREAS_MAX);
+    areas.sort_unstable_by_key(|(area, _)| *area);
+    let total: f64 = areas.iter().map(|(_, share)| share).sum();
+    for (_, share) in &mut areas {
+        *share /= total;
+    }
+    (areas, known)
 }
 
 fn one_zone(meters: &[Meter]) -> Result<(), MixedZones> {

@@ -28,7 +28,7 @@ const HOURS: usize = 24;
 /// Most numbers on the axis of days.
 const DAY_TICKS_MAX: usize = 16;
 /// Spaces between the lines behind a plot, about.
-const GRID: f64 = 4.0;
+const GRID: f64 = 5.0;
 
 /// A named plot: its file name and its SVG.
 pub type Plot = (&'static str, String);
@@ -432,15 +432,17 @@ fn lines(title: &str, times: Times, series: &[(String, Vec<f64>)]) -> String {
         .unwrap_or(1);
     let top = grid_into(&mut svg, most);
     days_into(&mut svg, days);
+    let at = |day: f64, value: f64| {
+        let y = HEIGHT - EDGE - (HEIGHT - 2.0 * EDGE) * value / top;
+        format!("{:.1},{y:.1}", day_x(day, days))
+    };
     for (index, (name, values)) in series.iter().enumerate() {
-        let point = |(place, value): (usize, &f64)| {
-            format!(
-                "{:.1},{:.1}",
-                day_x(times.day(place), days),
-                HEIGHT - EDGE - (HEIGHT - 2.0 * EDGE) * value / top
-            )
-        };
-        let points: Vec<String> = values.iter().enumerate().map(point).collect();
+        let point = |(place, value): (usize, &f64)| at(times.day(place), *value);
+        let mut points: Vec<String> = values.iter().enumerate().map(point).collect();
+        if let [value] = values.as_slice() {
+            // A line needs two ends: a day alone is level all through.
+            points = vec![at(0.0, *value), at(real(days), *value)];
+        }
         let _ = write!(
             svg,
             "<polyline fill=\"none\" stroke-width=\"1.2\" stroke=\"{}\"{} points=\"{}\"><title>{}</title></polyline>",
@@ -460,7 +462,7 @@ mod tests {
 
     #[test]
     fn axes_have_few_round_numbers() {
-        for (most, step) in [(100.0, 50.0), (7.3, 2.0), (0.04, 0.01), (12e6, 5e6)] {
+        for (most, step) in [(100.0, 20.0), (7.3, 2.0), (0.04, 0.01), (12e6, 5e6)] {
             let found = round_step(most, GRID);
             assert!((found / step - 1.0).abs() < 1e-9, "{most}: {found}");
         }

@@ -146,6 +146,8 @@ pub struct MonthOptions {
     pub outages: usize,
     /// How demand moves.
     pub traffic: Traffic,
+    /// Busiest hours of all units of a configured CDN together, Mbps; what its services assume when absent.
+    pub peak_mbps: Option<f64>,
 }
 
 /// Where the movement of demand comes from.
@@ -166,6 +168,7 @@ impl Default for MonthOptions {
             specials: 3,
             outages: 12,
             traffic: Traffic::Drawn,
+            peak_mbps: None,
         }
     }
 }
@@ -214,6 +217,20 @@ impl Scenario {
             outages,
             demand,
         }
+    }
+
+    /// Bandwidth that contracts charge in any case, Mbps.
+    #[must_use]
+    pub fn commit_mbps(&self) -> f64 {
+        let meters = self.inventory.meters.iter();
+        meters.map(|meter| meter.commit_mbps).sum()
+    }
+
+    /// The most that all units together ask for in a slot of the month, Mbps.
+    #[must_use]
+    pub fn peak_mbps(&self) -> f64 {
+        let total = |slot| self.demand_mbps(slot).iter().sum::<f64>();
+        (0..self.slots).map(total).fold(0.0, f64::max)
     }
 
     /// Days that are played.

@@ -24,6 +24,7 @@ pub(super) const GAP: f64 = 3e-3;
 Examples:
   watershed simulate month                                      the generated instance month-95
   watershed simulate month -c demo/watershed.toml               the links, contracts and areas of a configuration
+  watershed simulate month -c demo/watershed.toml --peak-mbps 8000000      the same with as much demand as the demo has
   watershed simulate month --days 7 --seed 2 --out month        CSV and SVG files into the folder month
   watershed simulate month --traffic abilene                    demand that moves as two weeks of a real network did
 
@@ -46,6 +47,10 @@ pub struct MonthArgs {
     /// How demand moves.
     #[arg(long, value_enum, default_value_t = TrafficArg::Drawn)]
     pub traffic: TrafficArg,
+    /// With -c: what all services together are asked for if everyone had their busiest hour at once; the sum of their
+    /// initial-mbps when absent.
+    #[arg(long, value_name = "MBPS", value_parser = positive_mbps)]
+    pub peak_mbps: Option<f64>,
     /// What one ms less for one Gbps during five minutes is worth, CNY.
     #[arg(long, value_name = "CNY", default_value_t = 0.02, value_parser = value_of_ms)]
     pub value_of_ms: f64,
@@ -73,6 +78,13 @@ fn value_of_ms(text: &str) -> Result<f64, String> {
     value.ok_or_else(|| "give a number of CNY from 0 to 1000".to_owned())
 }
 
+/// Refuses what is no traffic.
+fn positive_mbps(text: &str) -> Result<f64, String> {
+    let sane = |value: &f64| value.is_finite() && *value > 0.0 && *value <= 1e9;
+    let value = text.parse().ok().filter(sane);
+    value.ok_or_else(|| "give a number of Mbps above 0, at most 1e9".to_owned())
+}
+
 /// Plays the month and prints the comparison.
 ///
 /// # Errors
@@ -83,6 +95,13 @@ pub fn run(global: &Global, args: &MonthArgs) -> Result<(), CommandError> {
         prepare(dir, &scenario)?;
     }
     tell(&heading(&scenario, args.seed));
+    let (commit, peak) = (scenario.commit_mbps(), scenario.peak_mbps());
+    if commit >= peak {
+        tell(&format!(
+            "warning: contracts charge {commit:.0} Mbps in any case and no slot asks for more than {peak:.0}: policies can hardly\n\
+             differ in bills; give more demand with --peak-mbps"
+        ));
+    }
     let played = play_all(&scenario, args.threads)?;
     if played.gap > GAP {
         tell(&format!(
@@ -146,7 +165,13 @@ fn scenario(global: &Global, args: &MonthArgs) -> Result<Scenario, CommandError>
             TrafficArg::Drawn => Traffic::Drawn,
             TrafficArg::Abilene => Traffic::Abilene,
         },
+        peak_mbps: args.peak_mbps,
     };
+    if args.peak_mbps.is_some() && global.config.is_none() {
+        return Err(CommandError::Usage(
+            "--peak-mbps goes with -c: the generated instance has a demand of its own".to_owned(),
+        ));
+    }
     let mut scenario = if global.config.is_none() {
         month::month_95(&options)
     } else {
