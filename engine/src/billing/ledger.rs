@@ -70,6 +70,12 @@ impl Gathering {
         let restored = self.slots.get(&slot).map_or(0.0, |(restored, _)| *restored);
         (0..self.links).map(mean).sum::<f64>().max(restored)
     }
+
+    /// The same of a slot that takes samples; `None` of any other.
+    fn open_mbps(&self, slot: Timestamp, slot_ms: u64) -> Option<f64> {
+        let is_open = self.slots.contains_key(&slot);
+        is_open.then(|| self.mbps(slot, slot_ms))
+    }
 }
 
 impl Ledger {
@@ -123,8 +129,10 @@ impl Ledger {
         let slot_ms = self.slot_ms;
         for (open, account) in self.open.iter_mut().zip(&mut self.accounts) {
             let newest = open.newest;
-            if newest.0.saturating_add(slot_ms) <= now.0 && open.slots.contains_key(&newest) {
-                account.set(newest, open.mbps(newest, slot_ms));
+            if newest.0.saturating_add(slot_ms) <= now.0
+                && let Some(mbps) = open.open_mbps(newest, slot_ms)
+            {
+                account.set(newest, mbps);
             }
             open.slots = open.slots.split_off(&oldest);
         }
@@ -208,10 +216,7 @@ impl Ledger {
             return None;
         }
         // The mean of a slot counts when it can fall no more.
-        let mbps = open
-            .slots
-            .contains_key(&changed)
-            .then(|| open.mbps(changed, slot_ms))?;
+        let mbps = open.open_mbps(changed, slot_ms)?;
         account.set(changed, mbps);
         Some(SlotSample {
             meter,
@@ -225,11 +230,8 @@ impl Ledger {
         let meters = self.open.iter().enumerate();
         meters.filter_map(|(meter, open)| {
             let slot = open.newest;
-            open.slots.contains_key(&slot).then(|| SlotSample {
-                meter,
-                slot,
-                mbps: open.mbps(slot, self.slot_ms),
-            })
+            let mbps = open.open_mbps(slot, self.slot_ms)?;
+            Some(SlotSample { meter, slot, mbps })
         })
     }
 

@@ -1,5 +1,6 @@
 //! Canary areas: a large change is tried on a few first, and taken back when they fare worse than was promised.
 
+use super::loads::share_on;
 use crate::plan::{Instance, Plan};
 use coverage::Timestamp;
 use std::time::Duration;
@@ -84,16 +85,9 @@ impl Trial {
             .shares
             .get(self.unit)
             .map_or(&[][..], Vec::as_slice);
-        let held = |shares: &[(u32, f64)], link: u32| {
-            shares
-                .iter()
-                .find(|share| share.0 == link)
-                .map_or(0.0, |share| share.1)
-        };
-        let links = self.after.iter().chain(now).map(|share| share.0);
+        let mut links = self.after.iter().chain(now).map(|share| share.0);
         links
-            .into_iter()
-            .all(|link| (held(&self.after, link) - held(now, link)).abs() < WEIGHT_ROUNDING)
+            .all(|link| (share_on(&self.after, link) - share_on(now, link)).abs() < WEIGHT_ROUNDING)
     }
 }
 

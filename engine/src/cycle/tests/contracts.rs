@@ -1,6 +1,7 @@
 //! Days of billing slots on a running engine.
 
 use super::*;
+use crate::billing::UsualDemand;
 
 /// Slots of a day.
 const SLOTS: u64 = 288;
@@ -154,14 +155,20 @@ fn a_restart_keeps_ledger_and_levels() {
     assert!(world.engine.restore_levels(&forged, world.now));
 }
 
-#[test]
-fn after_a_restart_one_line_of_telemetry_replaces_no_map_that_was_measured() {
+/// A world after its second day, and what it learnt of demand, bin by bin.
+fn learnt_day() -> (World, Vec<UsualDemand>) {
     let (mut world, _) = second_day();
     let mut learnt = Vec::new();
     for _ in 0..48 {
         play(&mut world, 0..6, usual);
         learnt.extend(world.engine.take_learnt_demand());
     }
+    (world, learnt)
+}
+
+#[test]
+fn after_a_restart_one_line_of_telemetry_replaces_no_map_that_was_measured() {
+    let (world, learnt) = learnt_day();
     let serving = world.engine.serving.clone().unwrap();
     let now = world.now;
     let mut world = World::new();
@@ -185,12 +192,7 @@ fn after_a_restart_one_line_of_telemetry_replaces_no_map_that_was_measured() {
 
 #[test]
 fn a_restart_knows_what_is_usual_and_plans_the_next_day_at_once() {
-    let (mut world, _) = second_day();
-    let mut learnt = Vec::new();
-    for _ in 0..48 {
-        play(&mut world, 0..6, usual);
-        learnt.extend(world.engine.take_learnt_demand());
-    }
+    let (world, learnt) = learnt_day();
     assert_eq!(learnt.len(), 48);
     let units = world.engine.demand_digest();
     for (known, planned) in [(learnt, true), (Vec::new(), false)] {
