@@ -112,6 +112,10 @@ fn describe() {
         "Cost and latency of the newest plan, CNY per slot."
     );
     describe_gauge!(
+        "watershed_nodes_silent",
+        "Nodes taken for down because they alone of their site say nothing."
+    );
+    describe_gauge!(
         "watershed_meter_level_mbps",
         "Level that a contract is planned to be charged, by meter."
     );

@@ -10,6 +10,7 @@ pub(crate) use reach::{Reach, by_quality};
 
 use crate::cycle::Contracts;
 use crate::estimate::Estimates;
+use crate::health::Margins;
 use crate::inventory::{BillingModel, Inventory};
 use crate::limits::Limits;
 use crate::plan::{
@@ -58,6 +59,8 @@ pub struct Facts<'a> {
     pub addresses: u64,
     /// Which nodes may serve (health, after failing open), [node].
     pub nodes_up: &'a [bool],
+    /// How far soft limits are relied on.
+    pub margins: &'a Margins,
     /// Plan in force, for incumbents.
     pub incumbent: Option<&'a Plan>,
     /// Product knobs.
@@ -205,11 +208,12 @@ impl Facts<'_> {
                 .get(&LinkId::from_index(index))
                 .copied()
                 .unwrap_or(f64::MAX);
+            let relied = 1.0 - self.margins.links[index];
             Link {
                 id: link.name.clone(),
                 site: self.inventory.sites[link.site.index()].name.clone(),
                 capacity_mbps: link.capacity_mbps.min(bound),
-                watermark_mbps: Some(link.watermark_mbps.min(bound)),
+                watermark_mbps: Some(link.watermark_mbps.min(bound) * relied),
                 meter: self.inventory.meters[link.meter].name.clone(),
             }
         };
@@ -230,11 +234,12 @@ impl Facts<'_> {
                 .copied()
                 .unwrap_or(f64::MAX);
             let capacity_mbps = f64::min(group_mbps[index], bound);
+            let relied = 1.0 - self.margins.sites[index];
             Site {
                 id: site.name.clone(),
                 region: site.region.clone(),
                 capacity_mbps,
-                watermark_mbps: Some(capacity_mbps * SITE_WATERMARK_SHARE),
+                watermark_mbps: Some(capacity_mbps * SITE_WATERMARK_SHARE * relied),
                 capacity_rps: self.site_rps(SiteId::from_index(index), limits),
             }
         };

@@ -32,6 +32,8 @@ pub struct CycleReport {
     pub incumbent: Option<Levels>,
     /// Regions whose health reports were not believed.
     pub failed_open: Vec<String>,
+    /// Nodes that were taken for down because they alone of their site say nothing.
+    pub silent_nodes: Vec<String>,
     /// How contracts stand.
     pub meters: Vec<MeterState>,
     /// Why the levels of contracts are not planned; empty when they are, or will be after a day.

@@ -77,6 +77,12 @@ fn print_map(map: &Value) -> anyhow::Result<()> {
             "region {region}: too much looks down to be true; health reports are not believed"
         ))?;
     }
+    if !cycle.silent_nodes.is_empty() {
+        output::say(&format!(
+            "silent while others of their site report, taken for down: {}",
+            cycle.silent_nodes.join(", ")
+        ))?;
+    }
     levels(cycle)?;
     contracts(cycle)
 }

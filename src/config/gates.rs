@@ -57,5 +57,8 @@ pub(super) fn read(section: &Section<'_>, stale_after: Duration) -> GateRules {
             ..known.canary
         },
         frozen_after,
+        silent_margin: section
+            .number_or_none("silent-margin", 0.0..=0.5)
+            .unwrap_or(known.silent_margin),
     }
 }

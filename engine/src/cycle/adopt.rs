@@ -38,7 +38,7 @@ impl Engine {
 
     fn judged(&mut self, solved: Solved, now: Timestamp) -> Adopted {
         self.noted_until = self.noted_until.max(now);
-        let fresh = self.is_fresh(&solved);
+        let fresh = self.is_fresh(&solved, now);
         let Solved {
             at,
             tier,
@@ -118,7 +118,7 @@ impl Engine {
     }
 
     /// Whether drains, health and the map in force are still those that it was solved under.
-    fn is_fresh(&self, solved: &Solved) -> bool {
+    fn is_fresh(&self, solved: &Solved, now: Timestamp) -> bool {
         // A ramp goes on with the clock, so limits are compared as of then.
         let limits = self.drains.limits(solved.at, &self.inventory);
         let same_map = match (&self.in_force, &solved.in_force) {
@@ -128,7 +128,7 @@ impl Engine {
         same_map
             && self.newest.as_ref() == Some(&solved.under)
             && limits == solved.under.limits
-            && self.health().nodes_up == solved.under.nodes_up
+            && self.health(now).nodes_up == solved.under.nodes_up
     }
 
     /// The checker's word and the gates'.
@@ -174,7 +174,7 @@ impl Engine {
             certificate,
             ..
         } = self.last.as_ref()?;
-        let health = self.health();
+        let health = self.health(now);
         let facts = self.facts(&health, None);
         let mut map = self.blank_map();
         let serving = self.serving.as_deref();

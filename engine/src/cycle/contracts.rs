@@ -330,7 +330,7 @@ impl Engine {
         // What is too old to plan from is too old to learn from.
         let known = || self.estimates.demand_freshness(now).known > 0 && self.frozen(now).is_none();
         let demand = (self.contracts.ends(now) && known())
-            .then(|| self.facts(&self.health(), None).demands_mbps());
+            .then(|| self.facts(&self.health(now), None).demands_mbps());
         self.contracts.advance(now, demand.as_deref());
         if let (Some(last), Some(in_force)) = (&self.last, &self.in_force)
             && last.instance.units.len() == in_force.shares.len()

@@ -20,7 +20,7 @@ impl Engine {
         request: drain::Request,
         now: Timestamp,
     ) -> Result<Drain, drain::RequestError> {
-        let health = self.health();
+        let health = self.health(now);
         self.with_world(&health, now, |drains, world| {
             drains.request(request, world, now).cloned()
         })

@@ -10,7 +10,7 @@ impl Engine {
     /// The instance that the next tick would solve; `fresh` as if no map were in force, so that nothing costs a move.
     #[must_use]
     pub fn instance(&self, fresh: bool, now: Timestamp) -> Instance {
-        let health = self.health();
+        let health = self.health(now);
         let incumbent = self.in_force.as_deref().filter(|_| !fresh);
         let facts = self.facts(&health, incumbent);
         facts.instance(&self.drains.limits(now, &self.inventory), now)
@@ -27,7 +27,7 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Explanation, ExplainError> {
         let snapshot = self.serving.as_ref().ok_or(ExplainError::NoMap)?;
-        let health = self.health();
+        let health = self.health(now);
         let facts = self.facts(&health, None);
         let limits = self.drains.limits(now, &self.inventory);
         let solved = self.last.as_ref().map(|last| explain::Solved {

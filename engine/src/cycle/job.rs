@@ -3,6 +3,7 @@
 use super::weights::{OnWeights, as_answered};
 use super::{Engine, LastSolve, Under};
 use crate::check::{self, Bands, CheckFailure, Verified};
+use crate::health::Health;
 use crate::model::Reach;
 use crate::plan::{
     self, Certificate, Deadline, Instance, Levels, Outcome, Plan, SolveOptions, Standing, on_ladder,
@@ -304,11 +305,11 @@ impl Engine {
         if idle || self.frozen(now).is_some() {
             return None;
         }
-        let health = self.health();
+        let health = self.health(now);
         let under = self.under(&health, now);
         let in_force = self.in_force.clone();
         let facts = self.facts(&health, in_force.as_deref());
-        let work = if let Some((now, closed)) = self.closings(&under) {
+        let work = if let Some((now, closed)) = self.closings(&health, &under) {
             let last = self.last.as_mut()?;
             let tree = Box::new(last.tree.take()?);
             let base = Arc::clone(&last.instance);
@@ -339,20 +340,17 @@ impl Engine {
     /// Whether a warm solve would answer what changed since the last one; a full one under way may be given up for it.
     #[must_use]
     pub fn wants_warm(&self, now: Timestamp) -> bool {
-        let under = self.under(&self.health(), now);
-        self.closings(&under).is_some()
+        let health = self.health(now);
+        let under = self.under(&health, now);
+        self.closings(&health, &under).is_some()
     }
 
     /// Links and sites as they are under `under`, and the closed links, if all that changed since the tree was built is
     /// which links are closed, and those have changed.
-    fn closings(&self, under: &Under) -> Option<(Ports, Vec<u32>)> {
+    fn closings(&self, health: &Health, under: &Under) -> Option<(Ports, Vec<u32>)> {
         let tree = self.last.as_ref()?.tree.as_ref()?;
         self.in_force.as_ref()?;
-        let health = crate::health::Health {
-            nodes_up: under.nodes_up.clone(),
-            failed_open: Vec::new(),
-        };
-        let facts = self.facts(&health, None);
+        let facts = self.facts(health, None);
         let now = Ports {
             links: facts.links(&under.limits),
             sites: facts.sites(&under.limits),

@@ -33,7 +33,7 @@ pub use weights::OnWeights;
 use crate::billing::{ControlOptions, SlotSample};
 use crate::drain::{self, Drain, Drains};
 use crate::estimate::{EstimateOptions, Estimates, priors};
-use crate::health::{self, Health};
+use crate::health::{self, Health, HealthRules, Moment};
 use crate::inventory::Inventory;
 use crate::limits::Limits;
 use crate::model::{Facts, ModelOptions};
@@ -312,12 +312,22 @@ impl Engine {
         }
     }
 
-    fn health(&self) -> Health {
-        health::judge(
-            &self.inventory,
-            &self.estimates,
-            self.options.publish.down_share_max,
-        )
+    fn health(&self, now: Timestamp) -> Health {
+        let publish = &self.options.publish;
+        let rules = HealthRules {
+            stale_after: self.options.estimate.stale_after,
+            frozen_after: publish.gates.frozen_after,
+            silent_margin: publish.gates.silent_margin,
+            down_share_max: publish.down_share_max,
+        };
+        health::judge(&self.inventory, &self.estimates, &rules, self.moment(now))
+    }
+
+    fn moment(&self, now: Timestamp) -> Moment {
+        Moment {
+            now,
+            awake_since: self.awake_since.unwrap_or(now),
+        }
     }
 
     fn serves_as_plan(&self) -> Option<Arc<Plan>> {
@@ -346,6 +356,7 @@ impl Engine {
             contracts: &self.contracts,
             addresses: self.addresses,
             nodes_up: &health.nodes_up,
+            margins: &health.margins,
             incumbent,
             options: self.options.model,
         }

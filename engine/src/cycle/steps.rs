@@ -1,9 +1,10 @@
 //! From the plan that is wanted to the one that is published next: the gates' part of a cycle.
 
 use super::{Engine, Tier};
+use crate::health::{self, Health};
 use crate::plan::{Instance, Plan};
 use crate::publish::{Gates, Ground, Held, Present, Purpose, Reason, Step};
-use coverage::{AreaId, LinkId, Timestamp};
+use coverage::{AreaId, LinkId, NodeId, Timestamp};
 use std::time::Duration;
 
 /// A plan to be published, and whether it is all that was wanted.
@@ -109,20 +110,30 @@ impl Engine {
         ask(&mut self.gates, ground, &present)
     }
 
-    /// [site] -> age of the newest report of what any of its links carries.
+    /// [site] -> age of the newest report of any of its links and nodes, as [`health::ages`] has it.
     fn site_ages(&self, now: Timestamp) -> Vec<Option<Duration>> {
-        let mut ages: Vec<Option<Duration>> = vec![None; self.inventory.sites.len()];
-        for (link, &site) in self.site_of.iter().enumerate() {
-            if let Some(estimate) = self.estimates.link(LinkId::from_index(link)) {
-                let age = now.since(estimate.at);
-                ages[site] = Some(ages[site].map_or(age, |other| other.min(age)));
-            }
+        let links = self.site_of.iter().enumerate().map(|(link, &site)| {
+            let heard = self.estimates.link(LinkId::from_index(link));
+            (site, heard.map(|estimate| estimate.at))
+        });
+        let nodes = self
+            .inventory
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(index, node)| {
+                let site = self.inventory.groups[node.group.index()].site.index();
+                (site, self.estimates.health(NodeId::from_index(index)).at)
+            });
+        let mut newest: Vec<Option<Timestamp>> = vec![None; self.inventory.sites.len()];
+        for (site, at) in links.chain(nodes) {
+            newest[site] = newest[site].max(at);
         }
-        ages
+        health::ages(&newest, self.moment(now))
     }
 
     /// Tells the gates what is away and what is frozen.
-    pub(super) fn note_state(&mut self, health: &crate::health::Health, now: Timestamp) {
+    pub(super) fn note_state(&mut self, health: &Health, now: Timestamp) {
         let mut up_mbps = vec![0.0; self.inventory.sites.len()];
         let mut all_mbps = up_mbps.clone();
         for (node, up) in self.inventory.nodes.iter().zip(&health.nodes_up) {

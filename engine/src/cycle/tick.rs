@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use crate::plan::{Duals, Price};
 use crate::publish::{Held, Reason};
 use crate::realise::{catalog, patch};
-use coverage::{AreaId, ServiceId, Snapshot, Timestamp};
+use coverage::{AreaId, NodeId, ServiceId, Snapshot, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct Tick {
     pub outcome: Option<Result<Draft, Held>>,
     /// Regions whose health reports were not believed.
     pub failed_open: Vec<String>,
+    /// Nodes that were taken for down because they alone of their site say nothing.
+    pub silent_nodes: Vec<String>,
 }
 
 /// A whole cycle, with all jobs that it led to.
@@ -48,7 +50,7 @@ impl Engine {
         self.follow_clock(now);
         self.advance_contracts(now);
         self.urgent = false;
-        let health = self.health();
+        let health = self.health(now);
         self.note_state(&health, now);
         let changed = self.with_world(&health, now, |drains, world| drains.step(world, now));
         let drains = changed
@@ -64,6 +66,7 @@ impl Engine {
             drains,
             forgotten,
             outcome,
+            silent_nodes: self.names_of(&health.silent_nodes),
             failed_open: health.failed_open,
         }
     }
@@ -101,6 +104,11 @@ impl Engine {
             }
         }
         Cycle { tick, adopted }
+    }
+
+    fn names_of(&self, nodes: &[NodeId]) -> Vec<String> {
+        let name = |node: &NodeId| self.inventory.nodes[node.index()].name.clone();
+        nodes.iter().map(name).collect()
     }
 
     /// Brings what was noted under a clock that was ahead back to `now`. It would count as new until the clock is there

@@ -24,8 +24,10 @@ pub struct GateRules {
     pub inputs: InputRules,
     /// What is tried first.
     pub canary: CanaryRules,
-    /// Age of a site's traffic figures beyond which its units stay where they are.
+    /// Age of what is known of a site beyond which its units stay where they are.
     pub frozen_after: Duration,
+    /// Share of its soft limit that a link or site gives up once it is stale; twice that after `frozen_after`.
+    pub silent_margin: f64,
 }
 
 impl Default for GateRules {
@@ -37,6 +39,8 @@ impl Default for GateRules {
             inputs: InputRules::default(),
             canary: CanaryRules::default(),
             frozen_after: Duration::from_mins(10),
+            // What a site may gain in one step anyway: as much can have come unseen.
+            silent_margin: 0.1,
         }
     }
 }
@@ -54,7 +58,7 @@ pub struct Stop {
 pub struct Present<'a> {
     /// Now.
     pub now: Timestamp,
-    /// [site] -> age of its newest traffic figures; `None` where nothing was ever reported.
+    /// [site] -> age of the newest report of it; `None` where nobody reports it.
     pub site_ages: &'a [Option<Duration>],
     /// Age from which figures are stale.
     pub stale_after: Duration,

@@ -24,7 +24,7 @@ impl Actor {
         let kept = self.keep_what_drains_became(&tick);
         self.keep_demand();
         self.tell_stops(at);
-        let failed_open = tick.failed_open;
+        let (failed_open, silent_nodes) = (tick.failed_open, tick.silent_nodes);
         let outcome = match (kept, tick.outcome) {
             (Err(fault), _) => Some((None, "store".to_owned(), fault.to_string())),
             (Ok(()), Some(Ok(draft))) => Some(self.publish(&draft, took, at)),
@@ -35,6 +35,7 @@ impl Actor {
         let local = matches!(&outcome, Some((Some(Tier::Local), _, _)));
         self.report(at, outcome, |report| {
             report.failed_open = failed_open;
+            report.silent_nodes = silent_nodes;
             if local {
                 report.solve_ms = took.as_secs_f64() * 1e3;
             }
@@ -235,6 +236,8 @@ impl Actor {
             metrics::gauge!("watershed_plan_overload_mbps").set(plan.levels.overload_mbps);
             metrics::gauge!("watershed_plan_cost_cny").set(plan.objective);
         }
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52 nodes")]
+        metrics::gauge!("watershed_nodes_silent").set(report.silent_nodes.len() as f64);
         for meter in &report.meters {
             let label = || meter.name.clone();
             if let (Some(level), Some(tokens)) = (meter.level_mbps, meter.tokens) {

@@ -181,10 +181,7 @@ impl Engine {
         let zone = contracts.zone;
         let horizon = contracts.forecast.horizon(now, zone.month_of(now).end)?;
         // What is out today is not out for the month.
-        let health = Health {
-            nodes_up: vec![true; self.inventory.nodes.len()],
-            failed_open: Vec::new(),
-        };
+        let health = Health::all_well(&self.inventory);
         let instance = self.facts(&health, None).instance(&Limits::default(), now);
         let control = contracts.control.as_ref()?;
         let outlook = control.outlook(&contracts.ledger, &instance, &horizon, now);

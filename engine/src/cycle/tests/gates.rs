@@ -277,14 +277,15 @@ fn a_clock_that_was_ahead_holds_nothing_back_once_it_is_right_again() {
     world.tick();
     // From here on all is as if the day had not been.
     world.repair(1);
-    assert!(world.engine.health().nodes_up.iter().all(|up| *up));
+    assert!(world.engine.health(world.now).nodes_up.iter().all(|up| *up));
     for area in MOVERS {
         world.quality(area, better(area), 200.0);
     }
     let quality = world.engine.estimates.quality(AreaId(2), LinkId(better(2)));
     assert!(quality.unwrap().value > 100.0, "{quality:?}");
     for _ in 0..40 {
-        world.wait(20);
+        world.wait(17);
+        world.repair(1);
         world.demand(MBPS);
         world.cycle();
     }

@@ -5,6 +5,7 @@ mod gates;
 mod local;
 mod requests;
 mod reserve;
+mod silence;
 mod tiers;
 
 use super::*;
