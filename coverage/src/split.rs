@@ -76,6 +76,12 @@ pub const fn mix(mut bits: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
+/// A step of `SplitMix64` from `state`: numbers that look random, and follow from nothing else.
+#[must_use]
+pub const fn scatter(state: u64) -> u64 {
+    mix(state.wrapping_add(0x9e37_79b9_7f4a_7c15))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

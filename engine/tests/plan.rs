@@ -313,6 +313,7 @@ fn no_baseline_beats_the_bound() {
         let found = [
             baseline::rank_and_fill(&instance, seed),
             baseline::stable(&instance),
+            baseline::cost_and_spill(&instance, seed),
             baseline::pop(&instance, 3, seed),
         ]
         .map(Result::unwrap);

@@ -5,23 +5,27 @@
 //! | [`nearest`] | quality, that is round-trip time and loss | ignored |
 //! | [`spread`] | weights, the capacities of the links | as far as weights follow it |
 //! | [`rank_and_fill`] | quality | up to a watermark, first come, first served |
+//! | [`cost_and_spill`] | latency and money, as they are when each unit is placed | kept, watermarks first |
 //! | [`stable`] | quality, on both sides | kept |
 //! | [`pop`] | the optimizer's levels | kept, in equal parts of the problem |
 //!
 //! Every baseline returns a plan whose levels come from the checker's evaluation, so that figures
 //! compare like with like.
 
+mod dear;
 mod pop;
 mod room;
 mod spread;
 mod stable;
 
+pub use dear::cost_and_spill;
 pub use pop::pop;
 pub use spread::spread;
 pub use stable::stable;
 
 use crate::check::{self, CheckFailure};
 use crate::plan::{Instance, Levels, Plan};
+use coverage::split::scatter;
 use room::Room;
 
 /// Share of a capacity that rank-and-fill uses before it goes on to the next candidate.
@@ -84,10 +88,8 @@ pub fn nearest(instance: &Instance) -> Result<Baseline, CheckFailure> {
 /// [`CheckFailure`] when the instance is not valid.
 pub fn rank_and_fill(instance: &Instance, seed: u64) -> Result<Baseline, CheckFailure> {
     let mut room = Room::of(instance, RANK_FILL_SHARE);
-    let mut order: Vec<usize> = (0..instance.units.len()).collect();
-    order.sort_by_key(|&unit| (mix(seed ^ mix(unit as u64)), unit));
     let mut shares = vec![Vec::new(); instance.units.len()];
-    for unit in order {
+    for unit in order(instance, seed) {
         let demand = instance.units[unit].mbps;
         let mut rest = demand;
         for link in ranked(instance, unit) {
@@ -122,10 +124,9 @@ fn ranked(instance: &Instance, unit: usize) -> Vec<u32> {
     candidates.into_iter().map(|c| c.0).collect()
 }
 
-/// A 64-bit finalizer (Steele, Lea and Flood, SplitMix64): a fixed random order without state.
-fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
+/// Units in an order drawn from `seed`.
+fn order(instance: &Instance, seed: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..instance.units.len()).collect();
+    order.sort_by_key(|&unit| (scatter(seed ^ scatter(unit as u64)), unit));
+    order
 }

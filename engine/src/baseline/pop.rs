@@ -1,8 +1,9 @@
 //! The problem in random parts, each solved by itself (POP: Narayanan et al., SOSP 2021).
 
-use super::{Baseline, mix};
+use super::Baseline;
 use crate::check::CheckFailure;
 use crate::plan::{Instance, SolveOptions, solve};
+use coverage::split::scatter;
 
 /// Units drawn into `parts` parts of equal capacity, each solved to its optimum with that part of every limit and of every
 /// free level. Fast, because parts are small and could be solved beside each other; worse, because what one part has to
@@ -12,7 +13,7 @@ use crate::plan::{Instance, SolveOptions, solve};
 /// [`CheckFailure`] when the instance is not valid.
 pub fn pop(instance: &Instance, parts: u32, seed: u64) -> Result<Baseline, CheckFailure> {
     let parts = parts.max(1);
-    let part_of = |unit: usize| mix(seed ^ mix(unit as u64)) % u64::from(parts);
+    let part_of = |unit: usize| scatter(seed ^ scatter(unit as u64)) % u64::from(parts);
     let mut shares = vec![Vec::new(); instance.units.len()];
     for part in 0..parts {
         let members: Vec<usize> = (0..instance.units.len())

@@ -43,6 +43,25 @@ impl Room {
         }
     }
 
+    /// All of it up to soft limits.
+    pub(super) fn to_watermarks(instance: &Instance) -> Self {
+        let soft =
+            |watermark: Option<f64>, capacity: f64| watermark.unwrap_or(capacity).min(capacity);
+        let (links, sites) = (instance.links.iter(), instance.sites.iter());
+        Self {
+            links: links
+                .map(|l| soft(l.watermark_mbps, l.capacity_mbps))
+                .collect(),
+            sites: sites
+                .map(|s| soft(s.watermark_mbps, s.capacity_mbps))
+                .collect(),
+            regions: (instance.regions.iter())
+                .map(|region| soft(region.watermark_mbps, region.capacity_mbps))
+                .collect(),
+            ..Self::of(instance, 1.0)
+        }
+    }
+
     /// Region of a site, if that has a limit.
     pub(super) fn region(&self, site: usize) -> Option<usize> {
         *self.region_of.get(site)?

@@ -17,6 +17,7 @@ use super::scale::UNLIMITED;
 use super::simplex::{Basis, Progress};
 use super::solve::{SolveOptions, run};
 use super::{crash, sift, whole};
+use coverage::split::scatter;
 
 /// One unit in this many is drawn.
 const RATIO: usize = 8;
@@ -93,7 +94,7 @@ fn draw<'a>(net: &Network, rows: &Rows<'a>, seed: u64) -> (Network, Rows<'a>) {
 fn drawn(demand: &[i64], seed: u64) -> Vec<(usize, i64)> {
     let step = step(demand);
     let mut drawn = Vec::with_capacity(demand.len() / RATIO + 1);
-    let mut passed = i64::try_from(mix(seed) % step.unsigned_abs()).unwrap_or(0);
+    let mut passed = i64::try_from(scatter(seed) % step.unsigned_abs()).unwrap_or(0);
     for (unit, &quanta) in demand.iter().enumerate() {
         if quanta >= step {
             drawn.push((unit, quanta));
@@ -134,14 +135,6 @@ fn shrink(capacity: i64, part: i128, total: i128) -> i64 {
     i64::try_from(i128::from(capacity) * part / total)
         .unwrap_or(capacity)
         .max(1)
-}
-
-/// A 64-bit finalizer (Steele, Lea and Flood, SplitMix64).
-fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod measure;
 mod options;
 mod report;
 mod storms;
+mod verdicts;
 mod yardsticks;
 
 use coverage::AreaTable;

@@ -14,7 +14,7 @@ const PARTS: u32 = 8;
 const SEED: u64 = 1;
 
 /// Names of the baselines, in the order of the report.
-pub(super) const BASELINES: [&str; 5] = ["stable", "rank", "spread", "nearest", "pop-8"];
+pub(super) const BASELINES: [&str; 6] = ["stable", "rank", "spread", "nearest", "cost", "pop-8"];
 
 /// What each baseline costs, as multiples of what `ours` does: per Mbps served, and with what is unserved or does not fit
 /// charged at 400 ms. A baseline that serves or fits less is too cheap in the first; both levels stand beside it. None of them
@@ -42,11 +42,12 @@ pub(super) fn measure(instance: &Instance, ours: &Levels) -> Result<Value, Failu
             "over_capacity_share": found.over_capacity_mbps / demand_mbps,
         })
     };
-    let found: [Result<Baseline, CheckFailure>; 5] = [
+    let found: [Result<Baseline, CheckFailure>; 6] = [
         baseline::stable(instance),
         baseline::rank_and_fill(instance, SEED),
         baseline::spread(instance),
         baseline::nearest(instance),
+        baseline::cost_and_spill(instance, SEED),
         baseline::pop(instance, PARTS, SEED),
     ];
     let mut figures = Map::new();

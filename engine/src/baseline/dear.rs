@@ -1,0 +1,116 @@
+//! Rank and spill by what it costs.
+
+use super::room::Room;
+use super::{AMOUNT_EPSILON_MBPS, Baseline, order, share};
+use crate::check::CheckFailure;
+use crate::plan::{Instance, Meter, MeterModel};
+use std::collections::BTreeMap;
+
+/// Rank and spill with prices: units in a random order, each at the candidate that costs least at that moment, latency and
+/// money together, and on to the next where that is full; first up to watermarks, then, with what is left, up to capacities.
+/// It knows of contracts and that their free part gets used up, but never moves anybody again.
+///
+/// # Errors
+/// [`CheckFailure`] when the instance is not valid.
+pub fn cost_and_spill(instance: &Instance, seed: u64) -> Result<Baseline, CheckFailure> {
+    let mut rooms = [Room::to_watermarks(instance), Room::of(instance, 1.0)];
+    let mut bills = Bills::of(instance);
+    let mut amounts = vec![BTreeMap::new(); instance.units.len()];
+    let mut rests: Vec<f64> = instance.units.iter().map(|unit| unit.mbps).collect();
+    for room in 0..rooms.len() {
+        for &unit in &order(instance, seed) {
+            while (rests[unit] > AMOUNT_EPSILON_MBPS || amounts[unit].is_empty())
+                && let Some((link, mbps)) = best(instance, unit, rests[unit], &rooms[room], &bills)
+            {
+                for room in &mut rooms {
+                    room.take(link, mbps);
+                }
+                bills.carry(link, mbps);
+                rests[unit] -= mbps;
+                *amounts[unit].entry(link).or_insert(0.0) += mbps;
+            }
+        }
+    }
+    let demands = instance.units.iter().map(|unit| unit.mbps);
+    let of_unit = |(amounts, demand): (BTreeMap<u32, f64>, f64)| {
+        let shares = amounts.into_iter();
+        shares
+            .map(|(link, mbps)| (link, share(mbps, demand)))
+            .collect()
+    };
+    let shares = amounts.into_iter().zip(demands).map(of_unit).collect();
+    Baseline::of(instance, shares)
+}
+
+/// The cheapest candidate with room, and how much may go there at its price; `None` when there is no room. A unit without
+/// demand fits anywhere.
+fn best(
+    instance: &Instance,
+    unit: usize,
+    rest: f64,
+    room: &Room,
+    bills: &Bills<'_>,
+) -> Option<(u32, f64)> {
+    let demand = &instance.units[unit];
+    let nothing = rest <= AMOUNT_EPSILON_MBPS;
+    let open = demand.cand.iter().filter_map(|&(link, ms)| {
+        let (price, free) = bills.price(link);
+        let mbps = room.left(link).min(rest).min(free);
+        let cost = ms * instance.value_cny_per_gbps_ms_slot / 1e3 + price;
+        (mbps > AMOUNT_EPSILON_MBPS || nothing).then_some((cost, link, mbps))
+    });
+    let cheapest = open.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    cheapest.map(|(_, link, mbps)| (link, mbps))
+}
+
+/// What meters have been given so far.
+struct Bills<'a> {
+    meters: &'a [Meter],
+    /// `[link]` -> its meter.
+    meter_of: Vec<usize>,
+    carried_mbps: Vec<f64>,
+    /// Slot length over the seconds that 8,000 Mbps need for a GB each.
+    gb_per_mbps: f64,
+}
+
+impl<'a> Bills<'a> {
+    fn of(instance: &'a Instance) -> Self {
+        let meters: BTreeMap<&str, usize> = (instance.meters.iter().zip(0..))
+            .map(|(meter, index)| (meter.id.as_str(), index))
+            .collect();
+        let meter_of = |id: &str| meters.get(id).copied().unwrap_or(usize::MAX);
+        Self {
+            meters: &instance.meters,
+            meter_of: (instance.links.iter())
+                .map(|link| meter_of(&link.meter))
+                .collect(),
+            carried_mbps: vec![0.0; instance.meters.len()],
+            gb_per_mbps: f64::from(instance.slot_seconds) / 8_000.0,
+        }
+    }
+
+    /// What one more Mbps on a link costs in CNY, and for how many Mbps that holds.
+    fn price(&self, link: u32) -> (f64, f64) {
+        let index = self.meter_of[link as usize];
+        let Some(meter) = self.meters.get(index) else {
+            return (0.0, f64::INFINITY);
+        };
+        let free = meter.free_below_mbps - self.carried_mbps[index];
+        match meter.model {
+            MeterModel::Flat => (0.0, f64::INFINITY),
+            MeterModel::PerGb => {
+                let gb = meter.price_cny_per_gb.unwrap_or(0.0);
+                (gb * self.gb_per_mbps, f64::INFINITY)
+            }
+            _ if meter.burst => (0.0, f64::INFINITY),
+            _ if free > AMOUNT_EPSILON_MBPS => (0.0, free),
+            _ => (meter.price_cny_per_mbps.unwrap_or(0.0), f64::INFINITY),
+        }
+    }
+
+    fn carry(&mut self, link: u32, mbps: f64) {
+        if let Some(carried) = self.carried_mbps.get_mut(self.meter_of[link as usize]) {
+            *carried += mbps;
+        }
+    }
+}
