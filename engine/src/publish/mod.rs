@@ -7,6 +7,7 @@
 
 mod canary;
 mod damping;
+mod flows;
 mod gates;
 mod inputs;
 mod judge;

@@ -1,13 +1,54 @@
-//! The end of a trial on canary areas.
+//! A trial on canary areas: its beginning and its end.
 
-use super::Gate;
 use super::canary::{self, Canary, Trial, Verdict};
+use super::flows;
 use super::gates::{Gates, Present};
-use super::step::{Ground, Step};
+use super::step::{Aim, Ground, Move, Step, step};
+use super::{Gate, Held};
 use crate::plan::{Instance, Plan};
 use std::collections::BTreeMap;
 
 impl Gates {
+    /// What of a `free` step may be taken: all of it, or what canary areas try of it first.
+    ///
+    /// # Errors
+    /// [`Held::Canary`] while a change is being tried, or after one failed.
+    pub(super) fn canaries_first(
+        &mut self,
+        ground: Ground<'_>,
+        (before, target): (&Plan, &Plan),
+        present: &Present<'_>,
+        free: Step,
+    ) -> Result<Step, Held> {
+        if let Canary::Trying { trials, .. } = &self.canary {
+            return Err(Held::Canary(format!(
+                "a large change is being tried on {} of the canary areas",
+                trials.len()
+            )));
+        }
+        let demand: f64 = ground.instance.units.iter().map(|unit| unit.mbps).sum();
+        let untried_mbps = match &self.canary {
+            Canary::Passed { until, change } if *until > present.now => {
+                flows::beyond(&flows::between(ground, before, &free.plan), change)
+            }
+            _ => free.moved_mbps,
+        };
+        let large = untried_mbps > self.rules.canary.large_from * demand;
+        Ok(match self.canary {
+            Canary::Failed(until) if until > present.now => {
+                let left = until.since(present.now).as_secs();
+                return Err(Held::Canary(format!(
+                    "a large change did badly on its canary areas; the next is tried in {left} s"
+                )));
+            }
+            _ if self.rules.canary.share <= 0.0 => free,
+            // After a failure the next change is tried, however small.
+            Canary::Failed(_) => self.tried(ground, (before, target), present, free),
+            _ if large => self.tried(ground, (before, target), present, free),
+            _ => free,
+        })
+    }
+
     /// Ends a trial that has lasted: with the step back when the canaries fare worse than was promised to them. To be
     /// asked at each full solve, whether or not there is anything else to be gained.
     pub fn take_back(
@@ -16,7 +57,12 @@ impl Gates {
         before: &Plan,
         present: &Present<'_>,
     ) -> Option<Step> {
-        let Canary::Trying { since, trials } = &mut self.canary else {
+        let Canary::Trying {
+            since,
+            trials,
+            change,
+        } = &mut self.canary
+        else {
             return None;
         };
         // Who was moved elsewhere meanwhile, by a drain or a failure, tries nothing any more.
@@ -35,7 +81,8 @@ impl Gates {
         match verdict {
             Verdict::Wait => None,
             Verdict::Passed => {
-                self.canary = Canary::Passed(until);
+                let change = std::mem::take(change);
+                self.canary = Canary::Passed { until, change };
                 // An end without a beginning after it: the trial was good.
                 self.say(Gate::Canary, None);
                 None
@@ -61,6 +108,46 @@ impl Gates {
                 Some(step)
             }
         }
+    }
+
+    /// The part of a large step that canary areas try. Where none of them is among those who move, others are: twice as many
+    /// areas each time, up to half of all. All of it when even then nobody would try it.
+    fn tried(
+        &mut self,
+        ground: Ground<'_>,
+        (before, target): (&Plan, &Plan),
+        present: &Present<'_>,
+        free: Step,
+    ) -> Step {
+        let units = &ground.instance.units;
+        let tried_by = |share: f64| {
+            let few = |asked: Move| {
+                if canary::is_canary(&units[asked.unit].area, share) {
+                    self.forbids(present, asked)
+                } else {
+                    Some(Gate::Canary)
+                }
+            };
+            let tried = step(ground, (before, target), &self.rules.step, few, Aim::All);
+            let trials = canary::trials(ground.instance, before, &tried.plan);
+            (!trials.is_empty()).then_some((tried, trials))
+        };
+        let first = self.rules.canary.share;
+        let wider = (first * 2.0).min(0.5);
+        let shares = std::iter::successors(Some(wider), |share| {
+            (*share < 0.5).then(|| (share * 2.0).min(0.5))
+        });
+        let Some((tried, trials)) = std::iter::once(first).chain(shares).find_map(tried_by) else {
+            return free;
+        };
+        let why = format!("a large change is tried on {} areas first", trials.len());
+        self.say(Gate::Canary, Some(why));
+        self.canary = Canary::Trying {
+            since: present.now,
+            trials,
+            change: flows::between(ground, before, target),
+        };
+        tried
     }
 }
 
