@@ -5,6 +5,7 @@
 //! ```
 //! What relieves a failure passes all of them; whoever must leave a place that is gone leaves it.
 
+mod back;
 mod canary;
 mod damping;
 mod flows;

@@ -1,12 +1,12 @@
 //! A trial on canary areas: its beginning and its end.
 
-use super::canary::{self, Canary, Trial, Verdict};
+use super::back::Back;
+use super::canary::{self, Canary, Verdict};
 use super::flows;
 use super::gates::{Gates, Present};
 use super::step::{Aim, Ground, Move, Step, step};
 use super::{Gate, Held};
-use crate::plan::{Instance, Plan};
-use std::collections::BTreeMap;
+use crate::plan::Plan;
 
 impl Gates {
     /// What of a `free` step may be taken: all of it, or what canary areas try of it first.
@@ -49,8 +49,8 @@ impl Gates {
         })
     }
 
-    /// Ends a trial that has lasted: with the step back when the canaries fare worse than was promised to them. To be
-    /// asked at each full solve, whether or not there is anything else to be gained.
+    /// Ends a trial that has lasted: with the step back, as far as there is room for it, when the canaries fare worse than was
+    /// promised to them. To be asked at each full solve, whether or not there is anything else to be gained.
     pub fn take_back(
         &mut self,
         ground: Ground<'_>,
@@ -97,15 +97,15 @@ impl Gates {
                 measured_ms,
                 promised_ms,
             } => {
-                let step = rolled_back(ground.instance, before, trials);
+                let back = Back::of(ground, before, trials);
                 let why = format!(
-                    "{} canary areas got {measured_ms:.1} ms where {promised_ms:.1} were promised: \
-                     they are taken back",
-                    trials.len()
+                    "{} canary areas got {measured_ms:.1} ms where {promised_ms:.1} were promised: {}",
+                    trials.len(),
+                    back.told()
                 );
                 self.canary = Canary::Failed(until);
                 self.say(Gate::Canary, Some(why));
-                Some(step)
+                back.step()
             }
         }
     }
@@ -148,29 +148,5 @@ impl Gates {
             change: flows::between(ground, before, target),
         };
         tried
-    }
-}
-
-/// Canary areas where they were before, as far as that still exists.
-fn rolled_back(instance: &Instance, before: &Plan, trials: &[Trial]) -> Step {
-    let (mut plan, mut moved_mbps) = (before.clone(), 0.0);
-    for trial in trials {
-        let unit = &instance.units[trial.unit];
-        let usable = |&(link, _): &(u32, f64)| {
-            let open = instance.links.get(link as usize);
-            open.is_some_and(|row| row.capacity_mbps > 0.0)
-                && unit.cand.iter().any(|cand| cand.0 == link)
-        };
-        if trial.before.iter().all(usable) {
-            plan.shares[trial.unit].clone_from(&trial.before);
-            moved_mbps += unit.mbps;
-        }
-    }
-    Step {
-        plan,
-        moved_mbps,
-        withheld_mbps: BTreeMap::new(),
-        wanted_site: BTreeMap::new(),
-        gains: false,
     }
 }

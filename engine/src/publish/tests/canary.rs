@@ -1,6 +1,7 @@
 //! Large changes are tried on canary areas: which ones, how far a trial that passed goes, and what is taken back.
 
-use super::super::canary::is_canary;
+use super::super::back::Back;
+use super::super::canary::{Trial, is_canary};
 use super::*;
 
 /// A scene in which a tenth of the areas or so try large changes first.
@@ -46,6 +47,82 @@ fn a_change_that_serves_its_canaries_worse_is_taken_back_and_not_tried_again_soo
     scene.instance.links[0].watermark_mbps = None;
     let again = scene.step(&all_on(0), &all_on(1), 61 + 15 * 60).unwrap();
     assert_eq!(moved_to(&again.plan, 1), canaries);
+}
+
+#[test]
+fn canaries_come_back_only_as_far_as_there_is_room_where_they_were() {
+    let (mut scene, canaries) = with_canaries();
+    let tried = scene.step(&all_on(0), &all_on(1), 0).unwrap().plan;
+    scene.news();
+    scene.measured = Some((60.0, at(50)));
+    // Others have come to the link that they left, or it has shrunk: two of them would still fit.
+    let stayed = (UNITS - canaries) as f64 * 10.0;
+    scene.instance.links[0].capacity_mbps = stayed + 25.0;
+    let back = scene.take_back(&tried, 61).unwrap();
+    assert_eq!(moved_to(&back.plan, 0), UNITS - canaries + 2);
+    assert_eq!(moved_to(&back.plan, 1), canaries - 2);
+    assert!((back.moved_mbps - 20.0).abs() < 1e-9);
+    let why = scene.gates.take_news().pop().unwrap().why;
+    let left = format!("taken back, but {} have no room", canaries - 2);
+    assert!(why.contains(&left), "{why}");
+}
+
+#[test]
+fn no_hard_limit_is_passed_for_a_canary_that_comes_back() {
+    type Limit = fn(&mut Instance, f64);
+    let limits: [Limit; 3] = [
+        |instance, mbps| instance.links[0].capacity_mbps = mbps,
+        |instance, mbps| instance.sites[0].capacity_mbps = mbps,
+        |instance, mbps| {
+            instance.sites[1].region = "elsewhere".to_owned();
+            instance.regions.push(crate::plan::Region {
+                id: "r".to_owned(),
+                capacity_mbps: mbps,
+                watermark_mbps: None,
+            });
+        },
+    ];
+    for limit in limits {
+        let (mut scene, canaries) = with_canaries();
+        let tried = scene.step(&all_on(0), &all_on(1), 0).unwrap().plan;
+        scene.news();
+        scene.measured = Some((60.0, at(50)));
+        limit(&mut scene.instance, (UNITS - canaries) as f64 * 10.0);
+        assert_eq!(scene.take_back(&tried, 61), None, "nobody fits");
+        let why = scene.gates.take_news().pop().unwrap().why;
+        assert!(why.contains("none can be taken back"), "{why}");
+        // The change failed all the same.
+        let refused = scene.step(&tried, &all_on(1), 62);
+        assert!(matches!(refused, Err(Held::Canary(_))), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_canary_that_comes_back_makes_room_for_another() {
+    let (mut scene, _) = with_canaries();
+    let trial = |unit: usize, before: u32, after: u32| Trial {
+        unit,
+        before: vec![(before, 1.0)],
+        after: vec![(after, 1.0)],
+        promised_ms: 10.0,
+    };
+    // The second may go back once the first has left.
+    let mut in_force = all_on(0);
+    in_force.shares[0] = vec![(2, 1.0)];
+    in_force.shares[1] = vec![(1, 1.0)];
+    scene.instance.links[1].capacity_mbps = 10.0;
+    let trials = [trial(0, 1, 2), trial(1, 0, 1)];
+    let ground = Ground {
+        instance: &scene.instance,
+        site_of: &[0, 1, 2],
+    };
+    let back = Back::of(ground, &in_force, &trials);
+    assert_eq!(back.told(), "they are taken back");
+    let plan = back.step().unwrap().plan;
+    assert_eq!(
+        (&plan.shares[0], &plan.shares[1]),
+        (&vec![(1, 1.0)], &vec![(0, 1.0)])
+    );
 }
 
 #[test]
