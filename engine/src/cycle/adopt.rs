@@ -91,14 +91,8 @@ impl Engine {
             }
             (None, Err(held)) => Err(held),
         };
-        let draft = taken.and_then(|(taken, reason)| {
-            let half = self.realised(&taken, (tier, reason), &under, now);
-            let draft = half.map_or(Ok(None), |half| self.settle(half, under.clone()))?;
-            if let Some(draft) = &draft {
-                self.check_answers(draft, &taken.plan)?;
-            }
-            Ok(draft)
-        });
+        let draft =
+            taken.and_then(|(taken, reason)| self.drafted(&taken, (tier, reason), &under, now));
         match draft {
             Ok(Some(draft)) => Adopted::Draft(Box::new(draft)),
             Ok(None) => {
@@ -164,6 +158,24 @@ impl Engine {
             (Some(_), None, _) => Ok(Reason::Limits),
             (_, incumbent, _) => gate(rules, plan, incumbent.as_ref(), changed),
         }
+    }
+
+    /// The draft of the newest plan as far as it is taken, checked; `None` when the map in force says the same already.
+    fn drafted(
+        &self,
+        taken: &Taken,
+        (tier, reason): (Tier, Reason),
+        under: &Under,
+        now: Timestamp,
+    ) -> Result<Option<Draft>, Held> {
+        let Some(half) = self.realised(taken, (tier, reason), under, now) else {
+            return Ok(None);
+        };
+        let draft = self.settle(half, under.clone())?;
+        if let Some(draft) = &draft {
+            self.check_answers(draft, &taken.plan)?;
+        }
+        Ok(draft)
     }
 
     /// Has the checker judge what a draft amounts to that was made from the newest plan as far as it is `taken`.
