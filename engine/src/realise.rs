@@ -12,15 +12,21 @@ use crate::limits::Limits;
 use crate::model::{Facts, unit_index};
 use crate::plan::{Changes, Instance, Plan};
 use coverage::catalog::{ActiveDrain, Catalog, Endpoint, EndpointNode, Group};
-use coverage::map::{AnswerSet, CoverageMapBuilder};
+use coverage::map::{AnswerSet, CoverageMap, CoverageMapBuilder};
 use coverage::{AreaId, EndpointId, LinkId, NodeId, ServiceId, Snapshot, WEIGHT_TOTAL};
 use rooms::Rooms;
 use std::collections::BTreeMap;
 
 /// The plan that a snapshot in service amounts to, in the units of [`crate::model`]: the incumbents of the next cycle.
-/// Links are found by name; a link that is gone leaves its share out.
 #[must_use]
 pub fn incumbent(snapshot: &Snapshot, inventory: &Inventory) -> Plan {
+    amounts_to(&snapshot.catalog, &snapshot.map, inventory)
+}
+
+/// The plan that a map amounts to, in the units of [`crate::model`]. Links are found by the names in its catalog; a link that is
+/// gone leaves its share out.
+#[must_use]
+pub(crate) fn amounts_to(catalog: &Catalog, map: &CoverageMap, inventory: &Inventory) -> Plan {
     let links: BTreeMap<&str, u32> = inventory
         .links
         .iter()
@@ -30,24 +36,21 @@ pub fn incumbent(snapshot: &Snapshot, inventory: &Inventory) -> Plan {
     let shares_of = |set: &AnswerSet| {
         let mut shares: BTreeMap<u32, f64> = BTreeMap::new();
         for &(endpoint, weight) in &set.shares {
-            if let Some(&link) = links.get(snapshot.endpoint(endpoint).link.as_str()) {
+            let known = catalog.endpoints.get(endpoint.index());
+            if let Some(&link) = known.and_then(|known| links.get(known.link.as_str())) {
                 *shares.entry(link).or_default() += f64::from(weight) / f64::from(WEIGHT_TOTAL);
             }
         }
         shares.into_iter().collect::<Vec<_>>()
     };
-    let by_set: Vec<_> = snapshot.map.answer_sets().iter().map(shares_of).collect();
-    let row = |service: &crate::inventory::Service| match snapshot
-        .catalog
-        .service(&service.served.name)
-    {
-        Some((id, _)) => snapshot
-            .map
+    let by_set: Vec<_> = map.answer_sets().iter().map(shares_of).collect();
+    let row = |service: &crate::inventory::Service| match catalog.service(&service.served.name) {
+        Some((id, _)) => map
             .row(id)
             .iter()
             .map(|set| by_set[set.index()].clone())
             .collect(),
-        None => vec![Vec::new(); snapshot.table.areas().len()],
+        None => vec![Vec::new(); map.areas() as usize],
     };
     Plan {
         shares: inventory.services.iter().flat_map(row).collect(),

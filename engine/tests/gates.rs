@@ -199,3 +199,76 @@ fn every_step_of_the_whole_way_is_bounded_and_no_worse_and_the_way_ends() {
     }
     assert!(cases > 300, "{cases}");
 }
+
+/// What answers make of a plan: whole 64ths already, and somebody for everyone.
+fn answered(instance: &Instance, plan: &Plan) -> Plan {
+    let mut answered = plan.clone();
+    for (shares, unit) in answered.shares.iter_mut().zip(&*instance.units) {
+        if shares.is_empty() {
+            shares.push((unit.cand[0].0, 1.0));
+        }
+    }
+    answered
+}
+
+/// Whether there is too little of everything or enough, when a link is lost: each step on the way is borne by the last check of
+/// answers, which would hold the map back for ever otherwise. And it bears no more than what the steps are made of.
+#[test]
+fn each_step_of_a_rescue_passes_the_check_of_answers_and_a_pile_does_not() {
+    let rules = StepRules::default();
+    let (mut steps, mut beyond, mut piles) = (0, 0, 0);
+    for seed in 0..400_u32 {
+        let mut instance = random_instance(Shape::Medium, u64::from(seed));
+        for unit in &mut *instance.units {
+            unit.incumbent.clear();
+            unit.mbps /= f64::from(1 + seed % 3);
+        }
+        let before = baseline::rank_and_fill(&instance, 1).unwrap().plan;
+        let mut plan = answered(&instance, &on_ladder(&instance, &before, 64));
+        let lost = seed as usize % instance.links.len();
+        instance.links[lost].capacity_mbps = 0.0;
+        instance.links[lost].watermark_mbps = None;
+        let exact = solve(&instance, &SolveOptions::default(), None).plan;
+        let target = on_ladder(&instance, &exact, 64);
+        let site = |id: &String| instance.sites.iter().position(|site| site.id == *id);
+        let site_of: Vec<_> = instance
+            .links
+            .iter()
+            .map(|l| site(&l.site).unwrap())
+            .collect();
+        let ground = Ground {
+            instance: &instance,
+            site_of: &site_of,
+        };
+        for _ in 0..12 {
+            let taken = step(ground, (&plan, &target), &rules, |_| None, Aim::All).plan;
+            let next = answered(&instance, &taken);
+            let of = check::Answers {
+                plan: &next,
+                named: &|unit| next.shares[unit].len(),
+                wanted: &taken,
+                checked: &exact,
+                in_force: Some(&plan),
+            };
+            let found = check::answers(&instance, &of);
+            assert_eq!(found, Ok(()), "seed {seed}");
+            steps += 1;
+            beyond += usize::from(check::evaluate(&instance, &next).is_err());
+            // All that may go there on one link.
+            let mut pile = next.clone();
+            let link = (lost + 1) % instance.links.len();
+            for (shares, unit) in pile.shares.iter_mut().zip(&*instance.units) {
+                if unit.cand.iter().any(|cand| cand.0 as usize == link) {
+                    *shares = vec![(u32::try_from(link).unwrap(), 1.0)];
+                }
+            }
+            if check::evaluate(&instance, &pile).is_err() {
+                let plan = &pile;
+                piles +=
+                    usize::from(check::answers(&instance, &check::Answers { plan, ..of }).is_err());
+            }
+            plan = next;
+        }
+    }
+    assert!(beyond > 100 && piles > 1000, "{steps} {beyond} {piles}");
+}

@@ -115,7 +115,7 @@ pub(crate) fn measure_beyond(
     Ok(found)
 }
 
-fn same_length(instance: &Instance, plan: &Plan) -> Result<(), CheckFailure> {
+pub(super) fn same_length(instance: &Instance, plan: &Plan) -> Result<(), CheckFailure> {
     let (found, expected) = (plan.shares.len(), instance.units.len());
     if found == expected {
         return Ok(());
@@ -127,7 +127,7 @@ fn same_length(instance: &Instance, plan: &Plan) -> Result<(), CheckFailure> {
     })
 }
 
-fn add_loads(
+pub(super) fn add_loads(
     index: usize,
     unit: &Unit,
     shares: &[(u32, f64)],
@@ -170,7 +170,11 @@ fn count_requests(instance: &Instance, plan: &Plan, found: &mut Evaluation) {
 }
 
 /// Range, sum, eligibility and uniqueness of the shares of one unit.
-fn check_shares(index: usize, unit: &Unit, shares: &[(u32, f64)]) -> Result<(), CheckFailure> {
+pub(super) fn check_shares(
+    index: usize,
+    unit: &Unit,
+    shares: &[(u32, f64)],
+) -> Result<(), CheckFailure> {
     let refuse = |problem: String| {
         Err(CheckFailure::Share {
             unit: index,

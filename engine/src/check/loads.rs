@@ -1,7 +1,7 @@
 //! What a plan puts on links, sites, regions and meters.
 
 use super::{CAPACITY_TOLERANCE, CheckFailure};
-use crate::plan::Instance;
+use crate::plan::{Instance, RowKind};
 use std::collections::BTreeMap;
 
 /// Loads by the ids of rows.
@@ -53,22 +53,27 @@ impl Loads {
 
     /// Whether all of them are within the hard limits.
     pub(super) fn within(&self, instance: &Instance) -> Result<(), CheckFailure> {
-        let links = instance
-            .links
-            .iter()
-            .map(|l| ("link", &l.id, l.capacity_mbps, &self.links));
-        let sites = instance
-            .sites
-            .iter()
-            .map(|s| ("site", &s.id, s.capacity_mbps, &self.sites));
-        let regions = instance
-            .regions
-            .iter()
-            .map(|r| ("region", &r.id, r.capacity_mbps, &self.regions));
-        for (kind, id, capacity_mbps, loads) in links.chain(sites).chain(regions) {
-            let load_mbps = loads.get(id).map_or(0.0, |row| row.1);
-            if load_mbps > capacity_mbps + CAPACITY_TOLERANCE * capacity_mbps.max(1.0) {
-                let row = format!("{kind} {id}");
+        self.no_more_than(instance, |_, _, capacity_mbps| capacity_mbps)
+    }
+
+    /// Whether all of them are within `limit`, which says how much a row may carry from its kind, its id and its hard limit in
+    /// Mbps.
+    pub(super) fn no_more_than(
+        &self,
+        instance: &Instance,
+        limit: impl Fn(RowKind, &str, f64) -> f64,
+    ) -> Result<(), CheckFailure> {
+        let links = instance.links.iter();
+        let links = links.map(|l| (RowKind::Link, "link", &l.id, l.capacity_mbps));
+        let sites = instance.sites.iter();
+        let sites = sites.map(|s| (RowKind::Site, "site", &s.id, s.capacity_mbps));
+        let regions = instance.regions.iter();
+        let regions = regions.map(|r| (RowKind::Region, "region", &r.id, r.capacity_mbps));
+        for (kind, word, id, capacity_mbps) in links.chain(sites).chain(regions) {
+            let load_mbps = self.on(kind, id);
+            let most_mbps = limit(kind, id, capacity_mbps);
+            if load_mbps > most_mbps + CAPACITY_TOLERANCE * most_mbps.max(1.0) {
+                let row = format!("{word} {id}");
                 return Err(CheckFailure::Capacity {
                     row,
                     load_mbps,
@@ -77,6 +82,18 @@ impl Loads {
             }
         }
         Ok(())
+    }
+
+    /// Load of a link, site, region or meter by its id, Mbps; nothing on a row that is not known.
+    pub(super) fn on(&self, kind: RowKind, id: &str) -> f64 {
+        let rows = match kind {
+            RowKind::Link => &self.links,
+            RowKind::Site => &self.sites,
+            RowKind::Region => &self.regions,
+            RowKind::Meter => &self.meters,
+            RowKind::Requests => return 0.0,
+        };
+        rows.get(id).map_or(0.0, |row| row.1)
     }
 }
 

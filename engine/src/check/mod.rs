@@ -28,10 +28,12 @@
 //! share, once without limit at its price and the move. The minimum over the shares of a unit then takes the cheapest
 //! pieces first; nothing else changes.
 
+mod answers;
 mod bound;
 mod evaluate;
 mod loads;
 
+pub use answers::{Answers, answers};
 pub use evaluate::{Bands, Evaluation, evaluate, fits};
 
 pub(crate) use evaluate::{measure, measure_beyond};

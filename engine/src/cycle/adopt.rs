@@ -1,14 +1,15 @@
-//! What comes of a solve: checked, gated, realised, or solved again.
+//! What comes of a solve: checked, gated, realised and checked as what it has become, or solved again.
 
 use super::draft::Half;
 use super::job::{Failure, Found, Solved};
 use super::steps::Taken;
 use super::{Draft, Engine, LastSolve, Tier, Under};
+use crate::check::{self, Answers};
 use crate::limits::Limits;
-use crate::plan::Outcome;
+use crate::plan::{Outcome, Plan};
 use crate::publish::{Held, Reason, gate};
-use crate::realise::{catalog, realise};
-use coverage::Timestamp;
+use crate::realise::{amounts_to, catalog, realise};
+use coverage::{AreaId, Body, ServiceId, Timestamp};
 
 /// Relative gain that ends a way of several steps; less is rounding.
 const GAIN_LEFT_MIN: f64 = 1e-6;
@@ -90,10 +91,8 @@ impl Engine {
             }
             (None, Err(held)) => Err(held),
         };
-        let draft = taken.and_then(|(taken, reason)| {
-            let half = self.realised(&taken, (tier, reason), &under, now);
-            half.map_or(Ok(None), |half| self.settle(half, under.clone()))
-        });
+        let draft =
+            taken.and_then(|(taken, reason)| self.drafted(&taken, (tier, reason), &under, now));
         match draft {
             Ok(Some(draft)) => Adopted::Draft(Box::new(draft)),
             Ok(None) => {
@@ -159,6 +158,49 @@ impl Engine {
             (Some(_), None, _) => Ok(Reason::Limits),
             (_, incumbent, _) => gate(rules, plan, incumbent.as_ref(), changed),
         }
+    }
+
+    /// The draft of the newest plan as far as it is taken, checked; `None` when the map in force says the same already.
+    fn drafted(
+        &self,
+        taken: &Taken,
+        (tier, reason): (Tier, Reason),
+        under: &Under,
+        now: Timestamp,
+    ) -> Result<Option<Draft>, Held> {
+        let Some(half) = self.realised(taken, (tier, reason), under, now) else {
+            return Ok(None);
+        };
+        let draft = self.settle(half, under.clone())?;
+        if let Some(draft) = &draft {
+            self.check_answers(draft, &taken.plan)?;
+        }
+        Ok(draft)
+    }
+
+    /// Has the checker judge what a draft amounts to that was made from the newest plan as far as it is `taken`.
+    pub(super) fn check_answers(&self, draft: &Draft, taken: &Plan) -> Result<(), Held> {
+        let Some(LastSolve { instance, plan, .. }) = &self.last else {
+            return Ok(());
+        };
+        let Body { catalog, map } = &draft.body;
+        let areas = self.table.areas().len();
+        let named = |unit: usize| {
+            let area = AreaId(u32::try_from(unit % areas).unwrap_or(u32::MAX));
+            map.get(ServiceId::from_index(unit / areas), area)
+                .shares
+                .len()
+        };
+        let in_force = self.in_force.as_deref();
+        let answers = Answers {
+            plan: &amounts_to(catalog, map, &self.inventory),
+            named: &named,
+            wanted: taken,
+            checked: plan,
+            in_force: in_force.filter(|plan| plan.shares.len() == taken.shares.len()),
+        };
+        let checked = check::answers(instance, &answers);
+        checked.map_err(|failure| Held::Checker(format!("as it would be answered, {failure}")))
     }
 
     /// The newest plan, as far as it is taken, as a map.

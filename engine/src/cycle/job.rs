@@ -1,5 +1,8 @@
 //! The heavy part of a cycle as a value: everything that a solve needs, and everything that comes of it.
 
+#[cfg(test)]
+mod tampered;
+
 use super::weights::{OnWeights, as_answered};
 use super::{Engine, LastSolve, Under};
 use crate::check::{self, Bands, CheckFailure, Verified};

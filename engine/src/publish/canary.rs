@@ -1,5 +1,10 @@
 //! Canary areas: a large change is tried on a few first, and taken back when they fare worse than was promised.
+//!
+//! What is tried is a change, and so is what has passed: the flows from site to site that the whole plan wanted when its trial
+//! began, less what has moved along them since. A later step counts as more of the same while what it moves beyond these flows is
+//! not large by itself. Else it is another change, to other sites or of more areas, and is tried anew.
 
+use super::flows::Flows;
 use super::loads::share_on;
 use crate::plan::{Instance, Plan};
 use coverage::Timestamp;
@@ -47,9 +52,16 @@ pub(super) enum Canary {
         since: Timestamp,
         /// Who.
         trials: Vec<Trial>,
+        /// What is left of the change.
+        change: Flows,
     },
-    /// The last one did well; changes of this kind go on until then.
-    Passed(Timestamp),
+    /// The last one did well.
+    Passed {
+        /// Until when it goes on.
+        until: Timestamp,
+        /// What is left of it.
+        change: Flows,
+    },
     /// The last one did badly; no large change until then.
     Failed(Timestamp),
 }
@@ -60,7 +72,19 @@ impl Canary {
         match self {
             Self::Idle => {}
             Self::Trying { since, .. } => *since = (*since).min(now),
-            Self::Passed(until) | Self::Failed(until) => *until = (*until).min(now.after(hold)),
+            Self::Passed { until, .. } | Self::Failed(until) => {
+                *until = (*until).min(now.after(hold));
+            }
+        }
+    }
+
+    /// Takes what has moved off the change that is tried or has passed.
+    pub(super) fn note(&mut self, moved: &Flows) {
+        let (Self::Trying { change, .. } | Self::Passed { change, .. }) = self else {
+            return;
+        };
+        for (way, mbps) in change {
+            *mbps = (*mbps - moved.get(way).copied().unwrap_or_default()).max(0.0);
         }
     }
 }

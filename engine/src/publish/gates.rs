@@ -1,6 +1,6 @@
 //! All gates together: what they remember, what they forbid, and what they have to say.
 
-use super::canary::{self, Canary, CanaryRules};
+use super::canary::{Canary, CanaryRules};
 use super::damping::{Damping, DampingRules};
 use super::inputs::{InputRules, Inputs};
 use super::step::{Aim, Ground, Move, Step, StepRules, step};
@@ -190,28 +190,7 @@ impl Gates {
         if let Some(back) = self.take_back(ground, before, present) {
             return Ok(back);
         }
-        if let Canary::Trying { trials, .. } = &self.canary {
-            return Err(Held::Canary(format!(
-                "a large change is being tried on {} of the canary areas",
-                trials.len()
-            )));
-        }
-        let demand: f64 = ground.instance.units.iter().map(|unit| unit.mbps).sum();
-        let large = free.moved_mbps > self.rules.canary.large_from * demand;
-        let taken = match self.canary {
-            Canary::Passed(until) if until > present.now => free,
-            Canary::Failed(until) if until > present.now => {
-                let left = until.since(present.now).as_secs();
-                return Err(Held::Canary(format!(
-                    "a large change did badly on its canary areas; the next is tried in {left} s"
-                )));
-            }
-            _ if self.rules.canary.share <= 0.0 => free,
-            // After a failure the next change is tried, however small.
-            Canary::Failed(_) => self.tried(ground, (before, target), present, free),
-            _ if large => self.tried(ground, (before, target), present, free),
-            _ => free,
-        };
+        let taken = self.canaries_first(ground, (before, target), present, free)?;
         self.tell(ground, &taken);
         Ok(taken)
     }
@@ -227,47 +206,8 @@ impl Gates {
         step(ground, plans, &self.rules.step, forbidden, aim)
     }
 
-    /// The part of a large step that canary areas try. Where none of them is among those who move, others are: twice as many
-    /// areas each time, up to half of all. All of it when even then nobody would try it.
-    fn tried(
-        &mut self,
-        ground: Ground<'_>,
-        (before, target): (&Plan, &Plan),
-        present: &Present<'_>,
-        free: Step,
-    ) -> Step {
-        let units = &ground.instance.units;
-        let tried_by = |share: f64| {
-            let few = |asked: Move| {
-                if canary::is_canary(&units[asked.unit].area, share) {
-                    self.forbids(present, asked)
-                } else {
-                    Some(Gate::Canary)
-                }
-            };
-            let tried = step(ground, (before, target), &self.rules.step, few, Aim::All);
-            let trials = canary::trials(ground.instance, before, &tried.plan);
-            (!trials.is_empty()).then_some((tried, trials))
-        };
-        let first = self.rules.canary.share;
-        let wider = (first * 2.0).min(0.5);
-        let shares = std::iter::successors(Some(wider), |share| {
-            (*share < 0.5).then(|| (share * 2.0).min(0.5))
-        });
-        let Some((tried, trials)) = std::iter::once(first).chain(shares).find_map(tried_by) else {
-            return free;
-        };
-        let why = format!("a large change is tried on {} areas first", trials.len());
-        self.say(Gate::Canary, Some(why));
-        self.canary = Canary::Trying {
-            since: present.now,
-            trials,
-        };
-        tried
-    }
-
     /// The gate that forbids a move. Relief does not wait for those that only spare clients and caches.
-    fn forbids(&self, present: &Present<'_>, asked: Move) -> Option<Gate> {
+    pub(super) fn forbids(&self, present: &Present<'_>, asked: Move) -> Option<Gate> {
         let Move {
             unit,
             from,

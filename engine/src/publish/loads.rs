@@ -1,5 +1,6 @@
 //! What plans put on links and sites, and what differs between two.
 
+use super::step::Ground;
 use crate::plan::{Instance, Plan, Unit};
 
 /// Loads this little above a limit are rounding, as a share of it.
@@ -37,7 +38,46 @@ pub(super) struct Place {
     pub(super) region: Option<usize>,
 }
 
+/// Where links are.
+pub(super) struct Places<'a> {
+    site_of: &'a [usize],
+    /// [site] -> its region, when that has limits.
+    region_of: Vec<Option<usize>>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(ground: Ground<'a>) -> Self {
+        Self {
+            site_of: ground.site_of,
+            region_of: regions(ground.instance),
+        }
+    }
+
+    /// A link with its site and region.
+    pub(super) fn of(&self, link: u32) -> Place {
+        let site = self.site_of[link as usize];
+        Place {
+            link: link as usize,
+            site,
+            region: self.region_of[site],
+        }
+    }
+}
+
 impl Rows {
+    /// What a plan with these shares puts on rows; links that do not exist carry nothing.
+    pub(super) fn of(instance: &Instance, places: &Places<'_>, shares: &[Vec<(u32, f64)>]) -> Self {
+        let mut rows = Self::empty(instance);
+        for (unit, shares) in instance.units.iter().zip(shares) {
+            for &(link, share) in shares {
+                if (link as usize) < places.site_of.len() {
+                    rows.add(unit, share, places.of(link));
+                }
+            }
+        }
+        rows
+    }
+
     /// Nothing on any row.
     pub(super) fn empty(instance: &Instance) -> Self {
         Self {
@@ -126,7 +166,7 @@ impl Rows {
 }
 
 /// [site] -> its region, when that has limits.
-pub(super) fn regions(instance: &Instance) -> Vec<Option<usize>> {
+fn regions(instance: &Instance) -> Vec<Option<usize>> {
     let of = |site: &crate::plan::Site| {
         let same = |region: &crate::plan::Region| region.id == site.region;
         instance.regions.iter().position(same)

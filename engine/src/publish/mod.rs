@@ -5,8 +5,10 @@
 //! ```
 //! What relieves a failure passes all of them; whoever must leave a place that is gone leaves it.
 
+mod back;
 mod canary;
 mod damping;
+mod flows;
 mod gates;
 mod inputs;
 mod judge;

@@ -1,12 +1,11 @@
 //! What gates take down of a map in force: who moved, and between which sites.
 
+use super::flows;
 use super::gates::{Gates, Stop};
-use super::loads::share_on;
 use super::step::Ground;
 use super::{Gate, Held, Reason};
 use crate::plan::Plan;
 use coverage::Timestamp;
-use std::collections::BTreeMap;
 
 /// A gain below this share is none, and nothing that hysteresis held back.
 const GAIN_SEEN_MIN: f64 = 1e-4;
@@ -36,25 +35,14 @@ impl Gates {
 
     /// Notes what a map in force has changed: who moved, and between which sites.
     pub fn published(&mut self, ground: Ground<'_>, before: &Plan, after: &Plan, now: Timestamp) {
-        let mut moved: BTreeMap<(usize, usize), f64> = BTreeMap::new();
-        let pairs = before.shares.iter().zip(&after.shares).enumerate();
-        for (unit, (before, after)) in pairs.filter(|(_, (before, after))| before != after) {
-            if let Some(acted) = self.acted.get_mut(unit) {
+        let pairs = before.shares.iter().zip(&after.shares);
+        for (acted, (before, after)) in self.acted.iter_mut().zip(pairs) {
+            if before != after {
                 *acted = now;
             }
-            let mbps = ground.instance.units[unit].mbps;
-            let site = |link: u32| ground.site_of.get(link as usize).copied();
-            let left = before.iter().find(|s| share_on(after, s.0) < s.1);
-            for &(link, now) in after {
-                let gained = now - share_on(before, link);
-                if let (Some(from), Some(to)) = (left.and_then(|s| site(s.0)), site(link))
-                    && gained > 0.0
-                    && from != to
-                {
-                    *moved.entry((from, to)).or_default() += gained * mbps;
-                }
-            }
         }
+        let moved = flows::between(ground, before, after);
+        self.canary.note(&moved);
         let demand = ground.instance.units.iter().map(|unit| unit.mbps).sum();
         let swinging = self.swings.note(&moved, demand, now);
         let name = |site: usize| {

@@ -47,6 +47,19 @@ pub struct Ground<'a> {
     pub site_of: &'a [usize],
 }
 
+impl Ground<'_> {
+    /// Whether a unit may stand on a link at all: a candidate of its own that can carry anything.
+    pub(super) fn may_stand(&self, unit: usize, link: u32) -> bool {
+        let (instance, at) = (self.instance, link as usize);
+        let known = instance.units[unit].cand.iter().any(|c| c.0 == link);
+        known
+            && instance.links.get(at).is_some_and(|row| {
+                let site = &instance.sites[self.site_of[at]];
+                row.capacity_mbps > 0.0 && site.capacity_mbps > 0.0
+            })
+    }
+}
+
 /// A plan between two others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {

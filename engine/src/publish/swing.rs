@@ -1,5 +1,6 @@
 //! Oscillation: traffic that goes to and fro between the same two sites is left where it is for a while.
 
+use super::flows::Flows;
 use coverage::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -60,12 +61,13 @@ impl Swings {
     /// Notes what a published step moved: (from, to) -> Mbps. Returns the pairs that swing from now on.
     pub(super) fn note(
         &mut self,
-        moved_mbps: &BTreeMap<(usize, usize), f64>,
+        moved_mbps: &Flows,
         demand_mbps: f64,
         now: Timestamp,
     ) -> Vec<(usize, usize)> {
-        let mut net: BTreeMap<(usize, usize), f64> = BTreeMap::new();
-        for (&(from, to), &mbps) in moved_mbps {
+        let mut net = Flows::new();
+        let between = moved_mbps.iter().filter(|((from, to), _)| from != to);
+        for (&(from, to), &mbps) in between {
             let (pair, signed) = if from < to {
                 ((from, to), mbps)
             } else {

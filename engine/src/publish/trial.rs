@@ -1,22 +1,68 @@
-//! The end of a trial on canary areas.
+//! A trial on canary areas: its beginning and its end.
 
-use super::Gate;
-use super::canary::{self, Canary, Trial, Verdict};
+use super::back::Back;
+use super::canary::{self, Canary, Verdict};
+use super::flows;
 use super::gates::{Gates, Present};
-use super::step::{Ground, Step};
-use crate::plan::{Instance, Plan};
-use std::collections::BTreeMap;
+use super::step::{Aim, Ground, Move, Step, step};
+use super::{Gate, Held};
+use crate::plan::Plan;
 
 impl Gates {
-    /// Ends a trial that has lasted: with the step back when the canaries fare worse than was promised to them. To be
-    /// asked at each full solve, whether or not there is anything else to be gained.
+    /// What of a `free` step may be taken: all of it, or what canary areas try of it first.
+    ///
+    /// # Errors
+    /// [`Held::Canary`] while a change is being tried, or after one failed.
+    pub(super) fn canaries_first(
+        &mut self,
+        ground: Ground<'_>,
+        (before, target): (&Plan, &Plan),
+        present: &Present<'_>,
+        free: Step,
+    ) -> Result<Step, Held> {
+        if let Canary::Trying { trials, .. } = &self.canary {
+            return Err(Held::Canary(format!(
+                "a large change is being tried on {} of the canary areas",
+                trials.len()
+            )));
+        }
+        let demand: f64 = ground.instance.units.iter().map(|unit| unit.mbps).sum();
+        let untried_mbps = match &self.canary {
+            Canary::Passed { until, change } if *until > present.now => {
+                flows::beyond(&flows::between(ground, before, &free.plan), change)
+            }
+            _ => free.moved_mbps,
+        };
+        let large = untried_mbps > self.rules.canary.large_from * demand;
+        Ok(match self.canary {
+            Canary::Failed(until) if until > present.now => {
+                let left = until.since(present.now).as_secs();
+                return Err(Held::Canary(format!(
+                    "a large change did badly on its canary areas; the next is tried in {left} s"
+                )));
+            }
+            _ if self.rules.canary.share <= 0.0 => free,
+            // After a failure the next change is tried, however small.
+            Canary::Failed(_) => self.tried(ground, (before, target), present, free),
+            _ if large => self.tried(ground, (before, target), present, free),
+            _ => free,
+        })
+    }
+
+    /// Ends a trial that has lasted: with the step back, as far as there is room for it, when the canaries fare worse than was
+    /// promised to them. To be asked at each full solve, whether or not there is anything else to be gained.
     pub fn take_back(
         &mut self,
         ground: Ground<'_>,
         before: &Plan,
         present: &Present<'_>,
     ) -> Option<Step> {
-        let Canary::Trying { since, trials } = &mut self.canary else {
+        let Canary::Trying {
+            since,
+            trials,
+            change,
+        } = &mut self.canary
+        else {
             return None;
         };
         // Who was moved elsewhere meanwhile, by a drain or a failure, tries nothing any more.
@@ -35,7 +81,8 @@ impl Gates {
         match verdict {
             Verdict::Wait => None,
             Verdict::Passed => {
-                self.canary = Canary::Passed(until);
+                let change = std::mem::take(change);
+                self.canary = Canary::Passed { until, change };
                 // An end without a beginning after it: the trial was good.
                 self.say(Gate::Canary, None);
                 None
@@ -50,40 +97,56 @@ impl Gates {
                 measured_ms,
                 promised_ms,
             } => {
-                let step = rolled_back(ground.instance, before, trials);
+                let back = Back::of(ground, before, trials);
                 let why = format!(
-                    "{} canary areas got {measured_ms:.1} ms where {promised_ms:.1} were promised: \
-                     they are taken back",
-                    trials.len()
+                    "{} canary areas got {measured_ms:.1} ms where {promised_ms:.1} were promised: {}",
+                    trials.len(),
+                    back.told()
                 );
                 self.canary = Canary::Failed(until);
                 self.say(Gate::Canary, Some(why));
-                Some(step)
+                back.step()
             }
         }
     }
-}
 
-/// Canary areas where they were before, as far as that still exists.
-fn rolled_back(instance: &Instance, before: &Plan, trials: &[Trial]) -> Step {
-    let (mut plan, mut moved_mbps) = (before.clone(), 0.0);
-    for trial in trials {
-        let unit = &instance.units[trial.unit];
-        let usable = |&(link, _): &(u32, f64)| {
-            let open = instance.links.get(link as usize);
-            open.is_some_and(|row| row.capacity_mbps > 0.0)
-                && unit.cand.iter().any(|cand| cand.0 == link)
+    /// The part of a large step that canary areas try. Where none of them is among those who move, others are: twice as many
+    /// areas each time, up to half of all. All of it when even then nobody would try it.
+    fn tried(
+        &mut self,
+        ground: Ground<'_>,
+        (before, target): (&Plan, &Plan),
+        present: &Present<'_>,
+        free: Step,
+    ) -> Step {
+        let units = &ground.instance.units;
+        let tried_by = |share: f64| {
+            let few = |asked: Move| {
+                if canary::is_canary(&units[asked.unit].area, share) {
+                    self.forbids(present, asked)
+                } else {
+                    Some(Gate::Canary)
+                }
+            };
+            let tried = step(ground, (before, target), &self.rules.step, few, Aim::All);
+            let trials = canary::trials(ground.instance, before, &tried.plan);
+            (!trials.is_empty()).then_some((tried, trials))
         };
-        if trial.before.iter().all(usable) {
-            plan.shares[trial.unit].clone_from(&trial.before);
-            moved_mbps += unit.mbps;
-        }
-    }
-    Step {
-        plan,
-        moved_mbps,
-        withheld_mbps: BTreeMap::new(),
-        wanted_site: BTreeMap::new(),
-        gains: false,
+        let first = self.rules.canary.share;
+        let wider = (first * 2.0).min(0.5);
+        let shares = std::iter::successors(Some(wider), |share| {
+            (*share < 0.5).then(|| (share * 2.0).min(0.5))
+        });
+        let Some((tried, trials)) = std::iter::once(first).chain(shares).find_map(tried_by) else {
+            return free;
+        };
+        let why = format!("a large change is tried on {} areas first", trials.len());
+        self.say(Gate::Canary, Some(why));
+        self.canary = Canary::Trying {
+            since: present.now,
+            trials,
+            change: flows::between(ground, before, target),
+        };
+        tried
     }
 }

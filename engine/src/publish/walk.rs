@@ -1,7 +1,7 @@
 //! The walk of one step: wishes, granted one by one while budget, ramp and room last.
 
 use super::Gate;
-use super::loads::{Place, ROUNDING_SHARE, Rows, moved_mbps, regions, share_on};
+use super::loads::{Place, Places, ROUNDING_SHARE, Rows, moved_mbps, share_on};
 use super::slice::slice;
 use super::step::{Ground, Move, StepRules};
 use super::wishes::{Urgency, Wish};
@@ -35,8 +35,7 @@ pub(super) struct Walk<'a> {
     most: Rows,
     pub(super) hard: Rows,
     pub(super) soft: Rows,
-    /// [site] -> its region, when that has limits.
-    region_of: Vec<Option<usize>>,
+    places: Places<'a>,
     /// What each site may carry for its ramp, Mbps.
     sites_ramp: Vec<f64>,
     /// What each site may gain in this step.
@@ -69,7 +68,7 @@ impl<'a> Walk<'a> {
             most: Rows::empty(instance),
             hard,
             soft,
-            region_of: regions(instance),
+            places: Places::new(ground),
             sites_ramp: Vec::new(),
             sites_gain: Vec::new(),
             sites_target: Vec::new(),
@@ -78,7 +77,7 @@ impl<'a> Walk<'a> {
             gains: false,
             cut_mbps: BTreeMap::new(),
         };
-        let wanted = walk.loads_of(&target.shares);
+        let wanted = Rows::of(instance, &walk.places, &target.shares);
         walk.sites_target.clone_from(&wanted.sites);
         // Beyond a soft limit only as far as the target itself goes.
         walk.most.clone_from(&walk.soft);
@@ -92,7 +91,7 @@ impl<'a> Walk<'a> {
                 walk.shares[unit].clone_from(&target.shares[unit]);
             }
         }
-        walk.loads = walk.loads_of(&walk.shares);
+        walk.loads = Rows::of(instance, &walk.places, &walk.shares);
         let sites = instance.sites.iter().zip(&walk.loads.sites);
         walk.sites_gain = sites
             .map(|(site, &load)| {
@@ -104,27 +103,9 @@ impl<'a> Walk<'a> {
         walk
     }
 
-    /// What links, sites and regions carry under `shares`; links that do not exist carry nothing.
-    fn loads_of(&self, shares: &[Vec<(u32, f64)>]) -> Rows {
-        let mut rows = Rows::empty(self.ground.instance);
-        for (unit, shares) in self.ground.instance.units.iter().zip(shares) {
-            for &(link, share) in shares {
-                if (link as usize) < self.ground.site_of.len() {
-                    rows.add(unit, share, self.place_of(link));
-                }
-            }
-        }
-        rows
-    }
-
     /// A link with its site and region.
     pub(super) fn place_of(&self, link: u32) -> Place {
-        let site = self.ground.site_of[link as usize];
-        Place {
-            link: link as usize,
-            site,
-            region: self.region_of[site],
-        }
+        self.places.of(link)
     }
 
     /// Grants what can be granted; returns which gate is against each of the rest.

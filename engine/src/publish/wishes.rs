@@ -34,18 +34,9 @@ impl Walk<'_> {
 
     /// Whether a unit has no place, or stands on one that is no candidate or can carry nothing any more.
     pub(super) fn is_homeless(&self, unit: usize) -> bool {
-        let instance = self.ground.instance;
-        let gone = |link: u32| {
-            let at = link as usize;
-            let known = instance.units[unit].cand.iter().any(|c| c.0 == link);
-            let open = instance.links.get(at).is_some_and(|row| {
-                let site = &instance.sites[self.ground.site_of[at]];
-                row.capacity_mbps > 0.0 && site.capacity_mbps > 0.0
-            });
-            !known || !open
-        };
         let shares = &self.shares[unit];
-        shares.is_empty() || shares.iter().any(|share| gone(share.0))
+        let gone = |share: &(u32, f64)| !self.ground.may_stand(unit, share.0);
+        shares.is_empty() || shares.iter().any(gone)
     }
 
     /// All units that the target wants elsewhere, most urgent first.

@@ -9,7 +9,7 @@ const MBPS: f64 = 60.0;
 const MOVERS: std::ops::Range<u32> = 2..11;
 
 /// A world with a map in force that was told the quality of each area at home and at the next site.
-fn world(change: impl Fn(&mut PublishRules)) -> World {
+pub(super) fn world(change: impl Fn(&mut PublishRules)) -> World {
     let mut options = options();
     change(&mut options.publish);
     let mut world = World::with(options);
@@ -67,14 +67,14 @@ impl World {
     }
 
     /// The movers are served better elsewhere.
-    fn improve(&mut self) {
+    pub(super) fn improve(&mut self) {
         for area in MOVERS {
             self.quality(area, better(area), 1.0);
         }
         self.demand(MBPS);
     }
 
-    fn stops(&mut self, of: Gate) -> Vec<String> {
+    pub(super) fn stops(&mut self, of: Gate) -> Vec<String> {
         let stops = self.engine.take_stops().into_iter();
         stops.filter(|s| s.gate == of).map(|s| s.why).collect()
     }

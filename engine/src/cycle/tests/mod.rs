@@ -3,6 +3,7 @@
 mod contracts;
 mod gates;
 mod local;
+mod refused;
 mod requests;
 mod reserve;
 mod silence;

@@ -1,9 +1,9 @@
 //! Each gate on a small network: what trips it, what passes it, and what it says.
 
+mod canary;
 mod inputs;
 mod worth;
 
-use super::canary::is_canary;
 use super::*;
 use crate::plan::{Instance, Plan};
 use coverage::Timestamp;
@@ -342,82 +342,6 @@ fn what_goes_to_and_fro_between_two_sites_stays() {
         .step(&all_on(now), &all_on(1 - now), 160 + 15 * 60)
         .unwrap();
     assert_eq!(moved_to(&later.plan, 1 - now), UNITS);
-}
-
-/// A scene in which a tenth of the areas or so try large changes first.
-fn with_canaries() -> (Scene, usize) {
-    let mut rules = open();
-    rules.canary.share = 0.2;
-    let canaries = (0..UNITS).filter(|unit| is_canary(&format!("a{unit}"), 0.2));
-    let canaries = canaries.count();
-    assert!((1..UNITS / 2).contains(&canaries));
-    (Scene::new(rules), canaries)
-}
-
-#[test]
-fn a_large_change_is_tried_on_canary_areas_and_then_goes_on() {
-    let (mut scene, canaries) = with_canaries();
-    let tried = scene.step(&all_on(0), &all_on(1), 0).unwrap().plan;
-    assert_eq!(moved_to(&tried, 1), canaries);
-    let waits = scene.step(&tried, &all_on(1), 30);
-    assert!(matches!(waits, Err(Held::Canary(_))), "{waits:?}");
-    scene.measured = Some((11.0, at(50)));
-    let goes_on = scene.step(&tried, &all_on(1), 61).unwrap();
-    assert_eq!(moved_to(&goes_on.plan, 1), UNITS);
-}
-
-#[test]
-fn a_change_that_serves_its_canaries_worse_is_taken_back_and_not_tried_again_soon() {
-    let (mut scene, canaries) = with_canaries();
-    let tried = scene.step(&all_on(0), &all_on(1), 0).unwrap().plan;
-    assert_eq!(moved_to(&tried, 1), canaries);
-    scene.news();
-    scene.measured = Some((60.0, at(50)));
-    let back = scene.step(&tried, &all_on(1), 61).unwrap();
-    assert_eq!(moved_to(&back.plan, 0), UNITS);
-    assert_eq!(scene.news(), [(Gate::Canary, true)]);
-    let refused = scene.step(&all_on(0), &all_on(1), 90);
-    assert!(matches!(refused, Err(Held::Canary(_))), "{refused:?}");
-    // An emergency does not wait for it.
-    scene.purpose = Purpose::Relief;
-    scene.instance.links[0].watermark_mbps = Some(350.0);
-    let relief = scene.step(&all_on(0), &all_on(1), 91).unwrap();
-    assert_eq!(moved_to(&relief.plan, 1), UNITS);
-    scene.purpose = Purpose::Gain;
-    scene.instance.links[0].watermark_mbps = None;
-    let again = scene.step(&all_on(0), &all_on(1), 61 + 15 * 60).unwrap();
-    assert_eq!(moved_to(&again.plan, 1), canaries);
-}
-
-#[test]
-fn canaries_come_back_also_when_nothing_else_is_worth_a_map() {
-    let (mut scene, canaries) = with_canaries();
-    let tried = scene.step(&all_on(0), &all_on(1), 0).unwrap().plan;
-    assert_eq!(moved_to(&tried, 1), canaries);
-    assert_eq!(scene.take_back(&tried, 30), None, "the trial is not over");
-    scene.measured = Some((60.0, at(50)));
-    let back = scene.take_back(&tried, 61).unwrap();
-    assert_eq!(moved_to(&back.plan, 0), UNITS);
-    assert_eq!(scene.take_back(&back.plan, 62), None, "once");
-}
-
-#[test]
-fn where_no_canary_area_moves_others_try_it_first() {
-    let (mut scene, _) = with_canaries();
-    scene.gates.rules.canary.share = 1e-4;
-    assert!((0..UNITS).all(|unit| !is_canary(&format!("a{unit}"), 1e-4)));
-    let tried = scene.step(&all_on(0), &all_on(1), 0).unwrap().plan;
-    assert!((1..=UNITS / 2).contains(&moved_to(&tried, 1)));
-    assert_eq!(scene.news(), [(Gate::Canary, true)]);
-}
-
-#[test]
-fn a_small_change_needs_no_canary() {
-    let (mut scene, _) = with_canaries();
-    let mut target = all_on(0);
-    target.shares[0] = vec![(1, 1.0)];
-    let step = scene.step(&all_on(0), &target, 0).unwrap();
-    assert_eq!(step.plan.shares, target.shares);
 }
 
 #[test]

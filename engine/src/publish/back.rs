@@ -1,0 +1,99 @@
+//! The way back of canary areas from a change that failed: to where they were, as far as there is room.
+
+use super::canary::Trial;
+use super::loads::{Places, Rows, moved_mbps};
+use super::step::{Ground, Step};
+use crate::plan::Plan;
+use std::collections::BTreeMap;
+
+/// A plan in force while its canary areas are taken back.
+pub(super) struct Back<'a> {
+    ground: Ground<'a>,
+    places: Places<'a>,
+    hard: Rows,
+    loads: Rows,
+    plan: Plan,
+    moved_mbps: f64,
+    /// Areas that were tried on, and those of them that stay where they are.
+    trials: (usize, usize),
+}
+
+impl<'a> Back<'a> {
+    /// Takes the areas of `trials` back one by one, each if all that it stood on is still there and no hard limit is then
+    /// exceeded for its sake. One that goes makes room for another; who has no room stays where it is.
+    pub(super) fn of(ground: Ground<'a>, before: &Plan, trials: &[Trial]) -> Self {
+        let places = Places::new(ground);
+        let mut back = Self {
+            hard: Rows::hard(ground.instance),
+            loads: Rows::of(ground.instance, &places, &before.shares),
+            ground,
+            places,
+            plan: before.clone(),
+            moved_mbps: 0.0,
+            trials: (trials.len(), trials.len()),
+        };
+        let mut left: Vec<&Trial> = trials.iter().collect();
+        loop {
+            left.retain(|trial| !back.takes(trial));
+            if left.len() == back.trials.1 {
+                return back;
+            }
+            back.trials.1 = left.len();
+        }
+    }
+
+    /// Takes one back, or says that it cannot.
+    fn takes(&mut self, trial: &Trial) -> bool {
+        let unit = trial.unit;
+        let stands = |share: &(u32, f64)| self.ground.may_stand(unit, share.0);
+        if trial.before.is_empty() || !trial.before.iter().all(stands) {
+            return false;
+        }
+        let places = trial.before.iter().map(|share| self.places.of(share.0));
+        let was: Vec<_> = places.map(|place| (place, self.loads.at(place))).collect();
+        let now = std::mem::take(&mut self.plan.shares[unit]);
+        self.put(unit, &now, -1.0);
+        self.put(unit, &trial.before, 1.0);
+        let above = |&(place, was)| self.loads.grown_above(&self.hard, place, was);
+        if was.iter().any(above) {
+            self.put(unit, &trial.before, -1.0);
+            self.put(unit, &now, 1.0);
+            self.plan.shares[unit] = now;
+            return false;
+        }
+        self.plan.shares[unit].clone_from(&trial.before);
+        self.moved_mbps += moved_mbps(self.ground.instance, unit, &now, &self.plan);
+        true
+    }
+
+    /// Puts a unit somewhere, or takes it away when `times` is -1.
+    fn put(&mut self, unit: usize, shares: &[(u32, f64)], times: f64) {
+        for &(link, share) in shares {
+            let unit = &self.ground.instance.units[unit];
+            self.loads.add(unit, share * times, self.places.of(link));
+        }
+    }
+
+    /// What became of them, in words.
+    pub(super) fn told(&self) -> String {
+        match self.trials {
+            (_, 0) => "they are taken back".to_owned(),
+            (all, left) if left == all => {
+                "none can be taken back, for there is no room where they were".to_owned()
+            }
+            (_, left) => format!("they are taken back, but {left} have no room where they were"),
+        }
+    }
+
+    /// The step back; `None` when nobody goes.
+    pub(super) fn step(self) -> Option<Step> {
+        let (all, left) = self.trials;
+        (left < all).then_some(Step {
+            plan: self.plan,
+            moved_mbps: self.moved_mbps,
+            withheld_mbps: BTreeMap::new(),
+            wanted_site: BTreeMap::new(),
+            gains: false,
+        })
+    }
+}
