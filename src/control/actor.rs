@@ -10,6 +10,7 @@ use crate::clock::now;
 use crate::serving::Intake;
 use crate::store::{LedgerRow, StateStore};
 use anyhow::Context;
+use collectors::Limits;
 use coverage::observation::Directory;
 use coverage::{AreaTable, CheckId, Digest, MapVersion, Snapshot, Timestamp};
 use ed25519_dalek::SigningKey;
@@ -111,6 +112,7 @@ pub fn start(
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let fixed = Fixed {
         directory: directory(&inventory, &steering.policies),
+        telemetry: telemetry(&engine),
         inventory,
         table,
         map_key,
@@ -179,6 +181,16 @@ fn directory(inventory: &Inventory, policies: &Policies) -> Directory {
             })
             .collect(),
         ..inventory.directory()
+    }
+}
+
+/// What telemetry may be like: samples of links may come as late as bills count them.
+fn telemetry(engine: &Engine) -> Limits {
+    let limits = Limits::default();
+    let late_max = engine.contracts().ledger().late_max();
+    Limits {
+        link_behind_max: limits.behind_max.max(late_max),
+        ..limits
     }
 }
 

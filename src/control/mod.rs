@@ -19,6 +19,7 @@ pub use actor::{ControlOptions, Deployment, start};
 pub use publisher::{Publisher, accepted_keys, random_bytes, signing_key, write_secret};
 
 use crate::store::AuditEntry;
+use collectors::Limits;
 use coverage::observation::{Directory, Observation};
 use coverage::{AreaTable, MapVersion, Snapshot, Timestamp};
 use ed25519_dalek::VerifyingKey;
@@ -101,6 +102,7 @@ enum Command {
 /// What never changes while a control plane runs.
 struct Fixed {
     directory: Directory,
+    telemetry: Limits,
     inventory: Arc<Inventory>,
     table: Arc<AreaTable>,
     map_key: VerifyingKey,
@@ -123,6 +125,12 @@ impl ControlHandle {
     #[must_use]
     pub fn directory(&self) -> &Directory {
         &self.fixed.directory
+    }
+
+    /// What telemetry may be like.
+    #[must_use]
+    pub fn telemetry(&self) -> &Limits {
+        &self.fixed.telemetry
     }
 
     /// What exists.

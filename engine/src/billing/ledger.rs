@@ -253,6 +253,18 @@ impl Ledger {
         self.accounts[meter].terms()
     }
 
+    /// How late a sample of a link may come and be counted, whichever moment of its slot it is of.
+    #[must_use]
+    pub const fn late_max(&self) -> Duration {
+        Duration::from_millis(LATE_MAX_SLOTS * self.slot_ms)
+    }
+
+    /// How long ago `at` was when the ledger was last told the time; zero before.
+    #[must_use]
+    pub fn age(&self, at: Timestamp) -> Duration {
+        self.now.map_or(Duration::ZERO, |now| now.since(at))
+    }
+
     /// How many meters there are.
     #[must_use]
     pub const fn meters(&self) -> usize {

@@ -134,6 +134,12 @@ impl Contracts {
         (0..self.ledger.meters()).map(state).collect()
     }
 
+    /// What links carried, slot by slot.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// Why levels are not planned; empty when they are.
     #[must_use]
     pub fn fault(&self) -> &str {

@@ -223,3 +223,35 @@ fn a_clock_that_jumps_costs_no_more_than_what_it_skipped() {
         assert!(levels(&world).iter().all(sane), "{:?}", levels(&world));
     }
 }
+
+#[test]
+fn samples_of_links_are_billed_late_and_no_news() {
+    let mut world = World::serving(10.0);
+    world.wait(7200);
+    world.tick();
+    let late_max = world.engine.contracts().ledger().late_max();
+    let link = LinkId(0);
+    let tell = |world: &mut World, age: Duration, mbps: f64| {
+        let at = Timestamp(world.now.0 - u64::try_from(age.as_millis()).unwrap());
+        let sample = Sample::Link { link, mbps };
+        world.engine.observe(&[Observation { at, sample }])
+    };
+    let mbps = |billed: Vec<SlotSample>| billed.iter().map(|s| s.mbps).collect::<Vec<_>>();
+    tell(&mut world, late_max, 940.0);
+    assert_eq!(mbps(tell(&mut world, late_max, 960.0)), [950.0]);
+    assert_eq!(world.engine.estimates.link(link), None);
+    assert!(
+        !world.engine.is_urgent(),
+        "a link that was full is no alarm"
+    );
+    tell(&mut world, Duration::ZERO, 100.0);
+    let known = world.engine.estimates.link(link);
+    assert_eq!(known.map(|known| known.at), Some(world.now));
+    let billed = tell(&mut world, late_max - Duration::from_mins(7), 300.0);
+    assert_eq!(mbps(billed), [300.0]);
+    assert_eq!(world.engine.estimates.link(link), known);
+    let refused = |world: &World| world.engine.contracts().ledger().refused().by_reason();
+    assert_eq!(refused(&world)[1], ("late", 0));
+    tell(&mut world, late_max + Duration::from_mins(5), 300.0);
+    assert_eq!(refused(&world)[1], ("late", 1));
+}
