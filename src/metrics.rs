@@ -87,6 +87,10 @@ fn describe() {
         "Telemetry records refused, by reason."
     );
     describe_counter!(
+        "watershed_ledger_refused_total",
+        "Billing samples that the ledger does not count, by reason: malformed, late, ahead."
+    );
+    describe_counter!(
         "watershed_gate_held_total",
         "Times a publishing gate began to hold something back, by gate."
     );

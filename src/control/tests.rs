@@ -318,3 +318,32 @@ async fn demand_that_was_learnt_before_a_restart_is_planned_from_after_it() {
         handle.stop();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_ledger_refuses_is_counted_by_reason() {
+    let (handle, _dir) = started_on(20, |_| ());
+    reported(&handle, Tier::Full).await;
+    let now = crate::clock::now();
+    let late = Sample::Link {
+        link: LinkId(0),
+        mbps: 1.0,
+    };
+    let down = Sample::Node {
+        node: NodeId(30),
+        healthy: false,
+        load: 0.0,
+        mbps: 0.0,
+    };
+    let told = [late, down.clone(), down].map(|sample| {
+        let hours = u64::from(matches!(sample, Sample::Link { .. })) * 2;
+        let at = Timestamp(now.0 - hours * 3_600_000);
+        Observation { at, sample }
+    });
+    handle.observe(told.to_vec()).unwrap();
+    reported(&handle, Tier::Local).await;
+    let page = crate::metrics::Metrics::of_process().render();
+    let line = r#"watershed_ledger_refused_total{reason="late"} "#;
+    let count = page.lines().find_map(|text| text.strip_prefix(line));
+    assert!(count.is_some_and(|count| count != "0"), "{page}");
+    handle.stop();
+}

@@ -245,6 +245,9 @@ impl Actor {
             let bursting = f64::from(u8::from(meter.bursting));
             metrics::gauge!("watershed_meter_bursting", "meter" => label()).set(bursting);
         }
+        for (reason, count) in self.engine.contracts().ledger().refused().by_reason() {
+            metrics::counter!("watershed_ledger_refused_total", "reason" => reason).absolute(count);
+        }
         let age = now().since(report.map_created_at);
         metrics::gauge!("watershed_map_age_seconds").set(age.as_secs_f64());
     }
