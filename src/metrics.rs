@@ -99,6 +99,14 @@ fn describe() {
         "watershed_solve_seconds",
         "Time from input to checked plan, by tier: local, warm, full."
     );
+    describe_counter!(
+        "watershed_levels_total",
+        "Times that levels of contracts were to be planned, by outcome: planned, given-up, failed."
+    );
+    describe_histogram!(
+        "watershed_levels_seconds",
+        "Time that planning levels of contracts took."
+    );
     describe_gauge!(
         "watershed_plan_gap_ratio",
         "Certified gap of the newest plan, as a share of its cost."

@@ -56,17 +56,18 @@ struct Gathering {
 }
 
 impl Gathering {
+    /// What a link of the meter carried in a slot, or in the last before it that is not too far away.
+    fn link_mbps(&self, link: usize, slot: Timestamp, slot_ms: u64) -> Option<f64> {
+        let from = Timestamp(slot.0.saturating_sub(CARRIED_MAX_SLOTS * slot_ms));
+        let slots = self.slots.range(from..=slot).rev();
+        let mut parts = slots.map(|(_, (_, parts))| parts[link]);
+        let (sum, count) = parts.find(|(_, count)| *count > 0)?;
+        Some(sum / f64::from(count))
+    }
+
     /// What a slot carried, as far as it is known.
     fn mbps(&self, slot: Timestamp, slot_ms: u64) -> f64 {
-        let from = Timestamp(slot.0.saturating_sub(CARRIED_MAX_SLOTS * slot_ms));
-        let mean = |link: usize| {
-            self.slots
-                .range(from..=slot)
-                .rev()
-                .map(|(_, (_, parts))| parts[link])
-                .find(|(_, count)| *count > 0)
-                .map_or(0.0, |(sum, count)| sum / f64::from(count))
-        };
+        let mean = |link: usize| self.link_mbps(link, slot, slot_ms).unwrap_or(0.0);
         let restored = self.slots.get(&slot).map_or(0.0, |(restored, _)| *restored);
         (0..self.links).map(mean).sum::<f64>().max(restored)
     }
@@ -233,6 +234,14 @@ impl Ledger {
             let mbps = open.open_mbps(slot, self.slot_ms)?;
             Some(SlotSample { meter, slot, mbps })
         })
+    }
+
+    /// What a link carried on average in the slot that starts at `slot`, as far as it has come, Mbps. A silent one is taken
+    /// for what it carried in the last three slots; `None` when it said nothing in these either.
+    #[must_use]
+    pub fn link_mbps(&self, link: usize, slot: Timestamp) -> Option<f64> {
+        let &(meter, place) = self.places.get(link)?;
+        self.open[meter].link_mbps(place, slot, self.slot_ms)
     }
 
     /// What was refused so far.

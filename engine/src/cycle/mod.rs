@@ -24,7 +24,7 @@ mod weights;
 mod tests;
 
 pub use adopt::Adopted;
-pub use contracts::{Contracts, LevelsJob, MeterState, PlannedLevels};
+pub use contracts::{Contracts, LevelsJob, LevelsOutcome, MeterState, PlannedLevels};
 pub use draft::Draft;
 pub use job::{Job, Solved, Tier};
 pub use tick::{Cycle, Tick};
