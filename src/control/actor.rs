@@ -302,6 +302,9 @@ impl Actor {
                 let _ = reply
                     .send(explained.map_err(|fault| ControlError::NotFound(fault.to_string())));
             }
+            Command::Bills(reply) => {
+                let _ = reply.send(Ok(self.engine.contracts().bills(now())));
+            }
             Command::Audit(limit, reply) => {
                 let tail = self.store.audit_tail(limit);
                 let _ =

@@ -23,6 +23,7 @@ use collectors::Limits;
 use coverage::observation::{Directory, Observation};
 use coverage::{AreaTable, MapVersion, Snapshot, Timestamp};
 use ed25519_dalek::VerifyingKey;
+use engine::cycle::Bills;
 use engine::drain::{Drain, Request};
 use engine::explain::Explanation;
 use engine::inventory::Inventory;
@@ -93,6 +94,7 @@ enum Command {
     Rollback(String, Option<MapVersion>, Reply<()>),
     Instance(Wanted, Reply<Instance>),
     Explain(String, IpAddr, Reply<Explanation>),
+    Bills(Reply<Bills>),
     Audit(u32, Reply<Vec<AuditEntry>>),
     EdgeSeen(String, MapVersion),
     Done(Box<worker::Done>),
@@ -265,6 +267,14 @@ impl ControlHandle {
     pub async fn explain(&self, name: &str, client: IpAddr) -> Result<Explanation, ControlError> {
         self.ask(|reply| Command::Explain(name.to_owned(), client, reply))
             .await
+    }
+
+    /// What contracts come to so far.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn bills(&self) -> Result<Bills, ControlError> {
+        self.ask(Command::Bills).await
     }
 
     /// The newest entries of the audit log.

@@ -288,6 +288,13 @@ impl Ledger {
         account.certain_mbps(at).max(account.terms().commit_mbps)
     }
 
+    /// Level of the period that holds `at` if it ended then, Mbps: 95th percentile or peak of the samples so far, without the
+    /// commitment; `None` where there are none, or no level is charged.
+    #[must_use]
+    pub fn so_far_mbps(&self, meter: usize, at: Timestamp) -> Option<f64> {
+        self.accounts[meter].so_far_mbps(at)
+    }
+
     /// Slots that may still exceed `level_mbps` in the period that holds `at` without being charged for it.
     #[must_use]
     pub fn tokens_left(&self, meter: usize, level_mbps: f64, at: Timestamp) -> u64 {

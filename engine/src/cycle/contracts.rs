@@ -3,9 +3,11 @@
 //! Without a planned level a meter costs what the ledger expects, and everything goes on: a month without history, a meter
 //! without links, a plan that fails, a clock that jumps are all no more than that.
 
+mod bills;
 mod levels;
 mod usual;
 
+pub use bills::{Bill, Bills, RefusedSamples};
 pub use levels::{LevelsJob, LevelsOutcome, PlannedLevels};
 
 use super::Engine;

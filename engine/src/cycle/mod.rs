@@ -24,7 +24,9 @@ mod weights;
 mod tests;
 
 pub use adopt::Adopted;
-pub use contracts::{Contracts, LevelsJob, LevelsOutcome, MeterState, PlannedLevels};
+pub use contracts::{
+    Bill, Bills, Contracts, LevelsJob, LevelsOutcome, MeterState, PlannedLevels, RefusedSamples,
+};
 pub use draft::Draft;
 pub use job::{Job, Solved, Tier};
 pub use tick::{Cycle, Tick};
