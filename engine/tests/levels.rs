@@ -1,6 +1,10 @@
 //! What planning levels costs on a large deployment: about 100,000 units, 1,000 links and 52 contracts.
 
-#![allow(clippy::print_stdout, reason = "a measurement is there to be read")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement is there to be read, and what it is made of is known"
+)]
 
 use engine::billing::budget::{Budget, BudgetOptions, Level, Outlook};
 use engine::billing::{Forecast, Horizon, UtcOffset};

@@ -3,6 +3,7 @@
 //! Without a planned level a meter costs what the ledger expects, and everything goes on: a month without history, a meter
 //! without links, a plan that fails, a clock that jumps are all no more than that.
 
+mod bare;
 mod bills;
 mod levels;
 mod usual;
@@ -10,14 +11,14 @@ mod usual;
 pub use bills::{Bill, Bills, RefusedSamples};
 pub use levels::{LevelsJob, LevelsOutcome, PlannedLevels};
 
+use self::bare::bare;
 use super::Engine;
 use crate::billing::{
     ControlOptions, Controller, Forecast, Ledger, Marginal, SampleFault, SlotSample, UtcOffset,
     Verdict,
 };
 use crate::inventory::Inventory;
-use crate::model::meter_model;
-use crate::plan::{INSTANCE_VERSION, Instance, Link, Meter, Plan};
+use crate::plan::{Instance, Plan};
 use coverage::{LinkId, Timestamp};
 use serde::Serialize;
 use std::time::Duration;
@@ -298,36 +299,6 @@ fn loads_mbps(instance: &Instance, plan: &Plan) -> Vec<f64> {
 fn share_passed(passed: Duration, length_ms: u64) -> f64 {
     let length = Duration::from_millis(length_ms.max(1));
     (passed.as_secs_f64() / length.as_secs_f64()).min(1.0)
-}
-
-/// Meters and links as they are built, without demand: what a controller needs to know of them.
-fn bare(inventory: &Inventory) -> Instance {
-    let link = |link: &crate::inventory::Link| Link {
-        id: link.name.clone(),
-        site: inventory.sites[link.site.index()].name.clone(),
-        capacity_mbps: link.capacity_mbps,
-        watermark_mbps: Some(link.watermark_mbps),
-        meter: inventory.meters[link.meter].name.clone(),
-    };
-    let meter = |meter: &crate::inventory::Meter| Meter {
-        id: meter.name.clone(),
-        model: meter_model(meter.model),
-        price_cny_per_mbps: None,
-        price_cny_per_gb: None,
-        free_below_mbps: 0.0,
-        burst: false,
-    };
-    Instance {
-        version: INSTANCE_VERSION,
-        slot_seconds: 300,
-        value_cny_per_gbps_ms_slot: 0.0,
-        move_cost_ms: 0.0,
-        links: inventory.links.iter().map(link).collect(),
-        sites: Vec::new(),
-        regions: Vec::new(),
-        meters: inventory.meters.iter().map(meter).collect(),
-        units: crate::plan::Units::default(),
-    }
 }
 
 impl Engine {

@@ -225,7 +225,7 @@ fn row(units: u32) -> Instance {
 fn units_with_the_same_best_links_are_planned_as_one_at_nearly_the_same_levels() {
     let instance = row(60);
     let demand = |mbps: f64| -> Vec<f64> {
-        let of = |unit: usize| mbps * if unit % 2 == 0 { 0.5 } else { 1.5 };
+        let of = |unit: usize| mbps * if unit.is_multiple_of(2) { 0.5 } else { 1.5 };
         (0..60).map(of).collect()
     };
     let (day, evening) = (demand(2.0), demand(4.5));
