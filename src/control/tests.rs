@@ -162,6 +162,7 @@ fn started_on(areas: u16, prepare: impl FnOnce(&Path)) -> (ControlHandle, tempfi
         engine: options(),
         cycle: CYCLE,
         data_dir: dir.path().to_owned(),
+        audit_kept: Duration::from_hours(400 * 24),
         serves: true,
     };
     let (handle, _) = start(deployment, options, Box::new(store), key, Arc::new(intake)).unwrap();
