@@ -186,11 +186,4 @@ fn planning_levels_of_a_large_deployment() {
     let horizon = horizon(units);
     let budget = measured(&outlook(&instance, &horizon), &BudgetOptions::default());
     assert!(budget.gap() < 0.02, "{}", budget.gap());
-    // A few rounds of all flows, to tell what taking units together is worth.
-    let all = BudgetOptions {
-        rounds_max: 50,
-        flows_max: usize::MAX,
-        ..BudgetOptions::default()
-    };
-    measured(&outlook(&instance, &horizon), &all);
 }
