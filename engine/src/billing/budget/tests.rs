@@ -239,6 +239,9 @@ fn units_with_the_same_best_links_are_planned_as_one_at_nearly_the_same_levels()
     };
     let bundled = bundle::taken_together(&outlook, few.flows_max).unwrap();
     assert!((4..12).contains(&bundled.instance.units.len()));
+    let ms = |unit: &Unit| unit.cand.iter().map(|cand| cand.1).collect::<Vec<_>>();
+    let all: Vec<f64> = bundled.instance.units.iter().flat_map(ms).collect();
+    assert!(all.iter().all(|ms| (10.0..16.0).contains(ms)), "{all:?}");
     for (scene, all) in bundled.scenes.iter().zip([&day, &evening]) {
         let sum = |demand: &[f64]| demand.iter().sum::<f64>();
         near(sum(&scene.demand_mbps), sum(all));
