@@ -16,7 +16,7 @@ pub struct BudgetOptions {
     /// Stops after this many rounds.
     pub rounds_max: usize,
     /// Most flows (candidates of units, times scenes) that are planned one by one. Where there are more, units whose best
-    /// links are the same are taken together. A flow takes about 40 bytes, and 10 ns in a round.
+    /// links are the same are taken together. A flow takes about 60 bytes, and 20 to 30 ns in a round.
     pub flows_max: usize,
 }
 
