@@ -24,8 +24,9 @@ instructions: test-tools ## what one DNS question costs in instructions, held ag
 	$(CARGO) run --release --locked --quiet -p watershed-dns --example instructions -- \
 		$(if $(UPDATE),update,check) dns/instructions.txt
 
-bench: tools ## what one question, one redirect and one cycle cost
+bench: tools ## what one question, one redirect, one cycle and planning levels for a day cost
 	$(CARGO) test --release --locked -p watershed-dns -p watershed-redirect -- --ignored --nocapture --test-threads=1
+	$(CARGO) test --release --locked -p watershed-engine --test levels -- --ignored --nocapture
 
 bench-dns: tools ## what one DNS answer costs against gdnsd, Knot DNS and the floor, on the same data (about 3 minutes)
 	bench/peers.sh

@@ -110,6 +110,8 @@ pub enum Command {
     Drains,
     /// Tells how the control plane is doing.
     Status,
+    /// Tells what contracts come to so far: level and money that are certain, and free slots left.
+    Bills,
     /// Shows, compares, holds or takes back the coverage map.
     #[command(subcommand)]
     Map(MapCommand),

@@ -1,5 +1,6 @@
 //! The metrics endpoint: one recorder for the process; counters that hot paths keep per core are read when it is asked.
 
+use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -61,7 +62,17 @@ impl Metrics {
 
 /// What the names mean, for whoever reads the page.
 fn describe() {
-    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_maps();
+    describe_engine();
+    describe_contracts();
+    describe_counter!("watershed_dns_messages_total", "DNS messages, by outcome.");
+    describe_counter!(
+        "watershed_http_requests_total",
+        "HTTP requests on serving ports, by outcome."
+    );
+}
+
+fn describe_maps() {
     describe_counter!("watershed_map_accepted_total", "Maps taken into service.");
     describe_counter!(
         "watershed_map_refused_total",
@@ -78,6 +89,9 @@ fn describe() {
     describe_gauge!("watershed_map_epoch", "Epoch of the map in service.");
     describe_gauge!("watershed_map_version", "Version of the map in service.");
     describe_gauge!("watershed_map_age_seconds", "Age of the map in service.");
+}
+
+fn describe_engine() {
     describe_counter!(
         "watershed_telemetry_accepted_total",
         "Telemetry records accepted."
@@ -111,6 +125,22 @@ fn describe() {
         "watershed_plan_cost_cny",
         "Cost and latency of the newest plan, CNY per slot."
     );
+    describe_gauge!("watershed_drains", "Drains, by state.");
+}
+
+fn describe_contracts() {
+    describe_counter!(
+        "watershed_ledger_refused_total",
+        "Billing samples that the ledger does not count, by reason: malformed, late, ahead."
+    );
+    describe_counter!(
+        "watershed_levels_total",
+        "Times that levels of contracts were to be planned, by outcome: planned, given-up, failed."
+    );
+    describe_histogram!(
+        "watershed_levels_seconds",
+        "Time that planning levels of contracts took."
+    );
     describe_gauge!(
         "watershed_nodes_silent",
         "Nodes taken for down because they alone of their site say nothing."
@@ -126,11 +156,5 @@ fn describe() {
     describe_gauge!(
         "watershed_meter_bursting",
         "Whether the slot under way is a free one, by meter."
-    );
-    describe_gauge!("watershed_drains", "Drains, by state.");
-    describe_counter!("watershed_dns_messages_total", "DNS messages, by outcome.");
-    describe_counter!(
-        "watershed_http_requests_total",
-        "HTTP requests on serving ports, by outcome."
     );
 }

@@ -145,6 +145,7 @@ fn start_control(
         engine: config.engine.clone(),
         cycle: config.cycle,
         data_dir: dir.clone(),
+        audit_kept: config.audit_kept,
         serves: duty == Duty::All,
     };
     let inventory = Arc::new(config.inventory.clone());

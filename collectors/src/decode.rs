@@ -21,6 +21,8 @@ pub struct Limits {
     pub listed_max: usize,
     /// Oldest sample that is taken, against the time of arrival.
     pub behind_max: Duration,
+    /// The same for samples of links: bills are made of them, and may count them for longer than they are news.
+    pub link_behind_max: Duration,
     /// How far a sender's clock may run ahead.
     pub ahead_max: Duration,
 }
@@ -34,6 +36,7 @@ impl Default for Limits {
             lines_max: 100_000,
             listed_max: 100,
             behind_max: Duration::from_secs(600),
+            link_behind_max: Duration::from_secs(600),
             ahead_max: Duration::from_secs(60),
         }
     }
@@ -84,7 +87,7 @@ pub fn decode_batch(
     now: Timestamp,
     limits: &Limits,
 ) -> Batch {
-    let resolver = Resolver::new(directory, table, now, (limits.behind_max, limits.ahead_max));
+    let resolver = Resolver::new(directory, table, now, limits);
     let mut batch = Batch::default();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();

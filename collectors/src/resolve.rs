@@ -1,5 +1,6 @@
 //! One parsed line -> one observation: names become ids, numbers are held against their bounds.
 
+use crate::decode::Limits;
 use crate::line::TelemetryLine;
 use coverage::observation::{Directory, Observation, Sample};
 use coverage::{AreaId, AreaTable, LinkId, ServiceId, SiteId, Timestamp};
@@ -124,10 +125,8 @@ pub(crate) struct Resolver<'a> {
     areas_sorted: bool,
     /// Time of arrival.
     now: Timestamp,
-    /// Oldest sample that is taken.
-    behind_max: Duration,
-    /// Newest sample that is taken.
-    ahead_max: Duration,
+    /// How far from that a sample may be.
+    limits: &'a Limits,
 }
 
 impl<'a> Resolver<'a> {
@@ -136,7 +135,7 @@ impl<'a> Resolver<'a> {
         directory: &'a Directory,
         table: &'a AreaTable,
         now: Timestamp,
-        (behind_max, ahead_max): (Duration, Duration),
+        limits: &'a Limits,
     ) -> Self {
         let named = table.areas().get(1..).unwrap_or_default();
         let areas_sorted = named.is_sorted_by(|a, b| a.name <= b.name);
@@ -145,14 +144,17 @@ impl<'a> Resolver<'a> {
             table,
             areas_sorted,
             now,
-            behind_max,
-            ahead_max,
+            limits,
         }
     }
 
     /// Resolves one line.
     pub(crate) fn observation(&self, line: &TelemetryLine<'_>) -> Result<Observation, Reason> {
-        let at = self.time(line.at())?;
+        let behind_max = match line {
+            TelemetryLine::Link { .. } => self.limits.link_behind_max,
+            _ => self.limits.behind_max,
+        };
+        let at = self.time(line.at(), behind_max)?;
         let sample = match line {
             TelemetryLine::Quality {
                 area,
@@ -220,14 +222,14 @@ impl<'a> Resolver<'a> {
         Ok(Observation { at, sample })
     }
 
-    fn time(&self, at: Option<u64>) -> Result<Timestamp, Reason> {
+    fn time(&self, at: Option<u64>, behind_max: Duration) -> Result<Timestamp, Reason> {
         let Some(at) = at.map(Timestamp) else {
             return Ok(self.now);
         };
         let (behind, ahead) = (self.now.since(at), at.since(self.now));
-        let (span, side) = if behind > self.behind_max {
+        let (span, side) = if behind > behind_max {
             (behind, "behind")
-        } else if ahead > self.ahead_max {
+        } else if ahead > self.limits.ahead_max {
             (ahead, "ahead")
         } else {
             return Ok(at);

@@ -8,6 +8,7 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use engine::cycle::Bills;
 use engine::explain::Explanation;
 use serde::Deserialize;
 use std::net::IpAddr;
@@ -113,6 +114,13 @@ pub(super) async fn instance(
                 format!("the instance was not encoded: {fault}"),
             )
         })
+}
+
+/// Running bills: what each contract comes to so far, what is certain, and which samples are not in it.
+#[utoipa::path(get, path = "/v1/bills", tag = "insight",
+    responses((status = 200, body = view::Bills), (status = 401, body = view::Fault)))]
+pub(super) async fn bills(State(control): State<ControlHandle>) -> Result<Json<Bills>, Fault> {
+    Ok(Json(control.bills().await?))
 }
 
 /// The newest entries of the audit log, newest first.

@@ -121,6 +121,7 @@ fn described_routes() -> (Router<ControlHandle>, Document) {
         .routes(routes!(insight::explain))
         .routes(routes!(insight::inventory))
         .routes(routes!(insight::audit))
+        .routes(routes!(insight::bills))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX as usize))
         .layer(from_fn_with_state(QUICK.gate(), bounds::bound));
     let large = OpenApiRouter::new()

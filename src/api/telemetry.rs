@@ -8,7 +8,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
-use collectors::{Batch, Limits, decode_batch};
+use collectors::{Batch, decode_batch};
 use std::collections::BTreeMap;
 
 /// Takes a batch of telemetry: one JSON object a line, of kind quality, node, group, link or demand.
@@ -31,7 +31,7 @@ pub(super) async fn push(
             decoder.directory(),
             decoder.table(),
             now(),
-            &Limits::default(),
+            decoder.telemetry(),
         )
     };
     // A full batch takes tens of milliseconds to decode; the runtime goes on meanwhile.

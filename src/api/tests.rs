@@ -120,6 +120,7 @@ impl World {
             engine: config.engine.clone(),
             cycle: config.cycle,
             data_dir: config.data_dir.clone(),
+            audit_kept: config.audit_kept,
             serves: true,
         };
         let store = Box::new(SqliteStore::open(&config.data_dir.join("state.db")).unwrap());

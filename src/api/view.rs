@@ -3,8 +3,10 @@
 //! The engine writes most answers itself; tests hold these shapes to what it writes. Readers ignore keys they do not
 //! know, so an older command line understands a newer control plane. Times are milliseconds since 1970.
 
+mod bills;
 mod inventory;
 
+pub use bills::{Bill, Bills, RefusedSamples};
 pub use inventory::{Group, Inventory, Link, Meter, Node, Service, Site};
 
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,6 @@
 //! Commands of the command line, one file each, and what they share: their end, and the way to a daemon.
 
+mod bills;
 mod check;
 mod connect;
 pub mod demo;
@@ -48,6 +49,7 @@ pub fn dispatch(line: CommandLine) -> Result<(), CommandError> {
         Command::Undrain(args) => drain::undrain(&global, &args),
         Command::Drains => drain::list(&global),
         Command::Status => status::status(&global),
+        Command::Bills => bills::bills(&global),
         Command::Map(command) => map::map(&global, command),
         Command::Geo(command) => geo::geo(&global, &command),
         Command::Import(command) => import::import(&global, &command),

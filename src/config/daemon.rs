@@ -18,6 +18,7 @@ use std::path::Path;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_hours(24);
 /// Range of the spans that pace the engine and its estimates.
 const PACE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 /// Longest billing slot: what is usual is learnt by the half-hour.
@@ -43,6 +44,7 @@ pub(super) fn read(root: &Section<'_>, dir: &Path) -> Config {
     options.publish.gates = gates::read(&limits, options.estimate.stale_after);
     let config = Config {
         data_dir: dir.join(root.text("data-dir")),
+        audit_kept: root.span("audit-kept", 400 * DAY, DAY..=36_500 * DAY),
         dns: read_dns(&dns),
         redirect: read_redirect(&redirect),
         api: read_api(&api),

@@ -99,6 +99,8 @@ pub enum AreaSource {
 pub struct Config {
     /// Where state is kept.
     pub data_dir: PathBuf,
+    /// Time that entries of the audit log are kept.
+    pub audit_kept: Duration,
     /// The DNS server.
     pub dns: DnsConfig,
     /// The 302 and HTTPDNS server.

@@ -276,9 +276,14 @@ fn all_faults_are_reported_together() {
 fn keys_can_be_set_from_the_command_line() {
     let config = load(
         str::to_owned,
-        &["dns.udp-workers=3", "data-dir=\"/tmp/elsewhere\""],
+        &[
+            "dns.udp-workers=3",
+            "data-dir=\"/tmp/elsewhere\"",
+            "audit-kept=\"30d\"",
+        ],
     )
     .unwrap();
+    assert_eq!(config.audit_kept, Duration::from_hours(30 * 24));
     assert_eq!(
         (config.dns.udp_workers, config.data_dir.to_str()),
         (3, Some("/tmp/elsewhere"))

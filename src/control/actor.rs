@@ -1,6 +1,8 @@
 //! The actor thread: the only one that touches engine, store and publisher.
 
 mod changes;
+mod prepared;
+mod pruning;
 mod thinking;
 
 use super::publisher::Publisher;
@@ -10,16 +12,16 @@ use crate::clock::now;
 use crate::serving::Intake;
 use crate::store::{LedgerRow, StateStore};
 use anyhow::Context;
-use coverage::observation::Directory;
-use coverage::{AreaTable, CheckId, Digest, MapVersion, Snapshot, Timestamp};
+use coverage::{AreaTable, Digest, MapVersion, Timestamp};
 use ed25519_dalek::SigningKey;
 use engine::billing::SlotSample;
 use engine::cycle::{Engine, EngineOptions, Steering};
 use engine::drain::Drain;
 use engine::inventory::Inventory;
 use engine::plan::Instance;
-use engine::policy::Policies;
 use engine::report::CycleReport;
+use prepared::{directory, restored, telemetry};
+use pruning::Pruning;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -36,8 +38,6 @@ const EVENTS_MAX: usize = 256;
 const EDGE_SILENT_MAX: Duration = Duration::from_secs(45);
 /// Most edges that are kept track of.
 const EDGES_MAX: usize = 4096;
-/// So many days of slots of each meter are read back after a restart, whatever the clock says: this month and the one before.
-const LEDGER_DAYS: u64 = 63;
 /// Time between two writes of the slots under way.
 const LEDGER_EVERY: Duration = Duration::from_secs(30);
 /// Most billing samples that wait for a store that refuses them.
@@ -53,6 +53,8 @@ pub struct ControlOptions {
     pub cycle: Duration,
     /// Where maps, keys and history are kept.
     pub data_dir: PathBuf,
+    /// Time that entries of the audit log are kept.
+    pub audit_kept: Duration,
     /// Whether this process serves the map itself, so that its own swap counts as an edge's acknowledgement.
     pub serves: bool,
 }
@@ -93,6 +95,7 @@ pub fn start(
         serving.as_deref(),
     )?;
     let steered = Arc::clone(&steering);
+    let pruning = Pruning::new(options.engine.slot, options.audit_kept);
     let engine = restored(
         (Arc::clone(&inventory), Arc::clone(&table), steered),
         options.engine,
@@ -111,6 +114,7 @@ pub fn start(
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let fixed = Fixed {
         directory: directory(&inventory, &steering.policies),
+        telemetry: telemetry(&engine),
         inventory,
         table,
         map_key,
@@ -140,65 +144,13 @@ pub fn start(
         drains,
         events,
         unstored: Vec::new(),
+        pruning,
     };
     let every = options.cycle;
     let thread = thread::Builder::new()
         .name("control".into())
         .spawn(move || actor.run(&commands, every));
     Ok((handle, thread.context("cannot start the control thread")?))
-}
-
-/// The engine with what the store holds.
-fn restored(
-    (inventory, table, steering): (Arc<Inventory>, Arc<AreaTable>, Arc<Steering>),
-    options: EngineOptions,
-    store: &dyn StateStore,
-    serving: Option<Arc<Snapshot>>,
-) -> anyhow::Result<Engine> {
-    let samples = ledger(store, &inventory, options.slot)?;
-    let stored = (store.drains()?, samples);
-    let mut engine = Engine::new(inventory, table, steering, options, stored, serving);
-    engine.pin(store.flag("pin")?);
-    let bins = engine.restore_demand(store.demand(&engine.demand_digest())?);
-    tracing::info!(bins, "usual demand from before the restart");
-    if let Some(levels) = store.flag(LEVELS_FLAG)? {
-        let restored = engine.restore_levels(&levels, now());
-        tracing::info!(restored, "levels of contracts from before the restart");
-    }
-    Ok(engine)
-}
-
-/// Names that telemetry may use.
-fn directory(inventory: &Inventory, policies: &Policies) -> Directory {
-    let checks = policies.checks.iter().enumerate();
-    Directory {
-        checks: checks
-            .map(|(index, check)| {
-                let id = CheckId::from_index(index);
-                (check.clone(), (id, policies.probed_by(index)))
-            })
-            .collect(),
-        ..inventory.directory()
-    }
-}
-
-/// Billing samples of the last months, by meter index; those of meters that are gone are left out.
-fn ledger(
-    store: &dyn StateStore,
-    inventory: &Inventory,
-    slot: Duration,
-) -> anyhow::Result<Vec<SlotSample>> {
-    let slots = LEDGER_DAYS * 86_400 / slot.as_secs().max(1);
-    let meter = |name: &str| inventory.meters.iter().position(|meter| meter.name == name);
-    let rows = store.ledger_newest(slots)?;
-    let sample = |row: LedgerRow| {
-        Some(SlotSample {
-            meter: meter(&row.meter)?,
-            slot: row.slot,
-            mbps: row.mbps,
-        })
-    };
-    Ok(rows.into_iter().filter_map(sample).collect())
 }
 
 struct Actor {
@@ -218,6 +170,7 @@ struct Actor {
     events: broadcast::Sender<Event>,
     /// Billing samples that the store refused, oldest first.
     unstored: Vec<LedgerRow>,
+    pruning: Pruning,
 }
 
 impl Actor {
@@ -242,6 +195,7 @@ impl Actor {
                     self.keep_ledger(&self.engine.slots_under_way());
                     ledger_kept = Instant::now();
                 }
+                self.prune();
                 next_tick = Instant::now() + every;
             }
         }
@@ -289,6 +243,9 @@ impl Actor {
                 let explained = self.engine.explain(&name, client, now());
                 let _ = reply
                     .send(explained.map_err(|fault| ControlError::NotFound(fault.to_string())));
+            }
+            Command::Bills(reply) => {
+                let _ = reply.send(Ok(self.engine.contracts().bills(now())));
             }
             Command::Audit(limit, reply) => {
                 let tail = self.store.audit_tail(limit);

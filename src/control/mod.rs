@@ -19,9 +19,11 @@ pub use actor::{ControlOptions, Deployment, start};
 pub use publisher::{Publisher, accepted_keys, random_bytes, signing_key, write_secret};
 
 use crate::store::AuditEntry;
+use collectors::Limits;
 use coverage::observation::{Directory, Observation};
 use coverage::{AreaTable, MapVersion, Snapshot, Timestamp};
 use ed25519_dalek::VerifyingKey;
+use engine::cycle::Bills;
 use engine::drain::{Drain, Request};
 use engine::explain::Explanation;
 use engine::inventory::Inventory;
@@ -92,6 +94,7 @@ enum Command {
     Rollback(String, Option<MapVersion>, Reply<()>),
     Instance(Wanted, Reply<Instance>),
     Explain(String, IpAddr, Reply<Explanation>),
+    Bills(Reply<Bills>),
     Audit(u32, Reply<Vec<AuditEntry>>),
     EdgeSeen(String, MapVersion),
     Done(Box<worker::Done>),
@@ -101,6 +104,7 @@ enum Command {
 /// What never changes while a control plane runs.
 struct Fixed {
     directory: Directory,
+    telemetry: Limits,
     inventory: Arc<Inventory>,
     table: Arc<AreaTable>,
     map_key: VerifyingKey,
@@ -123,6 +127,12 @@ impl ControlHandle {
     #[must_use]
     pub fn directory(&self) -> &Directory {
         &self.fixed.directory
+    }
+
+    /// What telemetry may be like.
+    #[must_use]
+    pub fn telemetry(&self) -> &Limits {
+        &self.fixed.telemetry
     }
 
     /// What exists.
@@ -257,6 +267,14 @@ impl ControlHandle {
     pub async fn explain(&self, name: &str, client: IpAddr) -> Result<Explanation, ControlError> {
         self.ask(|reply| Command::Explain(name.to_owned(), client, reply))
             .await
+    }
+
+    /// What contracts come to so far.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn bills(&self) -> Result<Bills, ControlError> {
+        self.ask(Command::Bills).await
     }
 
     /// The newest entries of the audit log.

@@ -76,9 +76,9 @@ impl Worker {
         self.busy = None;
     }
 
-    /// Lets a full solve end at its next stage: there is a better use for the thread.
-    pub(super) fn give_up_full(&self) {
-        if let Some((Some(Tier::Full), given_up)) = &self.busy {
+    /// Lets a full solve, or a planning of levels, end at its next stage: there is a better use for the thread.
+    pub(super) fn give_up_slow(&self) {
+        if let Some((Some(Tier::Full) | None, given_up)) = &self.busy {
             given_up.store(true, Ordering::Relaxed);
         }
     }
@@ -104,7 +104,7 @@ impl Task {
         let expired = || given_up.load(Ordering::Relaxed);
         match self {
             Self::Solve(job) => Result::Solve(job.run(Some(&expired))),
-            Self::Levels(job) => Result::Levels(job.run()),
+            Self::Levels(job) => Result::Levels(job.run(Some(&expired))),
         }
     }
 }

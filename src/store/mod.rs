@@ -9,6 +9,7 @@ pub use sqlite::SqliteStore;
 use coverage::Timestamp;
 use engine::billing::UsualDemand;
 use engine::drain::Drain;
+use std::time::Duration;
 
 /// A closed billing slot of a meter, by name.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,6 +104,14 @@ pub trait StateStore: Send {
     /// [`StoreError`].
     fn ledger_newest(&self, slots: u64) -> Result<Vec<LedgerRow>, StoreError>;
 
+    /// Removes billing slots of each meter that are neither among its newest `slots` nor within `span` of the newest of all
+    /// its slots, oldest first, at most `most` rows. Returns how many were removed. No clock is asked, and one that was far
+    /// ahead for a while takes nothing away; neither does another length of slots.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing is removed.
+    fn prune_ledger(&mut self, slots: u64, span: Duration, most: u32) -> Result<usize, StoreError>;
+
     /// Stores what is usual in one bin of the week, in the place of what was; `units` says whose demand it is.
     ///
     /// # Errors
@@ -132,6 +141,13 @@ pub trait StateStore: Send {
     /// # Errors
     /// [`StoreError`].
     fn audit_tail(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Removes entries of the audit log that are older than `before`, oldest first, at most `most`. Returns how many were
+    /// removed.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing is removed.
+    fn prune_audit(&mut self, before: Timestamp, most: u32) -> Result<usize, StoreError>;
 
     /// A named flag that must survive, such as the pin of the map; `None` when it is not set.
     ///

@@ -6,6 +6,7 @@ use engine::billing::UsualDemand;
 use engine::drain::Drain;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
+use std::time::Duration;
 
 /// Tables of format 1. `user_version` tells which format a file has.
 const SCHEMA: &str = "
@@ -156,6 +157,28 @@ impl StateStore for SqliteStore {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    fn prune_ledger(&mut self, slots: u64, span: Duration, most: u32) -> Result<usize, StoreError> {
+        let change = self.connection.transaction()?;
+        let meters: Vec<String> = change
+            .prepare("SELECT DISTINCT meter FROM ledger")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let kept = i64::try_from(slots).unwrap_or(i64::MAX);
+        let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let mut removed = 0;
+        for meter in meters {
+            let left = i64::from(most) - i64::try_from(removed).unwrap_or(i64::MAX);
+            removed += change.execute(
+                "DELETE FROM ledger WHERE meter = ?1 AND slot IN (SELECT slot FROM ledger WHERE meter = ?1 AND slot <=
+                 (SELECT slot FROM ledger WHERE meter = ?1 ORDER BY slot DESC LIMIT 1 OFFSET ?2) AND slot <=
+                 (SELECT max(slot) FROM ledger WHERE meter = ?1) - ?3 ORDER BY slot LIMIT ?4)",
+                params![meter, kept, span, left],
+            )?;
+        }
+        change.commit()?;
+        Ok(removed)
+    }
+
     fn put_demand(&mut self, units: &str, usual: &UsualDemand) -> Result<(), StoreError> {
         let place = i64::try_from(usual.place()).unwrap_or(i64::MAX);
         let bytes = usual.mbps.iter().flat_map(|mbps| mbps.to_le_bytes());
@@ -213,6 +236,13 @@ impl StateStore for SqliteStore {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    fn prune_audit(&mut self, before: Timestamp, most: u32) -> Result<usize, StoreError> {
+        Ok(self.connection.execute(
+            "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 ORDER BY id LIMIT ?2)",
+            params![millis(before), most],
+        )?)
+    }
+
     fn flag(&self, name: &str) -> Result<Option<String>, StoreError> {
         let query = "SELECT value FROM flag WHERE name = ?1";
         Ok(self
@@ -235,100 +265,4 @@ impl StateStore for SqliteStore {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn open(path: &Path) -> SqliteStore {
-        SqliteStore::open(path).unwrap()
-    }
-
-    #[test]
-    fn epochs_and_versions_never_repeat_over_restarts() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("state.db");
-        let mut store = open(&path);
-        assert_eq!(store.take_epoch(0).unwrap(), 1);
-        store.reserve_version(40).unwrap();
-        store.reserve_version(7).unwrap();
-        drop(store);
-        let mut store = open(&path);
-        assert_eq!(
-            (
-                store.take_epoch(0).unwrap(),
-                store.reserved_version().unwrap()
-            ),
-            (2, 40)
-        );
-    }
-
-    #[test]
-    fn a_second_daemon_on_one_data_directory_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("state.db");
-        let mut first = open(&path);
-        first.take_epoch(0).unwrap();
-        assert!(
-            SqliteStore::open(&path)
-                .and_then(|mut second| second.take_epoch(0))
-                .is_err()
-        );
-    }
-
-    #[test]
-    fn flags_audit_and_ledger_come_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("state.db");
-        let mut store = open(&path);
-        store.set_flag("pin", Some("maintenance")).unwrap();
-        store
-            .audit(Timestamp(5), "alice", "map.pin", "maintenance")
-            .unwrap();
-        let row = LedgerRow {
-            meter: "m1".into(),
-            slot: Timestamp(300_000),
-            mbps: 12.5,
-        };
-        store.put_ledger(std::slice::from_ref(&row)).unwrap();
-        drop(store);
-        let mut store = open(&path);
-        assert_eq!(store.flag("pin").unwrap().as_deref(), Some("maintenance"));
-        store.set_flag("pin", None).unwrap();
-        assert_eq!(store.flag("pin").unwrap(), None);
-        assert_eq!(store.audit_tail(10).unwrap()[0].who, "alice");
-        let newer = LedgerRow {
-            slot: Timestamp(600_000),
-            ..row.clone()
-        };
-        store.put_ledger(std::slice::from_ref(&newer)).unwrap();
-        assert_eq!(store.ledger_newest(2).unwrap(), [row, newer.clone()]);
-        assert_eq!(store.ledger_newest(1).unwrap(), [newer]);
-    }
-
-    #[test]
-    fn usual_demand_comes_back_for_the_same_units_and_the_newest_of_a_bin_counts() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("state.db");
-        let usual = |bin: i64, mbps: &[f32]| UsualDemand {
-            bin,
-            ratio: 1.25,
-            mbps: mbps.to_vec(),
-        };
-        let mut store = open(&path);
-        store.put_demand("a", &usual(7, &[1.5, 0.0])).unwrap();
-        store.put_demand("b", &usual(8, &[2.5])).unwrap();
-        // A day later, and so in the same place.
-        store.put_demand("a", &usual(7 + 48, &[3.5, 1.0])).unwrap();
-        drop(store);
-        let store = open(&path);
-        assert_eq!(store.demand("a").unwrap(), [usual(7 + 48, &[3.5, 1.0])]);
-        assert_eq!(store.demand("c").unwrap(), []);
-    }
-
-    #[test]
-    fn garbage_is_no_store() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("state.db");
-        std::fs::write(&path, vec![0x5a; 8192]).unwrap();
-        assert!(SqliteStore::open(&path).is_err());
-    }
-}
+mod tests;

@@ -214,6 +214,32 @@ fn skew_within_the_bounds_is_kept() {
 }
 
 #[test]
+fn samples_of_links_may_be_allowed_to_come_later_than_others() {
+    let limits = Limits {
+        link_behind_max: Duration::from_hours(1),
+        ..Limits::default()
+    };
+    let decode = |line: String| {
+        let batch = decode_batch(line.as_bytes(), &directory(), &table(), NOW, &limits);
+        batch.accepted.first().map(|seen| seen.at)
+    };
+    let link = |at: u64| {
+        decode(format!(
+            r#"{{"kind":"link","link":"gz1/ct","mbps":1,"at":{at}}}"#
+        ))
+    };
+    let demand = |at: u64| {
+        decode(format!(
+            r#"{{"kind":"demand","area":"zz","service":"live","mbps":1,"at":{at}}}"#
+        ))
+    };
+    assert_eq!(link(NOW.0 - 3_600_000), Some(Timestamp(NOW.0 - 3_600_000)));
+    assert_eq!(link(NOW.0 - 3_600_001), None);
+    assert_eq!(demand(NOW.0 - 600_000), Some(Timestamp(NOW.0 - 600_000)));
+    assert_eq!(demand(NOW.0 - 600_001), None);
+}
+
+#[test]
 fn batches_are_bounded_but_everything_is_counted() {
     let limits = Limits {
         line_bytes_max: 60,

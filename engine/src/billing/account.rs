@@ -109,6 +109,24 @@ impl Account {
         }
     }
 
+    /// The level that the period holding `at` would be charged if it ended then, Mbps; `None` without samples, or where no
+    /// level is charged.
+    pub(super) fn so_far_mbps(&self, at: Timestamp) -> Option<f64> {
+        let period = self.level_period(at);
+        let (known, ..) = self.coverage(period, at);
+        let begun = Period {
+            end: Timestamp(at.0 - at.0 % self.slot_ms),
+            ..period
+        };
+        let forgiven = match self.terms.model {
+            BillingModel::Month95 | BillingModel::Daily95Mean => free_slots(known),
+            BillingModel::DailyPeakMean => 0,
+            BillingModel::Flat | BillingModel::PerGb => return None,
+        };
+        let order = OrderStatistics::of(self.within(begun));
+        (known > 0).then(|| order.nth_largest(forgiven))
+    }
+
     /// The level that the period holding `at` is charged whatever follows, Mbps, without the commitment.
     pub(super) fn certain_mbps(&self, at: Timestamp) -> f64 {
         self.certain_of(self.level_period(at))

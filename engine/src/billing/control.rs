@@ -217,14 +217,28 @@ impl Controller {
         verdict
     }
 
-    /// Ends the slot with what was really carried, `[meter]` Mbps, and learns from the difference.
-    pub fn close(&mut self, carried_mbps: &[f64]) {
+    /// Ends the slot with what was really carried, `[meter]` Mbps, and learns from the difference. Returns whether a free slot
+    /// was spent.
+    pub fn close(&mut self, carried_mbps: &[f64]) -> bool {
+        let mut spent = false;
         for (steer, carried) in self.meters.iter_mut().zip(carried_mbps) {
             if let Some(used) = steer.used_share(*carried) {
                 self.used_share += USED_SHARE_STEP * (used - self.used_share);
             }
-            steer.close(*carried, self.options.bursts);
+            spent |= steer.close(*carried, self.options.bursts);
         }
+        spent
+    }
+
+    /// Free slots that a meter has spent since the plan of the day.
+    #[must_use]
+    pub fn spent_today(&self, meter: usize) -> f64 {
+        self.meters[meter].today.spent
+    }
+
+    /// Takes over how many free slots a meter had spent since the plan of the day, from before a restart.
+    pub fn note_spent(&mut self, meter: usize, slots: f64) {
+        self.meters[meter].today.spent = slots;
     }
 
     /// Whether a meter bursts in the open slot.

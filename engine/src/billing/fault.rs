@@ -67,6 +67,16 @@ pub struct Refused {
 }
 
 impl Refused {
+    /// How many, by reason.
+    #[must_use]
+    pub const fn by_reason(&self) -> [(&'static str, u64); 3] {
+        [
+            ("malformed", self.malformed),
+            ("late", self.late),
+            ("ahead", self.ahead),
+        ]
+    }
+
     pub(super) fn add(&mut self, fault: SampleFault) {
         match fault {
             SampleFault::Late { .. } => self.late += 1,

@@ -56,17 +56,18 @@ struct Gathering {
 }
 
 impl Gathering {
+    /// What a link of the meter carried in a slot, or in the last before it that is not too far away.
+    fn link_mbps(&self, link: usize, slot: Timestamp, slot_ms: u64) -> Option<f64> {
+        let from = Timestamp(slot.0.saturating_sub(CARRIED_MAX_SLOTS * slot_ms));
+        let slots = self.slots.range(from..=slot).rev();
+        let mut parts = slots.map(|(_, (_, parts))| parts[link]);
+        let (sum, count) = parts.find(|(_, count)| *count > 0)?;
+        Some(sum / f64::from(count))
+    }
+
     /// What a slot carried, as far as it is known.
     fn mbps(&self, slot: Timestamp, slot_ms: u64) -> f64 {
-        let from = Timestamp(slot.0.saturating_sub(CARRIED_MAX_SLOTS * slot_ms));
-        let mean = |link: usize| {
-            self.slots
-                .range(from..=slot)
-                .rev()
-                .map(|(_, (_, parts))| parts[link])
-                .find(|(_, count)| *count > 0)
-                .map_or(0.0, |(sum, count)| sum / f64::from(count))
-        };
+        let mean = |link: usize| self.link_mbps(link, slot, slot_ms).unwrap_or(0.0);
         let restored = self.slots.get(&slot).map_or(0.0, |(restored, _)| *restored);
         (0..self.links).map(mean).sum::<f64>().max(restored)
     }
@@ -235,6 +236,14 @@ impl Ledger {
         })
     }
 
+    /// What a link carried on average in the slot that starts at `slot`, as far as it has come, Mbps. A silent one is taken
+    /// for what it carried in the last three slots; `None` when it said nothing in these either.
+    #[must_use]
+    pub fn link_mbps(&self, link: usize, slot: Timestamp) -> Option<f64> {
+        let &(meter, place) = self.places.get(link)?;
+        self.open[meter].link_mbps(place, slot, self.slot_ms)
+    }
+
     /// What was refused so far.
     #[must_use]
     pub const fn refused(&self) -> &Refused {
@@ -253,6 +262,18 @@ impl Ledger {
         self.accounts[meter].terms()
     }
 
+    /// How late a sample of a link may come and be counted, whichever moment of its slot it is of.
+    #[must_use]
+    pub const fn late_max(&self) -> Duration {
+        Duration::from_millis(LATE_MAX_SLOTS * self.slot_ms)
+    }
+
+    /// How long ago `at` was when the ledger was last told the time; zero before.
+    #[must_use]
+    pub fn age(&self, at: Timestamp) -> Duration {
+        self.now.map_or(Duration::ZERO, |now| now.since(at))
+    }
+
     /// How many meters there are.
     #[must_use]
     pub const fn meters(&self) -> usize {
@@ -265,6 +286,13 @@ impl Ledger {
     pub fn certain_mbps(&self, meter: usize, at: Timestamp) -> f64 {
         let account = &self.accounts[meter];
         account.certain_mbps(at).max(account.terms().commit_mbps)
+    }
+
+    /// Level of the period that holds `at` if it ended then, Mbps: 95th percentile or peak of the samples so far, without the
+    /// commitment; `None` where there are none, or no level is charged.
+    #[must_use]
+    pub fn so_far_mbps(&self, meter: usize, at: Timestamp) -> Option<f64> {
+        self.accounts[meter].so_far_mbps(at)
     }
 
     /// Slots that may still exceed `level_mbps` in the period that holds `at` without being charged for it.

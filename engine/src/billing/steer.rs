@@ -163,12 +163,13 @@ impl Steer {
         spent.then(|| ((carried_mbps - self.target_mbps) / open).min(1.0))
     }
 
-    /// Ends the slot. `bursts`: whether free slots may be used at all.
-    pub(super) fn close(&mut self, carried_mbps: f64, bursts: bool) {
+    /// Ends the slot. `bursts`: whether free slots may be used at all. Returns whether one was spent.
+    pub(super) fn close(&mut self, carried_mbps: f64, bursts: bool) -> bool {
         let Some(level) = &mut self.level_mbps else {
-            return;
+            return false;
         };
-        if carried_mbps > *level {
+        let spent = carried_mbps > *level;
+        if spent {
             self.today.spent += 1.0;
         }
         let (passed, before) = self.passed;
@@ -184,6 +185,7 @@ impl Steer {
         if !forgives && carried_mbps.is_finite() {
             *level = level.max(carried_mbps);
         }
+        spent
     }
 }
 

@@ -3,19 +3,22 @@
 //! Without a planned level a meter costs what the ledger expects, and everything goes on: a month without history, a meter
 //! without links, a plan that fails, a clock that jumps are all no more than that.
 
+mod bare;
+mod bills;
 mod levels;
 mod usual;
 
-pub use levels::{LevelsJob, PlannedLevels};
+pub use bills::{Bill, Bills, RefusedSamples};
+pub use levels::{LevelsJob, LevelsOutcome, PlannedLevels};
 
+use self::bare::bare;
 use super::Engine;
 use crate::billing::{
     ControlOptions, Controller, Forecast, Ledger, Marginal, SampleFault, SlotSample, UtcOffset,
     Verdict,
 };
 use crate::inventory::Inventory;
-use crate::model::meter_model;
-use crate::plan::{INSTANCE_VERSION, Instance, Link, Meter, Plan};
+use crate::plan::{Instance, Plan};
 use coverage::{LinkId, Timestamp};
 use serde::Serialize;
 use std::time::Duration;
@@ -44,10 +47,6 @@ pub struct MeterState {
 #[derive(Debug)]
 struct Slot {
     start: Timestamp,
-    /// [link] -> sum and number of its samples, Mbps.
-    carried: Vec<(f64, u32)>,
-    /// [meter]: what the newest plan puts on it, Mbps.
-    planned_mbps: Vec<f64>,
     /// Whether the next plan is to be judged.
     deciding: bool,
     reopened: bool,
@@ -69,8 +68,12 @@ pub struct Contracts {
     planned_day: Option<Timestamp>,
     /// When the levels in force were planned.
     planned_at: Option<Timestamp>,
+    /// When levels could last not be planned; `None` once they were.
+    levels_failed_at: Option<Timestamp>,
     /// Prices of the levels in force, for whoever keeps them.
     kept: Vec<levels::Kept>,
+    /// Whether these, or what was spent since, are still to be kept.
+    pub(super) unkept: bool,
     /// Why levels are not planned; empty when they are.
     fault: String,
 }
@@ -106,7 +109,9 @@ impl Contracts {
             slot: None,
             planned_day: None,
             planned_at: None,
+            levels_failed_at: None,
             kept: Vec::new(),
+            unkept: false,
         }
     }
 
@@ -134,6 +139,12 @@ impl Contracts {
         (0..self.ledger.meters()).map(state).collect()
     }
 
+    /// What links carried, slot by slot.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// Why levels are not planned; empty when they are.
     #[must_use]
     pub fn fault(&self) -> &str {
@@ -143,24 +154,14 @@ impl Contracts {
     /// Counts what a link carries.
     ///
     /// # Errors
-    /// [`SampleFault`], as the ledger has it; what it refuses does not count here either.
+    /// [`SampleFault`], as the ledger has it.
     pub(super) fn count(
         &mut self,
         inventory: &Inventory,
         (link, mbps): (LinkId, f64),
         at: Timestamp,
     ) -> Result<Option<SlotSample>, SampleFault> {
-        let closed = self.ledger.count(inventory, link.index(), mbps, at)?;
-        let length_ms = self.ledger.slot_ms();
-        if let Some(slot) = &mut self.slot
-            && at >= slot.start
-            && at.0 - slot.start.0 < length_ms
-        {
-            let (sum, count) = &mut slot.carried[link.index()];
-            *sum += mbps;
-            *count = count.saturating_add(1);
-        }
-        Ok(closed)
+        self.ledger.count(inventory, link.index(), mbps, at)
     }
 
     /// Whether the slot under way is over at `now`.
@@ -174,16 +175,31 @@ impl Contracts {
         Timestamp(now.0 - now.0 % self.ledger.slot_ms().max(1))
     }
 
+    /// Whether the slot under way is to be taken up again at `now`.
+    fn reopens(&self, now: Timestamp) -> bool {
+        let length_ms = self.ledger.slot_ms();
+        self.slot.as_ref().is_some_and(|slot| {
+            let passed = share_passed(now.since(slot.start), length_ms);
+            !slot.reopened && !slot.deciding && (REOPENED_AFTER..1.0).contains(&passed)
+        })
+    }
+
     /// Goes on to `now`: at the end of a slot it is closed and the next one begins. `demand_mbps` is the demand of all units,
-    /// `None` when it is not known well enough to learn from.
-    pub(super) fn advance(&mut self, now: Timestamp, demand_mbps: Option<&[f64]>) {
+    /// `None` when it is not known well enough to learn from; `map_mbps` is what the map in force puts on each link, empty
+    /// when that is not known.
+    pub(super) fn advance(
+        &mut self,
+        now: Timestamp,
+        demand_mbps: Option<&[f64]>,
+        map_mbps: &[f64],
+    ) {
         self.ledger.advance(now);
         let start = self.start_of(now);
         if let Some(ended) = self.slot.take_if(|slot| slot.start != start) {
             let gone = start.0.saturating_sub(ended.start.0) / self.ledger.slot_ms().max(1);
             // A clock that went back, or far ahead, leaves a slot of which too little is known.
             if start > ended.start && gone <= SLOTS_MISSED_MAX {
-                self.close(&ended, demand_mbps);
+                self.close(&ended, demand_mbps, map_mbps);
             }
         }
         if self.slot.is_none() {
@@ -191,10 +207,10 @@ impl Contracts {
         }
     }
 
-    fn close(&mut self, ended: &Slot, demand_mbps: Option<&[f64]>) {
-        let carried = self.carried_mbps(ended);
+    fn close(&mut self, ended: &Slot, demand_mbps: Option<&[f64]>, map_mbps: &[f64]) {
+        let carried = self.carried_mbps(ended.start, map_mbps);
         if let Some(control) = &mut self.control {
-            control.close(&carried);
+            self.unkept |= control.close(&carried);
         }
         if let Some(demand) = demand_mbps
             && let Err(fault) = self.forecast.observe(ended.start, demand)
@@ -209,46 +225,38 @@ impl Contracts {
         }
         self.slot = Some(Slot {
             start,
-            carried: vec![(0.0, 0); self.meter_of.len()],
-            planned_mbps: vec![0.0; self.ledger.meters()],
             deciding: !self.kept.is_empty(),
             reopened: false,
         });
     }
 
-    /// [meter]: mean of a slot so far, Mbps; what was planned for meters that nobody measured.
-    fn carried_mbps(&self, slot: &Slot) -> Vec<f64> {
-        let mut measured = vec![None; self.ledger.meters()];
-        for (link, &(sum, count)) in slot.carried.iter().enumerate() {
-            if count > 0 {
-                let mean = sum / f64::from(count);
-                *measured[self.meter_of[link]].get_or_insert(0.0) += mean;
-            }
-        }
-        let planned = measured.iter().zip(&slot.planned_mbps);
-        planned
-            .map(|(measured, planned)| measured.unwrap_or(*planned))
-            .collect()
+    /// [meter]: mean of a slot so far, Mbps. A link that is silent in it is taken for what it carried last, as the ledger does
+    /// for a while, and then for what the map puts on it: silence spends free slots like traffic.
+    pub(super) fn carried_mbps(&self, slot: Timestamp, map_mbps: &[f64]) -> Vec<f64> {
+        let by_map = |link: usize| map_mbps.get(link).copied().unwrap_or(0.0);
+        let carried = |link| {
+            self.ledger
+                .link_mbps(link, slot)
+                .unwrap_or_else(|| by_map(link))
+        };
+        self.by_meter((0..self.meter_of.len()).map(carried))
     }
 
-    /// [meter] -> Mbps that a plan puts on it.
-    fn loads_mbps(&self, instance: &Instance, plan: &Plan) -> Vec<f64> {
-        let mut loads = vec![0.0; self.ledger.meters()];
-        for (unit, shares) in instance.units.iter().zip(&plan.shares) {
-            for &(link, share) in shares {
-                loads[self.meter_of[link as usize]] += unit.mbps * share;
-            }
+    /// [meter]: what its links have together.
+    fn by_meter(&self, link_mbps: impl Iterator<Item = f64>) -> Vec<f64> {
+        let mut sums = vec![0.0; self.ledger.meters()];
+        for (meter, mbps) in self.meter_of.iter().zip(link_mbps) {
+            sums[*meter] += mbps;
         }
-        loads
+        sums
     }
 
     /// Judges a plan for the slot under way: whether it is to be solved again, at other prices.
     pub(super) fn asks_again(&mut self, instance: &Instance, plan: &Plan) -> bool {
-        let loads = self.loads_mbps(instance, plan);
+        let loads = self.by_meter(loads_mbps(instance, plan).into_iter());
         let (Some(control), Some(slot)) = (&mut self.control, &mut self.slot) else {
             return false;
         };
-        slot.planned_mbps.clone_from(&loads);
         if !slot.deciding {
             return false;
         }
@@ -256,60 +264,41 @@ impl Contracts {
         slot.deciding
     }
 
-    /// Takes the slot up again, once, when enough of it has passed to know how it goes: what is in force is held against
-    /// what was carried, and where that would end above a level, the next plan is judged again.
-    pub(super) fn reopen(&mut self, instance: &Instance, in_force: &Plan, now: Timestamp) {
-        let length_ms = self.ledger.slot_ms();
+    /// Takes the slot up again, once, when enough of it has passed to know how it goes: what the map puts on links is held
+    /// against what was carried, and where that would end above a level, the next plan is judged again.
+    fn reopen(&mut self, map_mbps: &[f64], now: Timestamp) {
+        if map_mbps.is_empty() || !self.reopens(now) {
+            return;
+        }
         let Some(mut slot) = self.slot.take() else {
             return;
         };
-        let passed = share_passed(now.since(slot.start), length_ms);
-        if !slot.reopened && !slot.deciding && (REOPENED_AFTER..1.0).contains(&passed) {
-            slot.reopened = true;
-            let expected = self.loads_mbps(instance, in_force);
-            let carried = self.carried_mbps(&slot);
-            if let Some(control) = &mut self.control {
-                slot.deciding = control.reopen(passed, &carried, &expected) == Verdict::AskAgain;
-            }
+        slot.reopened = true;
+        let passed = share_passed(now.since(slot.start), self.ledger.slot_ms());
+        let expected = self.by_meter(map_mbps.iter().copied());
+        let carried = self.carried_mbps(slot.start, map_mbps);
+        if let Some(control) = &mut self.control {
+            slot.deciding = control.reopen(passed, &carried, &expected) == Verdict::AskAgain;
         }
         self.slot = Some(slot);
     }
+}
+
+/// [link] -> Mbps that a plan puts on it.
+fn loads_mbps(instance: &Instance, plan: &Plan) -> Vec<f64> {
+    let mut loads = vec![0.0; instance.links.len()];
+    for (unit, shares) in instance.units.iter().zip(&plan.shares) {
+        for &(link, share) in shares {
+            loads[link as usize] += unit.mbps * share;
+        }
+    }
+    loads
 }
 
 /// How much of a slot has passed, 0..=1.
 fn share_passed(passed: Duration, length_ms: u64) -> f64 {
     let length = Duration::from_millis(length_ms.max(1));
     (passed.as_secs_f64() / length.as_secs_f64()).min(1.0)
-}
-
-/// Meters and links as they are built, without demand: what a controller needs to know of them.
-fn bare(inventory: &Inventory) -> Instance {
-    let link = |link: &crate::inventory::Link| Link {
-        id: link.name.clone(),
-        site: inventory.sites[link.site.index()].name.clone(),
-        capacity_mbps: link.capacity_mbps,
-        watermark_mbps: Some(link.watermark_mbps),
-        meter: inventory.meters[link.meter].name.clone(),
-    };
-    let meter = |meter: &crate::inventory::Meter| Meter {
-        id: meter.name.clone(),
-        model: meter_model(meter.model),
-        price_cny_per_mbps: None,
-        price_cny_per_gb: None,
-        free_below_mbps: 0.0,
-        burst: false,
-    };
-    Instance {
-        version: INSTANCE_VERSION,
-        slot_seconds: 300,
-        value_cny_per_gbps_ms_slot: 0.0,
-        move_cost_ms: 0.0,
-        links: inventory.links.iter().map(link).collect(),
-        sites: Vec::new(),
-        regions: Vec::new(),
-        meters: inventory.meters.iter().map(meter).collect(),
-        units: crate::plan::Units::default(),
-    }
 }
 
 impl Engine {
@@ -327,15 +316,20 @@ impl Engine {
 
     /// Lets the clock of billing go on to `now`.
     pub(super) fn advance_contracts(&mut self, now: Timestamp) {
+        let ends = self.contracts.ends(now);
         // What is too old to plan from is too old to learn from.
         let known = || self.estimates.demand_freshness(now).known > 0 && self.frozen(now).is_none();
-        let demand = (self.contracts.ends(now) && known())
-            .then(|| self.facts(&self.health(now), None).demands_mbps());
-        self.contracts.advance(now, demand.as_deref());
-        if let (Some(last), Some(in_force)) = (&self.last, &self.in_force)
-            && last.instance.units.len() == in_force.shares.len()
-        {
-            self.contracts.reopen(&last.instance, in_force, now);
-        }
+        let demand = (ends && known()).then(|| self.facts(&self.health(now), None).demands_mbps());
+        let map = (ends || self.contracts.reopens(now)).then(|| self.map_mbps());
+        let map_mbps = map.flatten().unwrap_or_default();
+        self.contracts.advance(now, demand.as_deref(), &map_mbps);
+        self.contracts.reopen(&map_mbps, now);
+    }
+
+    /// [link] -> Mbps that the map in force puts on it, as of the last solve; `None` before the first.
+    fn map_mbps(&self) -> Option<Vec<f64>> {
+        let (last, in_force) = self.last.as_ref().zip(self.in_force.as_ref())?;
+        let same_units = last.instance.units.len() == in_force.shares.len();
+        same_units.then(|| loads_mbps(&last.instance, in_force))
     }
 }

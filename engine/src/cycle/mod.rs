@@ -24,7 +24,9 @@ mod weights;
 mod tests;
 
 pub use adopt::Adopted;
-pub use contracts::{Contracts, LevelsJob, MeterState, PlannedLevels};
+pub use contracts::{
+    Bill, Bills, Contracts, LevelsJob, LevelsOutcome, MeterState, PlannedLevels, RefusedSamples,
+};
 pub use draft::Draft;
 pub use job::{Job, Solved, Tier};
 pub use tick::{Cycle, Tick};
@@ -232,6 +234,12 @@ impl Engine {
                 before != self.estimates.health(node).up
             }
             Sample::Link { link, .. } => {
+                // The ledger takes samples for long. What is stale when it comes is no news: a link that nothing else is
+                // known of stays unknown, and counts as silent no sooner than if it had said nothing.
+                let age = self.contracts.ledger().age(observation.at);
+                if self.estimates.link(link).is_none() && age > self.options.estimate.stale_after {
+                    return false;
+                }
                 self.estimates.apply(observation);
                 let full = self.estimates.is_full(link, observation.at);
                 let before = std::mem::replace(&mut self.full_links[link.index()], full);

@@ -88,7 +88,7 @@ impl Engine {
             publish(self, draft);
         }
         if let Some(job) = self.levels_job(now) {
-            self.adopt_levels(job.run());
+            self.adopt_levels(job.run(None), now);
         }
         let mut adopted = Vec::new();
         while let Some(job) = self.job(now) {

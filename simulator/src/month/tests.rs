@@ -43,6 +43,7 @@ fn the_controller_serves_all_saves_money_and_stays_above_the_bound() {
     let options = BudgetOptions {
         gap: 5e-2,
         rounds_max: 400,
+        flows_max: usize::MAX,
     };
     let known = offline(&scenario, 1.0, &options).unwrap();
     let bound = known.1.lower_bound_cny + fixed_cny(&scenario);

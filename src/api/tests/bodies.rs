@@ -109,6 +109,25 @@ async fn telemetry_is_refused_line_by_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn samples_of_links_come_as_late_as_bills_count_them() {
+    let world = World::new().await;
+    let client = world.client("rollout");
+    let push = |text: String| client.post_lines::<Taken>("/v1/telemetry", text.into_bytes());
+    let link =
+        |at: u64| format!("{{\"kind\":\"link\",\"link\":\"gz1/ct\",\"mbps\":1,\"at\":{at}}}\n");
+    let now = crate::clock::now().0;
+    let demand = format!(
+        r#"{{"kind":"demand","area":"cn","service":"live","mbps":1,"at":{}}}"#,
+        now - 700_000
+    );
+    // Twelve slots of five minutes, less what the way here takes.
+    let (late, too_late) = (link(now - 3_590_000), link(now - 3_600_001));
+    let taken = push(format!("{late}{too_late}{demand}\n")).await.unwrap();
+    let refused: Vec<usize> = taken.refused.iter().map(|refused| refused.line).collect();
+    assert_eq!((taken.accepted, refused), (1, vec![2, 3]), "{taken:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_are_bounded_by_kind() {
     let world = World::new().await;
     let client = world.client("admin");

@@ -51,6 +51,7 @@ async fn reads_end_with_0_for_people_and_for_programs() {
     assert_eq!(shell.run("rollout", drain).await, 0);
     for words in [
         "status",
+        "bills",
         "drains",
         "map show",
         "explain --name live.cdn.example --client 1.0.0.1",

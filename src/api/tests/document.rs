@@ -5,13 +5,14 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Every route there is.
-const ROUTES: [&str; 22] = [
+const ROUTES: [&str; 23] = [
     "delete /v1/drains/{id}",
     "get /healthz",
     "get /metrics",
     "get /readyz",
     "get /v1/areas/{digest}",
     "get /v1/audit",
+    "get /v1/bills",
     "get /v1/drains",
     "get /v1/drains/{id}",
     "get /v1/events",

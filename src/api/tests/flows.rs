@@ -230,6 +230,7 @@ async fn answers_have_the_shapes_that_are_described() {
         .await
         .unwrap();
     let map: Value = client.get_json("/v1/map").await.unwrap();
+    let bills: Value = client.get_json("/v1/bills").await.unwrap();
     let document: Value = client.get_json("/v1/openapi.json").await.unwrap();
     let drain_parts = [
         "shifting_since",
@@ -253,6 +254,9 @@ async fn answers_have_the_shapes_that_are_described() {
         ),
         (&map["cycle"]["plan"], "Plan", &[]),
         (&map["cycle"]["plan"]["levels"], "Levels", &[]),
+        (&bills, "Bills", &[]),
+        (&bills["meters"][0], "Bill", &[]),
+        (&bills["refused"], "RefusedSamples", &[]),
     ] {
         let described = &document["components"]["schemas"][schema]["properties"];
         let keys = |value: &Value| {
@@ -323,4 +327,53 @@ async fn events_are_streamed_as_they_happen() {
         seen.contains("text/event-stream") && seen.contains("event: map.pin"),
         "{seen}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bills_tell_what_the_ledger_has() {
+    let world = World::new().await;
+    let slot = 300_000;
+    let now = crate::clock::now().0;
+    let start = now - now % slot;
+    let line = |slots: u64, mbps: u32| {
+        let at = start - slots * slot + 1000;
+        format!("{{\"kind\":\"link\",\"link\":\"gz1/ct\",\"mbps\":{mbps},\"at\":{at}}}\n")
+    };
+    // A slot without a sample lies between; the second in the first slot makes its mean.
+    let lines = [line(5, 100), line(5, 300), line(4, 50), line(2, 80)].concat();
+    let pushed = world.client("rollout");
+    let taken: view::Taken = pushed
+        .post_lines("/v1/telemetry", lines.into())
+        .await
+        .unwrap();
+    assert_eq!(taken.accepted, 4);
+    let client = world.client("viewer");
+    let bills = || async { client.get_json::<view::Bills>("/v1/bills").await.unwrap() };
+    let mut found = bills().await;
+    for _ in 0..50 {
+        if found.meters[0].slots_closed >= 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        found = bills().await;
+    }
+    let bill = &found.meters[0];
+    assert_eq!(
+        (bill.meter.as_str(), bill.model.as_str()),
+        ("m1", "month-95")
+    );
+    assert!(bill.month_start <= start && start < bill.month_end);
+    assert_eq!(bill.slots * slot, bill.month_end - bill.month_start);
+    // Unless a month has just begun, or a slot while this ran.
+    if bill.month_start + 5 * slot < start && crate::clock::now().0 < start + slot {
+        assert_eq!((bill.slots_closed, bill.slots_missing), (3, 2));
+        assert_eq!(
+            bill.slots_unseen,
+            (start - 5 * slot - bill.month_start) / slot
+        );
+        assert_eq!(bill.so_far_mbps, Some(200.0));
+    }
+    assert_eq!(bill.burst_slots, bill.slots / 20);
+    assert_eq!((bill.certain_mbps, bill.certain_cny), (0.0, 0.0));
+    assert_eq!((found.refused.late, found.refused.recent.len()), (0, 0));
 }

@@ -191,6 +191,7 @@ fn play_all(scenario: &Scenario, threads: Option<u16>) -> anyhow::Result<Played>
     let exact = BudgetOptions {
         gap: GAP,
         rounds_max: 4000,
+        flows_max: usize::MAX,
     };
     let (bound, known) = std::thread::scope(|scope| {
         let beside = scope.spawn(|| month::offline(scenario, FORESEEN_TOKEN_SHARE, &exact));

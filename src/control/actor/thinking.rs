@@ -4,7 +4,7 @@ use super::{Actor, LEVELS_FLAG};
 use crate::clock::now;
 use crate::control::worker::{Done, Result as Found, Task};
 use coverage::{Body, Digest, Snapshot, Timestamp};
-use engine::cycle::{Adopted, Draft, Solved, Tick, Tier};
+use engine::cycle::{Adopted, Draft, LevelsOutcome, PlannedLevels, Solved, Tick, Tier};
 use engine::publish::{Held, Stop};
 use engine::report::CycleReport;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ impl Actor {
         let took = started.elapsed();
         let kept = self.keep_what_drains_became(&tick);
         self.keep_demand();
+        self.keep_levels();
         self.tell_stops(at);
         let (failed_open, silent_nodes) = (tick.failed_open, tick.silent_nodes);
         let outcome = match (kept, tick.outcome) {
@@ -44,7 +45,7 @@ impl Actor {
         if !self.worker.is_busy() {
             self.assign();
         } else if self.engine.wants_warm(at) {
-            self.worker.give_up_full();
+            self.worker.give_up_slow();
         }
     }
 
@@ -67,10 +68,12 @@ impl Actor {
         kept
     }
 
-    /// Gives the worker what is worth its time now: levels once a day, else the next solve.
+    /// Gives the worker what is worth its time now: levels once a day, else the next solve. What failed does not wait for
+    /// levels, and neither does the first plan after a start.
     fn assign(&mut self) {
         let at = now();
-        if let Some(job) = self.engine.levels_job(at) {
+        let urgent = self.engine.last().is_none() || self.engine.wants_warm(at);
+        if !urgent && let Some(job) = self.engine.levels_job(at) {
             self.worker.assign(Task::Levels(job));
         } else if let Some(job) = self.engine.job(at) {
             self.worker.assign(Task::Solve(job));
@@ -88,10 +91,13 @@ impl Actor {
         match result {
             Some(Found::Solve(solved)) => self.adopt(solved, took),
             Some(Found::Levels(planned)) => {
-                if self.engine.adopt_levels(planned) {
-                    self.keep_levels();
-                }
+                self.adopt_levels(planned, took);
                 self.assign();
+            }
+            None if tier.is_none() => {
+                let why = "planning broke; the log says where".to_owned();
+                let failed = self.engine.fail_levels(why, now());
+                self.tell_levels(failed, took);
             }
             None => {
                 tracing::error!(tier = tier.map(Tier::word), "a solve broke; the map stays");
@@ -116,6 +122,35 @@ impl Actor {
         });
         if tier == Tier::Warm {
             self.assign();
+        } else if let Some(job) = self.engine.levels_job(at) {
+            self.worker.assign(Task::Levels(job));
+        }
+    }
+
+    /// Takes levels that were planned.
+    fn adopt_levels(&mut self, planned: PlannedLevels, took: Duration) {
+        let outcome = self.engine.adopt_levels(planned, now());
+        self.tell_levels(outcome, took);
+        self.keep_levels();
+        self.report(now(), None, |_| ());
+    }
+
+    /// Says what became of planning levels.
+    fn tell_levels(&self, outcome: LevelsOutcome, took: Duration) {
+        let word = outcome.word();
+        metrics::counter!("watershed_levels_total", "outcome" => word).increment(1);
+        metrics::histogram!("watershed_levels_seconds").record(took.as_secs_f64());
+        match outcome {
+            LevelsOutcome::Planned { gap, rounds } => {
+                tracing::info!(?took, gap, rounds, "levels of contracts are planned");
+            }
+            LevelsOutcome::GivenUp => {
+                tracing::info!(?took, "planning levels made way for what failed");
+            }
+            LevelsOutcome::Failed => {
+                let fault = self.engine.contracts().fault();
+                tracing::warn!(?took, fault, "levels of contracts are not planned");
+            }
         }
     }
 
@@ -146,10 +181,12 @@ impl Actor {
         }
     }
 
-    /// Keeps the levels of contracts over a restart.
+    /// Keeps the levels of contracts, and what was spent above them, over a restart.
     fn keep_levels(&mut self) {
-        let levels = self.engine.contracts().kept_levels();
-        if let Err(fault) = self.store.set_flag(LEVELS_FLAG, levels.as_deref()) {
+        let Some(levels) = self.engine.take_levels() else {
+            return;
+        };
+        if let Err(fault) = self.store.set_flag(LEVELS_FLAG, Some(&levels)) {
             tracing::warn!(%fault, "planned levels are not stored; after a restart they are planned anew");
         }
     }
@@ -247,6 +284,9 @@ impl Actor {
             }
             let bursting = f64::from(u8::from(meter.bursting));
             metrics::gauge!("watershed_meter_bursting", "meter" => label()).set(bursting);
+        }
+        for (reason, count) in self.engine.contracts().ledger().refused().by_reason() {
+            metrics::counter!("watershed_ledger_refused_total", "reason" => reason).absolute(count);
         }
         let age = now().since(report.map_created_at);
         metrics::gauge!("watershed_map_age_seconds").set(age.as_secs_f64());

@@ -12,13 +12,14 @@
 //! same demand, also when slots are merged into scenes by their mean demand: the mean of feasible plans is feasible for it.
 
 mod bound;
+mod bundle;
 mod primal;
 mod program;
 mod run;
 mod simplex;
 mod steps;
 
-use crate::plan::Instance;
+use crate::plan::{Deadline, Instance};
 
 pub use program::BudgetOptions;
 
@@ -87,6 +88,9 @@ pub enum BudgetError {
         /// What, and what to do.
         what: String,
     },
+    /// There was a better use for the time.
+    #[error("planning was given up for something more urgent")]
+    GivenUp,
 }
 
 /// A planned month.
@@ -102,7 +106,7 @@ pub struct Budget {
     pub cost_cny: f64,
     /// Of that, what levels and volume cost, CNY.
     pub money_cny: f64,
-    /// No plan costs less, CNY.
+    /// No plan costs less, CNY; of units taken together, where there were too many.
     pub lower_bound_cny: f64,
     /// Rounds of the method.
     pub rounds: usize,
@@ -122,8 +126,30 @@ impl Outlook<'_> {
     /// # Errors
     /// [`BudgetError`] names the record that cannot be planned with.
     pub fn plan(&self, options: &BudgetOptions) -> Result<Budget, BudgetError> {
+        self.plan_until(options, &|| false)
+    }
+
+    /// The same, unless `deadline` comes first. Between two looks at it lies a step of all flows, which
+    /// [`BudgetOptions::flows_max`] bounds.
+    ///
+    /// # Errors
+    /// [`BudgetError`] names the record that cannot be planned with, or says that the deadline came.
+    pub fn plan_until(
+        &self,
+        options: &BudgetOptions,
+        deadline: &dyn Deadline,
+    ) -> Result<Budget, BudgetError> {
         self.check()?;
-        Ok(program::Program::new(self).solve(options))
+        let bundled = bundle::taken_together(self, options.flows_max);
+        let fewer = bundled.as_ref().map(|bundled| Outlook {
+            instance: &bundled.instance,
+            scenes: bundled.scenes.clone(),
+            volume_cny_per_mbps: self.volume_cny_per_mbps.clone(),
+            levels: self.levels.clone(),
+            unserved_cny_per_mbps: self.unserved_cny_per_mbps,
+        });
+        let program = program::Program::new(fewer.as_ref().unwrap_or(self));
+        program.solve(options, deadline).ok_or(BudgetError::GivenUp)
     }
 
     fn check(&self) -> Result<(), BudgetError> {

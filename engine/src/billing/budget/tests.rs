@@ -90,6 +90,7 @@ fn outlook<'a>(
 const EXACT: BudgetOptions = BudgetOptions {
     gap: 1e-4,
     rounds_max: 40_000,
+    flows_max: usize::MAX,
 };
 
 fn near(a: f64, b: f64) {
@@ -198,8 +199,69 @@ proptest! {
         let instance = instance(&capacities, &cands);
         let scenes: Vec<(f64, &[f64])> = demand.iter().map(|demand| (20.0, demand.as_slice())).collect();
         let levels = vec![(5.0, tokens); capacities.len()];
-        let plan = outlook(&instance, &scenes, &levels).plan(&BudgetOptions { gap: 5e-3, rounds_max: 60_000 }).unwrap();
+        let plan = outlook(&instance, &scenes, &levels).plan(&BudgetOptions { gap: 5e-3, rounds_max: 60_000, flows_max: usize::MAX }).unwrap();
         prop_assert!(plan.lower_bound_cny <= plan.cost_cny * (1.0 + 1e-9));
         prop_assert!(plan.gap() <= 2e-2, "gap {} after {} rounds", plan.gap(), plan.rounds);
     }
+}
+
+/// Units in a row, each with its two nearest of four links; neighbours have the same ones at a little other distance.
+fn row(units: u32) -> Instance {
+    let cand = |unit: u32| {
+        let at = f64::from(unit) * 3.0 / f64::from(units);
+        let mut links: Vec<(u32, f64)> = (0..4)
+            .map(|link| (link, 10.0 + 4.0 * (at - f64::from(link)).abs()))
+            .collect();
+        links.sort_by(|a, b| a.1.total_cmp(&b.1));
+        links.truncate(2);
+        links
+    };
+    let units: Vec<Vec<(u32, f64)>> = (0..units).map(cand).collect();
+    let units: Vec<&[(u32, f64)]> = units.iter().map(Vec::as_slice).collect();
+    instance(&[100.0; 4], &units)
+}
+
+#[test]
+fn units_with_the_same_best_links_are_planned_as_one_at_nearly_the_same_levels() {
+    let instance = row(60);
+    let demand = |mbps: f64| -> Vec<f64> {
+        let of = |unit: usize| mbps * if unit.is_multiple_of(2) { 0.5 } else { 1.5 };
+        (0..60).map(of).collect()
+    };
+    let (day, evening) = (demand(2.0), demand(4.5));
+    let levels = [(10.0, 3.0), (12.0, 3.0), (9.0, 0.0), (11.0, 3.0)];
+    let outlook = outlook(&instance, &[(80.0, &day), (20.0, &evening)], &levels);
+    let one_by_one = outlook.plan(&EXACT).unwrap();
+    // Of 60 units with 3 flows in 2 scenes, six bundles are left.
+    let few = BudgetOptions {
+        flows_max: 100,
+        ..EXACT
+    };
+    let bundled = bundle::taken_together(&outlook, few.flows_max).unwrap();
+    assert!((4..12).contains(&bundled.instance.units.len()));
+    let ms = |unit: &Unit| unit.cand.iter().map(|cand| cand.1).collect::<Vec<_>>();
+    let all: Vec<f64> = bundled.instance.units.iter().flat_map(ms).collect();
+    assert!(all.iter().all(|ms| (10.0..16.0).contains(ms)), "{all:?}");
+    for (scene, all) in bundled.scenes.iter().zip([&day, &evening]) {
+        let sum = |demand: &[f64]| demand.iter().sum::<f64>();
+        near(sum(&scene.demand_mbps), sum(all));
+    }
+    let together = outlook.plan(&few).unwrap();
+    for (one, other) in one_by_one.level_mbps.iter().zip(&together.level_mbps) {
+        assert!((one - other).abs() < 1.5, "{one} {other}");
+    }
+    let (cost, other) = (one_by_one.cost_cny, together.cost_cny);
+    assert!((cost - other).abs() < 0.005 * cost, "{cost} {other}");
+}
+
+#[test]
+fn a_plan_that_is_given_up_ends_within_a_round() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let instance = instance(&[100.0, 100.0], &[&[(0, 5.0), (1, 5.0)]]);
+    let outlook = outlook(&instance, &[(90.0, &[50.0])], &[(10.0, 4.0), (20.0, 4.0)]);
+    let looks = AtomicUsize::new(0);
+    let expired = || looks.fetch_add(1, Ordering::Relaxed) >= 7;
+    let given_up = outlook.plan_until(&EXACT, &expired).unwrap_err();
+    assert_eq!(given_up, BudgetError::GivenUp);
+    assert_eq!(looks.load(Ordering::Relaxed), 8);
 }

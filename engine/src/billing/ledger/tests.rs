@@ -337,3 +337,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_level_so_far_forgives_its_part_of_what_is_known() {
+    let (_, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
+    assert_eq!(ledger.so_far_mbps(0, at(3)), None);
+    for slot in 0..40_u32 {
+        let mbps = f64::from(slot + 1);
+        ledger.restore([sample(NOVEMBER + u64::from(slot) * SLOT_MS, mbps)]);
+    }
+    assert_eq!(
+        ledger.so_far_mbps(0, at(19)),
+        Some(19.0),
+        "none is free yet"
+    );
+    assert_eq!(
+        ledger.so_far_mbps(0, at(20)),
+        Some(19.0),
+        "one of twenty is"
+    );
+    assert_eq!(ledger.so_far_mbps(0, at(40)), Some(38.0));
+    near(ledger.certain_mbps(0, at(40)), 10.0);
+    let (_, mut peaks) = self::ledger(BillingModel::DailyPeakMean, "Z");
+    peaks.restore([sample(NOVEMBER, 70.0), sample(NOVEMBER + DAY_MS, 20.0)]);
+    let second_day = Timestamp(NOVEMBER + DAY_MS + SLOT_MS);
+    assert_eq!(peaks.so_far_mbps(0, second_day), Some(20.0));
+    let (_, mut volume) = self::ledger(BillingModel::PerGb, "Z");
+    volume.restore([sample(NOVEMBER, 70.0)]);
+    assert_eq!(volume.so_far_mbps(0, at(1)), None);
+}

@@ -5,12 +5,15 @@ use crate::billing::budget::{Budget, BudgetError, BudgetOptions, Level, Outlook,
 use crate::cycle::Engine;
 use crate::health::Health;
 use crate::limits::Limits;
-use crate::plan::Instance;
+use crate::plan::{Deadline, Instance};
 use coverage::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Version of what is kept.
 const KEPT_VERSION: u32 = 1;
+/// What could not be planned is tried again after this time, and not before.
+const RETRY_AFTER: Duration = Duration::from_mins(10);
 
 /// One meter's plan, as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +27,9 @@ pub(super) struct Kept {
     above_cny_per_mbps: f64,
     /// Free slots for the day.
     slots_today: f64,
+    /// Of them, how many were spent since it was planned; 0 where that was not kept.
+    #[serde(default)]
+    spent_today: f64,
 }
 
 /// All that is kept of a plan.
@@ -55,10 +61,38 @@ pub struct PlannedLevels {
     found: Result<Budget, BudgetError>,
 }
 
-impl LevelsJob {
-    /// Plans the levels. The result is a function of the job.
+/// What became of planning levels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LevelsOutcome {
+    /// They are acted on.
+    Planned {
+        /// Certified distance to the optimum, as a share of the plan's cost.
+        gap: f64,
+        /// Rounds of the method.
+        rounds: usize,
+    },
+    /// Something more urgent came; those of before stay, and it is tried again.
+    GivenUp,
+    /// They could not be planned, [`Contracts::fault`] says why; those of before stay, and it is tried again.
+    Failed,
+}
+
+impl LevelsOutcome {
+    /// In a word, for logs and counters.
     #[must_use]
-    pub fn run(self) -> PlannedLevels {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Planned { .. } => "planned",
+            Self::GivenUp => "given-up",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl LevelsJob {
+    /// Plans the levels. The result is a function of the job, unless `deadline` gives it up.
+    #[must_use]
+    pub fn run(self, deadline: Option<&dyn Deadline>) -> PlannedLevels {
         let outlook = Outlook {
             instance: &self.instance,
             scenes: self.scenes,
@@ -66,7 +100,7 @@ impl LevelsJob {
             levels: self.levels,
             unserved_cny_per_mbps: self.unserved_cny_per_mbps,
         };
-        let found = outlook.plan(&self.options);
+        let found = outlook.plan_until(&self.options, deadline.unwrap_or(&|| false));
         PlannedLevels {
             at: self.at,
             levels: outlook.levels,
@@ -79,7 +113,18 @@ impl Contracts {
     /// Whether a day has begun that no levels were planned for, and enough is known to plan it.
     fn wants_levels(&self, now: Timestamp) -> bool {
         let day = self.zone.day_of(now).start;
-        self.control.is_some() && self.planned_day != Some(day) && self.forecast.knows_a_day()
+        // A clock that was set back does not make it wait for longer.
+        let waits = |failed: Timestamp| failed <= now && now.since(failed) < RETRY_AFTER;
+        self.control.is_some()
+            && self.planned_day != Some(day)
+            && !self.levels_failed_at.is_some_and(waits)
+            && self.forecast.knows_a_day()
+    }
+
+    /// Notes that levels were not planned, so that it is tried again.
+    fn plan_again(&mut self, now: Timestamp) {
+        self.planned_day = None;
+        self.levels_failed_at = Some(now);
     }
 
     /// Acts on the levels of today.
@@ -91,10 +136,12 @@ impl Contracts {
                 level_mbps: budget.level_mbps[index],
                 above_cny_per_mbps: budget.above_cny_per_mbps[index],
                 slots_today: budget.slots_by_day[index].first().copied().unwrap_or(0.0),
+                spent_today: 0.0,
             })
         };
         self.kept = levels.iter().enumerate().filter_map(kept).collect();
         self.planned_at = Some(planned_at);
+        self.unkept = true;
         let outlook = Outlook {
             instance: &self.bare,
             scenes: Vec::new(),
@@ -112,15 +159,37 @@ impl Contracts {
         }
     }
 
-    /// The levels in force as text, to be kept over a restart; `None` while there are none.
-    #[must_use]
-    pub fn kept_levels(&self) -> Option<String> {
+    /// The levels in force as text, to be kept over a restart, when there is something new in it since the last call.
+    fn take_levels(&mut self) -> Option<String> {
+        let planned_at = self.planned_at?;
+        if !std::mem::take(&mut self.unkept) {
+            return None;
+        }
+        let now = |kept: &Kept| Kept {
+            spent_today: self.spent_today(&kept.meter),
+            ..kept.clone()
+        };
         let state = State {
             version: KEPT_VERSION,
-            planned_at: self.planned_at?,
-            levels: self.kept.clone(),
+            planned_at,
+            levels: self.kept.iter().map(now).collect(),
         };
         serde_json::to_string(&state).ok()
+    }
+
+    /// Free slots that a meter has spent of those for the day; 0 without a plan.
+    fn spent_today(&self, meter: &str) -> f64 {
+        let control = self.control.as_ref();
+        let spent = self
+            .place_of(meter)
+            .zip(control)
+            .map(|(at, c)| c.spent_today(at));
+        spent.unwrap_or(0.0)
+    }
+
+    /// Index of the meter with a name.
+    fn place_of(&self, name: &str) -> Option<usize> {
+        (0..self.ledger.meters()).find(|&meter| self.ledger.terms(meter).name == name)
     }
 
     /// Takes back levels that were kept, if they belong to the month that holds `now`. Returns whether they do. What does
@@ -134,14 +203,19 @@ impl Contracts {
             return false;
         }
         let sane = |kept: &&Kept| {
-            let numbers = [kept.level_mbps, kept.above_cny_per_mbps, kept.slots_today];
+            let numbers = [
+                kept.level_mbps,
+                kept.above_cny_per_mbps,
+                kept.slots_today,
+                kept.spent_today,
+            ];
             numbers.iter().all(|n| n.is_finite() && *n >= 0.0)
         };
-        let known = state.levels.iter().filter(sane).filter_map(|kept| {
-            let mut meters = 0..self.ledger.meters();
-            let meter = meters.find(|&meter| self.ledger.terms(meter).name == kept.meter)?;
-            Some((meter, kept))
-        });
+        let known = state
+            .levels
+            .iter()
+            .filter(sane)
+            .filter_map(|kept| Some((self.place_of(&kept.meter)?, kept)));
         let known: Vec<(usize, &Kept)> = known.collect();
         let level = |&(meter, kept): &(usize, &Kept)| Level {
             meter,
@@ -165,7 +239,14 @@ impl Contracts {
             rounds: 0,
         };
         let any = !levels.is_empty();
+        let spent: Vec<(usize, f64)> = known.iter().map(|(m, k)| (*m, k.spent_today)).collect();
         self.follow(levels, &budget, state.planned_at);
+        self.unkept = false;
+        if let Some(control) = &mut self.control {
+            for (meter, slots) in spent {
+                control.note_spent(meter, slots);
+            }
+        }
         self.planned_day = Some(self.zone.day_of(state.planned_at).start);
         any
     }
@@ -204,23 +285,41 @@ impl Engine {
         })
     }
 
-    /// Acts on planned levels. Returns whether there are new ones to be kept; a plan that failed leaves those of before,
-    /// and is tried again on the next day.
-    pub fn adopt_levels(&mut self, planned: PlannedLevels) -> bool {
+    /// Acts on planned levels at `now`. A plan that failed or was given up leaves those of before, and is tried again ten
+    /// minutes later.
+    pub fn adopt_levels(&mut self, planned: PlannedLevels, now: Timestamp) -> LevelsOutcome {
         match planned.found {
             Ok(budget) => {
                 self.contracts.fault.clear();
+                self.contracts.levels_failed_at = None;
                 self.contracts.follow(planned.levels, &budget, planned.at);
-                true
+                LevelsOutcome::Planned {
+                    gap: budget.gap(),
+                    rounds: budget.rounds,
+                }
             }
-            Err(fault) => {
-                self.contracts.fault = fault.to_string();
-                false
+            Err(BudgetError::GivenUp) => {
+                self.contracts.plan_again(now);
+                LevelsOutcome::GivenUp
             }
+            Err(fault) => self.fail_levels(fault.to_string(), now),
         }
     }
 
-    /// Takes back what [`Contracts::kept_levels`] gave before a restart. Returns whether it was of use.
+    /// Notes at `now` that levels could not be planned, and why.
+    pub fn fail_levels(&mut self, why: String, now: Timestamp) -> LevelsOutcome {
+        self.contracts.fault = why;
+        self.contracts.plan_again(now);
+        LevelsOutcome::Failed
+    }
+
+    /// Levels in force and what was spent of the day's free slots, as text to be kept over a restart; `None` when nothing of
+    /// it has changed since the last call.
+    pub fn take_levels(&mut self) -> Option<String> {
+        self.contracts.take_levels()
+    }
+
+    /// Takes back what [`Self::take_levels`] gave before a restart. Returns whether it was of use.
     pub fn restore_levels(&mut self, text: &str, now: Timestamp) -> bool {
         self.contracts.restore_levels(text, now)
     }

@@ -128,7 +128,7 @@ fn a_restart_keeps_ledger_and_levels() {
         states.iter().map(|state| state.certain_mbps).collect()
     };
     let known = certain(&world);
-    let kept = world.engine.contracts().kept_levels().unwrap();
+    let kept = world.engine.take_levels().unwrap();
     let stored = first.closed.into_iter().chain(second.closed).collect();
     let serving = world.engine.serving.clone();
     world.engine = Engine::new(
@@ -222,4 +222,146 @@ fn a_clock_that_jumps_costs_no_more_than_what_it_skipped() {
         let sane = |level: &Option<f64>| level.is_none_or(|mbps| (0.0..=900.0).contains(&mbps));
         assert!(levels(&world).iter().all(sane), "{:?}", levels(&world));
     }
+}
+
+#[test]
+fn samples_of_links_are_billed_late_and_no_news() {
+    let mut world = World::serving(10.0);
+    world.wait(7200);
+    world.tick();
+    let late_max = world.engine.contracts().ledger().late_max();
+    let link = LinkId(0);
+    let tell = |world: &mut World, age: Duration, mbps: f64| {
+        let at = Timestamp(world.now.0 - u64::try_from(age.as_millis()).unwrap());
+        let sample = Sample::Link { link, mbps };
+        world.engine.observe(&[Observation { at, sample }])
+    };
+    let mbps = |billed: Vec<SlotSample>| billed.iter().map(|s| s.mbps).collect::<Vec<_>>();
+    tell(&mut world, late_max, 940.0);
+    assert_eq!(mbps(tell(&mut world, late_max, 960.0)), [950.0]);
+    assert_eq!(world.engine.estimates.link(link), None);
+    assert!(
+        !world.engine.is_urgent(),
+        "a link that was full is no alarm"
+    );
+    tell(&mut world, Duration::ZERO, 100.0);
+    let known = world.engine.estimates.link(link);
+    assert_eq!(known.map(|known| known.at), Some(world.now));
+    let billed = tell(&mut world, late_max - Duration::from_mins(7), 300.0);
+    assert_eq!(mbps(billed), [300.0]);
+    assert_eq!(world.engine.estimates.link(link), known);
+    let refused = |world: &World| world.engine.contracts().ledger().refused().by_reason();
+    assert_eq!(refused(&world)[1], ("late", 0));
+    tell(&mut world, late_max + Duration::from_mins(5), 300.0);
+    assert_eq!(refused(&world)[1], ("late", 1));
+}
+
+#[test]
+fn levels_that_were_given_up_or_failed_are_tried_again_after_ten_minutes() {
+    let (mut world, _) = second_day();
+    let tick = |world: &mut World| {
+        world.demand(usual(0));
+        world.tick();
+        world.engine.levels_job(world.now)
+    };
+    // The last half an hour of the day is learnt with the first demand after it.
+    let mut job = None;
+    while job.is_none() && world.now < BEGIN.after(SLOT * 300) {
+        job = tick(&mut world);
+        world.wait(300);
+    }
+    let job = job.expect("a day was seen");
+    let outcome = world
+        .engine
+        .adopt_levels(job.run(Some(&|| true)), world.now);
+    assert_eq!(outcome, LevelsOutcome::GivenUp);
+    assert_eq!(levels(&world), vec![None; SITES]);
+    assert_eq!(world.engine.contracts().fault(), "", "that is no fault");
+    world.wait(599);
+    assert!(tick(&mut world).is_none());
+    world.wait(1);
+    let _lost = tick(&mut world).expect("it is time to try again");
+    let outcome = world.engine.fail_levels("it broke".to_owned(), world.now);
+    assert_eq!(outcome, LevelsOutcome::Failed);
+    assert_eq!(world.engine.contracts().fault(), "it broke");
+    world.wait(599);
+    assert!(tick(&mut world).is_none());
+    world.wait(1);
+    let job = tick(&mut world).expect("it is time to try again");
+    let outcome = world.engine.adopt_levels(job.run(None), world.now);
+    assert!(matches!(outcome, LevelsOutcome::Planned { .. }));
+    assert!(levels(&world).iter().all(Option::is_some));
+    assert_eq!(world.engine.contracts().fault(), "");
+    world.wait(1200);
+    assert!(tick(&mut world).is_none(), "once a day is enough");
+}
+
+#[test]
+fn a_restart_keeps_what_was_spent_of_the_days_free_slots() {
+    let (mut world, _) = second_day();
+    let evening = play(&mut world, 0..246, usual);
+    assert!(evening.bursts > 0);
+    let spent = |kept: &str| -> f64 {
+        let kept: serde_json::Value = serde_json::from_str(kept).unwrap();
+        let meters = kept["levels"].as_array().unwrap().iter();
+        meters.map(|m| m["spent_today"].as_f64().unwrap()).sum()
+    };
+    let kept = world.engine.take_levels().unwrap();
+    assert!(spent(&kept) > 0.0, "{kept}");
+    assert_eq!(world.engine.take_levels(), None, "nothing new in it");
+    let now = world.now;
+    let mut world = World::new();
+    assert!(world.engine.restore_levels(&kept, now));
+    assert_eq!(world.engine.take_levels(), None);
+    world.engine.contracts.unkept = true;
+    let after = world.engine.take_levels().unwrap();
+    assert!((spent(&after) - spent(&kept)).abs() < 1e-9);
+    // What was kept before slots were counted is still of use.
+    let old = kept.replace("spent_today", "unknown");
+    assert!(!world.engine.restore_levels(&old, now));
+    let without = |meter: &serde_json::Value| {
+        let mut meter = meter.clone();
+        meter.as_object_mut().unwrap().remove("spent_today");
+        meter
+    };
+    let mut old: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    old["levels"] = old["levels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(without)
+        .collect();
+    assert!(world.engine.restore_levels(&old.to_string(), now));
+}
+
+/// Two links of one contract that carry 40 Mbps each, of which the second says nothing from a slot on.
+fn half_silent(silent_from: u64, slots: u64) -> Vec<f64> {
+    let inventory = {
+        let mut inventory = inventory();
+        inventory.links[1].meter = 0;
+        inventory
+    };
+    let options = (SLOT, ControlOptions::default());
+    let mut contracts = Contracts::new(&inventory, 1, options, Vec::new());
+    let mut carried = Vec::new();
+    for slot in 0..slots {
+        let start = BEGIN.after(SLOT * u32::try_from(slot).unwrap());
+        contracts.advance(start, None, &[50.0; SITES]);
+        for link in 0..2 {
+            if link == 0 || slot < silent_from {
+                let sample = (LinkId(link), 40.0);
+                contracts.count(&inventory, sample, start).unwrap();
+            }
+        }
+        carried.push(contracts.carried_mbps(start, &[50.0; SITES])[0]);
+    }
+    carried
+}
+
+#[test]
+fn a_silent_link_spends_free_slots_like_one_that_carries_what_it_did_and_then_what_the_map_says() {
+    assert_eq!(
+        half_silent(2, 8),
+        [80.0, 80.0, 80.0, 80.0, 80.0, 90.0, 90.0, 90.0]
+    );
 }
