@@ -148,7 +148,13 @@ fn rows_outside_the_tree_start_from_a_sample_whatever_the_sizes_of_units() {
     for unit in &mut alike.units {
         unit.mbps = 2.5;
     }
+    // What prices are measured by is nothing here: money is all that plans cost.
+    let mut near = crossing_instance(Shape::Large, 5);
+    for candidate in near.units.iter_mut().flat_map(|unit| &mut unit.cand) {
+        candidate.1 = 0.0;
+    }
     let instances = [
+        near,
         crossing_instance(Shape::Large, 1),
         with_requests(crossing_instance(Shape::Large, 2), 2),
         with_requests(random_instance(Shape::Large, 4), 4),

@@ -3,10 +3,10 @@
 //! A meter over several sites is no hub of the tree, and requests per second are no flow of it. Such a row is relaxed: for
 //! given prices, between 0 and what the row charges, the network is exact and its dual value a lower bound. The
 //! plans found on the way are mixed by a small master problem (Dantzig and Wolfe 1960), whose duals
-//! are the next prices (`rounds`). In large networks the search begins where that of a sample ended: at its prices, and with the
-//! plan that divides contracts among sites as the sample did. Where contracts are all there is, units are made
-//! whole at last: each site gets the part of a free level that it uses in the best mixture, and one more exact solve turns
-//! the mixture into a plan that is no dearer. Last, traffic moves round until no more units are split than rows are tight.
+//! are the next prices (`rounds`). In large networks the search begins at the prices where that of a sample ended. The best
+//! mixture splits every unit that its plans do not agree on. Where these are many, and contracts are all there is, they are made
+//! whole: each site gets the part of a free level that it uses in the mixture, and one more exact solve turns the
+//! mixture into a plan that is no dearer. Last, traffic moves round until no more units are split than rows are tight.
 
 use std::cmp::Ordering;
 
@@ -23,6 +23,10 @@ use super::{vertex, whole};
 
 /// Figures closer than this, relative to their scale, are equal.
 const EQUAL_SHARE: f64 = 1e-10;
+
+/// A mixture that splits more than so many times what one plan does is made whole by a solve; fewer are sooner brought to a
+/// vertex.
+const SPLIT_BY_MIXING: usize = 2;
 
 /// What stays the same over the rounds.
 pub(super) struct Context<'a, 'b> {
@@ -45,7 +49,6 @@ pub(super) fn settle(
     net: &mut Network,
     basis: &mut Basis,
     first: &Plan,
-    guide: Option<&[f64]>,
 ) -> Settled {
     let rows = context.rows;
     let mut search = Search::begin(rows, net, basis);
@@ -55,14 +58,8 @@ pub(super) fn settle(
             finished: true,
         };
     }
-    let mut finished = true;
-    if let Some(loads) = guide {
-        let (plan, ended) = whole::by_parts(context, loads, (net, &basis.potential));
-        finished &= ended;
-        search.admit(&plan, rows.measure_plan(context.input, &plan));
-    }
     let ends = Ends::of(rows, net);
-    finished &= search.run((net, basis), ends, context.options);
+    let mut finished = search.run((net, basis), ends, context.options);
     let mut plan = whole::mixed(context.input, &search.mixture());
     for (unit, shares) in plan.shares.iter_mut().enumerate() {
         if net.demand[unit] == 0 {
@@ -73,7 +70,7 @@ pub(super) fn settle(
     if rows.any_requests() {
         let relieved = whole::relieved(context, net, &basis.potential, plan.clone());
         take_better(context, &relieved, &mut plan);
-    } else {
+    } else if split(&plan) > SPLIT_BY_MIXING * split(first) {
         let loads = Loads::of(context.input, context.topology, &plan);
         let (whole, ended) = whole::by_parts(context, &loads.links, (net, &basis.potential));
         finished &= ended;
@@ -88,9 +85,13 @@ pub(super) fn settle(
     Settled { plan, finished }
 }
 
+/// Units in more than one place.
+fn split(plan: &Plan) -> usize {
+    plan.shares.iter().filter(|shares| shares.len() > 1).count()
+}
+
 /// Takes `other` when it is better than `plan`, or as good with fewer split units.
 fn take_better(context: &Context<'_, '_>, other: &Plan, plan: &mut Plan) {
-    let split = |plan: &Plan| plan.shares.iter().filter(|s| s.len() > 1).count();
     let order = compare(context.input, context.topology, other, plan);
     if order.then(split(other).cmp(&split(plan))).is_lt() {
         plan.clone_from(other);

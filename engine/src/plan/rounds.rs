@@ -6,16 +6,20 @@
 
 use super::master::Master;
 use super::network::Network;
-use super::result::Plan;
 use super::rows::{Measured, Row, Rows, Shares};
 use super::simplex::Basis;
 use super::solve::{Deadline, SolveOptions};
 
+/// Where that is less than this part of all cost, relative to this part.
+const SCALE_OF_ALL: f64 = 1e-3;
+
 /// When a search has gone far enough.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ends {
-    /// How close mixture and bound must be, relative to the mixture's cost.
+    /// How close mixture and bound must be, relative to what the first plan costs without the rows.
     gap: f64,
+    /// Whether a part of all cost is close enough, too, as sums of rounded numbers demand.
+    of_all: bool,
     /// Most rounds.
     rounds: usize,
 }
@@ -24,6 +28,7 @@ impl Ends {
     /// For prices that are to start from: a sample is no closer to the whole.
     pub(super) const OF_A_SAMPLE: Self = Self {
         gap: 1e-3,
+        of_all: false,
         rounds: 200,
     };
 
@@ -31,7 +36,11 @@ impl Ends {
     pub(super) fn of(rows: &Rows<'_>, net: &Network) -> Self {
         let gap = if rows.any_requests() { 5e-7 } else { 1e-7 };
         let rounds = (ARCS_OF_ROUNDS / net.tail.len().max(1)).clamp(500, 3000);
-        Self { gap, rounds }
+        Self {
+            gap,
+            of_all: true,
+            rounds,
+        }
     }
 }
 
@@ -63,6 +72,12 @@ const FIRST_REACH: f64 = 0.1;
 /// The part of the first reach that is left where prices were known before.
 const KNOWN_REACH: f64 = 1.0 / 256.0;
 
+/// There, no more than this part of what the mean Mbps costs now: a dear contract charges far more than that.
+const KNOWN_REACH_OF_COST: f64 = 1.0 / 16.0;
+
+/// No reach is less than this part of a charge: it has to grow.
+const LEAST_REACH: f64 = 1e-6;
+
 /// A reach that holds a price grows by this factor.
 const REACH_GROWTH: f64 = 4.0;
 
@@ -88,6 +103,9 @@ pub(super) struct Search<'a> {
     gap_to_lengthen: f64,
     /// Nothing above what is free in the first plan.
     fits: bool,
+    /// What the first plan costs without what rows charge. Contracts may charge thousands of times what latency costs; prices
+    /// that are to start from, and the way that a search goes, must be right for latency, too.
+    scale: f64,
 }
 
 impl<'a> Search<'a> {
@@ -98,6 +116,7 @@ impl<'a> Search<'a> {
         let value = rows.relaxed(&first, &prices);
         let known = prices.iter().any(|&price| price > 0.0);
         let reach = first_reach(rows, net, &prices, (first.cost, known));
+        let scale = first.cost.abs();
         let fits = first
             .loads
             .iter()
@@ -120,6 +139,7 @@ impl<'a> Search<'a> {
             reach,
             gap_to_lengthen: GAPS_TO_LENGTHEN[usize::from(known)],
             fits,
+            scale,
         };
         search.look_ahead();
         search
@@ -144,15 +164,19 @@ impl<'a> Search<'a> {
     ) -> bool {
         while self.plans.len() < ends.rounds {
             let wanted = self.gap_wanted(ends, net);
-            let gap = self.gap(self.upper);
-            if gap <= self.gap_to_lengthen.max(wanted) && self.lengthen() {
-                if gap <= wanted && self.gap_of_mixture() <= wanted {
-                    return true;
+            let close = self.is_close(self.upper, wanted, ends);
+            let near = self.upper - self.best.0 <= self.gap_to_lengthen * self.scale;
+            if (close || near) && self.lengthen() {
+                if close {
+                    let cost = self.cost_of_mixture();
+                    if self.is_close(cost, wanted, ends) {
+                        return true;
+                    }
                 }
                 self.look_ahead();
                 continue;
             }
-            if gap <= wanted {
+            if close {
                 return true;
             }
             if options.deadline.is_some_and(Deadline::expired) {
@@ -180,16 +204,17 @@ impl<'a> Search<'a> {
         eased.min(GAP_MAX).max(ends.gap)
     }
 
-    /// How far a cost is from the bound, relative to it.
-    fn gap(&self, upper: f64) -> f64 {
-        (upper - self.best.0) / upper.abs().max(f64::MIN_POSITIVE)
+    /// Whether a cost is as close to the bound as is wanted.
+    fn is_close(&self, cost: f64, wanted: f64, ends: Ends) -> bool {
+        let least = if ends.of_all { SCALE_OF_ALL } else { 0.0 };
+        let scale = self.scale.max(least * cost.abs());
+        cost - self.best.0 <= wanted * scale.max(f64::MIN_POSITIVE)
     }
 
-    /// The same for the mixture, with every row at its full charge.
-    fn gap_of_mixture(&mut self) -> f64 {
+    /// What the best mixture costs, with every row at its full charge.
+    fn cost_of_mixture(&mut self) -> f64 {
         self.forget_reach();
-        let (upper, _) = self.master.solve();
-        self.gap(upper)
+        self.master.solve().0
     }
 
     /// Lets the master's prices be anything that rows may charge.
@@ -239,18 +264,6 @@ impl<'a> Search<'a> {
         !held.is_empty()
     }
 
-    /// Adds a plan from elsewhere to the mixture.
-    pub(super) fn admit(&mut self, plan: &Plan, found: Measured) {
-        let of_unit = |(shares, unit): (&Vec<(u32, f64)>, u32)| {
-            let share = move |&(link, share): &(u32, f64)| (unit, link, share);
-            shares.iter().map(share).collect::<Shares>()
-        };
-        self.plans
-            .push(plan.shares.iter().zip(0..).flat_map(of_unit).collect());
-        self.master.add(found.cost, found.loads);
-        self.look_ahead();
-    }
-
     /// The best mixture of the plans, every row at its full charge: (weight, plan).
     pub(super) fn mixture(&mut self) -> Vec<(f64, &Shares)> {
         self.forget_reach();
@@ -277,11 +290,17 @@ fn first_reach(
         0.0
     };
     let part = if known { KNOWN_REACH } else { 1.0 };
+    let traffic = net.traffic();
+    let most = if known && traffic > 0.0 {
+        KNOWN_REACH_OF_COST * cost / traffic
+    } else {
+        f64::INFINITY
+    };
     let reach = |((row, &charge), &price): ((&Row, &f64), &f64)| match row {
         Row::Requests(_) if usual > 0.0 => {
             usual.max(price * (REACH_GROWTH - 1.0)).min(charge) * part
         }
-        _ => charge * part,
+        _ => (charge * part).min(most.max(charge * LEAST_REACH)),
     };
     rows.rows
         .iter()

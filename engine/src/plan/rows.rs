@@ -4,10 +4,8 @@
 //! bound.
 
 use super::input::Instance;
-use super::levels::{self, Loads};
 use super::network::{MeterPlace, Network, SINK, as_u32, money_step};
 use super::requests;
-use super::result::Plan;
 use super::rough::RoughCosts;
 use super::simplex::{Basis, Progress};
 use super::solve::{SolveOptions, run};
@@ -215,27 +213,5 @@ impl<'a> Rows<'a> {
             (unit, net.link_of_hub[net.head[arc] as usize], part)
         };
         (0..net.unit_arc_count()).filter(used).map(share).collect()
-    }
-
-    /// Takes down a plan that was not found with these rows' prices.
-    pub(super) fn measure_plan(&self, input: &Instance, plan: &Plan) -> Measured {
-        let of = Loads::of(input, self.topology, plan);
-        let load = |row: &Row| match *row {
-            Row::Meter(meter) => of.meters[meter],
-            Row::Requests(site) => of.requests[site],
-        };
-        let loads: Vec<f64> = self.rows.iter().map(load).collect();
-        let over = loads
-            .iter()
-            .zip(&self.free)
-            .map(|(load, free)| (load - free).max(0.0));
-        let charged: f64 = over
-            .zip(&self.charge)
-            .map(|(over, charge)| over * charge)
-            .sum();
-        Measured {
-            cost: levels::levels(input, plan, &of).cost_cny() - charged,
-            loads,
-        }
     }
 }

@@ -16,7 +16,7 @@ use super::rows::Rows;
 use super::scale::UNLIMITED;
 use super::simplex::{Basis, Progress};
 use super::solve::{SolveOptions, run};
-use super::{crash, sift, whole};
+use super::{crash, sift};
 use coverage::split::scatter;
 
 /// One unit in this many is drawn.
@@ -35,33 +35,30 @@ pub(super) fn start(
     rows: &Rows<'_>,
     options: &SolveOptions<'_>,
     pivots: &mut u64,
-) -> (Basis, Option<Vec<f64>>) {
+) -> Basis {
     if net.demand.len() < UNITS_MIN {
-        return (crash::start(net, |_| None), None);
+        return crash::start(net, |_| None);
     }
     let (mut sample, drawn_rows) = draw(net, rows, options.seed);
-    let (mut basis, _) = start(&mut sample, &drawn_rows, options, pivots);
+    let mut basis = start(&mut sample, &drawn_rows, options, pivots);
     let mut finished = run(&sample, &mut basis, options) == Progress::Optimal;
-    let mut loads = None;
     if finished && !rows.is_empty() {
         let mut search = Search::begin(&drawn_rows, &sample, &basis);
         if !search.is_settled() {
             finished = search.run((&mut sample, &mut basis), Ends::OF_A_SAMPLE, options);
-            loads = Some(whole::link_loads(&sample, &search.mixture()));
             let prices = search.best_prices();
             finished &= drawn_rows.reprice(&mut sample, &mut basis, prices, options);
         }
     }
     *pivots += basis.pivots;
     if !finished {
-        return (crash::start(net, |_| None), None);
+        return crash::start(net, |_| None);
     }
     rows.set_prices(net, &drawn_rows.prices(&sample));
     net.sort_by_price(&basis.potential, FRONT_LINKS, options.threads);
     net.rough = Some(RoughCosts::of(net, options.threads));
     let sifted = sift::start(net, &basis.potential, options, pivots);
-    let basis = sifted.unwrap_or_else(|| crash::start_at_prices(net, &basis.potential));
-    (basis, loads)
+    sifted.unwrap_or_else(|| crash::start_at_prices(net, &basis.potential))
 }
 
 /// The network with the drawn units only, and its rows. Hubs keep their indices.

@@ -144,7 +144,7 @@ impl Found {
 pub(super) fn optimize(
     input: &Instance,
     topology: &Topology,
-    (rows, guide): (&Rows<'_>, Option<&[f64]>),
+    rows: &Rows<'_>,
     (net, basis): (&mut Network, &mut Basis),
     options: &SolveOptions<'_>,
 ) -> Found {
@@ -162,7 +162,7 @@ pub(super) fn optimize(
             options,
             rows,
         };
-        let settled = coupling::settle(&context, net, basis, &plan, guide);
+        let settled = coupling::settle(&context, net, basis, &plan);
         finished = settled.finished;
         plan = settled.plan;
     }

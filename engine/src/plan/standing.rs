@@ -68,16 +68,14 @@ impl Standing {
         let mut plan = || {
             let mut pivots = 0;
             // Where rows cut across the tree, prices say more than an earlier plan does.
-            let (mut basis, guide) = match warm.filter(|_| rows.is_empty()) {
+            let mut basis = match warm.filter(|_| rows.is_empty()) {
                 Some(plan) => {
                     net.rough = Some(RoughCosts::of(&net, options.threads));
-                    let basis = crash::start(&net, |unit| main_share(plan.shares.get(unit)?));
-                    (basis, None)
+                    crash::start(&net, |unit| main_share(plan.shares.get(unit)?))
                 }
                 None => sample::start(&mut net, &rows, options, &mut pivots),
             };
-            let rows = (&rows, guide.as_deref());
-            let found = optimize(input, &topology, rows, (&mut net, &mut basis), options);
+            let found = optimize(input, &topology, &rows, (&mut net, &mut basis), options);
             pivots += basis.pivots;
             (found, basis, pivots)
         };
@@ -126,7 +124,7 @@ impl Standing {
         let before = self.basis.pivots;
         let rows = Rows::of(input, &topology, &self.net);
         let standing = (&mut self.net, &mut self.basis);
-        let mut found = optimize(input, &topology, (&rows, None), standing, options);
+        let mut found = optimize(input, &topology, &rows, standing, options);
         self.finished = found.outcome == Outcome::Finished;
         forbid(input, &topology, &self.closed, &mut found.duals);
         let pivots = self.basis.pivots - before;

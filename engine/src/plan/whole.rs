@@ -38,17 +38,6 @@ pub(super) fn mixed(input: &Instance, mixture: &[(f64, &Shares)]) -> Plan {
     plan
 }
 
-/// `[link]` -> Mbps of a mixture of plans.
-pub(super) fn link_loads(net: &Network, mixture: &[(f64, &Shares)]) -> Vec<f64> {
-    let mut loads = vec![0.0; net.link_hub.len()];
-    for (weight, shares) in mixture {
-        for &(unit, link, share) in *shares {
-            loads[link as usize] += weight * share * net.scale.mbps(net.demand[unit as usize]);
-        }
-    }
-    loads
-}
-
 /// Gives every site the part of each free level that it uses at these loads of links, and solves that exactly, from `near` on.
 /// Returns the plan, and whether the solve came to its end.
 pub(super) fn by_parts(
