@@ -62,14 +62,20 @@ pub struct NodeHealth {
     pub load: f64,
     /// When it last spoke; `None` if never.
     pub at: Option<Timestamp>,
+    /// Since when it has spoken without a break.
+    pub since: Timestamp,
     /// Reports in a row against the verdict.
     against: u8,
 }
 
 impl NodeHealth {
-    fn feed(&mut self, healthy: bool, load: f64, at: Timestamp) {
+    /// Takes a report in; one that comes more than `pause` after the last begins anew.
+    fn feed(&mut self, healthy: bool, load: f64, at: Timestamp, pause: Duration) {
         if self.at.is_some_and(|last| at < last) {
             return;
+        }
+        if self.at.is_none_or(|last| at.since(last) > pause) {
+            self.since = at;
         }
         self.at = Some(at);
         self.load = load;
@@ -166,6 +172,7 @@ impl Estimates {
                     up: true,
                     load: 0.0,
                     at: None,
+                    since: Timestamp::default(),
                     against: 0
                 };
                 inventory.nodes.len()
@@ -186,7 +193,7 @@ impl Estimates {
         let EstimateOptions {
             quality_tau,
             traffic_tau,
-            ..
+            stale_after,
         } = self.options;
         match observation.sample {
             Sample::Quality {
@@ -215,7 +222,7 @@ impl Estimates {
                 load,
                 mbps,
             } => {
-                self.nodes[node.index()].feed(healthy, load, at);
+                self.nodes[node.index()].feed(healthy, load, at, stale_after);
                 Estimate::feed(&mut self.node_mbps[node.index()], mbps, at, traffic_tau);
             }
             Sample::Group {
@@ -263,8 +270,9 @@ impl Estimates {
         for estimate in all.into_iter().flatten().flatten() {
             estimate.at = estimate.at.min(now);
         }
-        for at in self.nodes.iter_mut().filter_map(|node| node.at.as_mut()) {
-            *at = (*at).min(now);
+        for node in &mut self.nodes {
+            node.at = node.at.map(|at| at.min(now));
+            node.since = node.since.min(now);
         }
     }
 
@@ -437,10 +445,11 @@ mod tests {
             up: true,
             load: 0.0,
             at: None,
+            since: Timestamp::default(),
             against: 0,
         };
         let mut feed = |healthy, at| {
-            health.feed(healthy, 0.5, Timestamp(at));
+            health.feed(healthy, 0.5, Timestamp(at), TAU);
             health.up
         };
         assert!(feed(false, 1));

@@ -90,70 +90,100 @@ pub fn judge(
     let heard: Vec<Option<Timestamp>> = (0..inventory.nodes.len())
         .map(|node| estimates.health(NodeId::from_index(node)).at)
         .collect();
-    health.silent_nodes = silent_among_peers(inventory, &heard, rules, moment);
     for (node, up) in health.nodes_up.iter_mut().enumerate() {
-        let node = NodeId::from_index(node);
-        *up = estimates.health(node).up && health.silent_nodes.binary_search(&node).is_err();
+        *up = estimates.health(NodeId::from_index(node)).up;
     }
     fail_open(inventory, rules.down_share_max, &mut health);
+    let silent = silent_among_peers(inventory, estimates, rules, moment);
+    take_out_silent(inventory, rules.down_share_max, silent, &mut health);
     let links = (0..inventory.links.len()).map(LinkId::from_index);
     let links: Vec<_> = links.map(|l| estimates.link(l).map(|e| e.at)).collect();
     health.margins = Margins {
         links: margins(&links, rules, moment),
-        sites: of_sites(inventory, &margins(&heard, rules, moment)),
+        sites: of_sites(inventory, &health.nodes_up, &margins(&heard, rules, moment)),
     };
     health
 }
 
-/// Nodes that say nothing while most others of their site do, rising.
+/// Nodes that say nothing while most others of their site have done so for a while, rising: when all reports come back after
+/// a break, some are sooner than others.
 fn silent_among_peers(
     inventory: &Inventory,
-    heard: &[Option<Timestamp>],
+    estimates: &Estimates,
     rules: &HealthRules,
     moment: Moment,
 ) -> Vec<NodeId> {
-    let speaks = |at: &Option<Timestamp>| at.is_some() && moment.age(*at) <= rules.stale_after;
+    let nodes = || (0..inventory.nodes.len()).map(NodeId::from_index);
+    let heard = |node: NodeId| estimates.health(node).at;
+    let speaks = |node: NodeId| {
+        heard(node).is_some_and(|at| moment.age(Some(at)) <= rules.stale_after)
+            && moment.now.since(estimates.health(node).since) >= rules.stale_after
+    };
     // [site] -> (nodes, those that speak)
     let mut sites = vec![(0_usize, 0_usize); inventory.sites.len()];
-    for (node, at) in inventory.nodes.iter().zip(heard) {
-        let site = &mut sites[inventory.groups[node.group.index()].site.index()];
+    for node in nodes() {
+        let site = &mut sites[site_of(inventory, node)];
         site.0 += 1;
-        site.1 += usize::from(speaks(at));
+        site.1 += usize::from(speaks(node));
     }
-    let is_silent = |(node, at): (usize, &Option<Timestamp>)| {
-        let site = inventory.groups[inventory.nodes[node].group.index()].site;
-        let (nodes, speaking) = sites[site.index()];
-        moment.age(*at) > rules.frozen_after && 2 * speaking > nodes - 1
+    let is_silent = |node: &NodeId| {
+        let (nodes, speaking) = sites[site_of(inventory, *node)];
+        moment.age(heard(*node)) > rules.frozen_after && 2 * speaking > nodes - 1
     };
-    let all = heard.iter().enumerate();
-    all.filter(|(node, at)| is_silent((*node, at)))
-        .map(|(node, _)| NodeId::from_index(node))
-        .collect()
+    nodes().filter(is_silent).collect()
+}
+
+/// Takes silent nodes for down, region by region, but where more of it would look down than can be: what says nothing is less
+/// to go by than what says that it is down.
+fn take_out_silent(
+    inventory: &Inventory,
+    down_share_max: f64,
+    silent: Vec<NodeId>,
+    health: &mut Health,
+) {
+    let region_of = |node: &NodeId| inventory.sites[site_of(inventory, *node)].region.as_str();
+    let mut nodes_up = health.nodes_up.clone();
+    for node in &silent {
+        nodes_up[node.index()] = false;
+    }
+    let too_many = too_far_down(inventory, &nodes_up, down_share_max);
+    let believed = |node: &NodeId| {
+        let region = region_of(node);
+        !too_many.iter().any(|r| r == region) && !health.failed_open.iter().any(|r| r == region)
+    };
+    health.silent_nodes = silent.into_iter().filter(believed).collect();
+    for node in &health.silent_nodes {
+        health.nodes_up[node.index()] = false;
+    }
+}
+
+fn site_of(inventory: &Inventory, node: NodeId) -> usize {
+    let group = inventory.nodes[node.index()].group;
+    inventory.groups[group.index()].site.index()
 }
 
 /// Believes a region up when the nodes that look down hold more than `down_share_max` of its capacity.
 fn fail_open(inventory: &Inventory, down_share_max: f64, health: &mut Health) {
-    let region_of = |node: usize| {
-        let group = inventory.nodes[node].group;
-        inventory.sites[inventory.groups[group.index()].site.index()]
-            .region
-            .as_str()
-    };
+    health.failed_open = too_far_down(inventory, &health.nodes_up, down_share_max);
+    for (node, up) in health.nodes_up.iter_mut().enumerate() {
+        let region = &inventory.sites[site_of(inventory, NodeId::from_index(node))].region;
+        *up |= health.failed_open.contains(region);
+    }
+}
+
+/// Regions where the nodes that look down hold more than `down_share_max` of the capacity.
+fn too_far_down(inventory: &Inventory, nodes_up: &[bool], down_share_max: f64) -> Vec<String> {
     let mut regions: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
-    for (node, up) in health.nodes_up.iter().enumerate() {
-        let (down_mbps, total_mbps) = regions.entry(region_of(node)).or_default();
+    for (node, up) in nodes_up.iter().enumerate() {
+        let site = &inventory.sites[site_of(inventory, NodeId::from_index(node))];
+        let (down_mbps, total_mbps) = regions.entry(site.region.as_str()).or_default();
         let capacity_mbps = inventory.nodes[node].capacity_mbps;
         *total_mbps += capacity_mbps;
         *down_mbps += if *up { 0.0 } else { capacity_mbps };
     }
     let open = |&(_, (down, total)): &(&str, (f64, f64))| down > down_share_max * total;
     let regions = regions.into_iter().filter(open);
-    health.failed_open = regions.map(|(region, _)| region.to_owned()).collect();
-    let is_open = |node: usize| health.failed_open.iter().any(|r| r == region_of(node));
-    for (node, up) in health.nodes_up.iter_mut().enumerate() {
-        *up |= is_open(node);
-    }
-    health.silent_nodes.retain(|node| !is_open(node.index()));
+    regions.map(|(region, _)| region.to_owned()).collect()
 }
 
 /// What each of a kind gives up of its soft limit.
@@ -175,13 +205,18 @@ pub fn ages(heard: &[Option<Timestamp>], moment: Moment) -> Vec<Option<Duration>
     heard.iter().map(age).collect()
 }
 
-/// [site]: mean of what its nodes give up, weighted by capacity.
-fn of_sites(inventory: &Inventory, nodes: &[f64]) -> Vec<f64> {
+/// [site]: mean of what those of its nodes give up that may serve, weighted by capacity.
+fn of_sites(inventory: &Inventory, nodes_up: &[bool], margins: &[f64]) -> Vec<f64> {
     let mut sites = vec![(0.0, 0.0); inventory.sites.len()];
-    for (node, margin) in inventory.nodes.iter().zip(nodes) {
-        let site = &mut sites[inventory.groups[node.group.index()].site.index()];
-        site.0 += margin * node.capacity_mbps;
-        site.1 += node.capacity_mbps;
+    for (node, margin) in margins
+        .iter()
+        .enumerate()
+        .filter(|(node, _)| nodes_up[*node])
+    {
+        let capacity_mbps = inventory.nodes[node].capacity_mbps;
+        let site = &mut sites[site_of(inventory, NodeId::from_index(node))];
+        site.0 += margin * capacity_mbps;
+        site.1 += capacity_mbps;
     }
     let mean = |(sum, all): (f64, f64)| if all > 0.0 { sum / all } else { 0.0 };
     sites.into_iter().map(mean).collect()

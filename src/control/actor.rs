@@ -95,7 +95,7 @@ pub fn start(
         serving.as_deref(),
     )?;
     let steered = Arc::clone(&steering);
-    let pruning = Pruning::new(options.engine.slot, options.audit_kept);
+    let pruning = Pruning::new(options.engine.slot, options.audit_kept, store.as_ref())?;
     let engine = restored(
         (Arc::clone(&inventory), Arc::clone(&table), steered),
         options.engine,

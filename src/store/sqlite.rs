@@ -159,12 +159,18 @@ impl StateStore for SqliteStore {
 
     fn prune_ledger(&mut self, slots: u64, span: Duration, most: u32) -> Result<usize, StoreError> {
         let change = self.connection.transaction()?;
+        let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        // Each meter by a step along the key; only those that have anything old.
         let meters: Vec<String> = change
-            .prepare("SELECT DISTINCT meter FROM ledger")?
-            .query_map([], |row| row.get(0))?
+            .prepare(
+                "WITH RECURSIVE each (meter) AS (SELECT min(meter) FROM ledger UNION ALL
+                 SELECT (SELECT min(meter) FROM ledger WHERE meter > each.meter) FROM each WHERE each.meter IS NOT NULL)
+                 SELECT meter FROM each WHERE (SELECT min(slot) FROM ledger WHERE meter = each.meter) <=
+                 (SELECT max(slot) FROM ledger WHERE meter = each.meter) - ?1",
+            )?
+            .query_map([span], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         let kept = i64::try_from(slots).unwrap_or(i64::MAX);
-        let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         let mut removed = 0;
         for meter in meters {
             let left = i64::from(most) - i64::try_from(removed).unwrap_or(i64::MAX);
@@ -238,7 +244,8 @@ impl StateStore for SqliteStore {
 
     fn prune_audit(&mut self, before: Timestamp, most: u32) -> Result<usize, StoreError> {
         Ok(self.connection.execute(
-            "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 ORDER BY id LIMIT ?2)",
+            // No more than the oldest are looked at.
+            "DELETE FROM audit WHERE id IN (SELECT id FROM (SELECT id, at FROM audit ORDER BY id LIMIT ?2) WHERE at < ?1)",
             params![millis(before), most],
         )?)
     }

@@ -115,7 +115,8 @@ impl Account {
         let period = self.level_period(at);
         let (known, ..) = self.coverage(period, at);
         let begun = Period {
-            end: Timestamp(at.0 - at.0 % self.slot_ms),
+            // Slots count from 1970, and a zone's day may begin within one.
+            end: Timestamp((at.0 - at.0 % self.slot_ms).max(period.start.0)),
             ..period
         };
         let forgiven = match self.terms.model {

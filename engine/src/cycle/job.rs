@@ -6,7 +6,7 @@ mod tampered;
 use super::weights::{OnWeights, as_answered};
 use super::{Engine, LastSolve, Under};
 use crate::check::{self, Bands, CheckFailure, Verified};
-use crate::health::Health;
+use crate::health::{Health, Margins};
 use crate::model::Reach;
 use crate::plan::{
     self, Certificate, Deadline, Instance, Levels, Outcome, Plan, SolveOptions, Standing, on_ladder,
@@ -50,6 +50,9 @@ pub(super) struct Tree {
     closed: Vec<u32>,
     /// [service] -> links that might serve it when the network was built, rising.
     reach: Vec<Vec<LinkId>>,
+    /// How far soft limits were relied on then. What falls silent later is for the next full solve: it must not keep a
+    /// failure from being answered.
+    margins: Margins,
 }
 
 /// What an instance says of links and sites.
@@ -83,6 +86,7 @@ enum Work {
     Full {
         instance: Box<Instance>,
         reach: Vec<Vec<LinkId>>,
+        margins: Margins,
     },
     Warm {
         base: Arc<Instance>,
@@ -166,7 +170,11 @@ impl Job {
             bands: self.bands,
         };
         let found = match self.work {
-            Work::Full { instance, reach } => full(*instance, reach, &options, in_force),
+            Work::Full {
+                instance,
+                reach,
+                margins,
+            } => full(*instance, (reach, margins), &options, in_force),
             Work::Warm {
                 base,
                 now,
@@ -193,7 +201,7 @@ impl Job {
 
 fn full(
     instance: Instance,
-    reach: Vec<Vec<LinkId>>,
+    (reach, margins): (Vec<Vec<LinkId>>, Margins),
     options: &SolveOptions<'_>,
     in_force: InForce<'_>,
 ) -> Result<Found, Failure> {
@@ -210,6 +218,7 @@ fn full(
         closed: closed(&instance),
         built,
         reach,
+        margins,
     };
     Ok(Found::new(instance, solved, Some(tree), in_force))
 }
@@ -326,6 +335,7 @@ impl Engine {
             Work::Full {
                 instance: Box::new(facts.instance(&under.limits, now)),
                 reach: Reach::new(&facts, &under.limits).by_service,
+                margins: health.margins.clone(),
             }
         };
         self.newest = Some(under.clone());
@@ -353,7 +363,11 @@ impl Engine {
     fn closings(&self, health: &Health, under: &Under) -> Option<(Ports, Vec<u32>)> {
         let tree = self.last.as_ref()?.tree.as_ref()?;
         self.in_force.as_ref()?;
-        let facts = self.facts(health, None);
+        let health = Health {
+            margins: tree.margins.clone(),
+            ..health.clone()
+        };
+        let facts = self.facts(&health, None);
         let now = Ports {
             links: facts.links(&under.limits),
             sites: facts.sites(&under.limits),

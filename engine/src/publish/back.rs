@@ -19,9 +19,15 @@ pub(super) struct Back<'a> {
 }
 
 impl<'a> Back<'a> {
-    /// Takes the areas of `trials` back one by one, each if all that it stood on is still there and no hard limit is then
-    /// exceeded for its sake. One that goes makes room for another; who has no room stays where it is.
-    pub(super) fn of(ground: Ground<'a>, before: &Plan, trials: &[Trial]) -> Self {
+    /// Takes the areas of `trials` back one by one, each if all that it stood on is still there, nothing there is
+    /// `forbidden` (unit, link), and no hard limit is then exceeded for its sake. One that goes makes room for another; who has
+    /// no room stays where it is.
+    pub(super) fn of(
+        ground: Ground<'a>,
+        before: &Plan,
+        trials: &[Trial],
+        forbidden: &dyn Fn(usize, u32) -> bool,
+    ) -> Self {
         let places = Places::new(ground);
         let mut back = Self {
             hard: Rows::hard(ground.instance),
@@ -32,13 +38,15 @@ impl<'a> Back<'a> {
             moved_mbps: 0.0,
             trials: (trials.len(), trials.len()),
         };
-        let mut left: Vec<&Trial> = trials.iter().collect();
+        let free = |trial: &&Trial| !trial.before.iter().any(|s| forbidden(trial.unit, s.0));
+        let mut left: Vec<&Trial> = trials.iter().filter(free).collect();
+        let barred = trials.len() - left.len();
         loop {
             left.retain(|trial| !back.takes(trial));
-            if left.len() == back.trials.1 {
+            if left.len() + barred == back.trials.1 {
                 return back;
             }
-            back.trials.1 = left.len();
+            back.trials.1 = left.len() + barred;
         }
     }
 
@@ -79,9 +87,9 @@ impl<'a> Back<'a> {
         match self.trials {
             (_, 0) => "they are taken back".to_owned(),
             (all, left) if left == all => {
-                "none can be taken back, for there is no room where they were".to_owned()
+                "none can be taken back, for there is no room where they were, or nothing is heard of it".to_owned()
             }
-            (_, left) => format!("they are taken back, but {left} have no room where they were"),
+            (_, left) => format!("they are taken back, but {left} have no room where they were, or nothing is heard of it"),
         }
     }
 

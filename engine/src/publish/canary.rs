@@ -63,7 +63,12 @@ pub(super) enum Canary {
         change: Flows,
     },
     /// The last one did badly; no large change until then.
-    Failed(Timestamp),
+    Failed {
+        /// Until when.
+        until: Timestamp,
+        /// Who is still to be taken back.
+        trials: Vec<Trial>,
+    },
 }
 
 impl Canary {
@@ -72,7 +77,7 @@ impl Canary {
         match self {
             Self::Idle => {}
             Self::Trying { since, .. } => *since = (*since).min(now),
-            Self::Passed { until, .. } | Self::Failed(until) => {
+            Self::Passed { until, .. } | Self::Failed { until, .. } => {
                 *until = (*until).min(now.after(hold));
             }
         }

@@ -1,7 +1,7 @@
 //! A trial on canary areas: its beginning and its end.
 
 use super::back::Back;
-use super::canary::{self, Canary, Verdict};
+use super::canary::{self, Canary, Trial, Verdict};
 use super::flows;
 use super::gates::{Gates, Present};
 use super::step::{Aim, Ground, Move, Step, step};
@@ -35,7 +35,7 @@ impl Gates {
         };
         let large = untried_mbps > self.rules.canary.large_from * demand;
         Ok(match self.canary {
-            Canary::Failed(until) if until > present.now => {
+            Canary::Failed { until, .. } if until > present.now => {
                 let left = until.since(present.now).as_secs();
                 return Err(Held::Canary(format!(
                     "a large change did badly on its canary areas; the next is tried in {left} s"
@@ -43,7 +43,7 @@ impl Gates {
             }
             _ if self.rules.canary.share <= 0.0 => free,
             // After a failure the next change is tried, however small.
-            Canary::Failed(_) => self.tried(ground, (before, target), present, free),
+            Canary::Failed { .. } => self.tried(ground, (before, target), present, free),
             _ if large => self.tried(ground, (before, target), present, free),
             _ => free,
         })
@@ -57,6 +57,11 @@ impl Gates {
         before: &Plan,
         present: &Present<'_>,
     ) -> Option<Step> {
+        if let Canary::Failed { trials, .. } = &mut self.canary {
+            // Who could not go back at first, or whose way back was not published.
+            let left = std::mem::take(trials);
+            return self.back(ground, before, present, left).step();
+        }
         let Canary::Trying {
             since,
             trials,
@@ -88,7 +93,8 @@ impl Gates {
                 None
             }
             Verdict::Unseen => {
-                self.canary = Canary::Failed(until);
+                let trials = Vec::new();
+                self.canary = Canary::Failed { until, trials };
                 let why = "nobody measured the canary areas: the change goes no further";
                 self.say(Gate::Canary, Some(why.to_owned()));
                 None
@@ -97,17 +103,50 @@ impl Gates {
                 measured_ms,
                 promised_ms,
             } => {
-                let back = Back::of(ground, before, trials);
+                let failed = std::mem::take(trials);
+                let tried = failed.len();
+                let trials = Vec::new();
+                self.canary = Canary::Failed { until, trials };
+                let back = self.back(ground, before, present, failed);
                 let why = format!(
-                    "{} canary areas got {measured_ms:.1} ms where {promised_ms:.1} were promised: {}",
-                    trials.len(),
+                    "{tried} canary areas got {measured_ms:.1} ms where {promised_ms:.1} were promised: {}",
                     back.told()
                 );
-                self.canary = Canary::Failed(until);
                 self.say(Gate::Canary, Some(why));
                 back.step()
             }
         }
+    }
+
+    /// The way back of those of `trials` that still stand where they tried to be. They are remembered while the failure is:
+    /// whoever is back by then does not stand there any more.
+    fn back<'a>(
+        &mut self,
+        ground: Ground<'a>,
+        before: &Plan,
+        present: &Present<'_>,
+        mut trials: Vec<Trial>,
+    ) -> Back<'a> {
+        trials.retain(|trial| trial.is_on(before));
+        let forbidden = |unit: usize, link: u32| {
+            let asked = Move {
+                unit,
+                from: None,
+                to: ground.site_of[link as usize],
+                relieves: true,
+            };
+            self.forbids(present, asked).is_some()
+        };
+        let back = Back::of(ground, before, &trials, &forbidden);
+        if let Canary::Failed {
+            until,
+            trials: left,
+        } = &mut self.canary
+            && *until > present.now
+        {
+            *left = trials;
+        }
+        back
     }
 
     /// The part of a large step that canary areas try. Where none of them is among those who move, others are: twice as many

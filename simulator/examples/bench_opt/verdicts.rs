@@ -2,6 +2,7 @@
 
 use super::report::{number, rows, text};
 use serde_json::Value;
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 /// Load from which baselines are compared: below it there is room for everybody.
@@ -46,15 +47,16 @@ pub(super) fn table(all: &Value) -> String {
     page
 }
 
-/// The largest of some figures; NaN when one is missing.
+/// The largest of some figures; NaN when one is missing, or all are.
 fn largest(figures: impl Iterator<Item = f64>) -> f64 {
-    figures.fold(f64::NEG_INFINITY, |a, b| {
+    let larger = |a: f64, b: f64| {
         if a.is_nan() || b.is_nan() {
             f64::NAN
         } else {
             a.max(b)
         }
-    })
+    };
+    figures.reduce(larger).unwrap_or(f64::NAN)
 }
 
 /// A figure that must not be above a limit.
@@ -101,17 +103,15 @@ fn unserved(instances: &[Value]) -> Verdict {
 
 /// How much dearer a baseline is where it matters, by both ways of counting, and that ours serves no less.
 fn dearer(instances: &[Value], (key, name, wanted): (&str, &str, f64)) -> Verdict {
-    let loaded = || {
-        instances
-            .iter()
-            .filter(|row| number(&row["load"]) >= LOADED)
-    };
+    // An instance whose load is not known may be one of those that count.
+    let counts = |row: &&Value| number(&row["load"]).partial_cmp(&LOADED) != Some(Ordering::Less);
+    let loaded = || instances.iter().filter(counts);
     let of = |row: &Value, figure: &str| number(&row["baselines"][key][figure]);
     let least = |figure: &str| -largest(loaded().map(|row| -of(row, figure)));
     let (served, charged) = (least("cost_ratio"), least("charged_ratio"));
     let more = loaded().any(|row| {
         let ours = number(&row["unserved_mbps"]) / number(&row["demand_mbps"]);
-        ours > of(row, "unserved_share") + 1e-9
+        ours.partial_cmp(&(of(row, "unserved_share") + 1e-9)) != Some(Ordering::Less)
     });
     Verdict {
         what: format!("{name}, as a multiple of ours; no more unserved"),

@@ -21,23 +21,40 @@ pub(super) struct Pruning {
     slots: u64,
     /// Time that entries of the audit log are kept.
     audit_kept: Duration,
+    /// When the newest entry of the audit log was written that was there at the start, and the start.
+    newest: (Option<Timestamp>, Instant),
     next: Instant,
 }
 
 impl Pruning {
     /// Due at once. Slots are `slot` long.
-    pub(super) fn new(slot: Duration, audit_kept: Duration) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn new(
+        slot: Duration,
+        audit_kept: Duration,
+        store: &dyn StateStore,
+    ) -> Result<Self, StoreError> {
+        let newest = store.audit_tail(1)?.first().map(|entry| entry.at);
+        Ok(Self {
+            newest: (newest, Instant::now()),
             slots: LEDGER_KEPT.as_secs() / slot.as_secs().max(1),
             audit_kept,
             next: Instant::now(),
-        }
+        })
+    }
+
+    /// `at`, but no later than the newest entry at the start says: a clock that is ahead must not empty the log.
+    fn no_later(&self, at: Timestamp) -> Timestamp {
+        let (newest, start) = self.newest;
+        newest.map_or(at, |newest| at.min(newest.after(start.elapsed())))
     }
 
     /// Removes a bounded number of rows. Returns whether there is more.
     fn run(&self, store: &mut dyn StateStore, at: Timestamp) -> Result<bool, StoreError> {
         let kept_ms = u64::try_from(self.audit_kept.as_millis()).unwrap_or(u64::MAX);
-        let before = Timestamp(at.0.saturating_sub(kept_ms));
+        let before = Timestamp(self.no_later(at).0.saturating_sub(kept_ms));
         let slots = store.prune_ledger(self.slots, LEDGER_KEPT, ROWS_MAX)?;
         let entries = store.prune_audit(before, ROWS_MAX)?;
         if slots + entries > 0 {
@@ -89,13 +106,24 @@ mod tests {
         store
             .audit(Timestamp(101 * day_ms), "ops", "map.pin", "x")
             .unwrap();
-        let pruning = Pruning::new(Duration::from_mins(5), Duration::from_hours(400 * 24));
+        let kept_for = Duration::from_hours(400 * 24);
+        let pruning =
+            |store: &SqliteStore| Pruning::new(Duration::from_mins(5), kept_for, store).unwrap();
+        let ahead = Timestamp(5_000 * day_ms);
+        assert_eq!(
+            pruning(&store).no_later(ahead).0 / day_ms,
+            101,
+            "a clock that is years ahead"
+        );
+        store.audit(now, "ops", "map.unpin", "new").unwrap();
+        let pruning = pruning(&store);
         assert!(pruning.run(&mut store, now).unwrap());
         assert!(!pruning.run(&mut store, now).unwrap());
         let left = store.ledger_newest(u64::MAX).unwrap();
         assert_eq!(left.len() as u64, kept);
         assert_eq!(left[0].slot, Timestamp(10_005 * 300_000));
         let tail = store.audit_tail(9).unwrap();
-        assert_eq!((tail.len(), tail[0].detail.as_str()), (1, "x"));
+        let tail: Vec<&str> = tail.iter().map(|entry| entry.detail.as_str()).collect();
+        assert_eq!(tail, ["new", "x"]);
     }
 }

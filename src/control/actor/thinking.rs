@@ -187,7 +187,8 @@ impl Actor {
             return;
         };
         if let Err(fault) = self.store.set_flag(LEVELS_FLAG, Some(&levels)) {
-            tracing::warn!(%fault, "planned levels are not stored; after a restart they are planned anew");
+            tracing::warn!(%fault, "planned levels are not stored; it is tried again");
+            self.engine.levels_not_kept();
         }
     }
 

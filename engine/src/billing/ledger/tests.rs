@@ -367,3 +367,18 @@ fn the_level_so_far_forgives_its_part_of_what_is_known() {
     volume.restore([sample(NOVEMBER, 70.0)]);
     assert_eq!(volume.so_far_mbps(0, at(1)), None);
 }
+
+#[test]
+fn a_day_may_begin_within_a_slot() {
+    let half_hour = Duration::from_mins(30);
+    for model in [BillingModel::Month95, BillingModel::DailyPeakMean] {
+        let mut ledger = Ledger::new(&inventory(model, "+05:45"), half_hour);
+        ledger.restore([sample(NOVEMBER, 5.0), sample(NOVEMBER + 1_800_000, 7.0)]);
+        // Over two days, minute by minute: no moment is without an answer.
+        for minute in 0..2 * 1440 {
+            let at = Timestamp(NOVEMBER + minute * 60_000);
+            let level = ledger.so_far_mbps(0, at).unwrap_or_default();
+            assert!((0.0..=7.0).contains(&level), "{minute}: {level}");
+        }
+    }
+}

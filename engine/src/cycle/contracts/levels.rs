@@ -319,6 +319,11 @@ impl Engine {
         self.contracts.take_levels()
     }
 
+    /// What [`Self::take_levels`] gave could not be kept: it is given again.
+    pub const fn levels_not_kept(&mut self) {
+        self.contracts.unkept = true;
+    }
+
     /// Takes back what [`Self::take_levels`] gave before a restart. Returns whether it was of use.
     pub fn restore_levels(&mut self, text: &str, now: Timestamp) -> bool {
         self.contracts.restore_levels(text, now)

@@ -83,6 +83,8 @@ fn a_node_that_alone_of_its_site_falls_silent_is_down_until_it_speaks() {
     assert_eq!(up(&world).iter().filter(|up| !**up).count(), 1);
     let capacity = world.engine.instance(false, world.now).sites[SITE].capacity_mbps;
     assert!((capacity - 750.0).abs() < 1e-9, "{capacity}");
+    // Who still reports is relied on as before.
+    assert!((watermarks(&world).0 - 0.9 * 750.0).abs() < 1e-9);
     let told = world.engine.serving.as_ref().unwrap();
     let nodes = told.catalog.endpoints.iter().flat_map(|e| &e.nodes);
     let out: Vec<&str> = nodes
@@ -93,6 +95,64 @@ fn a_node_that_alone_of_its_site_falls_silent_is_down_until_it_speaks() {
     report(&mut world, &[], &[]);
     assert!(world.tick().silent_nodes.is_empty());
     assert!(up(&world).iter().all(|up| *up));
+}
+
+#[test]
+fn when_reports_of_a_site_come_back_one_by_one_nobody_is_taken_for_dead() {
+    let mut world = World::serving(MBPS);
+    go_on(&mut world, STALE_S + 60, &[], &[]);
+    let mut quiet: Vec<usize> = NODES.collect();
+    go_on(&mut world, FROZEN_S + 60, &quiet, &[]);
+    for _ in NODES {
+        quiet.pop();
+        world.wait(20);
+        report(&mut world, &quiet, &[]);
+        assert!(world.tick().silent_nodes.is_empty(), "without {quiet:?}");
+    }
+    // Who stays silent after that is dead.
+    go_on(&mut world, STALE_S + 60, &[5], &[]);
+    go_on(&mut world, FROZEN_S, &[5], &[]);
+    assert_eq!(world.tick().silent_nodes, ["s1-a-1"]);
+}
+
+#[test]
+fn silence_does_not_undo_what_nodes_say_of_themselves() {
+    let mut world = World::serving(MBPS);
+    go_on(&mut world, STALE_S + 60, &[], &[]);
+    // A site and a half of six: a quarter of the region says that it is down, a sixteenth more is silent.
+    for second in 0..2 {
+        world.wait(1 + second);
+        for node in [0, 1, 2, 3, 8, 9] {
+            let node = NodeId::from_index(node);
+            world.tell(Sample::Node {
+                node,
+                healthy: false,
+                load: 0.0,
+                mbps: 0.0,
+            });
+        }
+    }
+    let down = [0, 1, 2, 3, 8, 9];
+    for _ in 0..12 {
+        world.wait(60);
+        for node in (0..24).filter(|node| ![14, 18].contains(node)) {
+            world.tell(Sample::Node {
+                node: NodeId::from_index(node),
+                healthy: !down.contains(&node),
+                load: 0.0,
+                mbps: 0.0,
+            });
+        }
+        world.demand(MBPS);
+        world.cycle();
+    }
+    let up = up(&world);
+    assert!(down.iter().all(|node| !up[*node]), "{up:?}");
+    assert!(
+        up[14] && up[18],
+        "a third of the region is more than can be"
+    );
+    assert!(world.engine.health(world.now).failed_open.is_empty());
 }
 
 #[test]

@@ -98,6 +98,23 @@ fn no_hard_limit_is_passed_for_a_canary_that_comes_back() {
 }
 
 #[test]
+fn who_could_not_be_taken_back_is_when_there_is_room_again() {
+    let (mut scene, canaries) = with_canaries();
+    let tried = scene.step(&all_on(0), &all_on(1), 0).unwrap().plan;
+    scene.measured = Some((60.0, at(50)));
+    let room = std::mem::replace(&mut scene.instance.links[0].capacity_mbps, 1.0);
+    assert_eq!(scene.take_back(&tried, 61), None);
+    scene.instance.links[0].capacity_mbps = room;
+    for seconds in [70, 80] {
+        // The first step back was not published: it is asked for again.
+        let back = scene.take_back(&tried, seconds).unwrap();
+        assert_eq!(moved_to(&back.plan, 1), 0, "{canaries} of them");
+    }
+    assert_eq!(scene.take_back(&all_on(0), 90), None, "nobody is left");
+    assert_eq!(scene.take_back(&tried, 100), None, "and nobody remembered");
+}
+
+#[test]
 fn a_canary_that_comes_back_makes_room_for_another() {
     let (mut scene, _) = with_canaries();
     let trial = |unit: usize, before: u32, after: u32| Trial {
@@ -116,7 +133,7 @@ fn a_canary_that_comes_back_makes_room_for_another() {
         instance: &scene.instance,
         site_of: &[0, 1, 2],
     };
-    let back = Back::of(ground, &in_force, &trials);
+    let back = Back::of(ground, &in_force, &trials, &|_, _| false);
     assert_eq!(back.told(), "they are taken back");
     let plan = back.step().unwrap().plan;
     assert_eq!(
