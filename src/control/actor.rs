@@ -15,7 +15,7 @@ use anyhow::Context;
 use coverage::{AreaTable, Digest, MapVersion, Timestamp};
 use ed25519_dalek::SigningKey;
 use engine::billing::SlotSample;
-use engine::cycle::{Engine, EngineOptions, Steering};
+use engine::cycle::{Bills, Engine, EngineOptions, Steering};
 use engine::drain::Drain;
 use engine::inventory::Inventory;
 use engine::plan::Instance;
@@ -42,6 +42,8 @@ const EDGES_MAX: usize = 4096;
 const LEDGER_EVERY: Duration = Duration::from_secs(30);
 /// Most billing samples that wait for a store that refuses them.
 const UNSTORED_MAX: usize = 100_000;
+/// Bills are no newer than this: a month of slots is sorted for each.
+const BILLS_EVERY: Duration = Duration::from_secs(1);
 /// Flag of the store that keeps planned levels.
 const LEVELS_FLAG: &str = "levels";
 
@@ -145,6 +147,7 @@ pub fn start(
         events,
         unstored: Vec::new(),
         pruning,
+        bills: None,
     };
     let every = options.cycle;
     let thread = thread::Builder::new()
@@ -171,6 +174,8 @@ struct Actor {
     /// Billing samples that the store refused, oldest first.
     unstored: Vec<LedgerRow>,
     pruning: Pruning,
+    /// The bills as they were asked for last, and when that was.
+    bills: Option<(Instant, Bills)>,
 }
 
 impl Actor {
@@ -245,7 +250,7 @@ impl Actor {
                     .send(explained.map_err(|fault| ControlError::NotFound(fault.to_string())));
             }
             Command::Bills(reply) => {
-                let _ = reply.send(Ok(self.engine.contracts().bills(now())));
+                let _ = reply.send(Ok(self.bills()));
             }
             Command::Audit(limit, reply) => {
                 let tail = self.store.audit_tail(limit);
@@ -324,5 +329,17 @@ impl Actor {
             kind: kind.to_owned(),
             detail,
         });
+    }
+
+    /// What contracts come to, at most [`BILLS_EVERY`] ago.
+    fn bills(&mut self) -> Bills {
+        if let Some((at, bills)) = &self.bills
+            && at.elapsed() < BILLS_EVERY
+        {
+            return bills.clone();
+        }
+        let bills = self.engine.contracts().bills(now());
+        self.bills = Some((Instant::now(), bills.clone()));
+        bills
     }
 }
