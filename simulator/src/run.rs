@@ -310,14 +310,6 @@ impl Handle {
         self.command(Command::FailLink(name.to_owned()))
     }
 
-    /// Kills a node.
-    ///
-    /// # Errors
-    /// See [`Handle::command`].
-    pub fn fail_node(&self, name: &str) -> Result<(), ControlError> {
-        self.command(Command::FailNode(name.to_owned()))
-    }
-
     /// Ends the simulation after the current tick; returns what it counted.
     pub async fn stop(self) -> Arc<Stats> {
         drop(self.commands);

@@ -87,12 +87,6 @@ impl Drains {
         &self.rules
     }
 
-    /// Other rules from now on; leases already granted stay.
-    pub fn set_rules(&mut self, rules: Rules) {
-        self.rules = rules;
-        self.rechecked_at = None;
-    }
-
     /// All drains, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Drain> {
         self.drains.iter()
