@@ -114,15 +114,14 @@ pub fn start(
     let stored: Vec<Drain> = engine.drains().iter().cloned().collect();
     let (drains, drains_seen) = watch::channel(Arc::new(stored));
     let (events, _) = broadcast::channel(EVENTS_MAX);
-    let fixed = Fixed {
+    let fixed = Arc::new(Fixed {
         directory: directory(&inventory, &steering.policies),
         telemetry: telemetry(&engine),
         inventory,
         table,
         map_key,
         intake: Arc::clone(&intake),
-    };
-    let fixed = Arc::new(fixed);
+    });
     let worker = Worker::start(queue.clone())?;
     let handle = ControlHandle {
         fixed: Arc::clone(&fixed),
