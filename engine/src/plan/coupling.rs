@@ -24,6 +24,10 @@ use super::{vertex, whole};
 /// Figures closer than this, relative to their scale, are equal.
 const EQUAL_SHARE: f64 = 1e-10;
 
+/// The same for a vertex and the mixture that it comes from: it is no dearer but for the rounding of its steps, which requests above a
+/// limit are charged for many times over.
+const VERTEX_SHARE: f64 = 1e-8;
+
 /// A mixture that splits more than so many times what one plan does is made whole by a solve; fewer are sooner brought to a
 /// vertex.
 const SPLIT_BY_MIXING: usize = 2;
@@ -77,7 +81,14 @@ pub(super) fn settle(
         take_better(context, &whole, &mut plan);
     }
     let vertex = vertex::below(context.input, context.topology, &plan);
-    if compare(context.input, context.topology, &vertex, &plan).is_le() {
+    if within(
+        VERTEX_SHARE,
+        (context.input, context.topology),
+        &vertex,
+        &plan,
+    )
+    .is_le()
+    {
         plan = vertex;
     }
     // Only a solve that was stopped can be worse than what it started from.
@@ -100,6 +111,11 @@ fn take_better(context: &Context<'_, '_>, other: &Plan, plan: &mut Plan) {
 
 /// The order of two plans by the first four levels; the better one is less.
 pub(super) fn compare(input: &Instance, topology: &Topology, a: &Plan, b: &Plan) -> Ordering {
+    within(EQUAL_SHARE, (input, topology), a, b)
+}
+
+/// The same, where figures closer than `equal`, relative to their scale, count as equal.
+fn within(equal: f64, (input, topology): (&Instance, &Topology), a: &Plan, b: &Plan) -> Ordering {
     let figures = |plan: &Plan| {
         let loads = Loads::of(input, topology, plan);
         let levels = levels::levels(input, plan, &loads);
@@ -114,7 +130,7 @@ pub(super) fn compare(input: &Instance, topology: &Topology, a: &Plan, b: &Plan)
     let demand: f64 = input.units.iter().map(|u| u.mbps).sum();
     let pairs = a.0.iter().zip(&b.0).map(|(a, b)| (a, b, demand));
     for (a, b, scale) in pairs.chain([(&a.1, &b.1, b.1.abs())]) {
-        if (a - b).abs() > EQUAL_SHARE * scale.max(1.0) {
+        if (a - b).abs() > equal * scale.max(1.0) {
             return a.total_cmp(b);
         }
     }
