@@ -26,7 +26,7 @@ const EQUAL_SHARE: f64 = 1e-10;
 
 /// The same for a vertex and the mixture that it comes from: it is no dearer but for the rounding of its steps, which requests above a
 /// limit are charged for many times over.
-const VERTEX_SHARE: f64 = 1e-8;
+const VERTEX_SHARE: f64 = 1e-7;
 
 /// A mixture that splits more than so many times what one plan does is made whole by a solve; fewer are sooner brought to a
 /// vertex.
@@ -80,7 +80,11 @@ pub(super) fn settle(
         finished &= ended;
         take_better(context, &whole, &mut plan);
     }
-    let vertex = vertex::below(context.input, context.topology, &plan);
+    let mut vertex = vertex::below(context.input, context.topology, &plan);
+    if rows.any_requests() {
+        // What rounding has put above a limit on requests finds room again.
+        vertex = whole::relieved(context, net, &basis.potential, vertex);
+    }
     if within(
         VERTEX_SHARE,
         (context.input, context.topology),
