@@ -158,8 +158,7 @@ fn take_out_silent(
 }
 
 fn site_of(inventory: &Inventory, node: NodeId) -> usize {
-    let group = inventory.nodes[node.index()].group;
-    inventory.groups[group.index()].site.index()
+    inventory.site_of(&inventory.nodes[node.index()]).index()
 }
 
 /// Believes a region up when the nodes that look down hold more than `down_share_max` of its capacity.

@@ -238,6 +238,12 @@ impl Inventory {
         }
     }
 
+    /// The site that a node stands in.
+    #[must_use]
+    pub fn site_of(&self, node: &Node) -> SiteId {
+        self.groups[node.group.index()].site
+    }
+
     /// Endpoints of a site that may serve `service`, with their ids.
     pub fn endpoints_for(
         &self,

@@ -6,7 +6,7 @@
 mod reach;
 mod reserve;
 
-pub(crate) use reach::{Reach, by_quality};
+pub(crate) use reach::Reach;
 
 use crate::cycle::Contracts;
 use crate::estimate::Estimates;

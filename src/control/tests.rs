@@ -108,6 +108,29 @@ fn table(areas: u16) -> AreaTable {
     builder.finish().unwrap()
 }
 
+/// A node that says that it is not well.
+fn unwell() -> Sample {
+    Sample::Node {
+        node: NodeId(30),
+        healthy: false,
+        load: 0.0,
+        mbps: 0.0,
+    }
+}
+
+/// Stores what every area usually asks for in each half-hour of the day.
+fn put_usual_demand(path: &Path, units: &str, areas: u16, mbps: impl Fn(i64) -> f32) {
+    let mut store = SqliteStore::open(path).unwrap();
+    for bin in 0..48 {
+        let usual = UsualDemand {
+            bin,
+            ratio: 1.0,
+            mbps: vec![mbps(bin); usize::from(areas) + 1],
+        };
+        store.put_demand(units, &usual).unwrap();
+    }
+}
+
 /// As the smallest configuration has them.
 fn options() -> EngineOptions {
     use engine::estimate::EstimateOptions;
@@ -208,12 +231,7 @@ async fn commands_are_answered_while_a_solve_runs_and_failures_before_the_next_c
     let before = handle.snapshot().unwrap();
     let mut events = handle.events();
     let told = Instant::now();
-    let sample = Sample::Node {
-        node: NodeId(30),
-        healthy: false,
-        load: 0.0,
-        mbps: 0.0,
-    };
+    let sample = unwell();
     let at = crate::clock::now();
     let sample = Observation { at, sample };
     handle.observe(vec![sample.clone(), sample]).unwrap();
@@ -301,16 +319,7 @@ async fn demand_that_was_learnt_before_a_restart_is_planned_from_after_it() {
     let of_others = "0".repeat(64);
     for (units, planned) in [(engine.demand_digest(), true), (of_others, false)] {
         let (handle, _dir) = started_on(areas, |path| {
-            let mut store = SqliteStore::open(path).unwrap();
-            for bin in 0..48 {
-                let mbps = vec![100.0; usize::from(areas) + 1];
-                let usual = UsualDemand {
-                    bin,
-                    ratio: 1.0,
-                    mbps,
-                };
-                store.put_demand(&units, &usual).unwrap();
-            }
+            put_usual_demand(path, &units, areas, |_| 100.0);
         });
         reported(&handle, Tier::Full).await;
         let mut cycle = handle.cycle();
@@ -333,12 +342,7 @@ async fn what_the_ledger_refuses_is_counted_by_reason() {
         link: LinkId(0),
         mbps: 1.0,
     };
-    let down = Sample::Node {
-        node: NodeId(30),
-        healthy: false,
-        load: 0.0,
-        mbps: 0.0,
-    };
+    let down = unwell();
     let told = [late, down.clone(), down].map(|sample| {
         let hours = u64::from(matches!(sample, Sample::Link { .. })) * 2;
         let at = Timestamp(now.0 - hours * 3_600_000);
@@ -361,26 +365,16 @@ async fn planning_levels_makes_way_for_what_failed() {
     let engine = Engine::new(shared.0, shared.1, Arc::default(), options(), none, None);
     let units = engine.demand_digest();
     let (handle, _dir) = started_on(AREAS, |path| {
-        let mut store = SqliteStore::open(path).unwrap();
         // No two half-hours alike, so that planning takes minutes without optimizations.
-        for bin in 0..48 {
-            let mbps = if bin % 2 == 0 { 1.0 } else { 1.5 };
-            let mbps = vec![mbps; usize::from(AREAS) + 1];
-            let usual = UsualDemand {
-                bin,
-                ratio: 1.0,
-                mbps,
-            };
-            store.put_demand(&units, &usual).unwrap();
-        }
+        put_usual_demand(
+            path,
+            &units,
+            AREAS,
+            |bin| if bin % 2 == 0 { 1.0 } else { 1.5 },
+        );
     });
     reported(&handle, Tier::Full).await;
-    let sample = Sample::Node {
-        node: NodeId(30),
-        healthy: false,
-        load: 0.0,
-        mbps: 0.0,
-    };
+    let sample = unwell();
     let asked = (1..=u32::from(AREAS)).map(|area| Sample::Demand {
         area: coverage::AreaId(area),
         service: ServiceId(0),

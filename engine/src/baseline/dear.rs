@@ -3,7 +3,7 @@
 use super::room::Room;
 use super::{AMOUNT_EPSILON_MBPS, Baseline, order, share};
 use crate::check::CheckFailure;
-use crate::plan::{Instance, Meter, MeterModel};
+use crate::plan::{Instance, money_step};
 use std::collections::BTreeMap;
 
 /// Rank and spill with prices: units in a random order, each at the candidate that costs least at that moment, latency and
@@ -49,7 +49,7 @@ fn best(
     unit: usize,
     rest: f64,
     room: &Room,
-    bills: &Bills<'_>,
+    bills: &Bills,
 ) -> Option<(u32, f64)> {
     let demand = &instance.units[unit];
     let nothing = rest <= AMOUNT_EPSILON_MBPS;
@@ -64,47 +64,42 @@ fn best(
 }
 
 /// What meters have been given so far.
-struct Bills<'a> {
-    meters: &'a [Meter],
+struct Bills {
     /// `[link]` -> its meter.
     meter_of: Vec<usize>,
+    /// `[meter]`: free level in Mbps, and price above it in CNY per Mbps.
+    steps: Vec<(f64, f64)>,
     carried_mbps: Vec<f64>,
-    /// Slot length over the seconds that 8,000 Mbps need for a GB each.
-    gb_per_mbps: f64,
 }
 
-impl<'a> Bills<'a> {
-    fn of(instance: &'a Instance) -> Self {
+impl Bills {
+    fn of(instance: &Instance) -> Self {
         let meters: BTreeMap<&str, usize> = (instance.meters.iter().zip(0..))
             .map(|(meter, index)| (meter.id.as_str(), index))
             .collect();
         let meter_of = |id: &str| meters.get(id).copied().unwrap_or(usize::MAX);
         Self {
-            meters: &instance.meters,
             meter_of: (instance.links.iter())
                 .map(|link| meter_of(&link.meter))
                 .collect(),
+            steps: (instance.meters.iter())
+                .map(|meter| money_step(instance, meter))
+                .collect(),
             carried_mbps: vec![0.0; instance.meters.len()],
-            gb_per_mbps: f64::from(instance.slot_seconds) / 8_000.0,
         }
     }
 
     /// What one more Mbps on a link costs in CNY, and for how many Mbps that holds.
     fn price(&self, link: u32) -> (f64, f64) {
-        let index = self.meter_of[link as usize];
-        let Some(meter) = self.meters.get(index) else {
+        let meter = self.meter_of[link as usize];
+        let Some(&(free_mbps, price)) = self.steps.get(meter) else {
             return (0.0, f64::INFINITY);
         };
-        let free = meter.free_below_mbps - self.carried_mbps[index];
-        match meter.model {
-            MeterModel::Flat => (0.0, f64::INFINITY),
-            MeterModel::PerGb => {
-                let gb = meter.price_cny_per_gb.unwrap_or(0.0);
-                (gb * self.gb_per_mbps, f64::INFINITY)
-            }
-            _ if meter.burst => (0.0, f64::INFINITY),
-            _ if free > AMOUNT_EPSILON_MBPS => (0.0, free),
-            _ => (meter.price_cny_per_mbps.unwrap_or(0.0), f64::INFINITY),
+        let left = free_mbps - self.carried_mbps[meter];
+        if price > 0.0 && left > AMOUNT_EPSILON_MBPS {
+            (0.0, left)
+        } else {
+            (price, f64::INFINITY)
         }
     }
 

@@ -76,7 +76,7 @@ pub fn nearest(instance: &Instance) -> Result<Baseline, CheckFailure> {
     Baseline::of(
         instance,
         (0..instance.units.len())
-            .map(|u| best(ranked(instance, u)))
+            .map(|u| best(instance.units[u].ranked()))
             .collect(),
     )
 }
@@ -92,7 +92,7 @@ pub fn rank_and_fill(instance: &Instance, seed: u64) -> Result<Baseline, CheckFa
     for unit in order(instance, seed) {
         let demand = instance.units[unit].mbps;
         let mut rest = demand;
-        for link in ranked(instance, unit) {
+        for link in instance.units[unit].ranked() {
             let take = room.left(link).min(rest);
             if take > AMOUNT_EPSILON_MBPS || (demand <= AMOUNT_EPSILON_MBPS && rest >= 0.0) {
                 room.take(link, take);
@@ -115,13 +115,6 @@ fn share(amount: f64, demand: f64) -> f64 {
     } else {
         1.0
     }
-}
-
-/// Candidate links of a unit, best quality first.
-fn ranked(instance: &Instance, unit: usize) -> Vec<u32> {
-    let mut candidates = instance.units[unit].cand.clone();
-    candidates.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-    candidates.into_iter().map(|c| c.0).collect()
 }
 
 /// Units in an order drawn from `seed`.

@@ -45,21 +45,17 @@ impl Room {
 
     /// All of it up to soft limits.
     pub(super) fn to_watermarks(instance: &Instance) -> Self {
-        let soft =
-            |watermark: Option<f64>, capacity: f64| watermark.unwrap_or(capacity).min(capacity);
-        let (links, sites) = (instance.links.iter(), instance.sites.iter());
-        Self {
-            links: links
-                .map(|l| soft(l.watermark_mbps, l.capacity_mbps))
-                .collect(),
-            sites: sites
-                .map(|s| soft(s.watermark_mbps, s.capacity_mbps))
-                .collect(),
-            regions: (instance.regions.iter())
-                .map(|region| soft(region.watermark_mbps, region.capacity_mbps))
-                .collect(),
-            ..Self::of(instance, 1.0)
+        let mut room = Self::of(instance, 1.0);
+        for (room, link) in room.links.iter_mut().zip(&instance.links) {
+            *room = room.min(link.watermark_mbps());
         }
+        for (room, site) in room.sites.iter_mut().zip(&instance.sites) {
+            *room = room.min(site.watermark_mbps());
+        }
+        for (room, region) in room.regions.iter_mut().zip(&instance.regions) {
+            *room = room.min(region.watermark_mbps());
+        }
+        room
     }
 
     /// Region of a site, if that has a limit.

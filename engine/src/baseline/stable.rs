@@ -1,7 +1,7 @@
 //! Stable allocation.
 
 use super::room::Room;
-use super::{AMOUNT_EPSILON_MBPS, Baseline, ranked, share};
+use super::{AMOUNT_EPSILON_MBPS, Baseline, share};
 use crate::check::CheckFailure;
 use crate::plan::Instance;
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ impl Market {
         let bits = |c: &(u32, f64)| (c.0, (c.1 + 0.0).to_bits());
         Self {
             ranked: (0..instance.units.len())
-                .map(|u| ranked(instance, u))
+                .map(|u| instance.units[u].ranked())
                 .collect(),
             place: vec![0; instance.units.len()],
             held: vec![BTreeMap::new(); instance.links.len()],

@@ -7,7 +7,7 @@ use super::weights::{OnWeights, as_answered};
 use super::{Engine, LastSolve, Under};
 use crate::check::{self, Bands, CheckFailure, Verified};
 use crate::health::{Health, Margins};
-use crate::model::Reach;
+use crate::model::{Facts, Reach};
 use crate::plan::{
     self, Certificate, Deadline, Instance, Levels, Outcome, Plan, SolveOptions, Standing, on_ladder,
 };
@@ -363,11 +363,10 @@ impl Engine {
     fn closings(&self, health: &Health, under: &Under) -> Option<(Ports, Vec<u32>)> {
         let tree = self.last.as_ref()?.tree.as_ref()?;
         self.in_force.as_ref()?;
-        let health = Health {
-            margins: tree.margins.clone(),
-            ..health.clone()
+        let facts = Facts {
+            margins: &tree.margins,
+            ..self.facts(health, None)
         };
-        let facts = self.facts(&health, None);
         let now = Ports {
             links: facts.links(&under.limits),
             sites: facts.sites(&under.limits),

@@ -122,7 +122,7 @@ impl Engine {
             .iter()
             .enumerate()
             .map(|(index, node)| {
-                let site = self.inventory.groups[node.group.index()].site.index();
+                let site = self.inventory.site_of(node).index();
                 (site, self.estimates.health(NodeId::from_index(index)).at)
             });
         let mut newest: Vec<Option<Timestamp>> = vec![None; self.inventory.sites.len()];
@@ -137,7 +137,7 @@ impl Engine {
         let mut up_mbps = vec![0.0; self.inventory.sites.len()];
         let mut all_mbps = up_mbps.clone();
         for (node, up) in self.inventory.nodes.iter().zip(&health.nodes_up) {
-            let site = self.inventory.groups[node.group.index()].site.index();
+            let site = self.inventory.site_of(node).index();
             all_mbps[site] += node.capacity_mbps;
             up_mbps[site] += if *up { node.capacity_mbps } else { 0.0 };
         }

@@ -2,8 +2,8 @@
 
 use super::Facts;
 use crate::limits::Limits;
+use crate::plan::by_quality;
 use coverage::{AreaId, LinkId};
-use std::cmp::Ordering;
 
 /// Of a unit's candidates, how many are kept for being large rather than near, so that a shortage can be met.
 const LARGE_CANDIDATES: usize = 6;
@@ -60,11 +60,6 @@ pub(super) struct Shortlist {
     /// Links that they were chosen from; `None` at a new area.
     pub(super) links: Option<Vec<LinkId>>,
     pub(super) cand: Vec<(u32, f64)>,
-}
-
-/// Order of candidates (link, ms): the best first, ties by link.
-pub(crate) fn by_quality(a: &(u32, f64), b: &(u32, f64)) -> Ordering {
-    a.1.total_cmp(&b.1).then(a.0.cmp(&b.0))
 }
 
 impl Facts<'_> {

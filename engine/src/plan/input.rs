@@ -5,6 +5,7 @@
 //! Reading is strict: unknown keys are refused, and every fault of the content is reported at once.
 
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 use super::faults::{self, Fault};
 use super::units::Units;
@@ -243,6 +244,20 @@ impl Instance {
         } else {
             Err(InstanceError::Faults { faults, total })
         }
+    }
+}
+
+/// Order of candidates (link, ms): the best first, ties by link.
+pub(crate) fn by_quality(a: &(u32, f64), b: &(u32, f64)) -> Ordering {
+    a.1.total_cmp(&b.1).then(a.0.cmp(&b.0))
+}
+
+impl Unit {
+    /// Its candidate links, the best first.
+    pub(crate) fn ranked(&self) -> Vec<u32> {
+        let mut cand = self.cand.clone();
+        cand.sort_by(by_quality);
+        cand.into_iter().map(|(link, _)| link).collect()
     }
 }
 

@@ -59,6 +59,9 @@ pub use certificate::BINDING_ROWS_MAX;
 pub use explain::{CandidateView, explain_unit};
 pub use faults::{FAULTS_KEPT_MAX, Fault, RPS_PER_MBPS_MAX};
 pub use feasibility::{Cut, Feasibility, FeasibilityOptions, FlowModel, Limit, cut, feasibility};
+pub(crate) use input::by_quality;
+pub(crate) use network::money_step;
+
 pub use input::{
     CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, InstanceError,
     LINKS_MAX, Link, METERS_MAX, Meter, MeterModel, REGIONS_MAX, Region, SITES_MAX, Site,

@@ -290,7 +290,7 @@ impl Network {
 }
 
 /// Free level in Mbps and price in CNY per Mbps above it, for this slot.
-pub(super) fn money_step(instance: &Instance, meter: &Meter) -> (f64, f64) {
+pub(crate) fn money_step(instance: &Instance, meter: &Meter) -> (f64, f64) {
     match meter.model {
         MeterModel::Flat => (0.0, 0.0),
         MeterModel::PerGb => (

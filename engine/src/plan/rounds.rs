@@ -10,16 +10,13 @@ use super::rows::{Measured, Row, Rows, Shares};
 use super::simplex::Basis;
 use super::solve::{Deadline, SolveOptions};
 
-/// Where that is less than this part of all cost, relative to this part.
-const SCALE_OF_ALL: f64 = 1e-3;
-
 /// When a search has gone far enough.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ends {
     /// How close mixture and bound must be, relative to what the first plan costs without the rows.
     gap: f64,
-    /// Whether a part of all cost is close enough, too, as sums of rounded numbers demand.
-    of_all: bool,
+    /// Relative to this part of all cost where that is more, as sums of rounded numbers demand.
+    all_share: f64,
     /// Most rounds.
     rounds: usize,
 }
@@ -28,7 +25,7 @@ impl Ends {
     /// For prices that are to start from: a sample is no closer to the whole.
     pub(super) const OF_A_SAMPLE: Self = Self {
         gap: 1e-3,
-        of_all: false,
+        all_share: 0.0,
         rounds: 200,
     };
 
@@ -38,7 +35,7 @@ impl Ends {
         let rounds = (ARCS_OF_ROUNDS / net.tail.len().max(1)).clamp(500, 3000);
         Self {
             gap,
-            of_all: true,
+            all_share: 1e-3,
             rounds,
         }
     }
@@ -206,8 +203,7 @@ impl<'a> Search<'a> {
 
     /// Whether a cost is as close to the bound as is wanted.
     fn is_close(&self, cost: f64, wanted: f64, ends: Ends) -> bool {
-        let least = if ends.of_all { SCALE_OF_ALL } else { 0.0 };
-        let scale = self.scale.max(least * cost.abs());
+        let scale = self.scale.max(ends.all_share * cost.abs());
         cost - self.best.0 <= wanted * scale.max(f64::MIN_POSITIVE)
     }
 

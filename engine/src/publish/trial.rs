@@ -1,7 +1,7 @@
 //! A trial on canary areas: its beginning and its end.
 
 use super::back::Back;
-use super::canary::{self, Canary, Trial, Verdict};
+use super::canary::{self, Canary, Verdict};
 use super::flows;
 use super::gates::{Gates, Present};
 use super::step::{Aim, Ground, Move, Step, step};
@@ -57,10 +57,9 @@ impl Gates {
         before: &Plan,
         present: &Present<'_>,
     ) -> Option<Step> {
-        if let Canary::Failed { trials, .. } = &mut self.canary {
+        if matches!(self.canary, Canary::Failed { .. }) {
             // Who could not go back at first, or whose way back was not published.
-            let left = std::mem::take(trials);
-            return self.back(ground, before, present, left).step();
+            return self.back(ground, before, present)?.step();
         }
         let Canary::Trying {
             since,
@@ -103,11 +102,10 @@ impl Gates {
                 measured_ms,
                 promised_ms,
             } => {
-                let failed = std::mem::take(trials);
-                let tried = failed.len();
-                let trials = Vec::new();
+                let trials = std::mem::take(trials);
+                let tried = trials.len();
                 self.canary = Canary::Failed { until, trials };
-                let back = self.back(ground, before, present, failed);
+                let back = self.back(ground, before, present)?;
                 let why = format!(
                     "{tried} canary areas got {measured_ms:.1} ms where {promised_ms:.1} were promised: {}",
                     back.told()
@@ -118,16 +116,23 @@ impl Gates {
         }
     }
 
-    /// The way back of those of `trials` that still stand where they tried to be. They are remembered while the failure is:
-    /// whoever is back by then does not stand there any more.
+    /// The way back of those whose trial failed and who still stand where they tried to be; `None` when nobody does. They are
+    /// remembered while the failure is: whoever is back by then does not stand there any more.
     fn back<'a>(
         &mut self,
         ground: Ground<'a>,
         before: &Plan,
         present: &Present<'_>,
-        mut trials: Vec<Trial>,
-    ) -> Back<'a> {
+    ) -> Option<Back<'a>> {
+        let Canary::Failed { until, trials } = &mut self.canary else {
+            return None;
+        };
         trials.retain(|trial| trial.is_on(before));
+        let remembered = *until > present.now;
+        let trials = std::mem::take(trials);
+        if trials.is_empty() {
+            return None;
+        }
         let forbidden = |unit: usize, link: u32| {
             let asked = Move {
                 unit,
@@ -138,15 +143,10 @@ impl Gates {
             self.forbids(present, asked).is_some()
         };
         let back = Back::of(ground, before, &trials, &forbidden);
-        if let Canary::Failed {
-            until,
-            trials: left,
-        } = &mut self.canary
-            && *until > present.now
-        {
+        if remembered && let Canary::Failed { trials: left, .. } = &mut self.canary {
             *left = trials;
         }
-        back
+        Some(back)
     }
 
     /// The part of a large step that canary areas try. Where none of them is among those who move, others are: twice as many

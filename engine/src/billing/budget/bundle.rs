@@ -27,7 +27,7 @@ pub(super) fn taken_together(outlook: &Outlook<'_>, flows_max: usize) -> Option<
     if fit(units.iter().map(width).sum()) {
         return None;
     }
-    let ranked: Vec<Vec<u32>> = units.iter().map(by_quality).collect();
+    let ranked: Vec<Vec<u32>> = units.iter().map(Unit::ranked).collect();
     let mut groups = Vec::new();
     for agreed in AGREED {
         groups = grouped(&ranked, agreed);
@@ -67,13 +67,6 @@ pub(super) fn taken_together(outlook: &Outlook<'_>, flows_max: usize) -> Option<
 /// Flows that a unit has in one scene: its candidates, and what is unserved.
 const fn width(unit: &Unit) -> usize {
     unit.cand.len() + 1
-}
-
-/// Links of a unit, best first.
-fn by_quality(unit: &Unit) -> Vec<u32> {
-    let mut cand = unit.cand.clone();
-    cand.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-    cand.into_iter().map(|(link, _)| link).collect()
 }
 
 /// Units by their best links.

@@ -46,7 +46,7 @@ impl Player {
             }
         }
         for (index, node) in inventory.nodes.iter().enumerate() {
-            let site = inventory.groups[node.group.index()].site.index();
+            let site = inventory.site_of(node).index();
             if !self.frozen.contains_key(&site) {
                 let mbps = self.site_carries(site) / 4.0;
                 samples.push(Sample::Node {
