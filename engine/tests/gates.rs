@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 #[path = "plan_support/mod.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
 mod support;
 
 use engine::baseline;

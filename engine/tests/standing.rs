@@ -1,16 +1,15 @@
-//! Going on from a solved instance: the exact way, the local way, and how few units a plan splits.
+//! Going on from a solved instance: the exact way and the local way.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 #[path = "plan_support/mod.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
 mod support;
 
 use engine::check;
-use engine::plan::{CLOSED_LINKS_MAX, Instance, Plan, SolveOptions, Standing, relieve, solve};
+use engine::plan::{CLOSED_LINKS_MAX, Instance, SolveOptions, Standing, relieve, solve};
 use proptest::prelude::*;
 
-use support::{Numbers, Shape, crossing_instance, random_instance, with_requests};
+use support::{Numbers, Shape, crossing_instance, random_instance};
 
 /// Takes the capacity of a random site and of a random link.
 fn strike(instance: &mut Instance, seed: u64) {
@@ -83,68 +82,6 @@ proptest! {
             prop_assert!(old == new || old.iter().any(|share| !open(share.0)));
         }
     }
-
-    #[test]
-    fn no_more_units_are_split_than_rows_are_tight(seed in any::<u64>()) {
-        let crossing = crossing_instance(Shape::Medium, seed);
-        for mut instance in [random_instance(Shape::Medium, seed), with_requests(crossing.clone(), seed), crossing] {
-            // An incumbent share is a limit of its own.
-            instance.units.iter_mut().for_each(|unit| unit.incumbent.clear());
-            let solved = solve(&instance, &SolveOptions::default(), None);
-            let tight = tight_rows(&instance, &solved.plan);
-            prop_assert!(solved.certificate.split_units <= tight, "{} {tight}", solved.certificate.split_units);
-        }
-    }
-}
-
-/// Rows whose load is just at a watermark, a capacity, a free level or a limit on requests.
-fn tight_rows(instance: &Instance, plan: &Plan) -> usize {
-    let mut loads = vec![0.0; instance.links.len()];
-    for (unit, shares) in instance.units.iter().zip(&plan.shares) {
-        for &(link, share) in shares {
-            loads[link as usize] += unit.mbps * share;
-        }
-    }
-    let sum = |pick: &dyn Fn(&engine::plan::Link) -> bool| -> f64 {
-        let links = instance.links.iter().zip(&loads);
-        links
-            .filter(|(link, _)| pick(link))
-            .map(|(_, load)| load)
-            .sum()
-    };
-    let at = |load: f64, knees: &[f64]| {
-        let tight = |knee: &f64| (load - knee).abs() < 1e-5_f64.max(1e-8 * knee);
-        knees.iter().any(tight)
-    };
-    let links = instance.links.iter().zip(&loads);
-    let links = links.filter(|(l, load)| at(**load, &[l.watermark_mbps(), l.capacity_mbps]));
-    let sites = instance.sites.iter().filter(|site| {
-        let load = sum(&|link| link.site == site.id);
-        at(load, &[site.watermark_mbps(), site.capacity_mbps])
-    });
-    let meters = instance.meters.iter().filter(|meter| {
-        at(
-            sum(&|link| link.meter == meter.id),
-            &[meter.free_below_mbps],
-        )
-    });
-    let regions = instance.regions.iter().filter(|region| {
-        let sites = instance.sites.iter().filter(|s| s.region == region.id);
-        let load = sites.map(|site| sum(&|link| link.site == site.id)).sum();
-        at(load, &[region.watermark_mbps(), region.capacity_mbps])
-    });
-    let mut requests = vec![0.0; instance.sites.len()];
-    for (unit, shares) in instance.units.iter().zip(&plan.shares) {
-        for &(link, share) in shares {
-            let site = &instance.links[link as usize].site;
-            let at = instance.sites.iter().position(|s| s.id == *site).unwrap();
-            requests[at] += unit.rps * share;
-        }
-    }
-    let asked = instance.sites.iter().zip(&requests);
-    let asked =
-        asked.filter(|(site, load)| site.capacity_rps.is_some_and(|rps| at(**load, &[rps])));
-    links.count() + sites.count() + regions.count() + meters.count() + asked.count()
 }
 
 #[test]

@@ -19,14 +19,28 @@ use super::rows::Rows;
 use super::simplex::Basis;
 use super::solve::SolveOptions;
 use super::topology::Topology;
-use super::{vertex, whole};
+use super::{requests, vertex, whole};
 
-/// Figures closer than this, relative to their scale, are equal.
-const EQUAL_SHARE: f64 = 1e-10;
+/// How close the figures of two plans are that count as equal.
+#[derive(Clone, Copy)]
+struct Slack {
+    /// Of all demand, or of 1 Mbps.
+    mbps_share: f64,
+    /// Of the cost, beyond what rounding may cost.
+    cny_share: f64,
+}
 
-/// The same for a vertex and the mixture that it comes from: it is no dearer but for the rounding of its steps, which requests above a
-/// limit are charged for many times over.
-const VERTEX_SHARE: f64 = 1e-7;
+/// What sums differ by for the order in which they are added up.
+const EQUAL: Slack = Slack {
+    mbps_share: 1e-10,
+    cny_share: 1e-10,
+};
+
+/// A vertex brings all rows that are close to a knee right there, and requests above a limit are charged many times over.
+const AT_KNEES: Slack = Slack {
+    mbps_share: 5e-10,
+    cny_share: 1e-7,
+};
 
 /// A mixture that splits more than so many times what one plan does is made whole by a solve; fewer are sooner brought to a
 /// vertex.
@@ -80,19 +94,9 @@ pub(super) fn settle(
         finished &= ended;
         take_better(context, &whole, &mut plan);
     }
-    let mut vertex = vertex::below(context.input, context.topology, &plan);
-    if rows.any_requests() {
-        // What rounding has put above a limit on requests finds room again.
-        vertex = whole::relieved(context, net, &basis.potential, vertex);
-    }
-    if within(
-        VERTEX_SHARE,
-        (context.input, context.topology),
-        &vertex,
-        &plan,
-    )
-    .is_le()
-    {
+    let vertex = vertex::below(context.input, context.topology, &plan);
+    // With as many split it has more rows tight.
+    if !order(AT_KNEES, context, &plan, &vertex).is_lt() {
         plan = vertex;
     }
     // Only a solve that was stopped can be worse than what it started from.
@@ -105,21 +109,26 @@ fn split(plan: &Plan) -> usize {
     plan.shares.iter().filter(|shares| shares.len() > 1).count()
 }
 
-/// Takes `other` when it is better than `plan`, or as good with fewer split units.
+/// Takes `other` when it is better than `plan`.
 fn take_better(context: &Context<'_, '_>, other: &Plan, plan: &mut Plan) {
-    let order = compare(context.input, context.topology, other, plan);
-    if order.then(split(other).cmp(&split(plan))).is_lt() {
+    if order(EQUAL, context, other, plan).is_lt() {
         plan.clone_from(other);
     }
 }
 
-/// The order of two plans by the first four levels; the better one is less.
-pub(super) fn compare(input: &Instance, topology: &Topology, a: &Plan, b: &Plan) -> Ordering {
-    within(EQUAL_SHARE, (input, topology), a, b)
+/// The order of two plans; of those that cost the same, the one with fewer split units is less.
+fn order(slack: Slack, context: &Context<'_, '_>, a: &Plan, b: &Plan) -> Ordering {
+    let order = within(slack, (context.input, context.topology), a, b);
+    order.then(split(a).cmp(&split(b)))
 }
 
-/// The same, where figures closer than `equal`, relative to their scale, count as equal.
-fn within(equal: f64, (input, topology): (&Instance, &Topology), a: &Plan, b: &Plan) -> Ordering {
+/// The order of two plans by the first four levels; the better one is less.
+pub(super) fn compare(input: &Instance, topology: &Topology, a: &Plan, b: &Plan) -> Ordering {
+    within(EQUAL, (input, topology), a, b)
+}
+
+/// The same, where figures that differ by no more than `slack` are equal.
+fn within(slack: Slack, (input, topology): (&Instance, &Topology), a: &Plan, b: &Plan) -> Ordering {
     let figures = |plan: &Plan| {
         let loads = Loads::of(input, topology, plan);
         let levels = levels::levels(input, plan, &loads);
@@ -132,9 +141,11 @@ fn within(equal: f64, (input, topology): (&Instance, &Topology), a: &Plan, b: &P
     };
     let (a, b) = (figures(a), figures(b));
     let demand: f64 = input.units.iter().map(|u| u.mbps).sum();
-    let pairs = a.0.iter().zip(&b.0).map(|(a, b)| (a, b, demand));
-    for (a, b, scale) in pairs.chain([(&a.1, &b.1, b.1.abs())]) {
-        if (a - b).abs() > equal * scale.max(1.0) {
+    let mbps = slack.mbps_share * demand.max(1.0);
+    let cny = requests::rounding_cny(input) + slack.cny_share * b.1.abs();
+    let pairs = a.0.iter().zip(&b.0).map(|(a, b)| (a, b, mbps));
+    for (a, b, slack) in pairs.chain([(&a.1, &b.1, cny)]) {
+        if (a - b).abs() > slack {
             return a.total_cmp(b);
         }
     }

@@ -4,6 +4,8 @@
 //! their order: a multiple of each is taken off, so that its row is empty. Either something is left, the column gets a row of
 //! its own and is kept, or nothing is left of it, and what was taken off says how the kept ones add up to it.
 
+use std::collections::BTreeMap;
+
 /// (index, value) by rising index.
 pub(super) type Sparse = Vec<(u32, f64)>;
 
@@ -32,6 +34,7 @@ pub(super) struct Echelon {
 struct Column {
     /// By row.
     values: Sparse,
+    row: u32,
     /// Its value in its own row.
     own: f64,
     /// By variable: which sum of their columns it is.
@@ -71,6 +74,7 @@ impl Echelon {
     /// Lets a variable of a sum that is nothing leave; what it was part of is made of the others of that sum now.
     pub(super) fn exchange(&mut self, leaving: u32, nothing: &Sparse) {
         let share = value_of(nothing, leaving);
+        self.work += self.columns.len();
         for column in &mut self.columns {
             let part = value_of(&column.made_of, leaving);
             if part != 0.0 {
@@ -100,19 +104,38 @@ impl Echelon {
         self.keep(vec![(row, value(&something))], something);
     }
 
+    /// The sum of kept columns, by variable, that comes to `wanted` (`[row]`) in every row that a column owns.
+    pub(super) fn solve(&self, mut wanted: Vec<f64>) -> Sparse {
+        let mut solution = BTreeMap::<u32, f64>::new();
+        for column in &self.columns {
+            let factor = wanted[column.row as usize] / column.own;
+            if factor == 0.0 {
+                continue;
+            }
+            for &(row, value) in &column.values {
+                wanted[row as usize] -= factor * value;
+            }
+            for &(variable, part) in &column.made_of {
+                *solution.entry(variable).or_default() += factor * part;
+            }
+        }
+        solution.into_iter().collect()
+    }
+
     /// Gives a column a row of its own.
     fn keep(&mut self, values: Sparse, made_of: Sparse) {
         let least = OWN_SHARE * largest(&values);
         let Some(&(row, own)) = values.iter().find(|entry| entry.1.abs() >= least) else {
             return;
         };
-        let row = row as usize;
-        if self.owner.len() <= row {
-            self.owner.resize(row + 1, None);
+        let at = row as usize;
+        if self.owner.len() <= at {
+            self.owner.resize(at + 1, None);
         }
-        self.owner[row] = Some(self.columns.len());
+        self.owner[at] = Some(self.columns.len());
         self.columns.push(Column {
             values,
+            row,
             own,
             made_of,
         });
@@ -170,6 +193,15 @@ mod tests {
         echelon.exchange(0, &nothing);
         let nothing = echelon.add(3, vec![(0, 1.0), (2, 2.0)]).unwrap();
         assert_eq!(nothing, vec![(1, -1.0), (2, 0.5), (3, 1.0)]);
+    }
+
+    #[test]
+    fn a_wanted_sum_is_found_from_the_columns() {
+        let mut echelon = Echelon::default();
+        echelon.add(0, vec![(0, 2.0), (2, 1.0)]);
+        echelon.add(1, vec![(0, 1.0), (1, 4.0)]);
+        // 3 times the first and once the second; the last row belongs to none of the two.
+        assert_eq!(echelon.solve(vec![7.0, 4.0, 3.0]), vec![(0, 3.0), (1, 1.0)]);
     }
 
     #[test]

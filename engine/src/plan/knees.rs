@@ -3,14 +3,17 @@
 //! Between two knees everything is linear, which is where `vertex` moves traffic about.
 
 use super::input::{Instance, Unit};
-use super::levels::{Loads, move_cny_per_mbps};
+use super::levels::{Loads, ROUNDING, move_cny_per_mbps};
 use super::network::money_step;
 use super::requests;
 use super::scale::latency_cny_per_mbps;
 
 /// A row this close to a knee, relative to it or to 1 Mbps, is tight; a share this close to one, relative to its unit, is
-/// there.
-const TIGHT: f64 = 1e-9;
+/// there. It is above the rounding that limits on requests are forgiven.
+const TIGHT: f64 = 2.0 * ROUNDING;
+
+/// A row that was moved this close to a knee, relative to it or to 1 Mbps, has come there.
+const ARRIVED: f64 = 1e-12;
 
 /// What one Mbps more costs: overload, traffic below the floor, CNY.
 pub(super) type Slope = [f64; 3];
@@ -21,10 +24,10 @@ pub(super) struct Row {
     pub(super) load: f64,
     /// Where its cost bends, rising.
     knees: Vec<f64>,
-    /// The slope below each knee, and beyond the last.
+    /// The slope below each knee, and beyond the last unless that is a hard limit.
     slopes: Vec<Slope>,
-    /// Its number among the rows that hold.
-    pub(super) tight: Option<u32>,
+    /// Its number among the rows that hold, and the load that it holds.
+    pub(super) held: Option<(u32, f64)>,
 }
 
 impl Row {
@@ -33,7 +36,7 @@ impl Row {
             load,
             knees: knees.to_vec(),
             slopes: slopes.to_vec(),
-            tight: None,
+            held: None,
         }
     }
 
@@ -51,17 +54,28 @@ impl Row {
         }
     }
 
-    pub(super) fn is_at_knee(&self) -> bool {
-        let at = |knee: &f64| (self.load - knee).abs() <= TIGHT * knee.max(1.0);
-        self.knees.iter().any(at)
+    /// Whether its load is where its cost bends.
+    pub(super) fn is_tight(&self) -> bool {
+        self.knee_within(TIGHT).is_some()
     }
 
-    /// The next knee upwards or downwards; none is infinitely far.
+    fn knee_within(&self, share: f64) -> Option<f64> {
+        let at = |knee: &f64| (self.load - knee).abs() <= share * knee.max(1.0);
+        self.knees.iter().copied().find(at)
+    }
+
+    /// The knee that its load has come to, or the next one upwards or downwards; none is infinitely far.
     pub(super) fn next(&self, up: bool) -> f64 {
+        if let Some(knee) = self.knee_within(ARRIVED) {
+            return knee;
+        }
         let above = self.knees.iter().position(|&knee| knee > self.load);
         let above = above.unwrap_or(self.knees.len());
         if up {
-            self.knees.get(above).copied().unwrap_or(f64::INFINITY)
+            let is_hard = self.slopes.len() == self.knees.len();
+            let beyond = self.knees.last().filter(|_| is_hard);
+            let next = self.knees.get(above).or(beyond);
+            next.copied().unwrap_or(f64::INFINITY)
         } else {
             let below = above.checked_sub(1).map(|at| self.knees[at]);
             below.unwrap_or(f64::NEG_INFINITY)
@@ -128,7 +142,7 @@ pub(super) fn rows(input: &Instance, loads: &Loads, per_rps: f64) -> Vec<Row> {
     let excess_cny = requests::excess_cny_per_rps(input) / per_rps;
     let asked = input.sites.iter().zip(&loads.requests);
     let asked = asked.map(|(site, &load)| {
-        let limit = requests::free_rps(site).unwrap_or(f64::INFINITY);
+        let limit = requests::filled_rps(site).unwrap_or(f64::INFINITY);
         Row::charged(load * per_rps, limit * per_rps, excess_cny)
     });
     links

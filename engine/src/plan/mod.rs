@@ -25,6 +25,7 @@ mod feasibility;
 mod fronts;
 mod hubs;
 mod input;
+mod inverse;
 mod knees;
 mod ladder;
 mod levels;

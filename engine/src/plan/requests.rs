@@ -15,6 +15,12 @@ use super::topology::Topology;
 /// How many times dearer a Mbps with the usual requests is above the limit than anywhere else.
 const EXCESS_FACTOR: f64 = 100.0;
 
+/// What sums may be off, relative to what all demand would cost in the dearest place and all requests above limits.
+const ROUNDED_SHARE: f64 = 1e-12;
+
+/// What one sum of requests may be off, relative to [`ROUNDING`].
+const SUM_SHARE: f64 = 1e-3;
+
 /// Requests per second that one Mbps of a unit brings.
 pub(super) fn per_mbps(unit: &Unit) -> f64 {
     if unit.mbps > 0.0 {
@@ -39,23 +45,29 @@ pub(super) fn excess_cny_per_rps(instance: &Instance) -> f64 {
     {
         return 0.0;
     }
-    let worst_ms = worst(
-        instance
-            .units
-            .iter()
-            .flat_map(|unit| &unit.cand)
-            .map(|c| c.1),
-    );
-    let dearest_cny = worst(
-        instance
-            .meters
-            .iter()
-            .map(|meter| money_step(instance, meter).1),
-    );
-    let path_cny = latency_cny_per_mbps(instance, worst_ms + instance.move_cost_ms) + dearest_cny;
+    let path_cny = dearest_cny_per_mbps(instance);
     // Where everything is free, the charge must not be.
     let path_cny = if path_cny > 0.0 { path_cny } else { 1.0 };
     EXCESS_FACTOR * path_cny * mbps / rps
+}
+
+/// The worst quality, a move and the dearest contract together, in CNY per Mbps and slot.
+fn dearest_cny_per_mbps(instance: &Instance) -> f64 {
+    let qualities = instance.units.iter().flat_map(|unit| &unit.cand);
+    let worst_ms = worst(qualities.map(|cand| cand.1));
+    let meters = instance.meters.iter();
+    let dearest_cny = worst(meters.map(|meter| money_step(instance, meter).1));
+    latency_cny_per_mbps(instance, worst_ms + instance.move_cost_ms) + dearest_cny
+}
+
+/// What a plan may cost more for the rounding of its sums, in CNY per slot.
+pub(super) fn rounding_cny(instance: &Instance) -> f64 {
+    let units = instance.units.iter();
+    let (mbps, rps) = units.fold((0.0, 0.0), |sum, unit| {
+        (sum.0 + unit.mbps, sum.1 + unit.rps)
+    });
+    let most_cny = mbps * dearest_cny_per_mbps(instance) + rps * excess_cny_per_rps(instance);
+    ROUNDED_SHARE * most_cny
 }
 
 fn worst(figures: impl Iterator<Item = f64>) -> f64 {
@@ -122,8 +134,17 @@ pub(super) fn price_per_mbps(unit: &Unit, prices: &[f64], link: u32) -> f64 {
 /// Requests per second that a site has without charge: its limit, and what sums of many shares may be above one that they
 /// fill exactly.
 pub(super) fn free_rps(site: &Site) -> Option<f64> {
-    let free = |limit: f64| limit + ROUNDING * limit.max(1.0);
-    site.capacity_rps.map(free)
+    above_limit(site, ROUNDING)
+}
+
+/// Where a site is full: so little below what is free that only the sum of the requests is sure not to be charged.
+pub(super) fn filled_rps(site: &Site) -> Option<f64> {
+    above_limit(site, ROUNDING * (1.0 - SUM_SHARE))
+}
+
+fn above_limit(site: &Site, by: f64) -> Option<f64> {
+    let limit = site.capacity_rps;
+    limit.map(|limit| limit + by * limit.max(1.0))
 }
 
 /// `max over y >= 0 of price * y - charge * max(0, y - free)`: what a site could make of its price. A price above the

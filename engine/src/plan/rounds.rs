@@ -216,7 +216,7 @@ impl<'a> Search<'a> {
     /// Lets the master's prices be anything that rows may charge.
     fn forget_reach(&mut self) {
         let nothing = vec![0.0; self.rows.charge.len()];
-        self.master.bound_prices(nothing, self.rows.charge.clone());
+        self.master.bound_prices(&nothing, &self.rows.charge);
     }
 
     /// Takes down what a round found at these prices.
@@ -236,7 +236,7 @@ impl<'a> Search<'a> {
         if value > self.best.0 {
             self.best = (value, prices);
         }
-        self.master.add(found.cost, found.loads);
+        self.master.add(found.cost, &found.loads);
         self.look_ahead();
     }
 
@@ -246,8 +246,8 @@ impl<'a> Search<'a> {
         let ends = ends.map(|((price, reach), charge)| {
             ((price - reach).max(0.0), (price + reach).min(*charge))
         });
-        let (least, most) = ends.unzip();
-        self.master.bound_prices(least, most);
+        let (least, most): (Vec<f64>, Vec<f64>) = ends.unzip();
+        self.master.bound_prices(&least, &most);
         (self.upper, self.target) = self.master.solve();
     }
 

@@ -62,7 +62,7 @@ impl<'a> Rows<'a> {
         let excess_cny = requests::excess_cny_per_rps(input);
         let reachable = requests::reachable(input, topology);
         for (index, (site, reachable)) in input.sites.iter().zip(reachable).enumerate() {
-            if let Some(limit) = requests::free_rps(site).filter(|&limit| reachable > limit) {
+            if let Some(limit) = requests::filled_rps(site).filter(|&limit| reachable > limit) {
                 rows.push(Row::Requests(index), (limit, excess_cny));
             }
         }

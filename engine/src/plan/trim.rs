@@ -1,8 +1,12 @@
-//! The last rounding: shares of quanta are shares of demand, and a quantum is missing from each unit.
+//! The last rounding: dust is swept up, and hard limits are kept to the last digits.
 //!
-//! Each unit loses less than a quantum of demand when it is counted in quanta, and gets it back when its quanta become shares. A
-//! limit that is filled exactly by very many very small units would then be exceeded by one quantum for each of them.
-//! Where that is more than a checker forgives, their shares shrink by as much: parts in a thousand million.
+//! What is left of a share that has ended is a quantum or the rounding of a sum. It goes to the largest share of its unit, so
+//! that no unit is split for it; where there is no other, it is unserved.
+//!
+//! Shares of quanta are shares of demand, and a quantum is missing from each unit: it loses less than a
+//! quantum of demand when it is counted in quanta, and gets it back when its quanta become shares. A limit that is filled
+//! exactly by very many very small units would then be exceeded by one quantum for each of them. Where that is more than a
+//! checker forgives, their shares shrink by as much: parts in a thousand million.
 
 use super::input::Instance;
 use super::levels::Loads;
@@ -12,8 +16,24 @@ use super::topology::Topology;
 /// Excess up to this share of a limit, or of 1 Mbps, is left: half of what the checker forgives.
 const TOLERANCE: f64 = 5e-10;
 
-/// Makes `plan` keep all hard limits to [`TOLERANCE`].
+/// A share this small is what rounding has left of none.
+pub(super) const DUST: f64 = 1e-9;
+
+/// Sweeps up what is left of shares that have ended; the rest come to `total`.
+pub(super) fn sweep(shares: &mut Vec<(u32, f64)>, total: f64) {
+    shares.retain(|share| share.1 > DUST);
+    let rest = total - shares.iter().map(|share| share.1).sum::<f64>();
+    if let Some(largest) = shares.iter_mut().max_by(|a, b| a.1.total_cmp(&b.1)) {
+        largest.1 = (largest.1 + rest).min(1.0);
+    }
+}
+
+/// Makes `plan` keep all hard limits to [`TOLERANCE`], without dust.
 pub(super) fn trim(input: &Instance, topology: &Topology, plan: &mut Plan) {
+    for shares in &mut plan.shares {
+        let total = shares.iter().map(|share| share.1).sum();
+        sweep(shares, total);
+    }
     let loads = Loads::of(input, topology, plan);
     let keep = |capacity: f64, load: f64| {
         if load > capacity + TOLERANCE * capacity.max(1.0) {

@@ -3,7 +3,8 @@
 //! While more shares are open than units and tight rows hold, some of them can be moved round so that every tight row
 //! stays as full as it is. Costs change linearly on the way, so one of the two directions is no dearer; it is followed until
 //! a share ends or another row gets tight. What is left is a basic solution: the push phase of a crossover (Bixby and
-//! Saltzman 1994).
+//! Saltzman 1994). Thousands of steps add up their roundings; last, the shares of the basis are solved for again from what the
+//! rows hold.
 
 use std::collections::BTreeMap;
 
@@ -15,15 +16,22 @@ use super::network::as_u32;
 use super::requests;
 use super::result::Plan;
 use super::topology::Topology;
-
-/// A share this small is the rounding of one that has ended.
-const DUST: f64 = 1e-12;
+use super::trim::{DUST, sweep};
 
 /// Rates below this, relative to the largest of a direction, are rounding.
 const RATE_EPSILON: f64 = 1e-9;
 
 /// Most values added up, which is seconds of work. Shares not looked at by then stay as they are.
 const WORK_MAX: usize = 1_000_000_000;
+
+/// Values added up in one pass, for each share: after many steps the columns are dense and off, and fresh ones are cheap.
+const WORK_PER_SHARE: usize = 20;
+
+/// A pass of fewer steps was hardly worth its fresh columns; the next one may do more.
+const STEPS_MIN: usize = 32;
+
+/// How often the basis is solved for: once against the rounding of the steps, and once against its own.
+const SOLVES: usize = 2;
 
 /// A share that may grow and shrink.
 struct Share {
@@ -37,13 +45,37 @@ struct Share {
     unit_row: u32,
     /// Requests per Mbps, in the unit of rows of requests.
     requests: f64,
+    /// What is no more than the rounding of nothing.
+    dust_mbps: f64,
+}
+
+impl Share {
+    /// Whether it lies between two knees. What is no more than dust away from one is brought there.
+    fn is_open(&mut self) -> bool {
+        let (from, to) = self.between;
+        let near = |knee: &f64| (self.mbps - knee).abs() <= self.dust_mbps;
+        match [from, to].into_iter().find(near) {
+            Some(knee) => {
+                self.mbps = knee;
+                false
+            }
+            None => true,
+        }
+    }
 }
 
 /// Where a step ends.
 #[derive(Clone, Copy)]
 enum End {
     Share { at: usize, mbps: f64 },
-    Row(usize),
+    Row { at: usize, load: f64 },
+}
+
+/// What a pass over the shares has done.
+struct Pass {
+    steps: usize,
+    /// Values added up.
+    work: usize,
 }
 
 /// A plan on its way to a vertex.
@@ -52,21 +84,30 @@ struct Descent<'a> {
     topology: &'a Topology,
     shares: Vec<Share>,
     rows: Vec<Row>,
+    /// `[row]` -> its load without `shares`.
+    fixed: Vec<f64>,
     /// Rows that hold: units first, then what is tight.
     holding: u32,
+    /// `[row of a unit]` -> what its `shares` come to, in Mbps.
+    unit_mbps: Vec<f64>,
 }
 
 /// A plan like `plan`, no dearer, with no more open shares than units and tight rows.
 pub(super) fn below(input: &Instance, topology: &Topology, plan: &Plan) -> Plan {
     let mut descent = Descent::of(input, topology, plan);
-    let mut echelon = Echelon::default();
-    for share in 0..descent.shares.len() {
-        if echelon.work > WORK_MAX {
-            break;
+    let mut work_left = WORK_MAX;
+    let mut at_once = WORK_PER_SHARE * descent.shares.len();
+    // A pass without a step has found a vertex, and solved for it by fresh columns.
+    loop {
+        let Pass { steps, work } = descent.pass(at_once.min(work_left));
+        work_left = work_left.saturating_sub(work);
+        if steps == 0 || work_left == 0 {
+            return descent.plan(plan);
         }
-        descent.admit(&mut echelon, share);
+        if steps < STEPS_MIN {
+            at_once *= 2;
+        }
     }
-    descent.plan(plan)
 }
 
 impl<'a> Descent<'a> {
@@ -80,16 +121,25 @@ impl<'a> Descent<'a> {
             topology,
             shares: Vec::new(),
             rows: rows(input, &Loads::of(input, topology, plan), per_rps),
+            fixed: Vec::new(),
             holding: 0,
+            unit_mbps: Vec::new(),
         };
         for (unit, shares) in plan.shares.iter().enumerate() {
             if shares.len() > 1 && input.units[unit].mbps > 0.0 {
                 descent.add_unit(unit, shares, per_rps);
             }
         }
+        let mut fixed: Vec<f64> = descent.rows.iter().map(|row| row.load).collect();
+        for share in 0..descent.shares.len() {
+            for (row, value) in descent.rows_of(share) {
+                fixed[row] -= value * descent.shares[share].mbps;
+            }
+        }
+        descent.fixed = fixed;
         for row in &mut descent.rows {
-            if row.is_at_knee() {
-                row.tight = Some(descent.holding);
+            if row.is_tight() {
+                row.held = Some((descent.holding, row.load));
                 descent.holding += 1;
             }
         }
@@ -100,10 +150,12 @@ impl<'a> Descent<'a> {
         let unit = &self.input.units[index];
         let unit_row = self.holding;
         self.holding += 1;
+        let mut mbps = 0.0;
         for &(link, share) in shares {
             let Some((between, slope)) = piece(self.input, unit, link, share) else {
                 continue;
             };
+            mbps += share * unit.mbps;
             self.shares.push(Share {
                 unit: index,
                 link,
@@ -112,7 +164,33 @@ impl<'a> Descent<'a> {
                 slope,
                 unit_row,
                 requests: requests::per_mbps(unit) * per_rps,
+                dust_mbps: DUST * unit.mbps,
             });
+        }
+        self.unit_mbps.push(mbps);
+    }
+
+    /// Makes a basis of the open shares as far as `work_max` values go, and gives them the values that it has.
+    fn pass(&mut self, work_max: usize) -> Pass {
+        for (load, row) in self.loads().into_iter().zip(&mut self.rows) {
+            row.load = load;
+        }
+        let mut echelon = Echelon::default();
+        let mut steps = 0;
+        for share in 0..self.shares.len() {
+            if echelon.work > work_max {
+                break;
+            }
+            if self.shares[share].is_open() {
+                steps += usize::from(self.admit(&mut echelon, share));
+            }
+        }
+        for _ in 0..SOLVES {
+            self.settle(&echelon);
+        }
+        Pass {
+            steps,
+            work: echelon.work,
         }
     }
 
@@ -139,31 +217,33 @@ impl<'a> Descent<'a> {
         traffic.chain(requests)
     }
 
-    /// Makes an open share part of the basis, or moves traffic round until it need not be or another can leave.
-    fn admit(&mut self, echelon: &mut Echelon, share: usize) {
-        let holds = |(row, value): (usize, f64)| self.rows[row].tight.map(|row| (row, value));
+    /// Makes an open share part of the basis, or moves traffic round until it need not be or another can leave. Whether
+    /// anything was moved.
+    fn admit(&mut self, echelon: &mut Echelon, share: usize) -> bool {
+        let holds = |(row, value): (usize, f64)| self.rows[row].held.map(|held| (held.0, value));
         let mut column: Sparse = self.rows_of(share).filter_map(holds).collect();
         column.push((self.shares[share].unit_row, 1.0));
         column.retain(|entry| entry.1 != 0.0);
         column.sort_unstable_by_key(|entry| entry.0);
         let Some(nothing) = echelon.add(as_u32(share), column) else {
-            return;
+            return false;
         };
         match self.step(&nothing) {
+            None => return false,
             Some(End::Share { at, .. }) if at == share => {}
             Some(End::Share { at, .. }) => echelon.exchange(as_u32(at), &nothing),
-            Some(End::Row(row)) => {
+            Some(End::Row { at, load }) => {
                 let entry = |share: u32| {
                     let mut rows = self.rows_of(share as usize);
-                    rows.find(|entry| entry.0 == row)
+                    rows.find(|entry| entry.0 == at)
                         .map_or(0.0, |entry| entry.1)
                 };
                 echelon.add_row(self.holding, entry, nothing);
-                self.rows[row].tight = Some(self.holding);
+                self.rows[at].held = Some((self.holding, load));
                 self.holding += 1;
             }
-            None => {}
         }
+        true
     }
 
     /// Goes along a direction that leaves tight rows as they are, the cheaper way, as far as its costs are linear. `None`
@@ -183,7 +263,7 @@ impl<'a> Descent<'a> {
         }
         rates.retain(|_, rate| rate.abs() > RATE_EPSILON * size);
         for (&row, &rate) in &rates {
-            if self.rows[row].tight.is_some() {
+            if self.rows[row].held.is_some() {
                 return None;
             }
             add(&mut slope, rate, self.rows[row].slope());
@@ -228,14 +308,45 @@ impl<'a> Descent<'a> {
         });
         let rows = rates.iter().map(|(&at, &rate)| {
             let rate = sign * rate;
-            let row = &self.rows[at];
-            ((row.next(rate > 0.0) - row.load) / rate, End::Row(at))
+            let (load, knee) = (self.rows[at].load, self.rows[at].next(rate > 0.0));
+            ((knee - load) / rate, End::Row { at, load: knee })
         });
         // The first of equals, shares before rows.
         let nearest = shares.chain(rows).min_by(|a, b| a.0.total_cmp(&b.0));
         nearest
             .filter(|(length, _)| length.is_finite())
             .map(|(length, end)| (length.max(0.0), end))
+    }
+
+    /// `[row]` -> its load, added up anew.
+    fn loads(&self) -> Vec<f64> {
+        let mut loads = self.fixed.clone();
+        for share in 0..self.shares.len() {
+            for (row, value) in self.rows_of(share) {
+                loads[row] += value * self.shares[share].mbps;
+            }
+        }
+        loads
+    }
+
+    /// Gives the shares of the basis the values at which the rows hold what they should.
+    fn settle(&mut self, echelon: &Echelon) {
+        let mut missing = vec![0.0; self.holding as usize];
+        for (row, load) in self.rows.iter().zip(self.loads()) {
+            if let Some((row, held)) = row.held {
+                missing[row as usize] = held - load;
+            }
+        }
+        for share in &self.shares {
+            missing[share.unit_row as usize] -= share.mbps;
+        }
+        for (row, mbps) in missing.iter_mut().zip(&self.unit_mbps) {
+            *row += mbps;
+        }
+        for (share, mbps) in echelon.solve(missing) {
+            let share = &mut self.shares[share as usize];
+            share.mbps = (share.mbps + mbps).clamp(share.between.0, share.between.1);
+        }
     }
 
     /// `plan` with the shares as they are now.
@@ -250,11 +361,7 @@ impl<'a> Descent<'a> {
                     old.1 = share.mbps / self.input.units[unit].mbps;
                 }
             }
-            shares.retain(|share| share.1 > DUST);
-            let rest = total - shares.iter().map(|share| share.1).sum::<f64>();
-            if let Some(largest) = shares.iter_mut().max_by(|a, b| a.1.total_cmp(&b.1)) {
-                largest.1 += rest;
-            }
+            sweep(shares, total);
         }
         plan
     }

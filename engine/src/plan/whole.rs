@@ -145,7 +145,7 @@ pub(super) fn relieved(
     let (input, topology) = (context.input, context.topology);
     let loads = Loads::of(input, topology, &plan);
     let mut room = Room::of(input, &loads, |soft, _| soft);
-    let limits = input.sites.iter().map(requests::free_rps);
+    let limits = input.sites.iter().map(requests::filled_rps);
     let over = limits.zip(&loads.requests);
     let mut excess: Vec<f64> = over
         .map(|(limit, load)| limit.map_or(0.0, |limit| (load - limit).max(0.0)))

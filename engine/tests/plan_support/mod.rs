@@ -1,5 +1,7 @@
 //! Random instances and a slow, obvious reference solver.
 
+#![allow(dead_code, reason = "shared by tests that each need a part")]
+
 use engine::plan::{Instance, Link, Meter, MeterModel, Region, Site, Unit};
 
 /// A region with 400 Mbps of demand, 100 Mbps of port at one site and 150 Mbps of room at another;
@@ -33,6 +35,8 @@ pub(crate) enum Shape {
     Short,
     /// Some dozens of units.
     Medium,
+    /// Hundreds of units.
+    Crowded,
     /// Enough units for a start from a sample.
     Large,
 }
@@ -77,12 +81,14 @@ pub(crate) fn random_instance(shape: Shape, seed: u64) -> Instance {
         Shape::Small => (1 + r.below(6), 1 + r.below(3), 2),
         Shape::Short => (3 + r.below(8), 1 + r.below(4), 2),
         Shape::Medium => (60, 6, 3),
+        Shape::Crowded => (400, 20, 2),
         Shape::Large => (4_500, 12, 3),
     };
     let capacity = match shape {
         Shape::Small => 40,
         Shape::Short => 15,
         Shape::Medium => 350,
+        Shape::Crowded => 300,
         Shape::Large => 3_000,
     };
     let mut instance = Instance {
