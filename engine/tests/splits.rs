@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use support::{Numbers, Shape, crossing_instance, random_instance, with_requests};
 
 /// A share smaller than this would be no share.
-const DUST: f64 = 1e-9;
+const DUST: f64 = 1e-12;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]

@@ -150,7 +150,7 @@ pub(super) fn free_rps(site: &Site) -> f64 {
 /// What is charged for a request per second above a limit: a hundred times the dearest way that a Mbps with the usual
 /// requests could take, whose quality, move and contract are the worst of all, or 1 CNY where all of these are free.
 pub(super) fn excess_charge_cny(instance: &Instance) -> f64 {
-    let (mut mbps, mut rps) = (0.0, 0.0);
+    let (mut mbps, mut rps, mut worst_ms, mut dearest) = (0.0, 0.0, 0.0_f64, 0.0_f64);
     for unit in instance.units.iter().filter(|unit| unit.rps > 0.0) {
         mbps += unit.mbps;
         rps += unit.rps;
@@ -158,13 +158,6 @@ pub(super) fn excess_charge_cny(instance: &Instance) -> f64 {
     if rps <= 0.0 {
         return 0.0;
     }
-    let way = dearest_way_cny(instance);
-    100.0 * if way > 0.0 { way } else { 1.0 } * mbps / rps
-}
-
-/// The worst quality, a move and the dearest contract: no Mbps costs more, in CNY per slot.
-pub(super) fn dearest_way_cny(instance: &Instance) -> f64 {
-    let (mut worst_ms, mut dearest) = (0.0_f64, 0.0_f64);
     for unit in &instance.units {
         for &(_, quality_ms) in &unit.cand {
             worst_ms = worst_ms.max(quality_ms);
@@ -174,7 +167,8 @@ pub(super) fn dearest_way_cny(instance: &Instance) -> f64 {
         dearest = dearest.max(money_above(instance, meter));
     }
     let ms = worst_ms + instance.move_cost_ms;
-    ms * instance.value_cny_per_gbps_ms_slot / 1_000.0 + dearest
+    let way = ms * instance.value_cny_per_gbps_ms_slot / 1_000.0 + dearest;
+    100.0 * if way > 0.0 { way } else { 1.0 } * mbps / rps
 }
 
 /// What a Mbps above the free level of a meter costs.

@@ -52,8 +52,8 @@ pub const CLAIM_TOLERANCE: f64 = 1e-8;
 /// The part of what all requests would be charged that counts as scale of a cost: 1 % of the dearest plan without excess.
 const CHARGED_SHARE: f64 = 1e-4;
 
-/// The part of what all demand and all requests could cost at most that is rounding.
-const ROUNDED_SHARE: f64 = 1e-12;
+/// A cost up to this is none: what rounding leaves above free levels, in CNY per slot.
+pub const COST_TOLERANCE_CNY: f64 = 1e-9;
 
 /// What the checker has established.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,7 +160,7 @@ pub fn verify(
     }
     compare_levels(certificate, &found.levels, &scales)?;
     compare_rows(certificate, &found)?;
-    let verified = judge(found.levels, bound, &scales);
+    let verified = judge(found.levels, bound, demand);
     compare_bound(certificate, &verified, &scales)?;
     claim("split units", certificate.split_units, found.split_units)?;
     if let Some(least) = certificate.moved_min_possible_mbps {
@@ -230,20 +230,15 @@ struct Scales {
     rps: f64,
     /// The plan. Requests are charged so much that the rounding of a large sum of them can cost more than a small plan.
     cny: f64,
-    /// What sums may be off, in CNY.
-    rounding_cny: f64,
 }
 
 impl Scales {
     fn of(instance: &Instance, found: &Levels) -> Self {
-        let mbps: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
-        let rps: f64 = instance.units.iter().map(|unit| unit.rps).sum();
-        let charged_cny = rps * bound::excess_charge_cny(instance);
+        let rps = instance.units.iter().map(|unit| unit.rps).sum();
         Self {
-            mbps,
+            mbps: instance.units.iter().map(|unit| unit.mbps).sum(),
             rps,
-            cny: cost(found) + CHARGED_SHARE * charged_cny,
-            rounding_cny: ROUNDED_SHARE * (mbps * bound::dearest_way_cny(instance) + charged_cny),
+            cny: cost(found) + CHARGED_SHARE * rps * bound::excess_charge_cny(instance),
         }
     }
 }
@@ -256,7 +251,7 @@ fn cost(levels: &Levels) -> f64 {
 fn compare_levels(
     certificate: &Certificate,
     found: &Levels,
-    &Scales { mbps, rps, cny, .. }: &Scales,
+    &Scales { mbps, rps, cny }: &Scales,
 ) -> Result<(), CheckFailure> {
     let claimed = &certificate.levels;
     near(
@@ -313,7 +308,7 @@ fn compare_rows(certificate: &Certificate, found: &Evaluation) -> Result<(), Che
 }
 
 /// What plan and bound prove together.
-fn judge(levels: Levels, bound: LevelBound, scales: &Scales) -> Verified {
+fn judge(levels: Levels, bound: LevelBound, demand: f64) -> Verified {
     let cost = cost(&levels);
     let pairs = [
         (levels.unserved_mbps, bound.unserved_mbps),
@@ -322,12 +317,15 @@ fn judge(levels: Levels, bound: LevelBound, scales: &Scales) -> Verified {
     ];
     let met = pairs
         .iter()
-        .take_while(|(plan, bound)| plan - bound <= slack(scales.mbps))
+        .take_while(|(plan, bound)| plan - bound <= slack(demand))
         .count();
     let levels_proved = u8::try_from(met).unwrap_or(0);
     let gap = (met == pairs.len()).then(|| {
-        let missing = cost - bound.cost_cny.max(0.0) - scales.rounding_cny;
-        if missing > 0.0 { missing / cost } else { 0.0 }
+        if cost > COST_TOLERANCE_CNY {
+            ((cost - bound.cost_cny.max(0.0)) / cost).max(0.0)
+        } else {
+            0.0
+        }
     });
     Verified {
         levels,
@@ -369,7 +367,7 @@ fn compare_bound(
     match verified.gap {
         // A gap is as inexact as cost and bound in it, whose scale may be many times the cost.
         Some(gap) if certificate.gap_level == 4 => {
-            let scale = cny / cost(&verified.levels).max(scales.rounding_cny);
+            let scale = cny / cost(&verified.levels).max(COST_TOLERANCE_CNY);
             near("gap", certificate.gap, gap, 1.0 + scale)
         }
         // Differences between the tolerances of the two sides: levels may be proved to one and just

@@ -4,7 +4,6 @@ use super::input::{Instance, Link, Region, Site};
 use super::levels::{self, Loads};
 use super::movement::Least;
 use super::network::{MeterPlace, Network, SINK};
-use super::requests;
 use super::result::{BindingRow, Certificate, Duals, LevelBound, Levels, Plan, Price, RowKind};
 use super::simplex::Basis;
 use super::solve::beside;
@@ -21,6 +20,9 @@ const LEVEL_TOLERANCE: f64 = 1e-9;
 
 /// Money prices below this are rounding, in CNY per Mbps.
 const PRICE_EPSILON_CNY: f64 = 1e-12;
+
+/// Costs below this are roundings of loads that fill a free level exactly, in CNY per slot.
+const COST_EPSILON_CNY: f64 = 1e-9;
 
 /// Level counts of a link or site that can carry nothing: dearer than leaving demand unserved.
 pub(super) const CLOSED: Price = Price {
@@ -180,8 +182,7 @@ pub(super) fn certify(
         // Prices of a search that was stopped can say less than nothing.
         bound = LevelBound::default();
     }
-    let rounding_cny = requests::rounding_cny(instance);
-    let (gap_level, gap) = gap((demand, rounding_cny), &levels, &bound);
+    let (gap_level, gap) = gap(demand, &levels, &bound);
     forget_unproved(&mut bound, gap_level);
     let binding = binding(instance, &loads, &duals);
     Certificate {
@@ -213,7 +214,7 @@ fn forget_unproved(bound: &mut LevelBound, gap_level: u8) {
 }
 
 /// The first level on which plan and bound differ by more than rounding, and by how much.
-fn gap((demand, rounding_cny): (f64, f64), levels: &Levels, bound: &LevelBound) -> (u8, f64) {
+fn gap(demand: f64, levels: &Levels, bound: &LevelBound) -> (u8, f64) {
     let upper = [
         (levels.unserved_mbps, bound.unserved_mbps),
         (levels.overload_mbps, bound.overload_mbps),
@@ -225,8 +226,11 @@ fn gap((demand, rounding_cny): (f64, f64), levels: &Levels, bound: &LevelBound) 
         }
     }
     let objective = levels.cost_cny();
-    let apart = objective - bound.cost_cny - rounding_cny;
-    (4, if apart > 0.0 { apart / objective } else { 0.0 })
+    if objective > COST_EPSILON_CNY {
+        (4, ((objective - bound.cost_cny) / objective).max(0.0))
+    } else {
+        (4, 0.0)
+    }
 }
 
 /// Rows with a price, dearest first; equal prices in the order links, sites, regions, meters, requests, index.

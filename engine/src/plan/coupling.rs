@@ -19,27 +19,31 @@ use super::rows::Rows;
 use super::simplex::Basis;
 use super::solve::SolveOptions;
 use super::topology::Topology;
-use super::{requests, vertex, whole};
+use super::{vertex, whole};
 
 /// How close the figures of two plans are that count as equal.
 #[derive(Clone, Copy)]
 struct Slack {
     /// Of all demand, or of 1 Mbps.
     mbps_share: f64,
-    /// Of the cost, beyond what rounding may cost.
+    /// Of the cost.
     cny_share: f64,
+    /// In CNY per slot, where the cost is next to nothing.
+    cny: f64,
 }
 
 /// What sums differ by for the order in which they are added up.
 const EQUAL: Slack = Slack {
     mbps_share: 1e-10,
     cny_share: 1e-10,
+    cny: 1e-10,
 };
 
-/// A vertex brings all rows that are close to a knee right there, and requests above a limit are charged many times over.
+/// A vertex leaves out shares that are dust, and the requests that these bring above a limit are charged many times over.
 const AT_KNEES: Slack = Slack {
     mbps_share: 5e-10,
     cny_share: 1e-7,
+    cny: 1e-9,
 };
 
 /// A mixture that splits more than so many times what one plan does is made whole by a solve; fewer are sooner brought to a
@@ -142,7 +146,7 @@ fn within(slack: Slack, (input, topology): (&Instance, &Topology), a: &Plan, b: 
     let (a, b) = (figures(a), figures(b));
     let demand: f64 = input.units.iter().map(|u| u.mbps).sum();
     let mbps = slack.mbps_share * demand.max(1.0);
-    let cny = requests::rounding_cny(input) + slack.cny_share * b.1.abs();
+    let cny = slack.cny.max(slack.cny_share * b.1.abs());
     let pairs = a.0.iter().zip(&b.0).map(|(a, b)| (a, b, mbps));
     for (a, b, slack) in pairs.chain([(&a.1, &b.1, cny)]) {
         if (a - b).abs() > slack {

@@ -76,9 +76,7 @@ pub(super) fn levels(instance: &Instance, plan: &Plan, loads: &Loads) -> Levels 
         levels.money_cny += price * (load - free_mbps).max(0.0);
     }
     levels.moving_cny = levels.moved_mbps * move_cny_per_mbps(instance);
-    for (site, load) in instance.sites.iter().zip(&loads.requests) {
-        levels.excess_rps += requests::free_rps(site).map_or(0.0, |free| (load - free).max(0.0));
-    }
+    levels.excess_rps = requests::excess_rps(instance, &loads.requests);
     if levels.excess_rps > 0.0 {
         levels.excess_cny = levels.excess_rps * requests::excess_cny_per_rps(instance);
     }

@@ -22,7 +22,7 @@ const BELOW_ZERO: f64 = 1e-10;
 /// An inverse that misses a row by more than this, or by more than this part of what is added up there, is spoilt.
 const SPOILT: f64 = 1e-9;
 
-/// Pivots after which the inverse is looked at.
+/// Pivots after which the inverse is looked at, which it is at the end, too.
 const PIVOTS_TO_LOOK: usize = 100;
 
 /// No row is smaller than this part of the largest.
@@ -135,11 +135,14 @@ impl Master {
         let epsilon = REDUCED_EPSILON * costs.fold(1.0, f64::max);
         let mut duals = self.duals();
         for pivots in 0..PIVOTS_MAX {
-            if pivots % PIVOTS_TO_LOOK == 0 && self.is_spoilt() {
+            let mut entering = self.entering(&duals, epsilon);
+            let is_due = entering.is_none() || pivots % PIVOTS_TO_LOOK == 0;
+            if is_due && self.is_spoilt() {
                 self.renew();
                 duals = self.duals();
+                entering = self.entering(&duals, epsilon);
             }
-            let Some(entering) = self.entering(&duals, epsilon) else {
+            let Some(entering) = entering else {
                 break;
             };
             if !self.pivot(entering) {
@@ -265,8 +268,9 @@ impl Master {
                 }
             }
         }
-        let misses = |(missing, sum): &(f64, f64)| missing.abs() > SPOILT * sum.max(1.0);
-        sums.iter().any(misses)
+        // Written so that NaN is a miss.
+        let holds = |(missing, sum): &(f64, f64)| missing.abs() <= SPOILT * sum.max(1.0);
+        !sums.iter().all(holds)
     }
 
     /// Makes inverse and values of the basis anew, or of another one where that is none or has a negative weight.

@@ -15,7 +15,7 @@ use super::topology::Topology;
 /// How many times dearer a Mbps with the usual requests is above the limit than anywhere else.
 const EXCESS_FACTOR: f64 = 100.0;
 
-/// What sums may be off, relative to what all demand would cost in the dearest place and all requests above limits.
+/// An excess that is no more than this part of all requests is the rounding of sums.
 const ROUNDED_SHARE: f64 = 1e-12;
 
 /// What one sum of requests may be off, relative to [`ROUNDING`].
@@ -60,14 +60,16 @@ fn dearest_cny_per_mbps(instance: &Instance) -> f64 {
     latency_cny_per_mbps(instance, worst_ms + instance.move_cost_ms) + dearest_cny
 }
 
-/// What a plan may cost more for the rounding of its sums, in CNY per slot.
-pub(super) fn rounding_cny(instance: &Instance) -> f64 {
-    let units = instance.units.iter();
-    let (mbps, rps) = units.fold((0.0, 0.0), |sum, unit| {
-        (sum.0 + unit.mbps, sum.1 + unit.rps)
-    });
-    let most_cny = mbps * dearest_cny_per_mbps(instance) + rps * excess_cny_per_rps(instance);
-    ROUNDED_SHARE * most_cny
+/// What sites have above their limits at these loads, in requests per second; what is no more than the rounding of so many is none.
+pub(super) fn excess_rps(instance: &Instance, loads: &[f64]) -> f64 {
+    let over = instance.sites.iter().zip(loads);
+    let over = over.map(|(site, load)| free_rps(site).map_or(0.0, |free| (load - free).max(0.0)));
+    let (excess, all): (f64, f64) = (over.sum(), instance.units.iter().map(|unit| unit.rps).sum());
+    if excess > ROUNDED_SHARE * all {
+        excess
+    } else {
+        0.0
+    }
 }
 
 fn worst(figures: impl Iterator<Item = f64>) -> f64 {

@@ -16,12 +16,13 @@ use super::topology::Topology;
 /// Excess up to this share of a limit, or of 1 Mbps, is left: half of what the checker forgives.
 const TOLERANCE: f64 = 5e-10;
 
-/// A share this small is what rounding has left of none.
-pub(super) const DUST: f64 = 1e-9;
+/// A share this small is a quantum, or what rounding has left of none.
+const DUST: f64 = 1e-12;
 
-/// Sweeps up what is left of shares that have ended; the rest come to `total`.
-pub(super) fn sweep(shares: &mut Vec<(u32, f64)>, total: f64) {
-    shares.retain(|share| share.1 > DUST);
+/// Gives the shares up to `dust` to the largest one.
+pub(super) fn sweep(shares: &mut Vec<(u32, f64)>, dust: f64) {
+    let total: f64 = shares.iter().map(|share| share.1).sum();
+    shares.retain(|share| share.1 > dust);
     let rest = total - shares.iter().map(|share| share.1).sum::<f64>();
     if let Some(largest) = shares.iter_mut().max_by(|a, b| a.1.total_cmp(&b.1)) {
         largest.1 = (largest.1 + rest).min(1.0);
@@ -31,8 +32,7 @@ pub(super) fn sweep(shares: &mut Vec<(u32, f64)>, total: f64) {
 /// Makes `plan` keep all hard limits to [`TOLERANCE`], without dust.
 pub(super) fn trim(input: &Instance, topology: &Topology, plan: &mut Plan) {
     for shares in &mut plan.shares {
-        let total = shares.iter().map(|share| share.1).sum();
-        sweep(shares, total);
+        sweep(shares, DUST);
     }
     let loads = Loads::of(input, topology, plan);
     let keep = |capacity: f64, load: f64| {

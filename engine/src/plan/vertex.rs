@@ -16,7 +16,7 @@ use super::network::as_u32;
 use super::requests;
 use super::result::Plan;
 use super::topology::Topology;
-use super::trim::{DUST, sweep};
+use super::trim::sweep;
 
 /// Rates below this, relative to the largest of a direction, are rounding.
 const RATE_EPSILON: f64 = 1e-9;
@@ -29,6 +29,9 @@ const WORK_PER_SHARE: usize = 20;
 
 /// A pass of fewer steps was hardly worth its fresh columns; the next one may do more.
 const STEPS_MIN: usize = 32;
+
+/// A share this small, which the solve for the basis can do without, has ended.
+const DUST: f64 = 1e-9;
 
 /// How often the basis is solved for: once against the rounding of the steps, and once against its own.
 const SOLVES: usize = 2;
@@ -73,6 +76,8 @@ enum End {
 
 /// What a pass over the shares has done.
 struct Pass {
+    /// Whether it came to the last of them.
+    ended: bool,
     steps: usize,
     /// Values added up.
     work: usize,
@@ -97,15 +102,15 @@ pub(super) fn below(input: &Instance, topology: &Topology, plan: &Plan) -> Plan 
     let mut descent = Descent::of(input, topology, plan);
     let mut work_left = WORK_MAX;
     let mut at_once = WORK_PER_SHARE * descent.shares.len();
-    // A pass without a step has found a vertex, and solved for it by fresh columns.
+    // A whole pass without a step has found a vertex, and solved for it by fresh columns.
     loop {
-        let Pass { steps, work } = descent.pass(at_once.min(work_left));
-        work_left = work_left.saturating_sub(work);
-        if steps == 0 || work_left == 0 {
+        let pass = descent.pass(at_once.min(work_left));
+        work_left = work_left.saturating_sub(pass.work);
+        if (pass.ended && pass.steps == 0) || work_left == 0 {
             return descent.plan(plan);
         }
-        if steps < STEPS_MIN {
-            at_once *= 2;
+        if pass.steps < STEPS_MIN {
+            at_once = at_once.saturating_mul(2);
         }
     }
 }
@@ -177,18 +182,17 @@ impl<'a> Descent<'a> {
         }
         let mut echelon = Echelon::default();
         let mut steps = 0;
-        for share in 0..self.shares.len() {
-            if echelon.work > work_max {
-                break;
-            }
+        let ended = (0..self.shares.len()).all(|share| {
             if self.shares[share].is_open() {
                 steps += usize::from(self.admit(&mut echelon, share));
             }
-        }
+            echelon.work <= work_max
+        });
         for _ in 0..SOLVES {
             self.settle(&echelon);
         }
         Pass {
+            ended,
             steps,
             work: echelon.work,
         }
@@ -355,13 +359,12 @@ impl<'a> Descent<'a> {
         for of_unit in self.shares.chunk_by(|a, b| a.unit == b.unit) {
             let unit = of_unit[0].unit;
             let shares = &mut plan.shares[unit];
-            let total: f64 = shares.iter().map(|share| share.1).sum();
             for share in of_unit {
                 if let Some(old) = shares.iter_mut().find(|old| old.0 == share.link) {
                     old.1 = share.mbps / self.input.units[unit].mbps;
                 }
             }
-            sweep(shares, total);
+            sweep(shares, DUST);
         }
         plan
     }
