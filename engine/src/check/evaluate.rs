@@ -146,9 +146,6 @@ pub(super) fn add_loads(
     Ok(())
 }
 
-/// Requests above limits, up to this part of all requests, are what sums are off by.
-const EXCESS_TOLERANCE: f64 = 1e-12;
-
 /// Requests by site, and what is above the limits. All shares have been checked.
 fn count_requests(instance: &Instance, plan: &Plan, found: &mut Evaluation) {
     if instance.sites.iter().all(|s| s.capacity_rps.is_none()) {
@@ -171,7 +168,7 @@ fn count_requests(instance: &Instance, plan: &Plan, found: &mut Evaluation) {
         excess_rps += (rps - super::bound::free_rps(site)).max(0.0);
     }
     let all_rps: f64 = instance.units.iter().map(|unit| unit.rps).sum();
-    if excess_rps > EXCESS_TOLERANCE * all_rps {
+    if excess_rps > super::EXCESS_TOLERANCE * all_rps {
         found.levels.excess_rps = excess_rps;
         found.levels.excess_cny = excess_rps * super::bound::excess_charge_cny(instance);
     }

@@ -55,6 +55,9 @@ const CHARGED_SHARE: f64 = 1e-4;
 /// A cost up to this is none: what rounding leaves above free levels, in CNY per slot.
 pub const COST_TOLERANCE_CNY: f64 = 1e-9;
 
+/// Requests above limits, up to this part of all requests, are what sums are off by.
+const EXCESS_TOLERANCE: f64 = 1e-12;
+
 /// What the checker has established.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verified {

@@ -39,8 +39,8 @@ const EQUAL: Slack = Slack {
     cny: 1e-10,
 };
 
-/// A vertex leaves out shares that are dust, and the requests that these bring above a limit are charged many times over.
-const AT_KNEES: Slack = Slack {
+/// What a vertex differs by for the dust that it leaves out; requests that it brings above a limit are charged many times over.
+const OF_A_VERTEX: Slack = Slack {
     mbps_share: 5e-10,
     cny_share: 1e-7,
     cny: 1e-9,
@@ -100,7 +100,7 @@ pub(super) fn settle(
     }
     let vertex = vertex::below(context.input, context.topology, &plan);
     // With as many split it has more rows tight.
-    if !order(AT_KNEES, context, &plan, &vertex).is_lt() {
+    if !order(OF_A_VERTEX, context, &plan, &vertex).is_lt() {
         plan = vertex;
     }
     // Only a solve that was stopped can be worse than what it started from.

@@ -34,8 +34,9 @@ pub(super) struct Echelon {
 struct Column {
     /// By row.
     values: Sparse,
+    /// Its own row.
     row: u32,
-    /// Its value in its own row.
+    /// Its value there.
     own: f64,
     /// By variable: which sum of their columns it is.
     made_of: Sparse,

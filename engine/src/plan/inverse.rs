@@ -21,7 +21,7 @@ impl Inverse {
     }
 
     /// Rows by position.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &[f64]> {
+    fn rows(&self) -> impl Iterator<Item = &[f64]> {
         self.values.chunks_exact(self.size)
     }
 

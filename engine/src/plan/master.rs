@@ -46,7 +46,7 @@ enum Variable {
 #[derive(Debug, Clone)]
 struct Column {
     cost: f64,
-    /// `[meter]` -> Mbps, and the weight, which is 1.
+    /// `[row]`: its load, and the weight, which is 1.
     loads: Vec<f64>,
 }
 
@@ -195,7 +195,7 @@ impl Master {
                 best = (reduced, Some(Variable::Plan(index)));
             }
         }
-        // A meter's two variables have no rounding of sums; their scale is the price itself.
+        // The two variables of a row have no rounding of sums; their scale is its price.
         for (meter, (&price, &dual)) in self.price.iter().zip(duals).enumerate() {
             let epsilon = REDUCED_EPSILON * price.max(1.0);
             for (variable, reduced) in [

@@ -60,12 +60,13 @@ fn dearest_cny_per_mbps(instance: &Instance) -> f64 {
     latency_cny_per_mbps(instance, worst_ms + instance.move_cost_ms) + dearest_cny
 }
 
-/// What sites have above their limits at these loads, in requests per second; what is no more than the rounding of so many is none.
+/// What sites have above their limits at these loads, in requests per second; no more than the rounding of all is none.
 pub(super) fn excess_rps(instance: &Instance, loads: &[f64]) -> f64 {
-    let over = instance.sites.iter().zip(loads);
-    let over = over.map(|(site, load)| free_rps(site).map_or(0.0, |free| (load - free).max(0.0)));
-    let (excess, all): (f64, f64) = (over.sum(), instance.units.iter().map(|unit| unit.rps).sum());
-    if excess > ROUNDED_SHARE * all {
+    let over =
+        |(site, load): (&Site, &f64)| free_rps(site).map_or(0.0, |free| (load - free).max(0.0));
+    let excess: f64 = instance.sites.iter().zip(loads).map(over).sum();
+    let all = || instance.units.iter().map(|unit| unit.rps).sum::<f64>();
+    if excess > 0.0 && excess > ROUNDED_SHARE * all() {
         excess
     } else {
         0.0

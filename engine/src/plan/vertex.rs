@@ -53,8 +53,8 @@ struct Share {
 }
 
 impl Share {
-    /// Whether it lies between two knees. What is no more than dust away from one is brought there.
-    fn is_open(&mut self) -> bool {
+    /// Brings it to a knee that is no more than dust away; whether there was none, so that it stays open.
+    fn stays_open(&mut self) -> bool {
         let (from, to) = self.between;
         let near = |knee: &f64| (self.mbps - knee).abs() <= self.dust_mbps;
         match [from, to].into_iter().find(near) {
@@ -135,13 +135,9 @@ impl<'a> Descent<'a> {
                 descent.add_unit(unit, shares, per_rps);
             }
         }
-        let mut fixed: Vec<f64> = descent.rows.iter().map(|row| row.load).collect();
-        for share in 0..descent.shares.len() {
-            for (row, value) in descent.rows_of(share) {
-                fixed[row] -= value * descent.shares[share].mbps;
-            }
-        }
-        descent.fixed = fixed;
+        descent.fixed = vec![0.0; descent.rows.len()];
+        let moving = descent.loads().into_iter().zip(&descent.rows);
+        descent.fixed = moving.map(|(moving, row)| row.load - moving).collect();
         for row in &mut descent.rows {
             if row.is_tight() {
                 row.held = Some((descent.holding, row.load));
@@ -183,7 +179,7 @@ impl<'a> Descent<'a> {
         let mut echelon = Echelon::default();
         let mut steps = 0;
         let ended = (0..self.shares.len()).all(|share| {
-            if self.shares[share].is_open() {
+            if self.shares[share].stays_open() {
                 steps += usize::from(self.admit(&mut echelon, share));
             }
             echelon.work <= work_max
