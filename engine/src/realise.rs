@@ -176,11 +176,12 @@ pub(crate) fn patch(
     let areas = facts.table.areas().len();
     let mut rooms = Rooms::new(facts, limits, site_mbps, Some(serving));
     let mut again = Vec::new();
+    let mut next = changed.keys().copied().peekable();
     for unit in 0..instance.units.len() {
         let (service, area) = split_index(unit, areas);
         let shares = &serving.map.get(service, area).shares;
         let may_serve = |&(endpoint, _): &(EndpointId, u8)| rooms.may_serve(endpoint, service);
-        if changed.contains_key(&unit) || !shares.iter().all(may_serve) {
+        if next.next_if_eq(&unit).is_some() || !shares.iter().all(may_serve) {
             again.push(unit);
             continue;
         }
@@ -228,7 +229,7 @@ fn by_demand(instance: &Instance) -> Vec<usize> {
 }
 
 /// [site]: traffic that the plan sends there, Mbps.
-fn planned_by_site(inventory: &Inventory, instance: &Instance, plan: &Plan) -> Vec<f64> {
+pub(crate) fn planned_by_site(inventory: &Inventory, instance: &Instance, plan: &Plan) -> Vec<f64> {
     let mut site_mbps = vec![0.0; inventory.sites.len()];
     for (unit, shares) in instance.units.iter().zip(&plan.shares) {
         for &(link, share) in shares {

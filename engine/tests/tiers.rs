@@ -9,6 +9,7 @@
 use coverage::area::{AreaAttrs, AreaTableBuilder};
 use coverage::catalog::Service as ServedService;
 use coverage::observation::{Observation, Sample};
+use coverage::split::scatter;
 use coverage::{
     AreaId, AreaTable, Body, Digest, GroupId, LinkId, MapVersion, NodeId, ServiceId, SiteId,
     Snapshot, Timestamp,
@@ -32,9 +33,11 @@ const SERVICES: u32 = 3;
 const FAILURES: u32 = 20;
 const NOW: Timestamp = Timestamp(1_767_571_200_000);
 
-/// Spreads 0.. over 0..=1, the same in every run.
+/// Something in 0..1 for each index and purpose, the same in every run, and for two purposes as if by chance: places on one
+/// line would make all ways to two sites differ by the same.
 fn spread(index: u32, by: u32) -> f64 {
-    f64::from(index.wrapping_mul(2_654_435_761).wrapping_add(by) >> 8) / f64::from(1_u32 << 24)
+    let [.., a, b, c, d] = scatter(u64::from(by) << 32 | u64::from(index)).to_be_bytes();
+    f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX)
 }
 
 fn inventory() -> Inventory {
@@ -76,7 +79,7 @@ fn add_site(inventory: &mut Inventory, index: u32) {
         model: BillingModel::Month95,
         price_cny_per_mbps_month: 5.0 + 10.0 * spread(index, 4),
         price_cny_per_gb: 0.0,
-        commit_mbps: 0.0,
+        commit_mbps: (0.4 + 0.4 * spread(index, 5)) * capacity_mbps,
         utc_offset: UtcOffset::UTC,
     });
     inventory.links.push(Link {
@@ -150,7 +153,7 @@ fn options() -> EngineOptions {
         drain: engine::drain::Rules::default(),
         slot: Duration::from_mins(5),
         billing: ControlOptions::default(),
-        threads: 1,
+        threads: 2,
         seed: 7,
     }
 }

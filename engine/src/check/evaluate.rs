@@ -71,14 +71,12 @@ pub fn evaluate(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFai
 pub fn fits(instance: &Instance, plan: &Plan, changed: &Changes) -> Result<(), CheckFailure> {
     same_length(instance, plan)?;
     let mut links_mbps = vec![0.0; instance.links.len()];
-    for (index, (unit, shares)) in instance.units.iter().zip(&plan.shares).enumerate() {
-        let shares = match changed.get(&index) {
-            Some(shares) => {
-                check_shares(index, unit, shares)?;
-                shares
-            }
-            None => shares,
-        };
+    let mut changed = changed.iter().peekable();
+    for (index, (unit, mut shares)) in instance.units.iter().zip(&plan.shares).enumerate() {
+        if let Some((_, instead)) = changed.next_if(|next| *next.0 == index) {
+            check_shares(index, unit, instead)?;
+            shares = instead;
+        }
         add_loads(index, unit, shares, &mut links_mbps)?;
     }
     Loads::of(instance, &links_mbps).within(instance)
@@ -86,15 +84,27 @@ pub fn fits(instance: &Instance, plan: &Plan, changed: &Changes) -> Result<(), C
 
 /// The same without the hard limits: what a plan would be if links had no end.
 pub(crate) fn measure(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFailure> {
-    measure_beyond(instance, plan, Bands::default())
+    let mut found = counted(instance, plan)?;
+    row_levels(instance, Bands::default(), &mut found);
+    Ok(found)
 }
 
-/// The same, with overload and money counted only beyond some bands; overload never beyond the hard limit.
-pub(crate) fn measure_beyond(
+/// The same once for each of `bands`: overload and money count only beyond them, overload never beyond the hard limit.
+pub(crate) fn measure_beyond<const N: usize>(
     instance: &Instance,
     plan: &Plan,
-    bands: Bands,
-) -> Result<Evaluation, CheckFailure> {
+    bands: [Bands; N],
+) -> Result<[Evaluation; N], CheckFailure> {
+    let counted = counted(instance, plan)?;
+    Ok(bands.map(|bands| {
+        let mut found = counted.clone();
+        row_levels(instance, bands, &mut found);
+        found
+    }))
+}
+
+/// Shares checked and loads counted; what follows from loads is still missing.
+fn counted(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFailure> {
     same_length(instance, plan)?;
     let mut levels = Levels::default();
     let mut links_mbps = vec![0.0; instance.links.len()];
@@ -111,7 +121,6 @@ pub(crate) fn measure_beyond(
         requests: rows(instance.sites.iter().map(|s| &s.id)),
     };
     count_requests(instance, plan, &mut found);
-    row_levels(instance, bands, &mut found);
     Ok(found)
 }
 

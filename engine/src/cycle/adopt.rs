@@ -6,9 +6,11 @@ use super::steps::Taken;
 use super::{Draft, Engine, LastSolve, Tier, Under};
 use crate::check::{self, Answers};
 use crate::limits::Limits;
-use crate::plan::{Outcome, Plan};
+use crate::model::Facts;
+use crate::plan::{Instance, Outcome, Plan};
 use crate::publish::{Held, Reason, gate};
-use crate::realise::{amounts_to, catalog, realise};
+use crate::realise::{amounts_to, catalog, patch, planned_by_site, realise};
+use coverage::map::CoverageMapBuilder;
 use coverage::{AreaId, Body, ServiceId, Timestamp};
 
 /// Relative gain that ends a way of several steps; less is rounding.
@@ -211,30 +213,59 @@ impl Engine {
         under: &Under,
         now: Timestamp,
     ) -> Option<Half> {
-        let LastSolve {
-            instance,
-            certificate,
-            ..
-        } = self.last.as_ref()?;
+        let last = self.last.as_ref()?;
         let health = self.health(now);
         let facts = self.facts(&health, None);
-        let mut map = self.blank_map();
-        let serving = self.serving.as_deref();
-        realise(
-            &facts,
-            &under.limits,
-            instance,
-            &taken.plan,
-            serving,
-            &mut map,
-        );
+        let limits = &under.limits;
+        let map = match tier {
+            // Its demand and quality are those of the map in force: what stays is as it was.
+            Tier::Warm => self.rewritten((&facts, limits), &last.instance, &taken.plan),
+            Tier::Local | Tier::Full => None,
+        };
+        let anew = || {
+            let mut map = self.blank_map();
+            let serving = self.serving.as_deref();
+            realise(
+                &facts,
+                limits,
+                &last.instance,
+                &taken.plan,
+                serving,
+                &mut map,
+            );
+            map
+        };
         Some(Half {
-            catalog: catalog(&facts, &under.limits, self.drains.active(now)),
-            map,
-            input_digest: certificate.input_digest.clone(),
+            map: map.unwrap_or_else(anew),
+            catalog: catalog(&facts, limits, self.drains.active(now)),
+            input_digest: last.certificate.input_digest.clone(),
             reason,
             tier: Some(tier),
             whole: taken.whole,
         })
+    }
+
+    /// The map in force with the answers of those whom `plan` has elsewhere; `None` when it is one of another inventory.
+    fn rewritten(
+        &self,
+        (facts, limits): (&Facts<'_>, &Limits),
+        instance: &Instance,
+        plan: &Plan,
+    ) -> Option<CoverageMapBuilder> {
+        let (serving, in_force) = (self.serving.as_ref()?, self.in_force.as_ref()?);
+        let mut map = self.as_served()?.map;
+        let moved = in_force.shares.iter().zip(&plan.shares).enumerate();
+        let moved = moved.filter(|(_, (before, after))| before != after);
+        let changed = moved.map(|(unit, (_, after))| (unit, after.clone()));
+        let sites_mbps = planned_by_site(facts.inventory, instance, plan);
+        patch(
+            facts,
+            limits,
+            (instance, &sites_mbps),
+            (plan, &changed.collect()),
+            serving,
+            &mut map,
+        );
+        Some(map)
     }
 }

@@ -9,7 +9,8 @@ use crate::check::{self, Bands, CheckFailure, Verified};
 use crate::health::{Health, Margins};
 use crate::model::{Facts, Reach};
 use crate::plan::{
-    self, Certificate, Deadline, Instance, Levels, Outcome, Plan, SolveOptions, Standing, on_ladder,
+    self, Certificate, Deadline, Instance, Levels, Outcome, Plan, SolveOptions, Standing, both,
+    on_ladder,
 };
 use coverage::{LinkId, Timestamp, WEIGHT_TOTAL};
 use serde::Serialize;
@@ -254,6 +255,29 @@ fn closed(instance: &Instance) -> Vec<u32> {
         .collect()
 }
 
+/// A plan as answers can have it, beside the one in force.
+struct Answered {
+    weights: OnWeights,
+    /// Its levels, and those of the plan in force, as maps are judged.
+    levels: Option<Levels>,
+    incumbent: Option<Levels>,
+}
+
+impl Answered {
+    fn of(instance: &Instance, solved: &plan::Solved, in_force: InForce<'_>) -> Self {
+        let bands = in_force.bands;
+        let before = |plan| as_answered(instance, plan, [bands]).map(|[levels]| levels);
+        let plan = on_ladder(instance, &solved.plan, WEIGHT_TOTAL);
+        let judged = as_answered(instance, &plan, [bands, Bands::default()]);
+        let exact = judged.map(|[_, exact]| exact).unwrap_or_default();
+        Self {
+            weights: OnWeights::new(instance, plan, exact, &solved.certificate),
+            levels: judged.map(|[answered, _]| answered),
+            incumbent: in_force.plan.and_then(before),
+        }
+    }
+}
+
 impl Found {
     /// How much cheaper the plan is than the map in force, as a share.
     pub(super) fn gain_share(&self) -> f64 {
@@ -274,14 +298,18 @@ impl Found {
         tree: Option<Tree>,
         in_force: InForce<'_>,
     ) -> Self {
-        let incumbent = in_force
-            .plan
-            .and_then(|plan| as_answered(&instance, plan, in_force.bands));
-        let weights = on_ladder(&instance, &solved.plan, WEIGHT_TOTAL);
+        let judge = || Answered::of(&instance, &solved, in_force);
+        let verify = || check::verify(&instance, &solved.plan, &solved.certificate);
+        let (answered, verified) = both(solved.threads, judge, verify);
+        let Answered {
+            weights,
+            levels,
+            incumbent,
+        } = answered;
         Self {
-            answered: as_answered(&instance, &weights, in_force.bands),
-            weights: OnWeights::new(&instance, weights, &solved.certificate),
-            verified: check::verify(&instance, &solved.plan, &solved.certificate),
+            weights,
+            answered: levels,
+            verified,
             instance,
             plan: solved.plan,
             certificate: solved.certificate,

@@ -1,7 +1,7 @@
 //! What becomes of a plan when answers have weights of 64ths.
 
 use crate::check::{self, Bands};
-use crate::plan::{Certificate, Instance, Levels, Plan};
+use crate::plan::{Certificate, Instance, Levels, Plan, cost_gap};
 
 /// What rounding onto weights may add to levels 1 to 3, as a share of all demand, before it is told.
 const ROUNDING_SHARE: f64 = 1e-6;
@@ -18,22 +18,21 @@ pub struct OnWeights {
 }
 
 impl OnWeights {
-    /// Judged by the checker, which shares no code with the rounding.
-    pub(super) fn new(instance: &Instance, plan: Plan, certificate: &Certificate) -> Self {
-        let levels = as_answered(instance, &plan, Bands::default()).unwrap_or_default();
+    /// With the `levels` that the checker found for it, which shares no code with the rounding.
+    pub(super) fn new(
+        instance: &Instance,
+        plan: Plan,
+        levels: Levels,
+        certificate: &Certificate,
+    ) -> Self {
         let exact = &certificate.levels;
         let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
         let same = |a: f64, b: f64| a - b <= ROUNDING_SHARE * demand.max(1.0);
         let kept = same(levels.unserved_mbps, exact.unserved_mbps)
             && same(levels.overload_mbps, exact.overload_mbps)
             && same(levels.below_floor_mbps, exact.below_floor_mbps);
-        let cost = levels.cost_cny();
-        let distance = || match cost > 0.0 {
-            true => ((cost - certificate.lower_bound) / cost).max(0.0),
-            false => 0.0,
-        };
         Self {
-            gap: kept.then(distance),
+            gap: kept.then(|| cost_gap(levels.cost_cny(), certificate.lower_bound)),
             plan,
             levels,
         }
@@ -41,12 +40,17 @@ impl OnWeights {
 }
 
 /// The levels of a plan that answers really follow: what is sent beyond a hard limit is as good as unserved. `None` when it
-/// names what is gone. Overload and money count beyond `bands`.
-pub(super) fn as_answered(instance: &Instance, plan: &Plan, bands: Bands) -> Option<Levels> {
+/// names what is gone. Overload and money count beyond each of `bands`.
+pub(super) fn as_answered<const N: usize>(
+    instance: &Instance,
+    plan: &Plan,
+    bands: [Bands; N],
+) -> Option<[Levels; N]> {
     let found = check::measure_beyond(instance, plan, bands).ok()?;
-    let mut levels = found.levels;
-    levels.unserved_mbps += found.over_capacity_mbps;
-    Some(levels)
+    Some(found.map(|found| Levels {
+        unserved_mbps: found.levels.unserved_mbps + found.over_capacity_mbps,
+        ..found.levels
+    }))
 }
 
 #[cfg(test)]
@@ -67,7 +71,7 @@ mod tests {
             shares: vec![vec![(0, 1.0)]],
             input_digest: String::new(),
         };
-        let levels = as_answered(&instance, &plan, bands).unwrap();
+        let [levels] = as_answered(&instance, &plan, [bands]).unwrap();
         (levels.money_cny, levels.overload_mbps)
     }
 

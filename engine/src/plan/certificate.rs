@@ -6,7 +6,7 @@ use super::movement::Least;
 use super::network::{MeterPlace, Network, SINK};
 use super::result::{BindingRow, Certificate, Duals, LevelBound, Levels, Plan, Price, RowKind};
 use super::simplex::Basis;
-use super::solve::beside;
+use super::threads::both;
 use super::topology::Topology;
 
 /// Most binding rows listed in a certificate; the duals hold all of them.
@@ -172,7 +172,7 @@ pub(super) fn certify(
         (loads, levels)
     };
     let of_prices = || levels::bound(instance, topology, &duals);
-    let ((loads, levels), mut bound) = beside(threads, of_plan, of_prices);
+    let ((loads, levels), mut bound) = both(threads, of_plan, of_prices);
     let objective = levels.cost_cny();
     // Directed slack: the sums above may be off by their roundings, a bound must not be. Nothing costs less than nothing.
     let slack = ROUNDING_SLACK * (bound.cost_cny.abs() + objective);
@@ -225,11 +225,15 @@ fn gap(demand: f64, levels: &Levels, bound: &LevelBound) -> (u8, f64) {
             return (level, (plan - bound) / demand);
         }
     }
-    let objective = levels.cost_cny();
-    if objective > COST_EPSILON_CNY {
-        (4, ((objective - bound.cost_cny) / objective).max(0.0))
+    (4, cost_gap(levels.cost_cny(), bound.cost_cny))
+}
+
+/// Relative distance of a cost to its bound, both in CNY per slot. A cost of nothing has none.
+pub(crate) fn cost_gap(cost_cny: f64, bound_cny: f64) -> f64 {
+    if cost_cny > COST_EPSILON_CNY {
+        ((cost_cny - bound_cny) / cost_cny).max(0.0)
     } else {
-        (4, 0.0)
+        0.0
     }
 }
 

@@ -1,7 +1,7 @@
 //! The arcs of each unit in the order of their price, the cheapest few of them its front.
 
 use super::network::{Network, as_u32};
-use super::solve::both;
+use super::threads::both;
 
 impl Network {
     /// Puts the arcs of each unit in the order of their price, the unserved arc still last, and

@@ -54,6 +54,10 @@ impl Ladder<'_> {
             return Vec::new();
         }
         let mbps = self.instance.units[unit].mbps;
+        if let &[(link, share)] = shares {
+            self.add(link, (1.0 - share) * mbps);
+            return vec![(link, 1.0)];
+        }
         let steps = f64::from(self.steps);
         let mut rungs: Vec<Rung> = shares
             .iter()

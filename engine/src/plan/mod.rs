@@ -49,6 +49,7 @@ mod simplex;
 mod slack;
 mod solve;
 mod standing;
+mod threads;
 mod topology;
 mod tree;
 mod trim;
@@ -57,11 +58,14 @@ mod vertex;
 mod whole;
 
 pub use certificate::BINDING_ROWS_MAX;
+pub(crate) use certificate::cost_gap;
 pub use explain::{CandidateView, explain_unit};
 pub use faults::{FAULTS_KEPT_MAX, Fault, RPS_PER_MBPS_MAX};
 pub use feasibility::{Cut, Feasibility, FeasibilityOptions, FlowModel, Limit, cut, feasibility};
 pub(crate) use input::by_quality;
 pub(crate) use network::money_step;
+pub(crate) use relief::give;
+pub(crate) use threads::both;
 
 pub use input::{
     CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, InstanceError,

@@ -90,6 +90,9 @@ pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[u32]) 
         relief.lost_mbps += rest;
         for level in 0..rooms.len() {
             for &(_, link) in &homeless.places {
+                if rest <= AMOUNT_EPSILON_MBPS {
+                    break;
+                }
                 let take = rooms[level].left(&topology, link, rps).min(rest);
                 if take <= AMOUNT_EPSILON_MBPS {
                     continue;
@@ -125,6 +128,9 @@ fn homeless(
     open: &[bool],
 ) -> Vec<Homeless> {
     let requests = requests::by_link(topology, &duals.requests);
+    let paths: Vec<Price> = (0..instance.links.len())
+        .map(|link| path_price(topology, duals, link))
+        .collect();
     let mut found = Vec::new();
     for (index, (unit, shares)) in instance.units.iter().zip(&plan.shares).enumerate() {
         if shares.iter().all(|share| open[share.0 as usize]) {
@@ -134,8 +140,8 @@ fn homeless(
         let lost_mbps = unit.mbps * lost.map(|share| share.1).sum::<f64>();
         let usable = unit.cand.iter().filter(|c| open[c.0 as usize]);
         let priced = usable.map(|&(link, quality_ms)| {
-            let path = path_price(topology, duals, link as usize);
-            let mut price = add(own_cost(instance, unit, (link, quality_ms)), path);
+            let own = own_cost(instance, unit, (link, quality_ms));
+            let mut price = add(own, paths[link as usize]);
             price.cny_per_mbps += requests::price_per_mbps(unit, &requests, link);
             (price, link)
         });
@@ -168,8 +174,8 @@ fn order(a: Price, b: Price) -> Ordering {
     a.partial_cmp(&b).unwrap_or(Ordering::Equal)
 }
 
-/// Adds to a unit's share of a link.
-pub(super) fn give(shares: &mut Vec<(u32, f64)>, link: u32, share: f64) {
+/// Adds to a unit's share of a link; a new one comes last.
+pub(crate) fn give(shares: &mut Vec<(u32, f64)>, link: u32, share: f64) {
     match shares.iter_mut().find(|s| s.0 == link) {
         Some(old) => old.1 += share,
         None => shares.push((link, share)),

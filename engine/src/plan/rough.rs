@@ -7,7 +7,7 @@
 
 use super::network::{Network, SINK, as_u32};
 use super::scale::{Scale, UNLIMITED};
-use super::solve::both;
+use super::threads::both;
 use super::tree::NONE;
 
 /// Each level counts this many times the one below it, the least important one this many times the dearest money.

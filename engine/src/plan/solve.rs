@@ -10,6 +10,7 @@ use super::rough::Scope;
 use super::rows::Rows;
 use super::simplex::{Basis, Progress};
 use super::standing::Standing;
+use super::threads::both;
 use super::topology::Topology;
 use super::{certificate, coupling, trim};
 
@@ -148,7 +149,7 @@ pub(super) fn optimize(
     (net, basis): (&mut Network, &mut Basis),
     options: &SolveOptions<'_>,
 ) -> Found {
-    let (ended, digest) = beside(
+    let (ended, digest) = both(
         options.threads,
         || run(net, basis, options),
         || input.digest(),
@@ -176,43 +177,6 @@ pub(super) fn optimize(
             Outcome::Stopped
         },
     }
-}
-
-/// Does two things, at the same time where more than one thread is allowed.
-pub(super) fn beside<A, B: Send>(
-    threads: usize,
-    here: impl FnOnce() -> A,
-    there: impl Fn() -> B + Sync,
-) -> (A, B) {
-    if threads < 2 {
-        return (here(), there());
-    }
-    std::thread::scope(|scope| {
-        let other = scope.spawn(&there);
-        let done = here();
-        // A panic there is a defect of ours; the same is then done here.
-        let other = other.join().unwrap_or_else(|_| there());
-        (done, other)
-    })
-}
-
-/// Does two things once each, at the same time where more than one thread is allowed.
-pub(super) fn both<A, B: Send>(
-    threads: usize,
-    here: impl FnOnce() -> A,
-    there: impl FnOnce() -> B + Send,
-) -> (A, B) {
-    if threads < 2 {
-        return (here(), there());
-    }
-    std::thread::scope(|scope| {
-        let other = scope.spawn(there);
-        let done = here();
-        match other.join() {
-            Ok(other) => (done, other),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
 }
 
 /// The link with the largest share; the first of equals.

@@ -13,7 +13,8 @@ use super::rough::RoughCosts;
 use super::rows::Rows;
 use super::scale::UNSERVED;
 use super::simplex::Basis;
-use super::solve::{Movement, Outcome, SolveOptions, Solved, beside, main_share, optimize};
+use super::solve::{Movement, Outcome, SolveOptions, Solved, main_share, optimize};
+use super::threads::both;
 use super::topology::Topology;
 use super::{certificate, crash, movement, salvage, sample};
 
@@ -65,7 +66,7 @@ impl Standing {
             Movement::Bounded => movement::least(input, &topology, options),
             Movement::Unbounded => (Least::Unknown, 0),
         };
-        let mut plan = || {
+        let plan = || {
             let mut pivots = 0;
             // Where rows cut across the tree, prices say more than an earlier plan does.
             let mut basis = match warm.filter(|_| rows.is_empty()) {
@@ -79,8 +80,7 @@ impl Standing {
             pivots += basis.pivots;
             (found, basis, pivots)
         };
-        let ((mut found, basis, pivots), (moved, more)) =
-            beside(options.threads, &mut plan, movement);
+        let ((mut found, basis, pivots), (moved, more)) = both(options.threads, plan, movement);
         let finished = found.outcome == Outcome::Finished;
         if !finished {
             found.plan = salvage::best(input, &topology, found.plan, warm);

@@ -39,6 +39,7 @@ pub(super) struct Place {
 }
 
 /// Where links are.
+#[derive(Clone)]
 pub(super) struct Places<'a> {
     site_of: &'a [usize],
     /// [site] -> its region, when that has limits.

@@ -10,6 +10,7 @@ use super::judge::{Judge, Worth};
 use super::walk::Walk;
 use super::wishes::{Urgency, Wish};
 use crate::plan::{Instance, Plan};
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -117,10 +118,17 @@ pub fn step(
         Aim::ReliefFirst => &[Urgency::BelowFloor, Urgency::Overload, Urgency::Gain],
         Aim::ReliefOnly => &[Urgency::Overload],
     };
-    let judge = Judge::new(ground.instance, plans);
+    let judge = LazyCell::new(|| Judge::new(ground.instance, plans));
+    let start = Walk::new(ground, plans, rules);
+    let wishes = start.wishes();
+    let walked = |least| walked(&start, &wishes, &forbidden, least);
+    let moves = |least| !start.is_at_home || wishes.iter().any(|wish| wish.urgency <= least);
     let (mut through, mut idle) = (None, None);
     for &least in order {
-        let step = walked(ground, plans, rules, &forbidden, least);
+        if least < Urgency::Gain && !moves(least) {
+            continue;
+        }
+        let step = walked(least);
         if step.plan.shares == plans.0.shares {
             // What keeps everybody where they are is told of the way that asked for most.
             if least == Urgency::Gain {
@@ -128,13 +136,17 @@ pub fn step(
             }
             continue;
         }
+        if step.plan.shares == plans.1.shares {
+            // An end of the way is not worse than both.
+            return step;
+        }
         match judge.of(&step.plan) {
             Worth::Fine => return step,
             Worth::OnlySoft => through = through.or(Some(step)),
             Worth::Loses => {}
         }
     }
-    let rescue = walked(ground, plans, rules, &forbidden, Urgency::Lost);
+    let rescue = walked(Urgency::Lost);
     if rescue.plan.shares == plans.0.shares {
         through.or(idle).unwrap_or(rescue)
     } else {
@@ -142,21 +154,21 @@ pub fn step(
     }
 }
 
-/// The step in which only moves of some urgency are made.
+/// The step in which only those of `all` wishes are granted that are as urgent as `least`.
 fn walked(
-    ground: Ground<'_>,
-    (before, target): (&Plan, &Plan),
-    rules: &StepRules,
+    start: &Walk<'_>,
+    all: &[Wish],
     forbidden: &impl Fn(Move) -> Option<Gate>,
     least: Urgency,
 ) -> Step {
-    let mut walk = Walk::new(ground, before, target, rules);
-    let mut wishes = walk.wishes();
-    let later: Vec<Wish> = wishes.extract_if(.., |wish| wish.urgency > least).collect();
+    let mut walk = start.clone();
+    let urgent = all.iter().filter(|wish| wish.urgency <= least);
+    let mut wishes: Vec<Wish> = urgent.copied().collect();
     let wanted = wishes.len();
+    let are_all = wanted == all.len();
     let mut withheld = BTreeMap::new();
     // All of it fits together; a part of it need not.
-    if later.is_empty() && walk.may_take_all(&wishes, forbidden) {
+    if are_all && walk.may_take_all(&wishes, forbidden) {
         walk.take_all(&mut wishes);
     } else {
         withheld = walk.grant_all(&mut wishes, forbidden);
@@ -169,7 +181,7 @@ fn walked(
     if stuck(&wishes, &withheld) {
         walk.pass_soft_limits();
         withheld = walk.grant_all(&mut wishes, forbidden);
-        if later.is_empty() && stuck(&wishes, &withheld) {
+        if are_all && stuck(&wishes, &withheld) {
             walk.take_all(&mut wishes);
         }
     }
@@ -197,7 +209,7 @@ fn walked(
         moved_mbps: walk.moved_mbps,
         plan: Plan {
             shares: walk.shares,
-            input_digest: target.input_digest.clone(),
+            input_digest: start.target.input_digest.clone(),
         },
         withheld_mbps,
     }

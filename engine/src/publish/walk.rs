@@ -25,6 +25,7 @@ struct Part {
 }
 
 /// A step that is being made.
+#[derive(Clone)]
 pub(super) struct Walk<'a> {
     pub(super) ground: Ground<'a>,
     pub(super) target: &'a Plan,
@@ -44,6 +45,8 @@ pub(super) struct Walk<'a> {
     sites_target: Vec<f64>,
     budget_mbps: f64,
     pub(super) moved_mbps: f64,
+    /// Whether all had a place to begin with; those who had none are where the target wants them.
+    pub(super) is_at_home: bool,
     /// Whether anybody moves who would only be served better or cheaper.
     pub(super) gains: bool,
     /// What was left behind of units that went in part, by the gate that cut them, Mbps.
@@ -53,8 +56,7 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub(super) fn new(
         ground: Ground<'a>,
-        before: &Plan,
-        target: &'a Plan,
+        (before, target): (&Plan, &'a Plan),
         rules: &StepRules,
     ) -> Self {
         let instance = ground.instance;
@@ -74,6 +76,7 @@ impl<'a> Walk<'a> {
             sites_target: Vec::new(),
             budget_mbps: demand * rules.share_max,
             moved_mbps: 0.0,
+            is_at_home: true,
             gains: false,
             cut_mbps: BTreeMap::new(),
         };
@@ -87,6 +90,7 @@ impl<'a> Walk<'a> {
         walk.most.merge(&hard, f64::min);
         for unit in 0..walk.shares.len() {
             if walk.is_homeless(unit) {
+                walk.is_at_home = false;
                 walk.moved_mbps += moved_mbps(instance, unit, &walk.shares[unit], target);
                 walk.shares[unit].clone_from(&target.shares[unit]);
             }

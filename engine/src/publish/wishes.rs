@@ -17,6 +17,7 @@ pub(super) enum Urgency {
 }
 
 /// A unit that wants to move.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
     pub(super) unit: usize,
     pub(super) urgency: Urgency,

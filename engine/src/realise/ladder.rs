@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 /// Rounds shares onto the 1/64 ladder by largest remainders; the result sums to 64, ordered by endpoint. Shares that
 /// round to nothing are left out; at most [`SHARES_MAX`] are kept, largest first.
 pub(super) fn ladder(shares: &[(EndpointId, f64)]) -> Vec<(EndpointId, u8)> {
+    if let &[(endpoint, _)] = shares {
+        return vec![(endpoint, WEIGHT_TOTAL)];
+    }
     let mut merged: BTreeMap<EndpointId, f64> = BTreeMap::new();
     for &(endpoint, share) in shares {
         *merged.entry(endpoint).or_default() += share.max(0.0);

@@ -3,7 +3,7 @@
 use super::{Rates, better_than_nothing};
 use crate::limits::Limits;
 use crate::model::{Facts, Reach};
-use crate::plan::{self, Changes, Duals, Instance, Plan, Price, relieve};
+use crate::plan::{self, Changes, Duals, Instance, Plan, Price, give, relieve};
 use std::collections::BTreeMap;
 
 /// A part counts as too full when its load is above its capacity by more than this share of it and this many Mbps: maps are
@@ -62,18 +62,21 @@ impl<'a> Bench<'a> {
 
     /// Keeps what a unit has on open links, and notes what it loses.
     fn keep(&mut self, unit: usize) {
-        let open = |share: &(u32, f64)| self.open[share.0 as usize][self.service(unit)];
-        let shares = &self.in_force.shares[unit];
-        if !shares.iter().all(open) {
-            let kept: Vec<(u32, f64)> = shares.iter().copied().filter(open).collect();
-            let closed = shares.iter().filter(|share| !open(share));
-            let lost = closed.map(|share| share.1).sum();
-            self.torn.insert(unit, Torn { kept, lost });
-        }
+        let service = self.service(unit);
         let mbps = self.ground.units[unit].mbps;
-        let kept = self.torn.get(&unit).map_or(shares, |torn| &torn.kept);
-        for &(link, share) in kept {
-            self.loads.add(self.facts, link, mbps * share);
+        let mut lost = 0.0;
+        for &(link, share) in &self.in_force.shares[unit] {
+            if self.open[link as usize][service] {
+                self.loads.add(self.facts, link, mbps * share);
+            } else {
+                lost += share;
+            }
+        }
+        if lost > 0.0 {
+            let open = |share: &&(u32, f64)| self.open[share.0 as usize][service];
+            let kept = self.in_force.shares[unit].iter().filter(open);
+            let kept = kept.copied().collect();
+            self.torn.insert(unit, Torn { kept, lost });
         }
     }
 
@@ -178,24 +181,25 @@ impl<'a> Bench<'a> {
             return None;
         }
         let merged = |((&unit, torn), places): ((&usize, &Torn), Vec<(u32, f64)>)| {
-            let mut shares: BTreeMap<u32, f64> = torn.kept.iter().copied().collect();
+            let mut shares = torn.kept.clone();
             for (link, share) in places {
-                *shares.entry(link).or_default() += share * torn.lost;
+                give(&mut shares, link, share * torn.lost);
             }
-            (unit, shares.into_iter().collect())
+            shares.sort_unstable_by_key(|share| share.0);
+            (unit, shares)
         };
         Some(self.torn.iter().zip(placed.shares).map(merged).collect())
     }
 
-    /// [site] -> Mbps of the plan in force with these changes to what was torn.
+    /// [site] -> Mbps of the plan in force with `changed`, which are new shares for all that is torn.
     pub(super) fn sites_with(&self, changed: &Changes) -> Vec<f64> {
         let mut sites_mbps = self.loads.sites_mbps.clone();
-        for (&unit, shares) in changed {
+        for ((&unit, shares), torn) in changed.iter().zip(self.torn.values()) {
             let mbps = self.ground.units[unit].mbps;
             for &(link, share) in shares {
                 sites_mbps[self.site(link)] += mbps * share;
             }
-            for &(link, share) in self.kept(unit) {
+            for &(link, share) in &torn.kept {
                 sites_mbps[self.site(link)] -= mbps * share;
             }
         }
