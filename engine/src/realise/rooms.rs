@@ -38,6 +38,8 @@ pub(super) struct Rooms<'a> {
     service_left_mbps: BTreeMap<(GroupId, ServiceId), f64>,
     /// [link][service] -> endpoints that may serve, by inventory order.
     open: Vec<Vec<Vec<EndpointId>>>,
+    /// [link]: whether nothing may come to it or its site, whoever could serve there.
+    is_closed: Vec<bool>,
 }
 
 impl<'a> Rooms<'a> {
@@ -61,9 +63,15 @@ impl<'a> Rooms<'a> {
                 }
             }
         }
+        let is_closed = inventory.links.iter().enumerate().map(|(index, link)| {
+            let on_link = limits.links_mbps.get(&LinkId::from_index(index));
+            let at_site = limits.sites_mbps.get(&link.site);
+            [on_link, at_site].contains(&Some(&0.0))
+        });
         Self {
             facts,
             previous,
+            is_closed: is_closed.collect(),
             fair_left_mbps: fair_parts_mbps(inventory, &group_mbps, site_mbps),
             group_left_mbps: group_mbps,
             service_left_mbps: limits.services_mbps.clone(),
@@ -197,7 +205,7 @@ impl<'a> Rooms<'a> {
     }
 
     /// Endpoints behind a unit's candidates, best quality first, one per group, that may serve under the limits; `most` of
-    /// them, or a few more.
+    /// them, or a few more. Those on closed links come last: better than nobody, if there is nobody else.
     fn ranked(&self, cand: &[(u32, f64)], service: ServiceId, most: usize) -> Vec<EndpointId> {
         let mut order = Cow::Borrowed(cand);
         // All are in order but for incumbents that were added.
@@ -206,7 +214,9 @@ impl<'a> Rooms<'a> {
         }
         let mut groups = Vec::with_capacity(most);
         let mut ranked = Vec::with_capacity(most);
-        for &(link, _) in order.iter() {
+        let is_closed = |cand: &&(u32, f64)| self.is_closed[cand.0 as usize];
+        let open = order.iter().filter(|cand| !is_closed(cand));
+        for &(link, _) in open.chain(order.iter().filter(is_closed)) {
             for &endpoint in &self.open[link as usize][service.index()] {
                 let group = self.group_of(endpoint);
                 if !groups.contains(&group) {

@@ -3,6 +3,8 @@
 use super::*;
 use crate::check;
 use crate::publish::{Held, Reason};
+use coverage::EndpointId;
+use coverage::map::CoverageMap;
 
 /// Mbps of each area in most tests: two thirds of what all sites carry below their watermarks.
 const MBPS: f64 = 100.0;
@@ -127,6 +129,33 @@ fn a_warm_solve_that_betters_what_is_in_force_is_published_as_such() {
     assert_eq!(draft.tier, Some(Tier::Warm));
     assert!(matches!(draft.reason, Reason::Relief));
     assert_eq!(world.engine.last().unwrap().tier, Tier::Full);
+}
+
+#[test]
+fn a_warm_map_is_rewritten_for_those_who_move_and_stays_for_all_others() {
+    let mut world = World::serving(120.0);
+    world.wait(10);
+    world.demand(120.0);
+    world.close("link:s0/ct");
+    world.tick();
+    let (before, serving) = (world.shares(), world.engine.serving.clone().unwrap());
+    let solved = world.engine.job(world.now).unwrap().run(None);
+    let Adopted::Draft(draft) = world.engine.adopt(solved, world.now) else {
+        panic!("the local answer can be bettered");
+    };
+    world.put(&draft);
+    let moved = moved(&before, &world.shares());
+    assert!(!moved.is_empty() && moved.len() < before.len() / 2);
+    for (unit, area) in (0..before.len()).zip((0..).map(AreaId)) {
+        let answers = |map: &CoverageMap| map.get(ServiceId(0), area).clone();
+        let stays = answers(&serving.map) == answers(&draft.body.map);
+        assert_eq!(stays, !moved.contains(&unit), "{unit}");
+        if !stays {
+            let closed = [EndpointId(0), EndpointId(1)];
+            let runners_up = answers(&draft.body.map).runners_up;
+            assert!(runners_up.iter().all(|id| !closed.contains(id)), "{unit}");
+        }
+    }
 }
 
 #[test]
