@@ -14,10 +14,11 @@ use crate::health::Margins;
 use crate::inventory::{BillingModel, Inventory};
 use crate::limits::Limits;
 use crate::plan::{
-    INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, RPS_PER_MBPS_MAX, Site, Unit,
+    INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, RPS_PER_MBPS_MAX, Site, Unit, both,
 };
 use coverage::{AreaId, AreaTable, GroupId, LinkId, NodeId, ServiceId, SiteId, Timestamp};
 use reach::Shortlist;
+use std::ops::Range;
 
 /// Share of capacity above which a site counts as overloaded, like a link's watermark.
 const SITE_WATERMARK_SHARE: f64 = 0.9;
@@ -65,6 +66,8 @@ pub struct Facts<'a> {
     pub incumbent: Option<&'a Plan>,
     /// Product knobs.
     pub options: ModelOptions,
+    /// Threads for what takes long; nothing depends on it.
+    pub threads: usize,
 }
 
 /// Index of the unit of (area, service).
@@ -274,18 +277,31 @@ impl Facts<'_> {
 
     /// All units, in the order of [`unit_index`].
     fn units(&self, reach: &Reach) -> Vec<Unit> {
-        let (services, areas) = (self.inventory.services.len(), self.table.areas().len());
-        let mut units = vec![None; services * areas];
+        let areas = u32::try_from(self.table.areas().len()).unwrap_or(u32::MAX);
+        let (first, second) = both(
+            self.threads,
+            || self.units_of(0..areas / 2, reach),
+            || self.units_of(areas / 2..areas, reach),
+        );
+        let services = first.into_iter().zip(second);
+        services
+            .flat_map(|(first, second)| first.into_iter().chain(second))
+            .collect()
+    }
+
+    /// [service][area]: the units of some areas.
+    fn units_of(&self, areas: Range<u32>, reach: &Reach) -> Vec<Vec<Unit>> {
+        let mut units = vec![Vec::with_capacity(areas.len()); self.inventory.services.len()];
         // Area by area, because its services mostly choose from the same links.
         let mut shortlist = Shortlist::default();
-        for area in (0..u32::try_from(areas).unwrap_or(u32::MAX)).map(AreaId) {
+        for area in areas.map(AreaId) {
             shortlist.links = None;
-            for service in (0..services).map(ServiceId::from_index) {
-                let unit = unit_index(areas, area, service);
-                units[unit] = Some(self.unit(area, service, reach, &mut shortlist));
+            for (service, units) in units.iter_mut().enumerate() {
+                let service = ServiceId::from_index(service);
+                units.push(self.unit(area, service, reach, &mut shortlist));
             }
         }
-        units.into_iter().flatten().collect()
+        units
     }
 
     /// Requests of a unit for an instance; as few as a validated instance may have where there is hardly any traffic.

@@ -367,6 +367,7 @@ impl Engine {
             margins: &health.margins,
             incumbent,
             options: self.options.model,
+            threads: self.options.threads,
         }
     }
 }
