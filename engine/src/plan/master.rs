@@ -28,8 +28,8 @@ const PIVOTS_TO_LOOK: usize = 100;
 /// No row is smaller than this part of the largest.
 const LEAST_SIZE: f64 = 1e-3;
 
-/// Most pivots of one call; far above what a few new columns need.
-const PIVOTS_MAX: usize = 10_000;
+/// Most pivots of one call, far above what a few new columns need: where many variables are 0 at a time they may lead nowhere.
+const PIVOTS_MAX: usize = 1_000;
 
 /// A basic variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -72,6 +72,9 @@ const KNOWN_REACH: f64 = 1.0 / 256.0;
 /// There, no more than this part of what the mean Mbps costs now: a dear contract charges far more than that.
 const KNOWN_REACH_OF_COST: f64 = 1.0 / 16.0;
 
+/// The least cost that distances are measured by, as a part of what is usual.
+const LEAST_COST: f64 = 1e-9;
+
 /// No reach is less than this part of a charge: it has to grow.
 const LEAST_REACH: f64 = 1e-6;
 
@@ -103,6 +106,8 @@ pub(super) struct Search<'a> {
     /// What the first plan costs without what rows charge. Contracts may charge thousands of times what latency costs; prices
     /// that are to start from, and the way that a search goes, must be right for latency, too.
     scale: f64,
+    /// The least cost that distances are measured by while nothing dearer is known.
+    least: f64,
 }
 
 impl<'a> Search<'a> {
@@ -112,8 +117,13 @@ impl<'a> Search<'a> {
         let first = rows.measure(net, basis);
         let value = rows.relaxed(&first, &prices);
         let known = prices.iter().any(|&price| price > 0.0);
-        let reach = first_reach(rows, net, &prices, (first.cost, known));
         let scale = first.cost.abs();
+        let usual = if scale > 0.0 {
+            scale
+        } else {
+            mean_charge(rows) * net.traffic()
+        };
+        let reach = first_reach(rows, net, &prices, (usual, known));
         let fits = first
             .loads
             .iter()
@@ -137,6 +147,7 @@ impl<'a> Search<'a> {
             gap_to_lengthen: GAPS_TO_LENGTHEN[usize::from(known)],
             fits,
             scale,
+            least: LEAST_COST * usual,
         };
         search.look_ahead();
         search
@@ -162,7 +173,8 @@ impl<'a> Search<'a> {
         while self.plans.len() < ends.rounds {
             let wanted = self.gap_wanted(ends, net);
             let close = self.is_close(self.upper, wanted, ends);
-            let near = self.upper - self.best.0 <= self.gap_to_lengthen * self.scale;
+            let scale = self.scale.max(self.best.0).max(self.least);
+            let near = self.upper - self.best.0 <= self.gap_to_lengthen * scale;
             if (close || near) && self.lengthen() {
                 if close {
                     let cost = self.cost_of_mixture();
@@ -304,6 +316,16 @@ fn first_reach(
         .zip(prices)
         .map(reach)
         .collect()
+}
+
+/// What the mean contract charges for one Mbps: the only costs where latency is worth nothing.
+fn mean_charge(rows: &Rows<'_>) -> f64 {
+    let rows = rows.rows.iter().zip(&rows.charge);
+    let contracts = rows.filter(|(row, _)| !matches!(row, Row::Requests(_)));
+    let (sum, count) = contracts.fold((0.0, 0.0), |(sum, count), (_, charge)| {
+        (sum + charge, count + 1.0)
+    });
+    sum / f64::max(count, 1.0)
 }
 
 /// Whether the bound still rises from the prices that were tried towards the target of the master (Pessoa and others 2018).

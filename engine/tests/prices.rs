@@ -1,0 +1,128 @@
+//! Prices of contracts and requests are found whatever latency is worth.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+use coverage::split::scatter;
+use engine::check;
+use engine::plan::{Instance, Link, Meter, MeterModel, Site, SolveOptions, Unit, solve};
+
+const SITES: usize = 64;
+const CONTRACTS: usize = 60;
+const UNITS: usize = 800;
+const CANDIDATES: u32 = 20;
+
+#[test]
+fn contracts_alone_tell_what_a_place_is_worth() {
+    for seed in [2, 6] {
+        for value in [0.0, 0.02] {
+            let instance = many_contracts(seed, value);
+            let solved = solve(&instance, &SolveOptions::default(), None);
+            let verified = check::verify(&instance, &solved.plan, &solved.certificate).unwrap();
+            let gap = verified.gap.unwrap();
+            assert!(gap < 1e-6, "seed {seed}, {value} CNY: {gap}");
+        }
+    }
+}
+
+/// 64 sites half full, most with a limit on requests or for none at all, and 60 contracts over links drawn at random, from
+/// next to nothing to dear, of which the cheapest suffice for nearly all.
+fn many_contracts(seed: u64, value_cny_per_gbps_ms_slot: f64) -> Instance {
+    let mut numbers = Numbers(seed);
+    let mut units: Vec<Unit> = (0..UNITS).map(|unit| unit_of(&mut numbers, unit)).collect();
+    let mbps: f64 = units.iter().map(|unit| unit.mbps).sum();
+    let rps: f64 = units.iter().map(|unit| unit.rps).sum();
+    let (mut links, mut sites) = (Vec::new(), Vec::new());
+    let sizes: Vec<f64> = (0..SITES).map(|_| 0.3 + 2.0 * numbers.uniform()).collect();
+    let all: f64 = sizes.iter().sum();
+    for (site, size) in sizes.into_iter().enumerate() {
+        let capacity_mbps = 2.0 * mbps * size / all;
+        let limit = [None, Some(0.0), Some(0.0), Some(4.0), Some(4.0)][numbers.below(5)];
+        sites.push(Site {
+            id: format!("s{site}"),
+            region: "r".to_owned(),
+            capacity_mbps,
+            watermark_mbps: None,
+            capacity_rps: limit.map(|part: f64| part * rps * size / all),
+        });
+        for port in 0..=numbers.below(3) {
+            links.push(Link {
+                id: format!("l{site}.{port}"),
+                site: format!("s{site}"),
+                capacity_mbps: capacity_mbps * [1.0, 0.6, 0.4][numbers.below(3)],
+                watermark_mbps: None,
+                meter: format!("m{}", numbers.below(CONTRACTS)),
+            });
+        }
+    }
+    for unit in &mut units {
+        unit.cand = candidates(&mut numbers, links.len());
+    }
+    let free = [0.5, 0.9, 0.0][numbers.below(3)];
+    let meter = |index: usize| Meter {
+        id: format!("m{index}"),
+        model: MeterModel::Month95,
+        price_cny_per_mbps: Some(10.0_f64.powf(7.7 * numbers.uniform() - 6.0)),
+        price_cny_per_gb: None,
+        free_below_mbps: mbps / 60.0 * free,
+        burst: false,
+    };
+    Instance {
+        version: 1,
+        slot_seconds: 300,
+        value_cny_per_gbps_ms_slot,
+        move_cost_ms: 0.0,
+        meters: (0..CONTRACTS).map(meter).collect(),
+        regions: Vec::new(),
+        units: units.into(),
+        links,
+        sites,
+    }
+}
+
+/// A unit without candidates; some traffic brings a hundred times the requests of other traffic.
+fn unit_of(numbers: &mut Numbers, index: usize) -> Unit {
+    let mbps = 1.0 + 100.0 * numbers.uniform().powi(4);
+    Unit {
+        area: format!("a{index}"),
+        service: "live".to_owned(),
+        mbps,
+        rps: mbps * [0.0, 1.0, 10.0, 100.0][numbers.below(4)],
+        floor_ms: None,
+        incumbent: Vec::new(),
+        cand: Vec::new(),
+    }
+}
+
+/// Different links, and how far they are, ms.
+fn candidates(numbers: &mut Numbers, links: usize) -> Vec<(u32, f64)> {
+    let mut cand: Vec<(u32, f64)> = Vec::new();
+    while cand.len() < CANDIDATES as usize {
+        let link = u32::try_from(numbers.below(links)).unwrap();
+        if cand.iter().all(|known| known.0 != link) {
+            cand.push((link, 1.0 + 149.0 * numbers.uniform()));
+        }
+    }
+    cand.sort_unstable_by_key(|known| known.0);
+    cand
+}
+
+/// A small generator of numbers.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = scatter(self.0);
+        self.0
+    }
+
+    /// Uniform in `0..n`.
+    fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.next() % n as u64).unwrap()
+    }
+
+    /// Uniform in 0..1.
+    fn uniform(&mut self) -> f64 {
+        let [a, b, c, d, ..] = self.next().to_be_bytes();
+        f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX)
+    }
+}
