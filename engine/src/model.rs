@@ -291,7 +291,8 @@ impl Facts<'_> {
 
     /// [service][area]: the units of some areas.
     fn units_of(&self, areas: Range<u32>, reach: &Reach) -> Vec<Vec<Unit>> {
-        let mut units = vec![Vec::with_capacity(areas.len()); self.inventory.services.len()];
+        let services = 0..self.inventory.services.len();
+        let mut units: Vec<Vec<Unit>> = services.map(|_| Vec::with_capacity(areas.len())).collect();
         // Area by area, because its services mostly choose from the same links.
         let mut shortlist = Shortlist::default();
         for area in areas.map(AreaId) {

@@ -160,16 +160,27 @@ pub fn realise(
     }
 }
 
+/// What becomes of the runners-up of rows that stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RunnersUp {
+    /// They stay, too: looking at them takes time.
+    Old,
+    /// They do not name what takes nobody.
+    Fresh,
+}
+
 /// Rewrites the rows that changed in `map`, which holds those of `serving`: the units in `changed`, with the shares there
 /// instead of those of `plan`, and those with an endpoint that may not serve any more although its link may. `site_mbps` is what
 /// all that puts on sites. Returns whether there was any.
 ///
-/// `serving` speaks of the same inventory; all other rows keep their groups and take their room first.
+/// `serving` speaks of the same inventory; all other rows keep their groups and take their room first. Rows with a runner-up that
+/// takes nobody any more are rewritten where these are to be [`RunnersUp::Fresh`]. A row for which there is not one endpoint stays.
 pub(crate) fn patch(
     facts: &Facts<'_>,
     limits: &Limits,
     (instance, site_mbps): (&Instance, &[f64]),
     (plan, changed): (&Plan, &Changes),
+    runners_up: RunnersUp,
     serving: &Snapshot,
     map: &mut CoverageMapBuilder,
 ) -> bool {
@@ -179,13 +190,16 @@ pub(crate) fn patch(
     let mut next = changed.keys().copied().peekable();
     for unit in 0..instance.units.len() {
         let (service, area) = split_index(unit, areas);
-        let shares = &serving.map.get(service, area).shares;
+        let answers = serving.map.get(service, area);
         let may_serve = |&(endpoint, _): &(EndpointId, u8)| rooms.may_serve(endpoint, service);
-        if next.next_if_eq(&unit).is_some() || !shares.iter().all(may_serve) {
+        let takes = |&endpoint: &EndpointId| rooms.takes(endpoint, service);
+        let stands = answers.shares.iter().all(may_serve)
+            && (runners_up == RunnersUp::Old || answers.runners_up.iter().all(takes));
+        if next.next_if_eq(&unit).is_some() || !stands {
             again.push(unit);
             continue;
         }
-        for &(endpoint, weight) in shares {
+        for &(endpoint, weight) in &answers.shares {
             let share = f64::from(weight) / f64::from(WEIGHT_TOTAL);
             rooms.take(endpoint, service, instance.units[unit].mbps * share);
         }

@@ -9,7 +9,7 @@ use crate::limits::Limits;
 use crate::model::Facts;
 use crate::plan::{Instance, Outcome, Plan};
 use crate::publish::{Held, Reason, gate};
-use crate::realise::{amounts_to, catalog, patch, planned_by_site, realise};
+use crate::realise::{RunnersUp, amounts_to, catalog, patch, planned_by_site, realise};
 use coverage::map::CoverageMapBuilder;
 use coverage::{AreaId, Body, ServiceId, Timestamp};
 
@@ -218,7 +218,7 @@ impl Engine {
         let facts = self.facts(&health, None);
         let limits = &under.limits;
         let map = match tier {
-            // Its demand and quality are those of the map in force: what stays is as it was.
+            // It is about what closed and opened; demand and quality are for full plans to follow.
             Tier::Warm => self.rewritten((&facts, limits), &last.instance, &taken.plan),
             Tier::Local | Tier::Full => None,
         };
@@ -245,7 +245,8 @@ impl Engine {
         })
     }
 
-    /// The map in force with the answers of those whom `plan` has elsewhere; `None` when it is one of another inventory.
+    /// The map in force with the answers of those whom `plan` has elsewhere, or who have a closed link as a runner-up. `None` when
+    /// it is one of another inventory, or what groups may carry has changed since the last solved map, which concerns all.
     fn rewritten(
         &self,
         (facts, limits): (&Facts<'_>, &Limits),
@@ -253,6 +254,12 @@ impl Engine {
         plan: &Plan,
     ) -> Option<CoverageMapBuilder> {
         let (serving, in_force) = (self.serving.as_ref()?, self.in_force.as_ref()?);
+        let planned = &self.planned_under.as_ref()?.limits;
+        if planned.services_mbps != limits.services_mbps
+            || planned.groups_mbps != limits.groups_mbps
+        {
+            return None;
+        }
         let mut map = self.as_served()?.map;
         let moved = in_force.shares.iter().zip(&plan.shares).enumerate();
         let moved = moved.filter(|(_, (before, after))| before != after);
@@ -263,6 +270,7 @@ impl Engine {
             limits,
             (instance, &sites_mbps),
             (plan, &changed.collect()),
+            RunnersUp::Fresh,
             serving,
             &mut map,
         );

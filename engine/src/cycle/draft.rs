@@ -73,15 +73,13 @@ impl Engine {
         catalog.groups.truncate(inventory.groups.len());
         catalog.endpoints.truncate(inventory.endpoints.len());
         let mut map = self.blank_map();
-        let ids: Vec<_> = serving
-            .map
-            .answer_sets()
-            .iter()
-            .map(|set| map.intern(set.clone()))
-            .collect();
+        // Only sets that rows use: others may speak of what has gone since, and would be handed on for ever.
+        let mut ids = vec![None; serving.map.answer_sets().len()];
         for service in (0..inventory.services.len()).map(ServiceId::from_index) {
             for (set, area) in serving.map.row(service).iter().zip(0..) {
-                map.put(service, AreaId(area), ids[set.index()]);
+                let answers = || serving.map.answer_sets()[set.index()].clone();
+                let id = *ids[set.index()].get_or_insert_with(|| map.intern(answers()));
+                map.put(service, AreaId(area), id);
             }
         }
         Some(Half {

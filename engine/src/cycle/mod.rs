@@ -64,7 +64,7 @@ pub struct EngineOptions {
     pub slot: Duration,
     /// How levels and free slots of contracts are used.
     pub billing: ControlOptions,
-    /// Threads of the solver; the result does not depend on it.
+    /// Threads for building an instance, solving and checking it; the result does not depend on it.
     pub threads: usize,
     /// Seed of everything drawn at random.
     pub seed: u64,

@@ -7,7 +7,7 @@ use crate::health::Health;
 use crate::limits::Limits;
 use crate::plan::{Duals, Price};
 use crate::publish::{Held, Reason};
-use crate::realise::{catalog, patch};
+use crate::realise::{RunnersUp, catalog, patch};
 use coverage::{AreaId, NodeId, ServiceId, Snapshot, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -228,6 +228,7 @@ impl Engine {
                 &under.limits,
                 sites,
                 shares,
+                RunnersUp::Old,
                 &serving,
                 &mut half.map,
             );

@@ -1,4 +1,4 @@
-//! Two things at the same time, where more than one thread is allowed.
+//! How a few threads share what takes long.
 
 /// Does two things once each, at the same time where more than one thread is allowed.
 pub(crate) fn both<A, B: Send>(

@@ -85,6 +85,12 @@ impl<'a> Rooms<'a> {
         self.open[link.index()][service.index()].contains(&endpoint)
     }
 
+    /// Whether an endpoint may serve a service, and clients may come to its link.
+    pub(super) fn takes(&self, endpoint: EndpointId, service: ServiceId) -> bool {
+        let link = self.facts.inventory.endpoints[endpoint.index()].link;
+        self.may_serve(endpoint, service) && !self.is_closed[link.index()]
+    }
+
     /// The answers of a unit from where its parts were placed; `None` when there is not one endpoint for it.
     pub(super) fn answers(
         &self,
@@ -205,7 +211,7 @@ impl<'a> Rooms<'a> {
     }
 
     /// Endpoints behind a unit's candidates, best quality first, one per group, that may serve under the limits; `most` of
-    /// them, or a few more. Those on closed links come last: better than nobody, if there is nobody else.
+    /// them, or a few more. Those on closed links come last: better than nobody where there are few others.
     fn ranked(&self, cand: &[(u32, f64)], service: ServiceId, most: usize) -> Vec<EndpointId> {
         let mut order = Cow::Borrowed(cand);
         // All are in order but for incumbents that were added.
