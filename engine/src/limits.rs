@@ -19,6 +19,13 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Whether clients may come to a link of a site, whoever serves there.
+    #[must_use]
+    pub fn opens(&self, link: LinkId, site: SiteId) -> bool {
+        let some = |bound: Option<&f64>| bound.is_none_or(|&mbps| mbps > 0.0);
+        some(self.links_mbps.get(&link)) && some(self.sites_mbps.get(&site))
+    }
+
     /// Tightens these bounds by others: the smaller bound wins.
     pub fn tighten(&mut self, other: &Self) {
         tighten(&mut self.links_mbps, &other.links_mbps);

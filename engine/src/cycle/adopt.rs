@@ -260,7 +260,10 @@ impl Engine {
         {
             return None;
         }
-        let mut map = self.as_served()?.map;
+        if !self.speaks_of_this(serving) {
+            return None;
+        }
+        let mut map = self.served_map(serving);
         let moved = in_force.shares.iter().zip(&plan.shares).enumerate();
         let moved = moved.filter(|(_, (before, after))| before != after);
         let changed = moved.map(|(unit, (_, after))| (unit, after.clone()));

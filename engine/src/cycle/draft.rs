@@ -72,19 +72,9 @@ impl Engine {
         catalog.services.truncate(inventory.services.len());
         catalog.groups.truncate(inventory.groups.len());
         catalog.endpoints.truncate(inventory.endpoints.len());
-        let mut map = self.blank_map();
-        // Only sets that rows use: others may speak of what has gone since, and would be handed on for ever.
-        let mut ids = vec![None; serving.map.answer_sets().len()];
-        for service in (0..inventory.services.len()).map(ServiceId::from_index) {
-            for (set, area) in serving.map.row(service).iter().zip(0..) {
-                let answers = || serving.map.answer_sets()[set.index()].clone();
-                let id = *ids[set.index()].get_or_insert_with(|| map.intern(answers()));
-                map.put(service, AreaId(area), id);
-            }
-        }
         Some(Half {
             catalog,
-            map,
+            map: self.served_map(serving),
             input_digest: String::new(),
             reason: Reason::Policy,
             tier: None,
@@ -92,8 +82,23 @@ impl Engine {
         })
     }
 
+    /// The rows that `serving`, which must be of this inventory, has for its services.
+    pub(super) fn served_map(&self, serving: &Snapshot) -> CoverageMapBuilder {
+        let mut map = self.blank_map();
+        // Only sets that rows use: others may speak of what has gone since, and would be handed on for ever.
+        let mut ids = vec![None; serving.map.answer_sets().len()];
+        for service in (0..self.inventory.services.len()).map(ServiceId::from_index) {
+            for (set, area) in serving.map.row(service).iter().zip(0..) {
+                let answers = || serving.map.answer_sets()[set.index()].clone();
+                let id = *ids[set.index()].get_or_insert_with(|| map.intern(answers()));
+                map.put(service, AreaId(area), id);
+            }
+        }
+        map
+    }
+
     /// Whether a snapshot was made for this area table and this inventory, so that its indices are ours.
-    fn speaks_of_this(&self, serving: &Snapshot) -> bool {
+    pub(super) fn speaks_of_this(&self, serving: &Snapshot) -> bool {
         let inventory = &self.inventory;
         let catalog = &serving.catalog;
         let fixed = &self.steering.policies.services;

@@ -19,17 +19,7 @@ pub(crate) struct Reach {
 impl Reach {
     pub(crate) fn new(facts: &Facts<'_>, limits: &Limits) -> Self {
         let inventory = facts.inventory;
-        let open = |link: LinkId| {
-            let site = inventory.links[link.index()].site;
-            limits
-                .links_mbps
-                .get(&link)
-                .is_none_or(|&bound| bound > 0.0)
-                && limits
-                    .sites_mbps
-                    .get(&site)
-                    .is_none_or(|&bound| bound > 0.0)
-        };
+        let open = |link: LinkId| limits.opens(link, inventory.links[link.index()].site);
         let mut by_service = vec![Vec::new(); inventory.services.len()];
         for endpoint in inventory.endpoints.iter().filter(|e| open(e.link)) {
             for &service in &inventory.groups[endpoint.group.index()].services {

@@ -63,11 +63,11 @@ impl<'a> Rooms<'a> {
                 }
             }
         }
-        let is_closed = inventory.links.iter().enumerate().map(|(index, link)| {
-            let on_link = limits.links_mbps.get(&LinkId::from_index(index));
-            let at_site = limits.sites_mbps.get(&link.site);
-            [on_link, at_site].contains(&Some(&0.0))
-        });
+        let is_closed = inventory
+            .links
+            .iter()
+            .enumerate()
+            .map(|(index, link)| !limits.opens(LinkId::from_index(index), link.site));
         Self {
             facts,
             previous,
