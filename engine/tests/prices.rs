@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-use coverage::split::scatter;
+#[path = "plan_support/mod.rs"]
+mod support;
+
 use engine::check;
 use engine::plan::{Instance, Link, Meter, MeterModel, Site, SolveOptions, Unit, solve};
+
+use support::Numbers;
 
 const SITES: usize = 64;
 const CONTRACTS: usize = 60;
@@ -13,7 +17,7 @@ const CANDIDATES: u32 = 20;
 
 #[test]
 fn contracts_alone_tell_what_a_place_is_worth() {
-    for seed in [2, 6] {
+    for seed in [4, 9] {
         for value in [0.0, 0.02] {
             let instance = many_contracts(seed, value);
             let solved = solve(&instance, &SolveOptions::default(), None);
@@ -27,7 +31,7 @@ fn contracts_alone_tell_what_a_place_is_worth() {
 /// 64 sites half full, most with a limit on requests or for none at all, and 60 contracts over links drawn at random, from
 /// next to nothing to dear, of which the cheapest suffice for nearly all.
 fn many_contracts(seed: u64, value_cny_per_gbps_ms_slot: f64) -> Instance {
-    let mut numbers = Numbers(seed);
+    let mut numbers = Numbers::new(seed);
     let mut units: Vec<Unit> = (0..UNITS).map(|unit| unit_of(&mut numbers, unit)).collect();
     let mbps: f64 = units.iter().map(|unit| unit.mbps).sum();
     let rps: f64 = units.iter().map(|unit| unit.rps).sum();
@@ -104,25 +108,4 @@ fn candidates(numbers: &mut Numbers, links: usize) -> Vec<(u32, f64)> {
     }
     cand.sort_unstable_by_key(|known| known.0);
     cand
-}
-
-/// A small generator of numbers.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = scatter(self.0);
-        self.0
-    }
-
-    /// Uniform in `0..n`.
-    fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() % n as u64).unwrap()
-    }
-
-    /// Uniform in 0..1.
-    fn uniform(&mut self) -> f64 {
-        let [a, b, c, d, ..] = self.next().to_be_bytes();
-        f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX)
-    }
 }

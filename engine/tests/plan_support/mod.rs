@@ -69,6 +69,12 @@ impl Numbers {
         self.below(4 * max + 1) as f64 / 4.0
     }
 
+    /// Uniform in `0..=1`.
+    pub(crate) fn uniform(&mut self) -> f64 {
+        let [a, b, c, d, ..] = self.next().to_be_bytes();
+        f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX)
+    }
+
     fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
