@@ -10,43 +10,76 @@ use engine::plan::{Instance, Link, Meter, MeterModel, Site, SolveOptions, Unit, 
 
 use support::Numbers;
 
-const SITES: usize = 64;
-const CONTRACTS: usize = 60;
-const UNITS: usize = 800;
-const CANDIDATES: u32 = 20;
+const CANDIDATES: usize = 20;
+
+/// How much there is of everything.
+#[derive(Clone, Copy)]
+struct Size {
+    sites: usize,
+    contracts: usize,
+    units: usize,
+}
 
 #[test]
 fn contracts_alone_tell_what_a_place_is_worth() {
+    let size = Size {
+        sites: 64,
+        contracts: 60,
+        units: 800,
+    };
     for seed in [4, 9] {
         for value in [0.0, 0.02] {
-            let instance = many_contracts(seed, value);
-            let solved = solve(&instance, &SolveOptions::default(), None);
-            let verified = check::verify(&instance, &solved.plan, &solved.certificate).unwrap();
-            let gap = verified.gap.unwrap();
+            let gap = gap_of(size, seed, value);
             assert!(gap < 1e-6, "seed {seed}, {value} CNY: {gap}");
         }
     }
 }
 
-/// 64 sites half full, most with a limit on requests or for none at all, and 60 contracts over links drawn at random, from
+/// The dearest contract charges more for one Mbps than the best plan pays for everything.
+#[test]
+fn prices_are_found_far_below_charges() {
+    let size = Size {
+        sites: 48,
+        contracts: 40,
+        units: 300,
+    };
+    for seed in [4, 6] {
+        let gap = gap_of(size, seed, 0.0);
+        assert!(gap < 1e-4, "seed {seed}: {gap}");
+    }
+}
+
+/// The gap that the checker confirms.
+fn gap_of(size: Size, seed: u64, value_cny_per_gbps_ms_slot: f64) -> f64 {
+    let instance = many_contracts(size, seed, value_cny_per_gbps_ms_slot);
+    let solved = solve(&instance, &SolveOptions::default(), None);
+    let verified = check::verify(&instance, &solved.plan, &solved.certificate).unwrap();
+    verified.gap.unwrap()
+}
+
+/// Sites half full, most with a limit on requests or for none at all, and contracts over links drawn at random, from
 /// next to nothing to dear, of which the cheapest suffice for nearly all.
-fn many_contracts(seed: u64, value_cny_per_gbps_ms_slot: f64) -> Instance {
+fn many_contracts(size: Size, seed: u64, value_cny_per_gbps_ms_slot: f64) -> Instance {
     let mut numbers = Numbers::new(seed);
-    let mut units: Vec<Unit> = (0..UNITS).map(|unit| unit_of(&mut numbers, unit)).collect();
+    let mut units: Vec<Unit> = (0..size.units)
+        .map(|unit| unit_of(&mut numbers, unit))
+        .collect();
     let mbps: f64 = units.iter().map(|unit| unit.mbps).sum();
     let rps: f64 = units.iter().map(|unit| unit.rps).sum();
     let (mut links, mut sites) = (Vec::new(), Vec::new());
-    let sizes: Vec<f64> = (0..SITES).map(|_| 0.3 + 2.0 * numbers.uniform()).collect();
-    let all: f64 = sizes.iter().sum();
-    for (site, size) in sizes.into_iter().enumerate() {
-        let capacity_mbps = 2.0 * mbps * size / all;
+    let parts: Vec<f64> = (0..size.sites)
+        .map(|_| 0.3 + 2.0 * numbers.uniform())
+        .collect();
+    let all: f64 = parts.iter().sum();
+    for (site, part) in parts.into_iter().enumerate() {
+        let capacity_mbps = 2.0 * mbps * part / all;
         let limit = [None, Some(0.0), Some(0.0), Some(4.0), Some(4.0)][numbers.below(5)];
         sites.push(Site {
             id: format!("s{site}"),
             region: "r".to_owned(),
             capacity_mbps,
             watermark_mbps: None,
-            capacity_rps: limit.map(|part: f64| part * rps * size / all),
+            capacity_rps: limit.map(|times: f64| times * rps * part / all),
         });
         for port in 0..=numbers.below(3) {
             links.push(Link {
@@ -54,7 +87,7 @@ fn many_contracts(seed: u64, value_cny_per_gbps_ms_slot: f64) -> Instance {
                 site: format!("s{site}"),
                 capacity_mbps: capacity_mbps * [1.0, 0.6, 0.4][numbers.below(3)],
                 watermark_mbps: None,
-                meter: format!("m{}", numbers.below(CONTRACTS)),
+                meter: format!("m{}", numbers.below(size.contracts)),
             });
         }
     }
@@ -67,7 +100,7 @@ fn many_contracts(seed: u64, value_cny_per_gbps_ms_slot: f64) -> Instance {
         model: MeterModel::Month95,
         price_cny_per_mbps: Some(10.0_f64.powf(7.7 * numbers.uniform() - 6.0)),
         price_cny_per_gb: None,
-        free_below_mbps: mbps / 60.0 * free,
+        free_below_mbps: mbps / size.contracts as f64 * free,
         burst: false,
     };
     Instance {
@@ -75,7 +108,7 @@ fn many_contracts(seed: u64, value_cny_per_gbps_ms_slot: f64) -> Instance {
         slot_seconds: 300,
         value_cny_per_gbps_ms_slot,
         move_cost_ms: 0.0,
-        meters: (0..CONTRACTS).map(meter).collect(),
+        meters: (0..size.contracts).map(meter).collect(),
         regions: Vec::new(),
         units: units.into(),
         links,
@@ -100,7 +133,7 @@ fn unit_of(numbers: &mut Numbers, index: usize) -> Unit {
 /// Different links, and how far they are, ms.
 fn candidates(numbers: &mut Numbers, links: usize) -> Vec<(u32, f64)> {
     let mut cand: Vec<(u32, f64)> = Vec::new();
-    while cand.len() < CANDIDATES as usize {
+    while cand.len() < CANDIDATES {
         let link = u32::try_from(numbers.below(links)).unwrap();
         if cand.iter().all(|known| known.0 != link) {
             cand.push((link, 1.0 + 149.0 * numbers.uniform()));

@@ -150,6 +150,7 @@ impl Master {
             }
             duals = self.duals();
         }
+        self.refine();
         let basis = self.basis.iter().zip(&self.value);
         let cost: f64 = basis.map(|(v, x)| self.cost(*v) * x).sum();
         let prices: Vec<f64> = (0..self.size.len())
@@ -252,7 +253,21 @@ impl Master {
 
     /// Whether the values of the basis miss a row.
     fn is_spoilt(&self) -> bool {
-        // (what is missing, what is added up)
+        // Written so that NaN is a miss.
+        let holds = |(missing, sum): &(f64, f64)| missing.abs() <= SPOILT * sum.max(1.0);
+        !self.missing().iter().all(holds)
+    }
+
+    /// Adds to the values of the basis what they miss: dear rows charge for every rounding.
+    fn refine(&mut self) {
+        let missing: Vec<f64> = self.missing().into_iter().map(|sum| sum.0).collect();
+        for (value, more) in self.value.iter_mut().zip(self.inverse.times(&missing)) {
+            *value += more;
+        }
+    }
+
+    /// `[row]` -> what the values of the basis miss, and what is added up there.
+    fn missing(&self) -> Vec<(f64, f64)> {
         let mut sums: Vec<(f64, f64)> = self.free.iter().map(|&free| (free, free)).collect();
         let mut take = |row: usize, value: f64| {
             sums[row].0 -= value;
@@ -268,9 +283,7 @@ impl Master {
                 }
             }
         }
-        // Written so that NaN is a miss.
-        let holds = |(missing, sum): &(f64, f64)| missing.abs() <= SPOILT * sum.max(1.0);
-        !sums.iter().all(holds)
+        sums
     }
 
     /// Makes inverse and values of the basis anew, or of another one where that is none or has a negative weight.

@@ -2,7 +2,8 @@
 //!
 //! Each round solves the network at some prices: the plan found joins the mixture of the master problem, and its dual value
 //! is a bound. The master's prices are the next to try, between the best ones so far and them (Wentges 1997), and never further
-//! from the best than a reach (a trust region, which a mixture of few plans for many rows needs; Marsten and others 1975).
+//! from the best than a reach (a trust region, which a mixture of few plans for many rows needs; Marsten and others 1975), which
+//! is lengthened where it holds prices on a way that is right, and shortened where round after round brings nothing.
 
 use super::master::Master;
 use super::network::Network;
@@ -78,8 +79,11 @@ const LEAST_COST: f64 = 1e-9;
 /// No reach is less than this part of a charge: it has to grow.
 const LEAST_REACH: f64 = 1e-6;
 
-/// A reach that holds a price grows by this factor.
+/// A reach that holds a price grows by this factor, and all reaches shrink by it where rounds bring nothing.
 const REACH_GROWTH: f64 = 4.0;
+
+/// So many rounds in a row that do not raise the bound: what the master knows is true only closer to the best prices.
+const ROUNDS_IN_VAIN: usize = 10;
 
 /// A round that brings more than this part of what the master hoped for went the right way: it may go on further.
 const SUCCESS: f64 = 0.5;
@@ -101,6 +105,8 @@ pub(super) struct Search<'a> {
     reach: Vec<f64>,
     /// When reaches are lengthened.
     gap_to_lengthen: f64,
+    /// Rounds since the bound has risen, or since reaches were shortened for it.
+    in_vain: usize,
     /// Nothing above what is free in the first plan.
     fits: bool,
     /// What the first plan costs without what rows charge. Contracts may charge thousands of times what latency costs; prices
@@ -145,6 +151,7 @@ impl<'a> Search<'a> {
             smoothing: SMOOTHING,
             reach,
             gap_to_lengthen: GAPS_TO_LENGTHEN[usize::from(known)],
+            in_vain: 0,
             fits,
             scale,
             least: LEAST_COST * usual,
@@ -247,6 +254,12 @@ impl<'a> Search<'a> {
         }
         if value > self.best.0 {
             self.best = (value, prices);
+            self.in_vain = 0;
+        } else {
+            self.in_vain += 1;
+        }
+        if self.in_vain == ROUNDS_IN_VAIN {
+            self.shorten();
         }
         self.master.add(found.cost, &found.loads);
         self.look_ahead();
@@ -270,6 +283,14 @@ impl<'a> Search<'a> {
             self.reach[row] *= REACH_GROWTH;
         }
         !held.is_empty()
+    }
+
+    /// Shortens all reaches.
+    fn shorten(&mut self) {
+        for reach in &mut self.reach {
+            *reach /= REACH_GROWTH;
+        }
+        self.in_vain = 0;
     }
 
     /// The best mixture of the plans, every row at its full charge: (weight, plan).
