@@ -46,7 +46,7 @@ impl Ends {
 const GAP_MAX: f64 = 1e-4;
 
 /// Arcs looked through in all rounds of a small network.
-const ARCS_OF_ROUNDS: usize = 20_000_000;
+const ARCS_OF_ROUNDS: usize = 200_000_000;
 
 /// Arcs, summed over rounds.
 const ARCS_TO_DOUBLE: f64 = 1.5e7;
@@ -79,7 +79,7 @@ const LEAST_COST: f64 = 1e-9;
 /// No reach is less than this part of a charge: it has to grow.
 const LEAST_REACH: f64 = 1e-6;
 
-/// A reach that holds a price grows by this factor, and all reaches shrink by it where rounds bring nothing.
+/// A reach that holds a price grows by this factor, and one that was too long shrinks by it where rounds bring nothing.
 const REACH_GROWTH: f64 = 4.0;
 
 /// So many rounds in a row that do not raise the bound: what the master knows is true only closer to the best prices.
@@ -259,7 +259,7 @@ impl<'a> Search<'a> {
             self.in_vain += 1;
         }
         if self.in_vain == ROUNDS_IN_VAIN {
-            self.shorten();
+            self.shorten(&found.loads);
         }
         self.master.add(found.cost, &found.loads);
         self.look_ahead();
@@ -285,10 +285,14 @@ impl<'a> Search<'a> {
         !held.is_empty()
     }
 
-    /// Shortens all reaches.
-    fn shorten(&mut self) {
-        for reach in &mut self.reach {
-            *reach /= REACH_GROWTH;
+    /// Shortens the reaches that were too long: not those of rows that would go on even from where these loads were found.
+    fn shorten(&mut self, loads: &[f64]) {
+        let ways = self.target.iter().zip(&self.best.1);
+        let over = loads.iter().zip(&self.rows.free);
+        for (reach, (way, over)) in self.reach.iter_mut().zip(ways.zip(over)) {
+            if (way.0 - way.1) * (over.0 - over.1) <= 0.0 {
+                *reach /= REACH_GROWTH;
+            }
         }
         self.in_vain = 0;
     }
