@@ -73,7 +73,7 @@ const KNOWN_REACH: f64 = 1.0 / 256.0;
 /// There, no more than this part of what the mean Mbps costs now: a dear contract charges far more than that.
 const KNOWN_REACH_OF_COST: f64 = 1.0 / 16.0;
 
-/// The least cost that distances are measured by, as a part of what is usual.
+/// A cost of no more than this part of what contracts charge for all traffic is nothing to measure distances by.
 const LEAST_COST: f64 = 1e-9;
 
 /// No reach is less than this part of a charge: it has to grow.
@@ -112,8 +112,6 @@ pub(super) struct Search<'a> {
     /// What the first plan costs without what rows charge. Contracts may charge thousands of times what latency costs; prices
     /// that are to start from, and the way that a search goes, must be right for latency, too.
     scale: f64,
-    /// The least cost that distances are measured by while nothing dearer is known.
-    least: f64,
 }
 
 impl<'a> Search<'a> {
@@ -123,11 +121,11 @@ impl<'a> Search<'a> {
         let first = rows.measure(net, basis);
         let value = rows.relaxed(&first, &prices);
         let known = prices.iter().any(|&price| price > 0.0);
-        let scale = first.cost.abs();
-        let usual = if scale > 0.0 {
-            scale
+        let charged = mean_charge(rows) * net.traffic();
+        let usual = if first.cost > LEAST_COST * charged {
+            first.cost
         } else {
-            mean_charge(rows) * net.traffic()
+            charged
         };
         let reach = first_reach(rows, net, &prices, (usual, known));
         let fits = first
@@ -153,8 +151,7 @@ impl<'a> Search<'a> {
             gap_to_lengthen: GAPS_TO_LENGTHEN[usize::from(known)],
             in_vain: 0,
             fits,
-            scale,
-            least: LEAST_COST * usual,
+            scale: first.cost.max(LEAST_COST * charged),
         };
         search.look_ahead();
         search
@@ -180,8 +177,7 @@ impl<'a> Search<'a> {
         while self.plans.len() < ends.rounds {
             let wanted = self.gap_wanted(ends, net);
             let close = self.is_close(self.upper, wanted, ends);
-            let scale = self.scale.max(self.best.0).max(self.least);
-            let near = self.upper - self.best.0 <= self.gap_to_lengthen * scale;
+            let near = self.upper - self.best.0 <= self.gap_to_lengthen * self.scale;
             if (close || near) && self.lengthen() {
                 if close {
                     let cost = self.cost_of_mixture();
