@@ -2,7 +2,8 @@
 //!
 //! A slot stays open to late samples for [`LATE_MAX_SLOTS`]. A link of a meter that is silent while others speak is taken
 //! for what it carried last, for a while: silence is not zero traffic. What is refused is counted and named; a clock that
-//! jumps makes samples be refused until it is right again, and takes nothing away that was known.
+//! jumps makes samples be refused until it is right again, and takes nothing away that was known. A restart keeps what
+//! meters carried in a slot and not which link; what comes later counts where it is more than that.
 
 use super::Marginal;
 use super::account::{Account, Statement};
@@ -72,10 +73,12 @@ impl Gathering {
         (0..self.links).map(mean).sum::<f64>().max(restored)
     }
 
-    /// The same of a slot that takes samples; `None` of any other.
-    fn open_mbps(&self, slot: Timestamp, slot_ms: u64) -> Option<f64> {
-        let is_open = self.slots.contains_key(&slot);
-        is_open.then(|| self.mbps(slot, slot_ms))
+    /// Under a clock that was far ahead no slot is the newest.
+    fn not_after(&mut self, now: Timestamp, slot_ms: u64) {
+        if self.newest.0 > now.0.saturating_add(AHEAD_MAX_SLOTS * slot_ms) {
+            let known = self.slots.range(..=now).next_back();
+            self.newest = known.map_or_else(Timestamp::default, |(slot, _)| *slot);
+        }
     }
 }
 
@@ -123,24 +126,20 @@ impl Ledger {
     /// Tells the ledger what time it is: slots that are over count, and samples far from it are refused from then on.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = Some(now);
-        let oldest = Timestamp(
-            now.0
-                .saturating_sub((LATE_MAX_SLOTS + CARRIED_MAX_SLOTS + 1) * self.slot_ms),
-        );
         let slot_ms = self.slot_ms;
-        for (open, account) in self.open.iter_mut().zip(&mut self.accounts) {
-            let newest = open.newest;
-            if newest.0.saturating_add(slot_ms) <= now.0
-                && let Some(mbps) = open.open_mbps(newest, slot_ms)
-            {
-                account.set(newest, mbps);
-            }
-            open.slots = open.slots.split_off(&oldest);
+        let kept = (LATE_MAX_SLOTS + CARRIED_MAX_SLOTS + 1) * slot_ms;
+        for meter in 0..self.open.len() {
+            self.open[meter].not_after(now, slot_ms);
+            let newest = self.open[meter].newest.0;
+            let first = Timestamp(newest.saturating_sub(AHEAD_MAX_SLOTS * slot_ms));
+            self.settle(meter, first, now);
+            let open = &mut self.open[meter];
+            open.slots = open.slots.split_off(&Timestamp(now.0.saturating_sub(kept)));
         }
     }
 
-    /// Counts a link's sample into its slot. Returns a slot to be stored: the one before, when this sample opens a new
-    /// one, or the sample's own when it came late.
+    /// Counts a link's sample into its slot. Returns slots to be stored: the one before, when this sample opens a new one, or
+    /// the sample's own when it came late; and those after it in which the link is taken for what it carried there.
     ///
     /// # Errors
     /// [`SampleFault`] names the sample and why it does not count. It is also counted in [`Self::refused`].
@@ -150,7 +149,7 @@ impl Ledger {
         link: usize,
         mbps: f64,
         at: Timestamp,
-    ) -> Result<Option<SlotSample>, SampleFault> {
+    ) -> Result<Vec<SlotSample>, SampleFault> {
         self.judge(inventory, link, mbps, at)
             .map(|(meter, place)| self.gather(meter, place, mbps, at))
             .inspect_err(|fault| self.refused.add(fault.clone()))
@@ -187,16 +186,9 @@ impl Ledger {
         Ok(place)
     }
 
-    fn gather(
-        &mut self,
-        meter: usize,
-        place: usize,
-        mbps: f64,
-        at: Timestamp,
-    ) -> Option<SlotSample> {
-        let slot_ms = self.slot_ms;
-        let slot = Timestamp(at.0 - at.0 % slot_ms);
-        let (open, account) = (&mut self.open[meter], &mut self.accounts[meter]);
+    fn gather(&mut self, meter: usize, place: usize, mbps: f64, at: Timestamp) -> Vec<SlotSample> {
+        let slot = Timestamp(at.0 - at.0 % self.slot_ms);
+        let (open, account) = (&mut self.open[meter], &self.accounts[meter]);
         let links = open.links;
         let entry = open
             .slots
@@ -207,32 +199,51 @@ impl Ledger {
         while open.slots.len() > OPEN_MAX {
             open.slots.pop_first();
         }
-        let changed = if slot > open.newest {
+        let first = if slot > open.newest {
             std::mem::replace(&mut open.newest, slot)
         } else {
             slot
         };
-        let is_over = |now: Timestamp| changed.0.saturating_add(slot_ms) <= now.0;
-        if changed == open.newest && !self.now.is_some_and(is_over) {
-            return None;
-        }
-        // The mean of a slot counts when it can fall no more.
-        let mbps = open.open_mbps(changed, slot_ms)?;
-        account.set(changed, mbps);
-        Some(SlotSample {
-            meter,
-            slot: changed,
-            mbps,
-        })
+        let now = self.now.unwrap_or(open.newest).max(at);
+        self.settle(meter, first, now)
     }
 
-    /// The newest slot of each meter that has one, with its mean so far: what a restart in the middle of it would lose.
+    /// Counts a slot and those that carry on from it, as far as they are over: the mean of a slot counts when it can fall no
+    /// more. Returns the first and those that have changed.
+    fn settle(&mut self, meter: usize, first: Timestamp, now: Timestamp) -> Vec<SlotSample> {
+        let slot_ms = self.slot_ms;
+        let (open, account) = (&self.open[meter], &mut self.accounts[meter]);
+        let last = Timestamp(first.0.saturating_add(CARRIED_MAX_SLOTS * slot_ms));
+        let slots = open.slots.range(first..=last).map(|(slot, _)| *slot);
+        let mut changed = Vec::new();
+        for slot in slots.take_while(|slot| slot.0.saturating_add(slot_ms) <= now.0) {
+            let mbps = open.mbps(slot, slot_ms);
+            let differs = account.sample(slot) != Some(mbps);
+            if differs {
+                account.set(slot, mbps);
+            }
+            if differs || slot == first {
+                changed.push(SlotSample { meter, slot, mbps });
+            }
+        }
+        changed
+    }
+
+    /// The newest slots of each meter that has any, with their means so far, newest first: what a restart in the middle of
+    /// them would lose.
     pub fn under_way(&self) -> impl Iterator<Item = SlotSample> {
+        let slot_ms = self.slot_ms;
         let meters = self.open.iter().enumerate();
-        meters.filter_map(|(meter, open)| {
-            let slot = open.newest;
-            let mbps = open.open_mbps(slot, self.slot_ms)?;
-            Some(SlotSample { meter, slot, mbps })
+        meters.flat_map(move |(meter, open)| {
+            let newest = open.newest;
+            let first = Timestamp(newest.0.saturating_sub(AHEAD_MAX_SLOTS * slot_ms));
+            open.slots
+                .range(first..=newest)
+                .rev()
+                .map(move |(&slot, _)| {
+                    let mbps = open.mbps(slot, slot_ms);
+                    SlotSample { meter, slot, mbps }
+                })
         })
     }
 

@@ -160,7 +160,7 @@ impl Contracts {
         inventory: &Inventory,
         (link, mbps): (LinkId, f64),
         at: Timestamp,
-    ) -> Result<Option<SlotSample>, SampleFault> {
+    ) -> Result<Vec<SlotSample>, SampleFault> {
         self.ledger.count(inventory, link.index(), mbps, at)
     }
 

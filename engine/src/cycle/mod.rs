@@ -219,7 +219,7 @@ impl Engine {
                 let counted = self
                     .contracts
                     .count(&self.inventory, (link, mbps), observation.at);
-                closed.extend(counted.ok().flatten());
+                closed.extend(counted.unwrap_or_default());
             }
         }
         closed

@@ -148,9 +148,14 @@ impl Engine {
             .map(|(up, all)| *up < 0.5 * all);
         self.gates.note_sites(&away.collect::<Vec<_>>(), now);
         self.gates.note_failed_open(&health.failed_open);
-        let frozen = self.frozen(now).filter(|held| *held != Held::Silent);
-        let why = "too much of demand is stale: only what fails is left, nothing is optimized";
-        self.gates.note_frozen(frozen.map(|_| why.to_owned()));
+        let why = self.frozen(now).map(|held| match held {
+            Held::Silent => "too little has been heard since the start",
+            _ => "too much of demand is stale",
+        });
+        self.gates.note_frozen(
+            why.map(|why| format!("{why}: only what fails is left, nothing is optimized")),
+        );
+        self.gates.note_pinned(self.pinned.as_deref());
     }
 
     /// Tells the gates what a new map has moved.

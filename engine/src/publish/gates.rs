@@ -126,11 +126,20 @@ impl Gates {
         }
     }
 
-    /// Notes which sites are away, [site].
+    /// Notes which sites are away, [site], and that time has passed.
     pub fn note_sites(&mut self, away: &[bool], now: Timestamp) {
         for (site, away) in away.iter().enumerate() {
             self.damping.note(site, *away, now);
         }
+        if !self.swings.any_held(now) {
+            self.say(Gate::Swing, None);
+        }
+    }
+
+    /// Notes whether an operator holds the map, and the reason that was given.
+    pub fn note_pinned(&mut self, reason: Option<&str>) {
+        let why = reason.map(|reason| format!("nothing is published, whatever fails: {reason}"));
+        self.say(Gate::Pinned, why);
     }
 
     /// Notes regions that failed open.

@@ -128,11 +128,13 @@ pub enum Gate {
     Instance,
     /// Somebody would be left without an answer.
     Uncovered,
+    /// An operator holds the map.
+    Pinned,
 }
 
 impl Gate {
     /// Those that withhold moves from a step, and what that means.
-    pub(super) const OF_STEPS: [(Self, &'static str); 7] = [
+    pub(super) const OF_STEPS: [(Self, &'static str); 6] = [
         (
             Self::Step,
             "more would move than may in one step; the rest follows",
@@ -151,7 +153,6 @@ impl Gate {
             Self::Silent,
             "some sites are not heard of: nobody is moved towards them",
         ),
-        (Self::Swing, "some traffic goes to and fro: it stays"),
     ];
 
     /// Those that refuse a plan or its map as a whole, each by the word of its [`Held`].
@@ -178,6 +179,7 @@ impl Gate {
             Self::Gap => "gap",
             Self::Instance => "instance",
             Self::Uncovered => "uncovered",
+            Self::Pinned => "pinned",
         }
     }
 }

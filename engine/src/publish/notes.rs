@@ -1,7 +1,7 @@
 //! What gates take down of a map in force: who moved, and between which sites.
 
 use super::flows;
-use super::gates::{Gates, Stop};
+use super::gates::Gates;
 use super::step::Ground;
 use super::{Gate, Held, Reason};
 use crate::plan::Plan;
@@ -53,15 +53,9 @@ impl Gates {
                 .map_or("?", |s| s.id.as_str())
         };
         for (a, b) in swinging {
-            let why = format!(
-                "traffic swings between {} and {}: it stays",
-                name(a),
-                name(b)
-            );
-            self.news.push(Stop {
-                gate: Gate::Swing,
-                why,
-            });
+            let (a, b) = (name(a), name(b));
+            let why = format!("traffic swings between {a} and {b}: it stays");
+            self.say(Gate::Swing, Some(why));
         }
     }
 }

@@ -109,6 +109,12 @@ impl Swings {
         pair.is_some_and(|pair| pair.held_until > now)
     }
 
+    /// Whether any pair is to be left alone at `now`.
+    #[must_use]
+    pub(super) fn any_held(&self, now: Timestamp) -> bool {
+        self.pairs.values().any(|pair| pair.held_until > now)
+    }
+
     fn bound(&mut self, now: Timestamp) {
         let rules = self.rules;
         self.pairs.retain(|_, pair| {

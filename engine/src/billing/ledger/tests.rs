@@ -127,7 +127,7 @@ fn what_is_no_traffic_or_out_of_time_is_refused_by_name_and_the_rest_kept() {
     let refused = ledger.refused();
     assert_eq!((refused.malformed, refused.late, refused.ahead), (7, 1, 1));
     assert_eq!(refused.recent.len(), 9);
-    assert!(ledger.count(&inventory, 0, 42.0, now).unwrap().is_none());
+    assert!(ledger.count(&inventory, 0, 42.0, now).unwrap().is_empty());
     let under_way: Vec<SlotSample> = ledger.under_way().collect();
     assert_eq!(under_way, [sample(now.0, 42.0)]);
     assert_eq!(ledger.accounts[0].sample(now), None, "it may still fall");
@@ -151,6 +151,7 @@ fn a_clock_that_jumps_and_comes_back_loses_nothing() {
     ledger.advance(at(500));
     assert!(ledger.count(&inventory, 0, 61.0, at(500)).is_ok());
     near(ledger.certain_mbps(0, at(500)), 50.0);
+    ledger.advance(at(501));
     assert_eq!(ledger.statement(0, at(0), at(501)).known, 501);
 }
 
@@ -381,4 +382,67 @@ fn a_day_may_begin_within_a_slot() {
             assert!((0.0..=7.0).contains(&level), "{minute}: {level}");
         }
     }
+}
+
+#[test]
+fn a_late_sample_counts_in_later_slots_of_a_silent_link_too() {
+    let samples = [
+        (0, 0, 100.0),
+        (1, 0, 100.0),
+        (0, 1, 500.0),
+        (1, 1, 100.0),
+        (1, 2, 100.0),
+        (1, 3, 100.0),
+        (0, 3, 500.0),
+        (1, 4, 100.0),
+    ];
+    let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
+    let known = |order: &[usize]| {
+        let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
+        let (mut stored, mut newest) = (BTreeMap::new(), 0);
+        for &index in order {
+            let (link, slot, mbps) = samples[index];
+            newest = newest.max(slot);
+            ledger.advance(at(newest));
+            let changed = ledger.count(&inventory, link, mbps, at(slot)).unwrap();
+            stored.extend(changed.iter().map(|slot| (slot.slot, slot.mbps)));
+        }
+        ledger.advance(at(5));
+        stored.extend(ledger.under_way().map(|slot| (slot.slot, slot.mbps)));
+        let counted = (0..5).map(|slot| (at(slot), ledger.accounts[0].sample(at(slot)).unwrap()));
+        assert_eq!(stored, counted.collect());
+        stored.into_values().collect::<Vec<_>>()
+    };
+    let in_order = known(&[0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(in_order, [200.0, 600.0, 600.0, 600.0, 600.0]);
+    assert_eq!(known(&[0, 1, 3, 4, 5, 6, 7, 2]), in_order);
+}
+
+#[test]
+fn after_a_clock_that_was_ahead_a_running_slot_is_certain_of_nothing() {
+    let (inventory, mut ledger) = ledger(BillingModel::DailyPeakMean, "Z");
+    let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
+    ledger.advance(at(20));
+    ledger.count(&inventory, 0, 1.0, at(20)).unwrap();
+    ledger.advance(at(0));
+    ledger.count(&inventory, 0, 90.0, at(0)).unwrap();
+    let committed = ledger.terms(0).commit_mbps;
+    near(ledger.certain_mbps(0, at(0)), committed);
+    ledger.count(&inventory, 0, 30.0, at(0)).unwrap();
+    ledger.advance(at(1));
+    near(ledger.certain_mbps(0, at(0)), 60.0);
+}
+
+#[test]
+fn a_link_whose_clock_is_ahead_ends_no_slot_of_others() {
+    let (inventory, mut ledger) = ledger(BillingModel::DailyPeakMean, "Z");
+    let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
+    ledger.advance(at(0));
+    ledger.count(&inventory, 1, 0.0, at(2)).unwrap();
+    for mbps in [90.0, 30.0] {
+        ledger.count(&inventory, 0, mbps, at(0)).unwrap();
+        assert_eq!(ledger.accounts[0].sample(at(0)), None);
+    }
+    ledger.advance(at(1));
+    assert_eq!(ledger.accounts[0].sample(at(0)), Some(60.0));
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::check;
-use crate::publish::{Held, Reason};
+use crate::publish::{Gate, Held, Reason};
 use coverage::EndpointId;
 use coverage::map::CoverageMap;
 use std::collections::BTreeSet;
@@ -321,6 +321,7 @@ fn frozen_input_stops_solves_and_leaves_what_fails_all_the_same() {
         panic!("the map is not frozen");
     };
     assert_eq!((stale, known), (AREAS, AREAS));
+    assert_eq!(world.stops(Gate::Stale).len(), 1);
 }
 
 #[test]
@@ -344,6 +345,7 @@ fn after_a_restart_what_is_closed_is_left_without_any_telemetry() {
     assert!(cycle.adopted.is_empty(), "nothing is known yet");
     assert_eq!(moved(&before, &world.shares()), standing_on(&before, 2));
     assert!(matches!(world.tick().outcome, Some(Err(Held::Silent))));
+    assert_eq!(world.stops(Gate::Stale).len(), 1);
 }
 
 #[test]
@@ -356,6 +358,13 @@ fn a_pinned_map_stays_whatever_fails() {
     assert!(matches!(cycle.tick.outcome, Some(Err(Held::Pinned(_)))));
     assert!(cycle.adopted.is_empty());
     assert_eq!(before, world.shares());
+    assert_eq!(
+        world.stops(Gate::Pinned),
+        ["nothing is published, whatever fails: held"]
+    );
+    world.engine.pin(None);
+    world.cycle();
+    assert_eq!(world.stops(Gate::Pinned), [""]);
 }
 
 #[test]

@@ -257,6 +257,30 @@ fn on_the_way_no_site_gets_more_requests_than_it_can_answer() {
 }
 
 #[test]
+fn nobody_comes_to_a_full_site_before_somebody_has_left() {
+    let mut scene = Scene::new(open());
+    scene.instance.sites[1].capacity_rps = Some(100.0);
+    for unit in &mut scene.instance.units {
+        unit.rps = 10.0;
+    }
+    let (mut plan, mut target) = (all_on(0), all_on(0));
+    for unit in 0..10 {
+        plan.shares[unit] = vec![(1, 1.0)];
+        target.shares[unit] = vec![(2, 1.0)];
+        target.shares[unit + 10] = vec![(1, 1.0)];
+    }
+    // Who is there has come a moment ago.
+    scene.publish(&all_on(0), &plan, 0);
+    scene.news();
+    let held = scene.step(&plan, &target, 5).unwrap();
+    assert_eq!(held.plan.shares, plan.shares);
+    assert_eq!(scene.news(), [(Gate::Room, true), (Gate::Dwell, true)]);
+    let free = scene.step(&plan, &target, 30).unwrap();
+    assert_eq!(free.plan.shares, target.shares);
+    assert_eq!(scene.news(), [(Gate::Room, false), (Gate::Dwell, false)]);
+}
+
+#[test]
 fn who_has_just_moved_stays_for_a_while_unless_that_relieves() {
     let mut scene = Scene::new(open());
     scene.publish(&all_on(0), &all_on(1), 0);
@@ -264,6 +288,7 @@ fn who_has_just_moved_stays_for_a_while_unless_that_relieves() {
     let held = scene.step(&all_on(1), &all_on(0), 10).unwrap();
     assert_eq!(moved_to(&held.plan, 0), 0);
     assert!(held.withheld_mbps[&Gate::Dwell] > 399.0);
+    assert_eq!(scene.news(), [(Gate::Dwell, true)]);
     let later = scene.step(&all_on(1), &all_on(0), 21).unwrap();
     assert_eq!(moved_to(&later.plan, 0), UNITS);
     scene.instance.links[1].watermark_mbps = Some(350.0);
@@ -338,6 +363,12 @@ fn what_goes_to_and_fro_between_two_sites_stays() {
     assert_eq!(moved_to(&held.plan, now), UNITS);
     let elsewhere = scene.step(&all_on(now), &all_on(2), 160).unwrap();
     assert_eq!(moved_to(&elsewhere.plan, 2), UNITS);
+    // It is said once, and taken back when the time is over.
+    let away = [false; 3];
+    scene.gates.note_sites(&away, at(160));
+    assert_eq!(scene.news(), []);
+    scene.gates.note_sites(&away, at(160 + 15 * 60));
+    assert_eq!(scene.news(), [(Gate::Swing, false)]);
     let later = scene
         .step(&all_on(now), &all_on(1 - now), 160 + 15 * 60)
         .unwrap();
