@@ -44,9 +44,9 @@ round-trips:
 	@$(if $(ROUND_TRIPS),gzip -dc "$(DATA)/rtt-world-242.csv.gz" >$(ROUND_TRIPS),true)
 
 bench-opt: tools round-trips ## measure the optimizer, write bench/reports/optimizer.* and month.json; DATA=DIR may hold rtt-world-242.csv.gz (about 16 minutes)
-	$(CARGO) run --release --locked --quiet -p watershed-simulator --example bench_opt -- --out bench/reports \
-		--made $(MADE) $(addprefix --round-trips ,$(ROUND_TRIPS)) $(ARGS)
 	$(CARGO) run --release --locked --quiet -- simulate month --json >bench/reports/month.json
+	$(CARGO) run --release --locked --quiet -p watershed-simulator --example bench_opt -- --out bench/reports \
+		--month bench/reports/month.json --made $(MADE) $(addprefix --round-trips ,$(ROUND_TRIPS)) $(ARGS)
 
 oracle: tools round-trips ## compare plans with the optima that HiGHS and LEMON find; DATA=DIR as for bench-opt (needs python3 and PyPI; about 3 minutes)
 	@test -x var/oracle/bin/python || python3 -m venv var/oracle

@@ -59,6 +59,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// What the controller's month came to.
+fn of_month(file: &str) -> Result<Value, Failure> {
+    let mut month: Value = serde_json::from_slice(&std::fs::read(file)?)?;
+    let policies = month["policies"].as_array_mut();
+    let mut policies = policies.into_iter().flatten();
+    let ours = policies.find(|row| row["policy"] == "controller");
+    Ok(ours
+        .map(Value::take)
+        .ok_or("the month was played without the policy controller")?)
+}
+
 /// Measures every part in a process of its own, shows the report and keeps it.
 fn measure_all(options: &Options) -> Result<(), Failure> {
     let measured = options.round_trips.is_some();
@@ -67,6 +78,7 @@ fn measure_all(options: &Options) -> Result<(), Failure> {
             "world-242: no measured round-trip times given (--round-trips); distances are used"
         );
     }
+    let month = options.month.as_deref().map(of_month).transpose()?;
     let (mut instances, mut stories, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
     for part in &options.parts {
         eprintln!("measuring {part}");
@@ -97,6 +109,7 @@ fn measure_all(options: &Options) -> Result<(), Failure> {
         "measured_round_trips": measured,
         "instances": instances,
         "stories": stories,
+        "month": month,
         "growth": growth::figures(sizes),
     });
     let text = report::markdown(&all);

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// What may be asked for.
 pub(super) const USAGE: &str = "usage: bench_opt [--runs N] [--seed N] [--round-trips FILE.csv] [--out FOLDER] \
-     [--made TEXT] [NAME | STORY | units-N ...]";
+     [--month FILE.json] [--made TEXT] [NAME | STORY | units-N ...]";
 
 /// One thing to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub(super) struct Options {
     pub(super) runs: usize,
     pub(super) seed: u64,
     pub(super) round_trips: Option<String>,
+    /// Bills of a month, as `simulate month --json` prints them, whose targets join the table.
+    pub(super) month: Option<String>,
     /// Folder that the report goes to.
     pub(super) out: Option<String>,
     /// Date and commit, for the head of the report.
@@ -66,6 +68,7 @@ pub(super) fn read(mut args: impl Iterator<Item = String>) -> Result<Options, Fa
         runs: 5,
         seed: 1,
         round_trips: None,
+        month: None,
         out: None,
         made: String::new(),
         child: false,
@@ -76,6 +79,7 @@ pub(super) fn read(mut args: impl Iterator<Item = String>) -> Result<Options, Fa
             "--runs" => options.runs = value()?.parse()?,
             "--seed" => options.seed = value()?.parse()?,
             "--round-trips" => options.round_trips = Some(value()?),
+            "--month" => options.month = Some(value()?),
             "--out" => options.out = Some(value()?),
             "--made" => options.made = value()?,
             "--child" => options.child = true,

@@ -25,7 +25,7 @@ pub(super) fn markdown(all: &Value) -> String {
     let instances = rows(&all["instances"]);
     page.push_str("## What was to be reached\n\n");
     page.push_str(&verdicts::table(all));
-    page.push_str("\nThe month of bills is measured by itself: [month.json](month.json), [measurements](../../docs/measurements.md).\n\n");
+    page.push_str("\nThe month of bills, policy by policy: [month.json](month.json), [measurements](../../docs/measurements.md).\n\n");
     solves(&mut page, instances);
     yardsticks(&mut page, instances);
     storms(&mut page, instances);

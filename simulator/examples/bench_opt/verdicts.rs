@@ -33,6 +33,9 @@ pub(super) fn table(all: &Value) -> String {
     for row in instances {
         verdicts.extend(of_instance(row));
     }
+    if !all["month"].is_null() {
+        verdicts.extend(of_month(&all["month"]));
+    }
     let mut page = String::from("| wanted | | measured | |\n|---|---|---|---|\n");
     for verdict in verdicts {
         let word = if verdict.met { "met" } else { "**missed**" };
@@ -149,6 +152,27 @@ fn of_instance(row: &Value) -> Vec<Verdict> {
     }
 }
 
+/// What the controller makes of a month of bills.
+fn of_month(ours: &Value) -> [Verdict; 5] {
+    let bill = |what: &str, key: &str, limit: f64| {
+        let what = format!("month-95, bill as a multiple of {what}");
+        most(what, number(&ours[key]), limit, "times")
+    };
+    let latency = "month-95, latency added to that of the optimizer without money".to_owned();
+    let unserved = "month-95, unserved, of demand".to_owned();
+    [
+        bill("the bound with the future known", "bill_over_bound", 1.05),
+        bill("no bursts, as charged", "bill_over_no_burst", 0.75),
+        bill(
+            "levels kept in every slot, paid as kept",
+            "bill_over_level_kept",
+            0.75,
+        ),
+        most(latency, number(&ours["added_ms"]), 3.0, "ms"),
+        most(unserved, number(&ours["unserved_share"]), 1e-9, ""),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,5 +192,9 @@ mod tests {
             "| stable allocation, as a multiple of ours; no more unserved | at least 1.08 |"
         ));
         assert_eq!(page.matches("| met |").count(), 2, "{page}");
+        let month = table(&json!({ "month": { "bill_over_no_burst": 0.85, "added_ms": 2.0 } }));
+        assert!(month.contains("as charged | at most 0.75 times | 0.8500 times | **missed** |"));
+        assert!(month.contains("| at most 3 ms | 2.0000 ms | met |"));
+        assert_eq!(month.matches("**missed**").count(), 4, "{month}");
     }
 }
