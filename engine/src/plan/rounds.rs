@@ -85,6 +85,9 @@ const REACH_GROWTH: f64 = 4.0;
 /// So many rounds in a row that do not raise the bound: what the master knows is true only closer to the best prices.
 const ROUNDS_IN_VAIN: usize = 10;
 
+/// So many that there is nothing left to be found: the bound is as high as it gets, and plans of equal cost take turns.
+const IN_VAIN_MAX: usize = 300;
+
 /// A round that brings more than this part of what the master hoped for went the right way: it may go on further.
 const SUCCESS: f64 = 0.5;
 
@@ -105,13 +108,15 @@ pub(super) struct Search<'a> {
     reach: Vec<f64>,
     /// When reaches are lengthened.
     gap_to_lengthen: f64,
-    /// Rounds since the bound has risen, or since reaches were shortened for it.
+    /// Rounds since the bound has risen.
     in_vain: usize,
     /// Nothing above what is free in the first plan.
     fits: bool,
     /// What the first plan costs without what rows charge. Contracts may charge thousands of times what latency costs; prices
     /// that are to start from, and the way that a search goes, must be right for latency, too.
     scale: f64,
+    /// The first plan costs next to nothing without what rows charge: there is nothing else to be right for.
+    only_charges: bool,
 }
 
 impl<'a> Search<'a> {
@@ -122,11 +127,8 @@ impl<'a> Search<'a> {
         let value = rows.relaxed(&first, &prices);
         let known = prices.iter().any(|&price| price > 0.0);
         let charged = mean_charge(rows) * net.traffic();
-        let usual = if first.cost > LEAST_COST * charged {
-            first.cost
-        } else {
-            charged
-        };
+        let only_charges = first.cost <= LEAST_COST * charged;
+        let usual = if only_charges { charged } else { first.cost };
         let reach = first_reach(rows, net, &prices, (usual, known));
         let fits = first
             .loads
@@ -152,6 +154,7 @@ impl<'a> Search<'a> {
             in_vain: 0,
             fits,
             scale: first.cost.max(LEAST_COST * charged),
+            only_charges,
         };
         search.look_ahead();
         search
@@ -174,11 +177,10 @@ impl<'a> Search<'a> {
         ends: Ends,
         options: &SolveOptions<'_>,
     ) -> bool {
-        while self.plans.len() < ends.rounds {
+        while self.plans.len() < ends.rounds && self.in_vain < IN_VAIN_MAX {
             let wanted = self.gap_wanted(ends, net);
             let close = self.is_close(self.upper, wanted, ends);
-            let near = self.upper - self.best.0 <= self.gap_to_lengthen * self.scale;
-            if (close || near) && self.lengthen() {
+            if (close || self.is_near()) && self.lengthen() {
                 if close {
                     let cost = self.cost_of_mixture();
                     if self.is_close(cost, wanted, ends) {
@@ -206,6 +208,16 @@ impl<'a> Search<'a> {
             self.take(self.rows.measure(net, basis), prices);
         }
         true
+    }
+
+    /// Whether reaches that hold prices are lengthened, and none is shortened.
+    fn is_near(&self) -> bool {
+        let scale = if self.only_charges {
+            self.scale.max(self.best.0)
+        } else {
+            self.scale
+        };
+        self.upper - self.best.0 <= self.gap_to_lengthen * scale
     }
 
     /// How close mixture and bound must be by now.
@@ -254,7 +266,7 @@ impl<'a> Search<'a> {
         } else {
             self.in_vain += 1;
         }
-        if self.in_vain == ROUNDS_IN_VAIN {
+        if self.in_vain > 0 && self.in_vain.is_multiple_of(ROUNDS_IN_VAIN) && !self.is_near() {
             self.shorten(&found.loads);
         }
         self.master.add(found.cost, &found.loads);
@@ -290,7 +302,6 @@ impl<'a> Search<'a> {
                 *reach /= REACH_GROWTH;
             }
         }
-        self.in_vain = 0;
     }
 
     /// The best mixture of the plans, every row at its full charge: (weight, plan).
