@@ -73,6 +73,11 @@ impl Gathering {
         (0..self.links).map(mean).sum::<f64>().max(restored)
     }
 
+    /// The first slot that may still be under way: links whose clocks are ahead speak of the newest before it begins.
+    fn first_under_way(&self, slot_ms: u64) -> Timestamp {
+        Timestamp(self.newest.0.saturating_sub(AHEAD_MAX_SLOTS * slot_ms))
+    }
+
     /// Under a clock that was far ahead no slot is the newest.
     fn not_after(&mut self, now: Timestamp, slot_ms: u64) {
         if self.newest.0 > now.0.saturating_add(AHEAD_MAX_SLOTS * slot_ms) {
@@ -130,9 +135,7 @@ impl Ledger {
         let kept = (LATE_MAX_SLOTS + CARRIED_MAX_SLOTS + 1) * slot_ms;
         for meter in 0..self.open.len() {
             self.open[meter].not_after(now, slot_ms);
-            let newest = self.open[meter].newest.0;
-            let first = Timestamp(newest.saturating_sub(AHEAD_MAX_SLOTS * slot_ms));
-            self.settle(meter, first, now);
+            self.settle(meter, self.open[meter].first_under_way(slot_ms), now);
             let open = &mut self.open[meter];
             open.slots = open.slots.split_off(&Timestamp(now.0.saturating_sub(kept)));
         }
@@ -235,15 +238,11 @@ impl Ledger {
         let slot_ms = self.slot_ms;
         let meters = self.open.iter().enumerate();
         meters.flat_map(move |(meter, open)| {
-            let newest = open.newest;
-            let first = Timestamp(newest.0.saturating_sub(AHEAD_MAX_SLOTS * slot_ms));
-            open.slots
-                .range(first..=newest)
-                .rev()
-                .map(move |(&slot, _)| {
-                    let mbps = open.mbps(slot, slot_ms);
-                    SlotSample { meter, slot, mbps }
-                })
+            let slots = open.first_under_way(slot_ms)..=open.newest;
+            open.slots.range(slots).rev().map(move |(&slot, _)| {
+                let mbps = open.mbps(slot, slot_ms);
+                SlotSample { meter, slot, mbps }
+            })
         })
     }
 

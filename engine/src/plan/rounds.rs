@@ -265,9 +265,9 @@ impl<'a> Search<'a> {
             self.in_vain = 0;
         } else {
             self.in_vain += 1;
-        }
-        if self.in_vain > 0 && self.in_vain.is_multiple_of(ROUNDS_IN_VAIN) && !self.is_near() {
-            self.shorten(&found.loads);
+            if self.in_vain.is_multiple_of(ROUNDS_IN_VAIN) && !self.is_near() {
+                self.shorten(&found.loads);
+            }
         }
         self.master.add(found.cost, &found.loads);
         self.look_ahead();

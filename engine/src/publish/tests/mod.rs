@@ -228,22 +228,27 @@ fn a_slice_leaves_a_link_that_stays_too_full_without_it() {
     );
 }
 
-#[test]
-fn on_the_way_no_site_gets_more_requests_than_it_can_answer() {
-    let mut rules = open();
-    rules.step.share_max = 0.1;
+/// The second site can answer ten units; ten leave it and ten others come. The scene, where they are, and where they go.
+fn changing_places(rules: GateRules) -> (Scene, Plan, Plan) {
     let mut scene = Scene::new(rules);
     scene.instance.sites[1].capacity_rps = Some(100.0);
     for unit in &mut scene.instance.units {
         unit.rps = 10.0;
     }
-    // Ten leave the second site and ten others come.
     let (mut plan, mut target) = (all_on(0), all_on(0));
     for unit in 0..10 {
         plan.shares[unit] = vec![(1, 1.0)];
         target.shares[unit] = vec![(2, 1.0)];
         target.shares[unit + 10] = vec![(1, 1.0)];
     }
+    (scene, plan, target)
+}
+
+#[test]
+fn on_the_way_no_site_gets_more_requests_than_it_can_answer() {
+    let mut rules = open();
+    rules.step.share_max = 0.1;
+    let (mut scene, mut plan, target) = changing_places(rules);
     // Who comes gains more than who leaves, and would go first.
     scene.instance.units[0].cand[2].1 = 100.0;
     let mut steps = 0;
@@ -258,17 +263,7 @@ fn on_the_way_no_site_gets_more_requests_than_it_can_answer() {
 
 #[test]
 fn nobody_comes_to_a_full_site_before_somebody_has_left() {
-    let mut scene = Scene::new(open());
-    scene.instance.sites[1].capacity_rps = Some(100.0);
-    for unit in &mut scene.instance.units {
-        unit.rps = 10.0;
-    }
-    let (mut plan, mut target) = (all_on(0), all_on(0));
-    for unit in 0..10 {
-        plan.shares[unit] = vec![(1, 1.0)];
-        target.shares[unit] = vec![(2, 1.0)];
-        target.shares[unit + 10] = vec![(1, 1.0)];
-    }
+    let (mut scene, plan, target) = changing_places(open());
     // Who is there has come a moment ago.
     scene.publish(&all_on(0), &plan, 0);
     scene.news();
