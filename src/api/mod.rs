@@ -94,6 +94,7 @@ pub fn router(handle: ControlHandle, auth: Auth, metrics: Metrics) -> Router {
         .with_state(handle)
         .merge(public)
         .layer(from_fn(fault::uniform))
+        .layer(from_fn(fault::close_behind))
 }
 
 /// What an edge shows: whether it lives, whether it serves, and its metrics.

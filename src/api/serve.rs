@@ -7,7 +7,7 @@ use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -22,6 +22,9 @@ const HEAD_LINES_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 32 << 10;
 /// Time that open requests have to end when the process ends.
 const GRACE: Duration = Duration::from_secs(2);
+/// Longest time that a connection whose end we have sent is still read: closing it with bytes unread would reset it, and
+/// the peer might lose the answer to a request that it was still sending (RFC 9112 section 9.6).
+const LINGER: Duration = Duration::from_secs(2);
 /// Pause after the system refused a connection, such as when it ran out of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -68,7 +71,7 @@ pub async fn serve(
 
 /// One connection to its end; `head_timeout` bounds the time for each head.
 async fn connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     router: Router,
     head_timeout: Duration,
     mut shutdown: watch::Receiver<bool>,
@@ -78,7 +81,7 @@ async fn connection(
         .header_read_timeout(head_timeout)
         .max_headers(HEAD_LINES_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(&mut stream), TowerToHyperService::new(router));
     tokio::pin!(serving);
     let told = async { drop(shutdown.wait_for(|shutdown| *shutdown).await) };
     let ended = tokio::select! {
@@ -91,10 +94,17 @@ async fn connection(
         serving.as_mut().graceful_shutdown();
         tokio::time::timeout(GRACE, serving).await.unwrap_or(Ok(()))
     };
-    if let Err(fault) = ended {
+    match ended {
+        Ok(()) => drop(tokio::time::timeout(LINGER, read_to_end(stream)).await),
         // The peer went away or spoke no HTTP; neither is ours to mend.
-        tracing::debug!(%fault, "an API connection ended early");
+        Err(fault) => tracing::debug!(%fault, "an API connection ended early"),
     }
+}
+
+/// Reads what still comes, to throw it away.
+async fn read_to_end(mut stream: impl AsyncRead + Unpin) {
+    let mut scratch = vec![0; 16 << 10];
+    while stream.read(&mut scratch).await.is_ok_and(|count| count > 0) {}
 }
 
 #[cfg(test)]
@@ -102,7 +112,7 @@ mod tests {
     use super::*;
     use axum::routing::get;
     use std::time::Instant;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
     use tokio::time::sleep;
 
     const SHORT: Duration = Duration::from_millis(300);

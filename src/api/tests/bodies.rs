@@ -159,3 +159,21 @@ async fn bodies_are_bounded_by_kind() {
     let answer = String::from_utf8_lossy(&answer[..count]);
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_too_much_still_reads_why() {
+    let world = World::new().await;
+    let address = world.url.strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let bytes = super::super::TELEMETRY_BYTES_MAX as usize + 1;
+    let head = format!(
+        "POST /v1/telemetry HTTP/1.1\r\nhost: x\r\nauthorization: Bearer admin\r\ncontent-length: {bytes}\r\n\r\n"
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    // Our end of the connection is closed behind the answer, but theirs is read until they close it.
+    socket.write_all(&vec![b'\n'; bytes]).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+}
