@@ -2,7 +2,7 @@
 
 use super::input::{Instance, Meter};
 use super::network::{MeterPlace, Network, Part, SINK, as_u32, money_step};
-use super::scale::{OVERLOAD, Scale, UNLIMITED};
+use super::scale::{Scale, UNLIMITED};
 use super::topology::Topology;
 
 /// A hub before its arcs exist: parent, and steps of (capacity in quanta, cost).
@@ -141,7 +141,7 @@ impl Network {
     fn limit_steps(&self, watermark: f64, capacity: f64, cost: i128) -> Vec<(i64, i128)> {
         let hard = self.scale.flow(capacity);
         let soft = self.scale.flow(watermark).min(hard);
-        let steps = [(soft, cost), (hard - soft, OVERLOAD + cost)];
+        let steps = [(soft, cost), (hard - soft, self.scale.overload() + cost)];
         steps.into_iter().filter(|step| step.0 > 0).collect()
     }
 

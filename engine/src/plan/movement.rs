@@ -10,7 +10,6 @@ use super::crash;
 use super::input::Instance;
 use super::network::Network;
 use super::rough::RoughCosts;
-use super::scale::Scale;
 use super::simplex::Progress;
 use super::solve::{Deadline, PIVOTS_PER_STAGE, SolveOptions, run};
 use super::topology::Topology;
@@ -76,7 +75,7 @@ pub(super) fn least(
     }
     let mut net = Network::build(input, topology, &[]);
     for cost in &mut net.cost {
-        *cost = Scale::of_movement(*cost);
+        *cost = net.scale.of_movement(*cost);
     }
     net.rough = Some(RoughCosts::of(&net, 1));
     let mut basis = crash::start_from_incumbents(&net);
@@ -91,7 +90,7 @@ pub(super) fn least(
     };
     let ended = run(&net, &mut basis, &patient);
     let least = if ended == Progress::Optimal {
-        let moves = (0..net.unit_arc_count()).filter(|&arc| Scale::parts(net.cost[arc]).1 > 0);
+        let moves = (0..net.unit_arc_count()).filter(|&arc| net.scale.parts(net.cost[arc]).1 > 0);
         Least::Exactly(net.scale.mbps(moves.map(|arc| basis.flow[arc]).sum()))
     } else if patience.is_late() {
         Least::Unknown

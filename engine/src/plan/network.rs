@@ -15,9 +15,7 @@ use super::input::{Instance, Meter, MeterModel};
 use super::levels::move_cny_per_mbps;
 use super::requests;
 use super::rough::RoughCosts;
-use super::scale::{
-    BELOW_FLOOR, MOVED, Scale, UNLIMITED, UNSERVED, gb_per_mbps_slot, latency_cny_per_mbps,
-};
+use super::scale::{MOVED, Scale, UNLIMITED, UNSERVED, gb_per_mbps_slot, latency_cny_per_mbps};
 use super::topology::Topology;
 
 /// The hub that everything drains to.
@@ -229,7 +227,7 @@ impl Network {
                 };
                 let mut cost = self.scale.money(latency_cny_per_mbps(instance, quality_ms));
                 if unit.floor_ms.is_some_and(|floor| quality_ms > floor) {
-                    cost += BELOW_FLOOR;
+                    cost += self.scale.below_floor();
                 }
                 let stay = unit
                     .incumbent

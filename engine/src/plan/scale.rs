@@ -1,10 +1,10 @@
 //! Fixed point: flows as `i64` quanta, costs as one `i128` that keeps the five levels apart.
 //!
-//! A cost is `unserved * W1 + overload * W2 + below_floor * W3 + cny * K + moved` with every weight a
-//! power of two. A simple cycle of the network meets each hub at most once, so each count is bounded
-//! by a small multiple of the number of links and sites; the weights exceed twice those bounds.
-//! Therefore comparing two sums is comparing the five levels lexicographically, and a sum can be
-//! taken apart again without loss. No weight is a tuned penalty.
+//! A cost is `unserved * W1 + overload * W2 + below_floor * W3 + money * W4 + moved`, every weight a power of two. A path
+//! of the network meets each hub at most once, so it has at most [`longest_path`] arcs, and none of its counts is more.
+//! Each count has bits for twice that and a sign; money has what is left, and its quantum is the finest at which no path
+//! comes to more. Therefore comparing two sums is comparing the five levels lexicographically, and a sum can be taken
+//! apart again without loss. No weight is a tuned penalty.
 
 use super::input::Instance;
 use super::network::money_step;
@@ -12,20 +12,11 @@ use super::requests;
 use super::result::Price;
 use super::topology::Topology;
 
-/// Bits of the moved count, the lowest component.
-const MOVED_BITS: u32 = 18;
+/// Where the unserved count starts. Above it are the sign and the few unserved arcs of a path: each one ends at the sink.
+const UNSERVED_SHIFT: u32 = 120;
 
-/// Where the below-floor count starts.
-const FLOOR_SHIFT: u32 = 84;
-
-/// Bits of the below-floor count.
-const FLOOR_BITS: u32 = 18;
-
-/// Bits of the overload count.
-const OVERLOAD_BITS: u32 = 18;
-
-/// Largest money cost of one arc in quanta; a path of 2^17 arcs still fits below [`FLOOR_SHIFT`].
-const CNY_QUANTA_MAX: f64 = 70_368_744_177_664.0; // 2^46
+/// Most bits of the money of one arc: it is below [`UNLIMITED`], and converted in one instruction. A float has fewer.
+const ARC_BITS_MAX: u32 = 60;
 
 /// All demand in quanta, at most. Rounding takes less than a quantum from each unit, so that even millions of units on one
 /// link are off by less than any tolerance.
@@ -38,13 +29,7 @@ const FLOW_SCALE_OF_NOTHING: f64 = 1_073_741_824.0; // 2^30
 pub(super) const UNLIMITED: i64 = i64::MAX / 4;
 
 /// One Mbps unserved.
-pub(super) const UNSERVED: i128 = 1 << (FLOOR_SHIFT + FLOOR_BITS + OVERLOAD_BITS);
-
-/// One Mbps of overload.
-pub(super) const OVERLOAD: i128 = 1 << (FLOOR_SHIFT + FLOOR_BITS);
-
-/// One Mbps below the floor.
-pub(super) const BELOW_FLOOR: i128 = 1 << FLOOR_SHIFT;
+pub(super) const UNSERVED: i128 = 1 << UNSERVED_SHIFT;
 
 /// One Mbps moved.
 pub(super) const MOVED: i128 = 1;
@@ -56,6 +41,8 @@ pub(super) struct Scale {
     flow: f64,
     /// Cost quanta per CNY per Mbps, a power of two.
     cny: f64,
+    /// Bits of each of the counts of overload, below-floor and moved.
+    count_bits: u32,
 }
 
 impl Scale {
@@ -68,36 +55,22 @@ impl Scale {
         } else {
             FLOW_SCALE_OF_NOTHING
         };
-        let mut dearest: f64 = 0.0;
-        for (meter, links) in instance.meters.iter().zip(&topology.links_of_meter) {
-            let (free_mbps, cny_per_mbps) = money_step(instance, meter);
-            let ports = links.iter().map(|&link| instance.links[link].capacity_mbps);
-            // A price that nobody can come to pay must not make all others coarse.
-            if free_mbps < ports.sum() {
-                dearest = dearest.max(cny_per_mbps);
-            }
-        }
-        let worst_ms = instance
-            .units
-            .iter()
-            .flat_map(|u| &u.cand)
-            .map(|c| c.1)
-            .fold(0.0, f64::max);
-        dearest = dearest.max(latency_cny_per_mbps(
-            instance,
-            worst_ms + instance.move_cost_ms,
-        ));
-        let charge = requests::excess_cny_per_rps(instance);
-        if charge > 0.0 {
-            let rps = instance.units.iter().map(requests::per_mbps);
-            dearest += charge * rps.fold(0.0, f64::max);
-        }
+        // The logarithm rounded up, a bit for the sign, and one for the difference of two paths.
+        let path_bits = longest_path(instance).next_power_of_two().ilog2();
+        let count_bits = path_bits + 2;
+        let money_bits = UNSERVED_SHIFT - 3 * count_bits;
+        let most = f64::from(ARC_BITS_MAX.min(money_bits - 2 - path_bits)).exp2();
+        let dearest = dearest_cny_per_mbps(instance, topology);
         let cny = if dearest > 0.0 {
-            power_of_two_below(CNY_QUANTA_MAX / dearest)
+            power_of_two_below(most / dearest)
         } else {
             1.0
         };
-        Self { flow, cny }
+        Self {
+            flow,
+            cny,
+            count_bits,
+        }
     }
 
     /// Demand or capacity in quanta, rounded down.
@@ -117,54 +90,93 @@ impl Scale {
         flow as f64 / self.flow
     }
 
+    /// One Mbps of overload.
+    pub(super) fn overload(self) -> i128 {
+        1 << (UNSERVED_SHIFT - self.count_bits)
+    }
+
+    /// One Mbps below the floor.
+    pub(super) fn below_floor(self) -> i128 {
+        1 << self.floor_shift()
+    }
+
     /// Money per Mbps as a cost.
     pub(super) fn money(self, cny_per_mbps: f64) -> i128 {
-        i128::from(quanta((cny_per_mbps * self.cny).round())) << MOVED_BITS
+        i128::from(quanta((cny_per_mbps * self.cny).round())) << self.count_bits
     }
 
     /// The cost with movement in the place of money, one quantum per count: what is left are levels 1 to 3 and 5.
-    pub(super) fn of_movement(cost: i128) -> i128 {
-        let (levels, low) = split(cost, FLOOR_SHIFT);
-        let (_cny, moved) = split(low, MOVED_BITS);
-        (levels << FLOOR_SHIFT) + (moved << MOVED_BITS)
+    pub(super) fn of_movement(self, cost: i128) -> i128 {
+        let (levels, low) = split(cost, self.floor_shift());
+        let (_money, moved) = split(low, self.count_bits);
+        (levels << self.floor_shift()) + (moved << self.count_bits)
     }
 
     /// A cost as counts of levels 1 to 3 and quanta of money.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "counts have 54 bits, money has less than 64"
-    )]
-    pub(super) fn parts(cost: i128) -> ([i64; 3], i64) {
-        let (levels, low) = split(cost, FLOOR_SHIFT);
-        let money = (low >> MOVED_BITS) as i64;
-        if levels == 0 {
-            return ([0; 3], money);
+    pub(super) fn parts(self, cost: i128) -> ([i32; 3], i128) {
+        // What costs money alone, as most arcs do, shows in the upper half of the bits.
+        let rounded_up = (cost >> 64) as i64 + (1 << (self.floor_shift() - 65));
+        if rounded_up >> (self.floor_shift() - 64) == 0 {
+            return ([0; 3], cost >> self.count_bits);
         }
-        let (rest, below_floor) = split(levels, FLOOR_BITS);
-        let (unserved, overload) = split(rest, OVERLOAD_BITS);
-        (
-            [unserved as i64, overload as i64, below_floor as i64],
-            money,
-        )
+        let (levels, low) = split(cost, self.floor_shift());
+        let money = low >> self.count_bits;
+        let (rest, below_floor) = split(levels, self.count_bits);
+        let (unserved, overload) = split(rest, self.count_bits);
+        ([unserved, overload, below_floor].map(count), money)
     }
 
     /// A cost taken apart into its levels.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "money below 2^64 quanta, relative error 2^-53"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "relative error 2^-53")]
     pub(super) fn price(self, cost: i128) -> Price {
-        let (rest, low) = split(cost, FLOOR_SHIFT);
-        let (rest, below_floor) = split(rest, FLOOR_BITS);
-        let (unserved, overload) = split(rest, OVERLOAD_BITS);
-        let (cny, _moved) = split(low, MOVED_BITS);
+        // Half a quantum of money up, so that the moves below it do not count.
+        let ([unserved, overload, below_floor], money) =
+            self.parts(cost + (1 << (self.count_bits - 1)));
         Price {
-            unserved: count(unserved),
-            overload: count(overload),
-            below_floor: count(below_floor),
-            cny_per_mbps: cny as f64 / self.cny,
+            unserved,
+            overload,
+            below_floor,
+            cny_per_mbps: money as f64 / self.cny,
         }
     }
+
+    /// Where the below-floor count starts.
+    fn floor_shift(self) -> u32 {
+        UNSERVED_SHIFT - 2 * self.count_bits
+    }
+}
+
+/// Most arcs of a path: each hub is met at most once, and a unit at most between two of them. Links, sites, regions and
+/// meters have a hub each, and each link may have one for its part of a meter.
+fn longest_path(instance: &Instance) -> usize {
+    let hubs = 2 * instance.links.len()
+        + instance.sites.len()
+        + instance.regions.len()
+        + instance.meters.len();
+    2 * (hubs + 1)
+}
+
+/// What one arc may cost, but for levels 1 to 3: the dearest contract or the worst quality, and the charge for requests.
+fn dearest_cny_per_mbps(instance: &Instance, topology: &Topology) -> f64 {
+    let mut dearest: f64 = 0.0;
+    for (meter, links) in instance.meters.iter().zip(&topology.links_of_meter) {
+        let (free_mbps, cny_per_mbps) = money_step(instance, meter);
+        let ports = links.iter().map(|&link| instance.links[link].capacity_mbps);
+        // A price that nobody can come to pay must not make all others coarse.
+        if free_mbps < ports.sum() {
+            dearest = dearest.max(cny_per_mbps);
+        }
+    }
+    let candidates = instance.units.iter().flat_map(|u| &u.cand);
+    let worst_ms = candidates.map(|c| c.1).fold(0.0, f64::max);
+    let moved_ms = worst_ms + instance.move_cost_ms;
+    dearest = dearest.max(latency_cny_per_mbps(instance, moved_ms));
+    let charge = requests::excess_cny_per_rps(instance);
+    if charge > 0.0 {
+        let rps = instance.units.iter().map(requests::per_mbps);
+        dearest += charge * rps.fold(0.0, f64::max);
+    }
+    dearest
 }
 
 /// What one Mbps at quality `ms` costs in one slot, in CNY.
@@ -207,23 +219,22 @@ fn quanta(value: f64) -> i64 {
 mod tests {
     use super::*;
 
+    /// A scale for paths of up to 2^16 arcs.
+    const SCALE: Scale = Scale {
+        flow: 1.0,
+        cny: 1024.0,
+        count_bits: 18,
+    };
+
     #[test]
     fn a_cost_comes_apart_into_what_it_was_made_of() {
-        let scale = Scale {
-            flow: 1.0,
-            cny: 1024.0,
-        };
         for (u, o, f, m) in [(0, 0, 0, 0.0), (1, -3, 7, -12.5), (-1, 65_536, -9, 0.25)] {
             let cost = i128::from(u) * UNSERVED
-                + i128::from(o) * OVERLOAD
-                + i128::from(f) * BELOW_FLOOR
-                + if m < 0.0 {
-                    -scale.money(-m)
-                } else {
-                    scale.money(m)
-                }
+                + i128::from(o) * SCALE.overload()
+                + i128::from(f) * SCALE.below_floor()
+                + SCALE.money(m)
                 - 5 * MOVED;
-            let price = scale.price(cost);
+            let price = SCALE.price(cost);
             assert_eq!(
                 (price.unserved, price.overload, price.below_floor),
                 (u, o, f)
@@ -234,13 +245,49 @@ mod tests {
 
     #[test]
     fn levels_never_trade() {
-        let scale = Scale {
-            flow: 1.0,
-            cny: 1.0,
-        };
-        let many = 65_536;
-        assert!(BELOW_FLOOR > many * scale.money(CNY_QUANTA_MAX));
-        assert!(OVERLOAD > many * BELOW_FLOOR);
-        assert!(UNSERVED > many * OVERLOAD);
+        // Sites, and what one Mbps costs at the dearest: from the smallest scale to a large one.
+        for (links, dear) in [(1, 1e-9), (40, 1e3), (10_000, 2e7)] {
+            let input = instance(links, dear);
+            let topology = Topology::of(&input);
+            let scale = Scale::of(&input, &topology);
+            let path = i128::try_from(longest_path(&input)).unwrap();
+            let dearest = scale.money(dearest_cny_per_mbps(&input, &topology));
+            assert!(dearest > 0 && dearest << scale.count_bits > path * MOVED);
+            assert!(scale.below_floor() > 2 * path * (dearest + MOVED));
+            assert!(scale.overload() > 2 * path * scale.below_floor());
+            assert!(UNSERVED > 2 * path * scale.overload());
+            let price = scale.price(-path * dearest - path * MOVED);
+            assert_eq!(price.below_floor, 0, "{links} links");
+            assert!(price.cny_per_mbps < 0.0, "{links} links");
+        }
+    }
+
+    #[test]
+    fn the_quantum_is_as_fine_as_paths_allow() {
+        // A dear contract leaves room for latency that is worth nearly nothing.
+        let input = instance(40, 1.0);
+        let scale = Scale::of(&input, &Topology::of(&input));
+        let least = latency_cny_per_mbps(&input, 1.0);
+        let read = scale.price(scale.money(least)).cny_per_mbps;
+        assert!((read / least - 1.0).abs() < 1e-5, "{read} of {least}");
+    }
+
+    /// One unit that may go to any of `links`, all on one contract at `cny` a Mbps.
+    fn instance(links: usize, cny: f64) -> Instance {
+        let id = |index| format!("\"l{index}\"");
+        let names: Vec<String> = (0..links).map(id).collect();
+        let records = names.iter().map(|name| {
+            format!(r#"{{"id": {name}, "site": "s", "capacity_mbps": 10, "meter": "m"}}"#)
+        });
+        let candidates = (0..links.min(64)).map(|link| format!("[{link}, 1]"));
+        let text = format!(
+            r#"{{"version": 1, "slot_seconds": 300, "value_cny_per_gbps_ms_slot": 1e-9, "move_cost_ms": 0,
+                "links": [{}], "sites": [{{"id": "s", "region": "r", "capacity_mbps": 10}}],
+                "meters": [{{"id": "m", "model": "month-95", "price_cny_per_mbps": {cny}, "free_below_mbps": 1}}],
+                "units": [{{"area": "a", "service": "s", "mbps": 1, "cand": [{}]}}]}}"#,
+            records.collect::<Vec<_>>().join(","),
+            candidates.collect::<Vec<_>>().join(",")
+        );
+        Instance::read(text.as_bytes()).unwrap()
     }
 }

@@ -119,7 +119,6 @@ fn has_loose_step(net: &Network, tree: &Tree, flow: &[i64]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::input::Instance;
-    use super::super::scale::Scale;
     use super::super::topology::Topology;
     use super::*;
 
@@ -168,12 +167,13 @@ mod tests {
     fn objective(net: &Network, basis: &Basis) -> [i128; 4] {
         let mut levels = [0; 4];
         for (&flow, &cost) in basis.flow.iter().zip(&net.cost) {
-            let ([unserved, overload, below_floor], money) = Scale::parts(cost);
-            for (level, part) in levels
-                .iter_mut()
-                .zip([unserved, overload, below_floor, money])
+            let ([unserved, overload, below_floor], money) = net.scale.parts(cost);
+            for (level, part) in
+                levels
+                    .iter_mut()
+                    .zip([unserved.into(), overload.into(), below_floor.into(), money])
             {
-                *level += i128::from(flow) * i128::from(part);
+                *level += i128::from(flow) * part;
             }
         }
         levels
