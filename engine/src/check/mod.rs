@@ -52,11 +52,12 @@ pub const CLAIM_TOLERANCE: f64 = 1e-8;
 /// The part of what all requests would be charged that counts as scale of a cost: 1 % of the dearest plan without excess.
 const CHARGED_SHARE: f64 = 1e-4;
 
-/// A cost up to this is none: what rounding leaves above free levels, in CNY per slot.
+/// A cost up to this is none, in CNY per slot.
 pub const COST_TOLERANCE_CNY: f64 = 1e-9;
 
-/// Requests above limits, up to this part of all requests, are what sums are off by.
-const EXCESS_TOLERANCE: f64 = 1e-12;
+/// Traffic above a free level up to this part of the level, and requests above limits up to this part of all, are what sums
+/// are off by.
+const SUM_TOLERANCE: f64 = 1e-12;
 
 /// What the checker has established.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,6 +15,9 @@ use super::topology::Topology;
 /// What sums of many shares may be above a limit that they fill exactly, relative to it.
 pub(super) const ROUNDING: f64 = 1e-9;
 
+/// What a sum of traffic or requests may be off, relative to it: above a limit that is charged, no more than this is none.
+pub(super) const ROUNDED_SHARE: f64 = 1e-12;
+
 /// Traffic of a plan by link, site, region and meter, in Mbps, and its requests.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Loads {
@@ -73,7 +76,7 @@ pub(super) fn levels(instance: &Instance, plan: &Plan, loads: &Loads) -> Levels 
     }
     for (meter, load) in instance.meters.iter().zip(&loads.meters) {
         let (free_mbps, price) = money_step(instance, meter);
-        levels.money_cny += price * (load - free_mbps).max(0.0);
+        levels.money_cny += price * charged(*load, free_mbps);
     }
     levels.moving_cny = levels.moved_mbps * move_cny_per_mbps(instance);
     levels.excess_rps = requests::excess_rps(instance, &loads.requests);
@@ -81,6 +84,16 @@ pub(super) fn levels(instance: &Instance, plan: &Plan, loads: &Loads) -> Levels 
         levels.excess_cny = levels.excess_rps * requests::excess_cny_per_rps(instance);
     }
     levels
+}
+
+/// Traffic above a level that is free; no more than what its sum may be off is none, however dear it would be.
+fn charged(load_mbps: f64, free_mbps: f64) -> f64 {
+    let excess = load_mbps - free_mbps;
+    if excess > ROUNDED_SHARE * free_mbps {
+        excess
+    } else {
+        0.0
+    }
 }
 
 /// Traffic above a watermark; what rounding of sums can produce is none.

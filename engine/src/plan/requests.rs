@@ -6,7 +6,7 @@
 //! it is paid only where levels 1 to 3 leave no other way.
 
 use super::input::{Instance, Site, Unit};
-use super::levels::ROUNDING;
+use super::levels::{ROUNDED_SHARE, ROUNDING};
 use super::network::money_step;
 use super::result::Plan;
 use super::scale::latency_cny_per_mbps;
@@ -14,9 +14,6 @@ use super::topology::Topology;
 
 /// How many times dearer a Mbps with the usual requests is above the limit than anywhere else.
 const EXCESS_FACTOR: f64 = 100.0;
-
-/// An excess that is no more than this part of all requests is the rounding of sums.
-const ROUNDED_SHARE: f64 = 1e-12;
 
 /// What one sum of requests may be off, relative to [`ROUNDING`].
 const SUM_SHARE: f64 = 1e-3;
