@@ -18,6 +18,8 @@ struct Size {
     sites: usize,
     contracts: usize,
     units: usize,
+    /// Orders of magnitude that the cheapest contract lies below 50 CNY.
+    decades: f64,
 }
 
 #[test]
@@ -26,6 +28,7 @@ fn contracts_alone_tell_what_a_place_is_worth() {
         sites: 64,
         contracts: 60,
         units: 800,
+        decades: 7.7,
     };
     for seed in [4, 9] {
         for value in [0.0, 0.02] {
@@ -42,10 +45,28 @@ fn prices_are_found_far_below_charges() {
         sites: 48,
         contracts: 40,
         units: 300,
+        decades: 7.7,
     };
     for seed in [4, 6] {
         let gap = gap_of(size, seed, 0.0);
         assert!(gap < 1e-4, "seed {seed}: {gap}");
+    }
+}
+
+/// Between the charge for requests and the cheapest contract lie more steps than one number of 46 bits has.
+#[test]
+fn prices_are_as_fine_as_the_cheapest_contract() {
+    let size = Size {
+        sites: 48,
+        contracts: 40,
+        units: 300,
+        decades: 12.0,
+    };
+    for seed in 0..3 {
+        for value in [1e-9, 1e-6] {
+            let gap = gap_of(size, seed, value);
+            assert!(gap < 1e-4, "seed {seed}, {value} CNY: {gap}");
+        }
     }
 }
 
@@ -98,7 +119,7 @@ fn many_contracts(size: Size, seed: u64, value_cny_per_gbps_ms_slot: f64) -> Ins
     let meter = |index: usize| Meter {
         id: format!("m{index}"),
         model: MeterModel::Month95,
-        price_cny_per_mbps: Some(10.0_f64.powf(7.7 * numbers.uniform() - 6.0)),
+        price_cny_per_mbps: Some(50.0 * 10.0_f64.powf(size.decades * (numbers.uniform() - 1.0))),
         price_cny_per_gb: None,
         free_below_mbps: mbps / size.contracts as f64 * free,
         burst: false,
