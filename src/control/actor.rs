@@ -14,7 +14,7 @@ use crate::store::{LedgerRow, StateStore};
 use anyhow::Context;
 use coverage::{AreaTable, Digest, MapVersion, Timestamp};
 use ed25519_dalek::SigningKey;
-use engine::billing::SlotSample;
+use engine::billing::{LinkPart, SlotSample};
 use engine::cycle::{Bills, Engine, EngineOptions, Steering};
 use engine::drain::Drain;
 use engine::inventory::Inventory;
@@ -301,17 +301,38 @@ impl Actor {
         if samples.is_empty() && self.unstored.is_empty() {
             return;
         }
-        let row = |sample: &SlotSample| LedgerRow {
-            meter: self.engine.inventory().meters[sample.meter].name.clone(),
-            slot: sample.slot,
-            mbps: sample.mbps,
-        };
+        // Of a slot that changed many times the last state counts.
+        let slots: BTreeMap<_, f64> = samples
+            .iter()
+            .map(|sample| ((sample.meter, sample.slot), sample.mbps))
+            .collect();
         let mut rows = std::mem::take(&mut self.unstored);
-        rows.extend(samples.iter().map(row));
+        rows.extend(
+            slots
+                .into_iter()
+                .map(|(place, mbps)| self.ledger_row(place, mbps)),
+        );
         if let Err(fault) = self.store.put_ledger(&rows) {
             tracing::warn!(%fault, "billing samples are not stored; a restart now would forget them");
             rows.drain(..rows.len().saturating_sub(UNSTORED_MAX));
+            // What waits is bounded; without its parts, a slot counts at least as much as is known now.
+            rows.iter_mut().for_each(|row| row.parts.clear());
             self.unstored = rows;
+        }
+    }
+
+    fn ledger_row(&self, (meter, slot): (usize, Timestamp), mbps: f64) -> LedgerRow {
+        let inventory = self.engine.inventory();
+        let parts = self.engine.contracts().ledger().parts(meter, slot);
+        let named = |part: LinkPart| {
+            let name = inventory.links[part.link].name.clone();
+            (name, (part.mbps_sum, part.samples))
+        };
+        LedgerRow {
+            meter: inventory.meters[meter].name.clone(),
+            slot,
+            mbps,
+            parts: parts.map(named).collect(),
         }
     }
 

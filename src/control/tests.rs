@@ -1,7 +1,7 @@
 //! A whole control plane in one process, large enough that a solve takes its time.
 
 use super::*;
-use crate::store::{SqliteStore, StateStore};
+use crate::store::{LedgerRow, SqliteStore, StateStore};
 use coverage::area::{AreaAttrs, AreaTableBuilder};
 use coverage::catalog::Service as ServedService;
 use coverage::observation::Sample;
@@ -13,7 +13,7 @@ use engine::inventory::{
 };
 use std::net::Ipv4Addr;
 use std::path::Path;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Sites of one link and one group of one node.
 const SITES: u8 = 60;
@@ -361,6 +361,46 @@ async fn what_the_ledger_refuses_is_counted_by_reason() {
     let count = page.lines().find_map(|text| text.strip_prefix(line));
     assert!(count.is_some_and(|count| count != "0"), "{page}");
     handle.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_sample_after_a_restart_adds_to_what_its_link_said_before_it() {
+    let slot = Timestamp(crate::clock::now().0 / 300_000 * 300_000 - 600_000);
+    let row = |name: &str| LedgerRow {
+        meter: name.to_owned(),
+        slot,
+        mbps: 100.0,
+        parts: [(format!("{name}/bgp"), (200.0, 2))].into(),
+    };
+    let (handle, dir) = started_on(20, |path| {
+        let mut store = SqliteStore::open(path).unwrap();
+        store.put_ledger(&[row("s7"), row("s8")]).unwrap();
+    });
+    let sample = Sample::Link {
+        link: LinkId(7),
+        mbps: 700.0,
+    };
+    let at = Timestamp(slot.0 + 1);
+    handle.observe(vec![Observation { at, sample }]).unwrap();
+    handle.stop();
+    let path = dir.path().join("state.db");
+    let read = || SqliteStore::open(&path).and_then(|store| store.ledger_newest(1));
+    let ends = async {
+        loop {
+            // Nobody else may read before the actor has ended.
+            match read() {
+                Ok(rows) if rows.iter().any(|row| row.mbps > 100.0) => return rows,
+                _ => sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let rows = timeout(Duration::from_secs(60), ends).await.unwrap();
+    let mbps = |name: &str| {
+        rows.iter()
+            .find(|row| row.meter == name)
+            .map(|row| row.mbps)
+    };
+    assert_eq!((mbps("s7"), mbps("s8")), (Some(300.0), Some(100.0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,10 +9,11 @@ pub use sqlite::SqliteStore;
 use coverage::Timestamp;
 use engine::billing::UsualDemand;
 use engine::drain::Drain;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A closed billing slot of a meter, by name.
-#[derive(Clone, Debug, PartialEq)]
+/// A billing slot of a meter, by name.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LedgerRow {
     /// Name of the meter.
     pub meter: String,
@@ -20,6 +21,8 @@ pub struct LedgerRow {
     pub slot: Timestamp,
     /// Mean traffic, Mbps.
     pub mbps: f64,
+    /// What its links said, by name, as long as late samples may come: sum of samples in Mbps, and how many there were.
+    pub parts: BTreeMap<String, (f64, u32)>,
 }
 
 /// One entry of the audit log: who did what, and why.
@@ -92,7 +95,8 @@ pub trait StateStore: Send {
     /// [`StoreError`].
     fn forget_drains(&mut self, ids: &[String]) -> Result<(), StoreError>;
 
-    /// Stores closed billing slots, replacing equal (meter, slot).
+    /// Stores billing slots, replacing equal (meter, slot). Parts are kept of the newest slots of each meter, of more than
+    /// take samples at a time.
     ///
     /// # Errors
     /// [`StoreError`].

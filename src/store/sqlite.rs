@@ -14,6 +14,8 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS drain (id TEXT PRIMARY KEY, requested_at INTEGER NOT NULL, record TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS ledger (meter TEXT NOT NULL, slot INTEGER NOT NULL, mbps REAL NOT NULL,
                                        PRIMARY KEY (meter, slot)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS ledger_part (meter TEXT NOT NULL, slot INTEGER NOT NULL, links TEXT NOT NULL,
+                                            PRIMARY KEY (meter, slot)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS demand (place INTEGER PRIMARY KEY, units TEXT NOT NULL, bin INTEGER NOT NULL,
                                        ratio REAL NOT NULL, mbps BLOB NOT NULL);
     CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL,
@@ -21,6 +23,9 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS flag (name TEXT PRIMARY KEY, value TEXT NOT NULL);
     PRAGMA user_version = 1;
 ";
+
+/// Slots of each meter whose parts are kept: as many as take samples at a time, whatever the clock says.
+const PARTS_KEPT: u32 = 64;
 
 /// State in one file.
 #[derive(Debug)]
@@ -137,14 +142,31 @@ impl StateStore for SqliteStore {
                 "INSERT OR REPLACE INTO ledger VALUES (?1, ?2, ?3)",
                 params![row.meter, millis(row.slot), row.mbps],
             )?;
+            if row.parts.is_empty() {
+                continue;
+            }
+            let links = serde_json::to_string(&row.parts).map_err(|fault| StoreError::Record {
+                key: format!("of the links of {}", row.meter),
+                fault: fault.to_string(),
+            })?;
+            change.execute(
+                "INSERT OR REPLACE INTO ledger_part VALUES (?1, ?2, ?3)",
+                params![row.meter, millis(row.slot), links],
+            )?;
+            change.execute(
+                "DELETE FROM ledger_part WHERE meter = ?1 AND slot <=
+                 (SELECT slot FROM ledger_part WHERE meter = ?1 ORDER BY slot DESC LIMIT 1 OFFSET ?2)",
+                params![row.meter, PARTS_KEPT],
+            )?;
         }
         Ok(change.commit()?)
     }
 
     fn ledger_newest(&self, slots: u64) -> Result<Vec<LedgerRow>, StoreError> {
         let mut query = self.connection.prepare(
-            "SELECT meter, slot, mbps FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY meter ORDER BY slot DESC) AS place
-             FROM ledger) WHERE place <= ?1 ORDER BY slot, meter",
+            "SELECT meter, slot, mbps, links
+             FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY meter ORDER BY slot DESC) AS place FROM ledger)
+             LEFT JOIN ledger_part USING (meter, slot) WHERE place <= ?1 ORDER BY slot, meter",
         )?;
         let most = i64::try_from(slots).unwrap_or(i64::MAX);
         let rows = query.query_map([most], |row| {
@@ -152,6 +174,11 @@ impl StateStore for SqliteStore {
                 meter: row.get(0)?,
                 slot: timestamp(row.get(1)?),
                 mbps: row.get(2)?,
+                // What does not decode is known less exactly, and no reason not to start.
+                parts: row
+                    .get::<_, Option<String>>(3)?
+                    .and_then(|links| serde_json::from_str(&links).ok())
+                    .unwrap_or_default(),
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

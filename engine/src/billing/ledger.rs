@@ -2,8 +2,9 @@
 //!
 //! A slot stays open to late samples for [`LATE_MAX_SLOTS`]. A link of a meter that is silent while others speak is taken
 //! for what it carried last, for a while: silence is not zero traffic. What is refused is counted and named; a clock that
-//! jumps makes samples be refused until it is right again, and takes nothing away that was known. A restart keeps what
-//! meters carried in a slot and not which link; what comes later counts where it is more than that.
+//! jumps makes samples be refused until it is right again, and takes nothing away that was known. What links said of slots
+//! that are still open outlives a restart beside what meters carried; where it does not, what comes later counts where it
+//! is more than that.
 
 use super::Marginal;
 use super::account::{Account, Statement};
@@ -22,6 +23,8 @@ const AHEAD_MAX_SLOTS: u64 = 2;
 const CARRIED_MAX_SLOTS: u64 = 3;
 /// Most slots of a meter that take samples at a time, whatever the clock says.
 const OPEN_MAX: usize = 64;
+/// What two sums of the same parts may differ by, relative to them.
+const ROUNDING: f64 = 1e-9;
 
 /// One meter's slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,6 +35,19 @@ pub struct SlotSample {
     pub slot: Timestamp,
     /// Mean traffic of the slot, Mbps.
     pub mbps: f64,
+}
+
+/// What one link said of a slot that still takes samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinkPart {
+    /// Index of the link.
+    pub link: usize,
+    /// Start of the slot.
+    pub slot: Timestamp,
+    /// Sum of its samples, Mbps.
+    pub mbps_sum: f64,
+    /// How many there were.
+    pub samples: u32,
 }
 
 /// Slot samples of the running month and the one before, per meter.
@@ -50,27 +66,70 @@ pub struct Ledger {
 /// Slots of a meter that still take samples.
 #[derive(Debug, Default)]
 struct Gathering {
-    links: usize,
-    /// Slot -> what was known of it from before this process, and per link the sum and number of its samples.
-    slots: BTreeMap<Timestamp, (f64, Vec<(f64, u32)>)>,
+    /// Indices of the links of the meter.
+    links: Vec<usize>,
+    slots: BTreeMap<Timestamp, Gathered>,
     newest: Timestamp,
 }
 
+/// What is known of one slot.
+#[derive(Debug)]
+struct Gathered {
+    /// What it carried at least: what is known from before this process, and not explained by `parts`. Mbps.
+    restored: f64,
+    /// `[link of the meter]` -> sum of its samples in Mbps, and how many there were.
+    parts: Vec<(f64, u32)>,
+}
+
 impl Gathering {
+    /// What is gathered of a slot; begun with what is known of it.
+    fn entry(&mut self, slot: Timestamp, account: &Account) -> &mut Gathered {
+        self.slots.entry(slot).or_insert_with(|| Gathered {
+            restored: account.sample(slot).unwrap_or(0.0),
+            parts: vec![(0.0, 0); self.links.len()],
+        })
+    }
+
+    /// At most [`OPEN_MAX`] slots, the newest.
+    fn bound(&mut self) {
+        while self.slots.len() > OPEN_MAX {
+            self.slots.pop_first();
+        }
+    }
+
+    /// Forgets what was restored of slots that their parts explain: with more samples these may carry less.
+    fn explain(&mut self, slot_ms: u64) {
+        let explained = |(&slot, gathered): (&Timestamp, &Gathered)| {
+            let known = self.of_parts(slot, slot_ms);
+            (known >= gathered.restored * (1.0 - ROUNDING)).then_some(slot)
+        };
+        let slots: Vec<Timestamp> = self.slots.iter().filter_map(explained).collect();
+        for slot in slots {
+            if let Some(gathered) = self.slots.get_mut(&slot) {
+                gathered.restored = 0.0;
+            }
+        }
+    }
+
     /// What a link of the meter carried in a slot, or in the last before it that is not too far away.
     fn link_mbps(&self, link: usize, slot: Timestamp, slot_ms: u64) -> Option<f64> {
         let from = Timestamp(slot.0.saturating_sub(CARRIED_MAX_SLOTS * slot_ms));
         let slots = self.slots.range(from..=slot).rev();
-        let mut parts = slots.map(|(_, (_, parts))| parts[link]);
+        let mut parts = slots.map(|(_, gathered)| gathered.parts[link]);
         let (sum, count) = parts.find(|(_, count)| *count > 0)?;
         Some(sum / f64::from(count))
     }
 
+    /// What all links of the meter carried in a slot.
+    fn of_parts(&self, slot: Timestamp, slot_ms: u64) -> f64 {
+        let mean = |link: usize| self.link_mbps(link, slot, slot_ms).unwrap_or(0.0);
+        (0..self.links.len()).map(mean).sum()
+    }
+
     /// What a slot carried, as far as it is known.
     fn mbps(&self, slot: Timestamp, slot_ms: u64) -> f64 {
-        let mean = |link: usize| self.link_mbps(link, slot, slot_ms).unwrap_or(0.0);
-        let restored = self.slots.get(&slot).map_or(0.0, |(restored, _)| *restored);
-        (0..self.links).map(mean).sum::<f64>().max(restored)
+        let restored = self.slots.get(&slot).map_or(0.0, |known| known.restored);
+        self.of_parts(slot, slot_ms).max(restored)
     }
 
     /// The first slot that may still be under way: links whose clocks are ahead speak of the newest before it begins.
@@ -99,9 +158,10 @@ impl Ledger {
             .map(|_| Gathering::default())
             .collect();
         let mut places = Vec::with_capacity(inventory.links.len());
-        for link in &inventory.links {
-            places.push((link.meter, open[link.meter].links));
-            open[link.meter].links += 1;
+        for (index, link) in inventory.links.iter().enumerate() {
+            let links = &mut open[link.meter].links;
+            places.push((link.meter, links.len()));
+            links.push(index);
         }
         Self {
             slot_ms,
@@ -126,6 +186,50 @@ impl Ledger {
             }
             account.set(Timestamp(slot.0 - slot.0 % self.slot_ms), mbps);
         }
+    }
+
+    /// Takes back what [`Self::parts`] gave before a restart, after [`Self::restore`]: late samples add to it. What is no
+    /// traffic, or of no known link, is refused and counted.
+    pub fn resume(&mut self, parts: impl IntoIterator<Item = LinkPart>) {
+        for LinkPart {
+            link,
+            slot,
+            mbps_sum,
+            samples,
+        } in parts
+        {
+            let Some(&(meter, place)) = self.places.get(link) else {
+                self.refused.add(SampleFault::UnknownLink { link });
+                continue;
+            };
+            let (open, account) = (&mut self.open[meter], &self.accounts[meter]);
+            if let Err(fault) = sane(&account.terms().name, mbps_sum, slot) {
+                self.refused.add(fault);
+                continue;
+            }
+            let slot = Timestamp(slot.0 - slot.0 % self.slot_ms);
+            open.entry(slot, account).parts[place] = (mbps_sum, samples);
+            open.newest = open.newest.max(slot);
+            open.bound();
+        }
+        for open in &mut self.open {
+            open.explain(self.slot_ms);
+        }
+    }
+
+    /// What links of a meter said of a slot that still takes samples: what a restart would lose.
+    pub fn parts(&self, meter: usize, slot: Timestamp) -> impl Iterator<Item = LinkPart> {
+        let open = &self.open[meter];
+        let known = open.slots.get(&slot).into_iter();
+        let parts = known.flat_map(|known| open.links.iter().zip(&known.parts));
+        parts.filter_map(move |(&link, &(mbps_sum, samples))| {
+            (samples > 0).then_some(LinkPart {
+                link,
+                slot,
+                mbps_sum,
+                samples,
+            })
+        })
     }
 
     /// Tells the ledger what time it is: slots that are over count, and samples far from it are refused from then on.
@@ -192,16 +296,10 @@ impl Ledger {
     fn gather(&mut self, meter: usize, place: usize, mbps: f64, at: Timestamp) -> Vec<SlotSample> {
         let slot = Timestamp(at.0 - at.0 % self.slot_ms);
         let (open, account) = (&mut self.open[meter], &self.accounts[meter]);
-        let links = open.links;
-        let entry = open
-            .slots
-            .entry(slot)
-            .or_insert_with(|| (account.sample(slot).unwrap_or(0.0), vec![(0.0, 0); links]));
-        entry.1[place].0 += mbps;
-        entry.1[place].1 += 1;
-        while open.slots.len() > OPEN_MAX {
-            open.slots.pop_first();
-        }
+        let part = &mut open.entry(slot, account).parts[place];
+        part.0 += mbps;
+        part.1 += 1;
+        open.bound();
         let first = if slot > open.newest {
             std::mem::replace(&mut open.newest, slot)
         } else {

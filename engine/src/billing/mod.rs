@@ -24,7 +24,7 @@ pub use calendar::{OffsetError, Period, UtcOffset};
 pub use control::{ControlOptions, Controller, Verdict};
 pub use fault::{Refused, SampleFault};
 pub use forecast::{DemandFault, Forecast, Horizon, UsualDemand, merge};
-pub use ledger::{Ledger, SlotSample};
+pub use ledger::{Ledger, LinkPart, SlotSample};
 pub use marginal::Marginal;
 pub use order::OrderStatistics;
 

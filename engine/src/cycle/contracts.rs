@@ -14,8 +14,8 @@ pub use levels::{LevelsJob, LevelsOutcome, PlannedLevels};
 use self::bare::bare;
 use super::Engine;
 use crate::billing::{
-    ControlOptions, Controller, Forecast, Ledger, Marginal, SampleFault, SlotSample, UtcOffset,
-    Verdict,
+    ControlOptions, Controller, Forecast, Ledger, LinkPart, Marginal, SampleFault, SlotSample,
+    UtcOffset, Verdict,
 };
 use crate::inventory::Inventory;
 use crate::plan::{Instance, Plan};
@@ -312,6 +312,11 @@ impl Engine {
     #[must_use]
     pub fn slots_under_way(&self) -> Vec<SlotSample> {
         self.contracts.ledger.under_way().collect()
+    }
+
+    /// Takes back what links had said of slots that were open before a restart.
+    pub fn resume_ledger(&mut self, parts: Vec<LinkPart>) {
+        self.contracts.ledger.resume(parts);
     }
 
     /// Lets the clock of billing go on to `now`.

@@ -2,14 +2,15 @@
 
 use super::LEVELS_FLAG;
 use crate::clock::now;
-use crate::store::{LedgerRow, StateStore};
+use crate::store::StateStore;
 use collectors::Limits;
 use coverage::observation::Directory;
 use coverage::{AreaTable, CheckId, Snapshot};
-use engine::billing::SlotSample;
+use engine::billing::{LinkPart, SlotSample};
 use engine::cycle::{Engine, EngineOptions, Steering};
 use engine::inventory::Inventory;
 use engine::policy::Policies;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +24,10 @@ pub(super) fn restored(
     store: &dyn StateStore,
     serving: Option<Arc<Snapshot>>,
 ) -> anyhow::Result<Engine> {
-    let samples = ledger(store, &inventory, options.slot)?;
+    let (samples, parts) = ledger(store, &inventory, options.slot)?;
     let stored = (store.drains()?, samples);
     let mut engine = Engine::new(inventory, table, steering, options, stored, serving);
+    engine.resume_ledger(parts);
     engine.pin(store.flag("pin")?);
     let bins = engine.restore_demand(store.demand(&engine.demand_digest())?);
     tracing::info!(bins, "usual demand from before the restart");
@@ -60,21 +62,44 @@ pub(super) fn telemetry(engine: &Engine) -> Limits {
     }
 }
 
-/// Billing samples of the last months, by meter index; those of meters that are gone are left out.
+/// Billing samples of the last months, and what links said of those that may still change; what is gone is left out.
 fn ledger(
     store: &dyn StateStore,
     inventory: &Inventory,
     slot: Duration,
-) -> anyhow::Result<Vec<SlotSample>> {
+) -> anyhow::Result<(Vec<SlotSample>, Vec<LinkPart>)> {
     let slots = LEDGER_DAYS * 86_400 / slot.as_secs().max(1);
-    let meter = |name: &str| inventory.meters.iter().position(|meter| meter.name == name);
-    let rows = store.ledger_newest(slots)?;
-    let sample = |row: LedgerRow| {
-        Some(SlotSample {
-            meter: meter(&row.meter)?,
+    let meters = places(inventory.meters.iter().map(|meter| meter.name.as_str()));
+    let links = places(inventory.links.iter().map(|link| link.name.as_str()));
+    let (mut samples, mut parts) = (Vec::new(), Vec::new());
+    for row in store.ledger_newest(slots)? {
+        let Some(&meter) = meters.get(row.meter.as_str()) else {
+            continue;
+        };
+        samples.push(SlotSample {
+            meter,
             slot: row.slot,
             mbps: row.mbps,
-        })
-    };
-    Ok(rows.into_iter().filter_map(sample).collect())
+        });
+        let of_slot = row.parts.iter().filter_map(|(name, &(mbps_sum, samples))| {
+            let &link = links.get(name.as_str())?;
+            // A link that has another contract now was counted by the one that it had.
+            (inventory.links[link].meter == meter).then_some(LinkPart {
+                link,
+                slot: row.slot,
+                mbps_sum,
+                samples,
+            })
+        });
+        parts.extend(of_slot);
+    }
+    Ok((samples, parts))
+}
+
+/// Name -> index.
+fn places<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<&'a str, usize> {
+    names
+        .enumerate()
+        .map(|(index, name)| (name, index))
+        .collect()
 }

@@ -94,6 +94,7 @@ mod tests {
             meter: "m".to_owned(),
             slot: Timestamp(slot * 300_000),
             mbps: 1.0,
+            ..LedgerRow::default()
         };
         // 93 days of five minutes, and a run and a bit more.
         let kept = 93 * 288;

@@ -51,6 +51,7 @@ fn flags_audit_and_ledger_come_back() {
         meter: "m1".into(),
         slot: Timestamp(300_000),
         mbps: 12.5,
+        parts: [("s/ct".to_owned(), (25.0, 2))].into(),
     };
     store.put_ledger(std::slice::from_ref(&row)).unwrap();
     drop(store);
@@ -104,6 +105,7 @@ fn of_the_ledger_the_newest_slots_of_each_meter_stay_whatever_the_clock_says() {
         meter: meter.to_owned(),
         slot: Timestamp(slot * 300_000),
         mbps: 1.0,
+        ..LedgerRow::default()
     };
     let mut rows: Vec<LedgerRow> = (0..10).map(|slot| row("a", slot)).collect();
     // A clock that was far ahead once leaves one slot there, and takes nothing else away.
@@ -134,6 +136,29 @@ fn of_the_ledger_the_newest_slots_of_each_meter_stay_whatever_the_clock_says() {
 }
 
 #[test]
+fn what_links_said_is_kept_of_the_newest_slots() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(&dir.path().join("state.db"));
+    let row = |slot: u64| LedgerRow {
+        meter: "a".to_owned(),
+        slot: Timestamp(slot * 300_000),
+        mbps: 1.0,
+        parts: [("s/ct".to_owned(), (2.0, 2))].into(),
+    };
+    let rows: Vec<LedgerRow> = (0..u64::from(PARTS_KEPT) + 6).map(row).collect();
+    store.put_ledger(&rows).unwrap();
+    let left = store.ledger_newest(100).unwrap();
+    assert_eq!(left.len(), rows.len());
+    assert!(left[..6].iter().all(|row| row.parts.is_empty()));
+    assert_eq!(left[6..], rows[6..]);
+    let spoilt = "UPDATE ledger_part SET links = '{' WHERE slot = 6 * 300000";
+    assert_eq!(store.connection.execute(spoilt, []).unwrap(), 1);
+    let left = store.ledger_newest(100).unwrap();
+    assert!(left[6].parts.is_empty() && left[6].mbps > 0.0);
+    assert_eq!(left[7..], rows[7..]);
+}
+
+#[test]
 fn shorter_slots_stay_for_as_long_as_longer_ones() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open(&dir.path().join("state.db"));
@@ -141,6 +166,7 @@ fn shorter_slots_stay_for_as_long_as_longer_ones() {
         meter: "a".to_owned(),
         slot: Timestamp(minute * 60_000),
         mbps: 1.0,
+        ..LedgerRow::default()
     };
     store
         .put_ledger(&(0..60).map(row).collect::<Vec<_>>())

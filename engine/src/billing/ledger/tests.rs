@@ -156,7 +156,7 @@ fn a_clock_that_jumps_and_comes_back_loses_nothing() {
 }
 
 #[test]
-fn a_restart_in_the_middle_of_a_slot_keeps_the_larger_part() {
+fn without_its_parts_a_slot_keeps_the_larger_of_what_was_stored_and_what_comes() {
     let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
     ledger.restore([sample(NOVEMBER, 30.0)]);
     let mut carried = |mbps, at| {
@@ -384,38 +384,87 @@ fn a_day_may_begin_within_a_slot() {
     }
 }
 
+/// Link, slot and Mbps of samples in order, between which a link is silent for a slot.
+const TOLD: [(usize, u64, f64); 9] = [
+    (0, 0, 100.0),
+    (1, 0, 100.0),
+    (0, 1, 500.0),
+    (1, 1, 100.0),
+    (1, 2, 100.0),
+    (1, 3, 160.0),
+    (0, 3, 500.0),
+    (1, 3, 40.0),
+    (1, 4, 100.0),
+];
+
+/// What the slots of [`TOLD`] carry when its samples come in the order of `indices`, as a store has it that is read back
+/// after `restart_after` of them.
+fn carried(indices: &[usize], restart_after: Option<usize>) -> Vec<f64> {
+    type Stored = BTreeMap<Timestamp, (f64, Vec<LinkPart>)>;
+    fn put(stored: &mut Stored, ledger: &Ledger, slots: impl IntoIterator<Item = SlotSample>) {
+        for SlotSample { slot, mbps, .. } in slots {
+            stored.insert(slot, (mbps, ledger.parts(0, slot).collect()));
+        }
+    }
+    let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
+    let (inventory, mut known) = ledger(BillingModel::Month95, "Z");
+    let (mut stored, mut newest) = (Stored::new(), 0);
+    for (count, &index) in indices.iter().enumerate() {
+        if restart_after == Some(count) {
+            put(&mut stored, &known, known.under_way());
+            known = ledger(BillingModel::Month95, "Z").1;
+            known.restore(stored.iter().map(|(slot, row)| sample(slot.0, row.0)));
+            known.resume(stored.values().flat_map(|row| row.1.clone()));
+        }
+        let (link, slot, mbps) = TOLD[index];
+        newest = newest.max(slot);
+        known.advance(at(newest));
+        let changed = known.count(&inventory, link, mbps, at(slot)).unwrap();
+        put(&mut stored, &known, changed);
+    }
+    known.advance(at(5));
+    put(&mut stored, &known, known.under_way());
+    let of_slot = |slot: u64| known.accounts[0].sample(at(slot)).unwrap();
+    let counted: Vec<f64> = (0..5).map(of_slot).collect();
+    assert_eq!(
+        stored.values().map(|row| row.0).collect::<Vec<_>>(),
+        counted
+    );
+    counted
+}
+
 #[test]
 fn a_late_sample_counts_in_later_slots_of_a_silent_link_too() {
-    let samples = [
-        (0, 0, 100.0),
-        (1, 0, 100.0),
-        (0, 1, 500.0),
-        (1, 1, 100.0),
-        (1, 2, 100.0),
-        (1, 3, 100.0),
-        (0, 3, 500.0),
-        (1, 4, 100.0),
-    ];
-    let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
-    let known = |order: &[usize]| {
-        let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
-        let (mut stored, mut newest) = (BTreeMap::new(), 0);
-        for &index in order {
-            let (link, slot, mbps) = samples[index];
-            newest = newest.max(slot);
-            ledger.advance(at(newest));
-            let changed = ledger.count(&inventory, link, mbps, at(slot)).unwrap();
-            stored.extend(changed.iter().map(|slot| (slot.slot, slot.mbps)));
-        }
-        ledger.advance(at(5));
-        stored.extend(ledger.under_way().map(|slot| (slot.slot, slot.mbps)));
-        let counted = (0..5).map(|slot| (at(slot), ledger.accounts[0].sample(at(slot)).unwrap()));
-        assert_eq!(stored, counted.collect());
-        stored.into_values().collect::<Vec<_>>()
-    };
-    let in_order = known(&[0, 1, 2, 3, 4, 5, 6, 7]);
+    let in_order = carried(&[0, 1, 2, 3, 4, 5, 6, 7, 8], None);
     assert_eq!(in_order, [200.0, 600.0, 600.0, 600.0, 600.0]);
-    assert_eq!(known(&[0, 1, 3, 4, 5, 6, 7, 2]), in_order);
+    assert_eq!(carried(&[0, 1, 3, 4, 5, 6, 7, 8, 2], None), in_order);
+}
+
+#[test]
+fn a_restart_at_any_moment_changes_no_slot() {
+    for indices in [[0, 1, 2, 3, 4, 5, 6, 7, 8], [0, 1, 3, 4, 5, 6, 7, 8, 2]] {
+        let without = carried(&indices, None);
+        for count in 1..indices.len() {
+            assert_eq!(carried(&indices, Some(count)), without, "after {count}");
+        }
+    }
+}
+
+#[test]
+fn parts_that_were_stored_must_be_traffic_of_known_links() {
+    let (_, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let part = |link, mbps_sum| LinkPart {
+        link,
+        slot: Timestamp(NOVEMBER),
+        mbps_sum,
+        samples: 2,
+    };
+    ledger.restore([sample(NOVEMBER, 50.0)]);
+    ledger.resume([part(0, 60.0), part(1, f64::NAN), part(9, 1.0)]);
+    let refused = ledger.refused().by_reason().map(|(_, count)| count);
+    assert_eq!(refused.iter().sum::<u64>(), 2);
+    // One link does not explain all that was stored.
+    near(ledger.under_way().next().unwrap().mbps, 50.0);
 }
 
 #[test]
