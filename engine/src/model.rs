@@ -14,7 +14,8 @@ use crate::health::Margins;
 use crate::inventory::{BillingModel, Inventory};
 use crate::limits::Limits;
 use crate::plan::{
-    INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, RPS_PER_MBPS_MAX, Site, Unit, both,
+    INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, RPS_MIN, RPS_PER_MBPS_MAX, Site,
+    Unit, both,
 };
 use coverage::{AreaId, AreaTable, GroupId, LinkId, NodeId, ServiceId, SiteId, Timestamp};
 use reach::Shortlist;
@@ -305,10 +306,12 @@ impl Facts<'_> {
         units
     }
 
-    /// Requests of a unit for an instance; as few as a validated instance may have where there is hardly any traffic.
+    /// Requests of a unit for an instance; as few as a validated instance may have where there is hardly any traffic, and
+    /// none where there are hardly any.
     fn requests_of(&self, area: AreaId, service: ServiceId) -> f64 {
         let most = RPS_PER_MBPS_MAX * self.demand_mbps(area, service);
-        self.demand_rps(area, service).min(most)
+        let rps = self.demand_rps(area, service).min(most);
+        if rps < RPS_MIN { 0.0 } else { rps }
     }
 
     fn unit(

@@ -90,10 +90,19 @@ impl Gathering {
         })
     }
 
-    /// At most [`OPEN_MAX`] slots, the newest.
-    fn bound(&mut self) {
+    /// At most [`OPEN_MAX`] slots: first those go that are further ahead than the clock at `slot` allows, then the oldest.
+    fn bound(&mut self, slot: Timestamp, slot_ms: u64) {
+        let ahead = Timestamp(slot.0.saturating_add(AHEAD_MAX_SLOTS * slot_ms));
         while self.slots.len() > OPEN_MAX {
-            self.slots.pop_first();
+            if self
+                .slots
+                .last_key_value()
+                .is_some_and(|(last, _)| *last > ahead)
+            {
+                self.slots.pop_last();
+            } else {
+                self.slots.pop_first();
+            }
         }
     }
 
@@ -188,9 +197,29 @@ impl Ledger {
         }
     }
 
-    /// Takes back what [`Self::parts`] gave before a restart, after [`Self::restore`]: late samples add to it. What is no
-    /// traffic, or of no known link, is refused and counted.
-    pub fn resume(&mut self, parts: impl IntoIterator<Item = LinkPart>) {
+    /// Takes back slots that were under way at a restart, with what they carried so far, and what [`Self::parts`] gave of them
+    /// and of those before, after [`Self::restore`] of all that are over: late samples add to it. What is no traffic, or of
+    /// nothing known, is refused and counted.
+    pub fn resume(
+        &mut self,
+        under_way: impl IntoIterator<Item = SlotSample>,
+        parts: impl IntoIterator<Item = LinkPart>,
+    ) {
+        for SlotSample { meter, slot, mbps } in under_way {
+            let Some(account) = self.accounts.get(meter) else {
+                self.refused.add(SampleFault::UnknownMeter { meter });
+                continue;
+            };
+            if let Err(fault) = sane(&account.terms().name, mbps, slot) {
+                self.refused.add(fault);
+                continue;
+            }
+            let slot = Timestamp(slot.0 - slot.0 % self.slot_ms);
+            let open = &mut self.open[meter];
+            open.entry(slot, account).restored = mbps;
+            open.newest = open.newest.max(slot);
+            open.bound(slot, self.slot_ms);
+        }
         for LinkPart {
             link,
             slot,
@@ -210,11 +239,27 @@ impl Ledger {
             let slot = Timestamp(slot.0 - slot.0 % self.slot_ms);
             open.entry(slot, account).parts[place] = (mbps_sum, samples);
             open.newest = open.newest.max(slot);
-            open.bound();
+            open.bound(slot, self.slot_ms);
         }
         for open in &mut self.open {
             open.explain(self.slot_ms);
         }
+    }
+
+    /// What a slot carried as far as it is known, Mbps; `None` when it takes no more samples.
+    #[must_use]
+    pub fn open_mbps(&self, meter: usize, slot: Timestamp) -> Option<f64> {
+        let open = &self.open[meter];
+        let is_open = open.slots.contains_key(&slot);
+        is_open.then(|| open.mbps(slot, self.slot_ms))
+    }
+
+    /// How far apart slots are, at most, that take samples at the same time.
+    #[must_use]
+    pub const fn open_span(&self) -> Duration {
+        Duration::from_millis(
+            (LATE_MAX_SLOTS + CARRIED_MAX_SLOTS + AHEAD_MAX_SLOTS + 1) * self.slot_ms,
+        )
     }
 
     /// What links of a meter said of a slot that still takes samples: what a restart would lose.
@@ -240,6 +285,13 @@ impl Ledger {
         for meter in 0..self.open.len() {
             self.open[meter].not_after(now, slot_ms);
             self.settle(meter, self.open[meter].first_under_way(slot_ms), now);
+            // Those that were under way at a restart, when the clock may have been wrong.
+            let account = &self.accounts[meter];
+            let slots = self.open[meter].slots.keys();
+            let uncounted = slots.filter(|slot| account.sample(**slot).is_none());
+            for slot in uncounted.copied().collect::<Vec<_>>() {
+                self.settle(meter, slot, now);
+            }
             let open = &mut self.open[meter];
             open.slots = open.slots.split_off(&Timestamp(now.0.saturating_sub(kept)));
         }
@@ -298,8 +350,8 @@ impl Ledger {
         let (open, account) = (&mut self.open[meter], &self.accounts[meter]);
         let part = &mut open.entry(slot, account).parts[place];
         part.0 += mbps;
-        part.1 += 1;
-        open.bound();
+        part.1 = part.1.saturating_add(1);
+        open.bound(slot, self.slot_ms);
         let first = if slot > open.newest {
             std::mem::replace(&mut open.newest, slot)
         } else {

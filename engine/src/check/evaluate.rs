@@ -177,7 +177,7 @@ fn count_requests(instance: &Instance, plan: &Plan, found: &mut Evaluation) {
         excess_rps += (rps - super::bound::free_rps(site)).max(0.0);
     }
     let all_rps: f64 = instance.units.iter().map(|unit| unit.rps).sum();
-    if excess_rps > super::SUM_TOLERANCE * all_rps {
+    if excess_rps > super::EXCESS_TOLERANCE * all_rps {
         found.levels.excess_rps = excess_rps;
         found.levels.excess_cny = excess_rps * super::bound::excess_charge_cny(instance);
     }
@@ -280,13 +280,8 @@ fn row_levels(instance: &Instance, bands: Bands, found: &mut Evaluation) {
             _ if meter.burst => 0.0,
             _ => {
                 let free_mbps = meter.free_below_mbps * (1.0 + bands.level);
-                let excess = load - free_mbps;
-                let rounding = super::SUM_TOLERANCE * free_mbps;
-                if excess > rounding {
-                    excess * meter.price_cny_per_mbps.unwrap_or(0.0)
-                } else {
-                    0.0
-                }
+                let knee = free_mbps + super::CHARGE_TOLERANCE * free_mbps;
+                (load - knee).max(0.0) * meter.price_cny_per_mbps.unwrap_or(0.0)
             }
         };
     }

@@ -55,9 +55,12 @@ const CHARGED_SHARE: f64 = 1e-4;
 /// A cost up to this is none, in CNY per slot.
 pub const COST_TOLERANCE_CNY: f64 = 1e-9;
 
-/// Traffic above a free level up to this part of the level, and requests above limits up to this part of all, are what sums
-/// are off by.
-const SUM_TOLERANCE: f64 = 1e-12;
+/// Requests above limits, up to this part of all requests, are what sums are off by.
+const EXCESS_TOLERANCE: f64 = 1e-12;
+
+/// Traffic above a free level, up to this part of the level, is what sums are off by; it costs nothing, and is not counted
+/// on by bounds either.
+const CHARGE_TOLERANCE: f64 = 1e-14;
 
 /// What the checker has established.
 #[derive(Debug, Clone, PartialEq)]

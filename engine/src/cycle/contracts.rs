@@ -314,9 +314,9 @@ impl Engine {
         self.contracts.ledger.under_way().collect()
     }
 
-    /// Takes back what links had said of slots that were open before a restart.
-    pub fn resume_ledger(&mut self, parts: Vec<LinkPart>) {
-        self.contracts.ledger.resume(parts);
+    /// Takes back slots that were under way at a restart, and what links had said of those that were open.
+    pub fn resume_ledger(&mut self, under_way: Vec<SlotSample>, parts: Vec<LinkPart>) {
+        self.contracts.ledger.resume(under_way, parts);
     }
 
     /// Lets the clock of billing go on to `now`.

@@ -16,6 +16,9 @@ const MBPS_MAX: f64 = 1e9;
 /// Largest believable rate of requests, per second.
 const RPS_MAX: f64 = 1e12;
 
+/// Fewest requests per second that are not none: one in thirty years.
+pub const RPS_MIN: f64 = 1e-9;
+
 /// Most believable requests per second of one Mbps: a bit each.
 pub const RPS_PER_MBPS_MAX: f64 = 1e6;
 
@@ -287,6 +290,10 @@ impl Finder {
         }
         self.number(record, "mbps", unit.mbps, MBPS_MAX);
         self.number(record, "rps", unit.rps, RPS_MAX);
+        if unit.rps > 0.0 && unit.rps < RPS_MIN {
+            let problem = format!("rps: {} is neither 0 nor at least {RPS_MIN}", unit.rps);
+            self.fault(record, problem);
+        }
         if unit.rps > 0.0 && unit.rps > RPS_PER_MBPS_MAX * unit.mbps {
             let problem = format!(
                 "{} requests per second with {} mbps: at most {RPS_PER_MBPS_MAX} per mbps are believable",

@@ -13,7 +13,7 @@ use super::units::Units;
 /// The only format version this code reads and writes.
 pub const INSTANCE_VERSION: u32 = 1;
 
-/// Most links in one instance; the level weights of the optimizer are exact up to here.
+/// Most links in one instance. The levels stay apart with any number, but the quantum of money grows with the longest path.
 pub const LINKS_MAX: usize = 32_768;
 
 /// Most sites in one instance.

@@ -15,8 +15,8 @@ use super::topology::Topology;
 /// What sums of many shares may be above a limit that they fill exactly, relative to it.
 pub(super) const ROUNDING: f64 = 1e-9;
 
-/// What a sum of traffic or requests may be off, relative to it: above a limit that is charged, no more than this is none.
-pub(super) const ROUNDED_SHARE: f64 = 1e-12;
+/// What the sum of a contract's traffic may be off, relative to its free level: no more than this above it is none.
+const CHARGED_ROUNDING: f64 = 1e-14;
 
 /// Traffic of a plan by link, site, region and meter, in Mbps, and its requests.
 #[derive(Debug, Clone, Default)]
@@ -86,14 +86,14 @@ pub(super) fn levels(instance: &Instance, plan: &Plan, loads: &Loads) -> Levels 
     levels
 }
 
-/// Traffic above a level that is free; no more than what its sum may be off is none, however dear it would be.
+/// A free level with what the sum of the traffic on it may be off; plans and bounds are charged from there, however dear.
+fn with_rounding(free_mbps: f64) -> f64 {
+    free_mbps * (1.0 + CHARGED_ROUNDING)
+}
+
+/// Traffic above a level that is free.
 fn charged(load_mbps: f64, free_mbps: f64) -> f64 {
-    let excess = load_mbps - free_mbps;
-    if excess > ROUNDED_SHARE * free_mbps {
-        excess
-    } else {
-        0.0
-    }
+    (load_mbps - with_rounding(free_mbps)).max(0.0)
 }
 
 /// Traffic above a watermark; what rounding of sums can produce is none.
@@ -244,7 +244,8 @@ pub(super) fn bound(instance: &Instance, topology: &Topology, duals: &Duals) -> 
             cny_per_mbps: money,
             ..Price::default()
         };
-        conjugate(&mut value, price, free_mbps.min(ports), ports, step);
+        let knee = with_rounding(free_mbps).min(ports);
+        conjugate(&mut value, price, knee, ports, step);
     }
     LevelBound {
         unserved_mbps: value[0],

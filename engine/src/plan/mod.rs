@@ -60,7 +60,7 @@ mod whole;
 pub use certificate::BINDING_ROWS_MAX;
 pub(crate) use certificate::cost_gap;
 pub use explain::{CandidateView, explain_unit};
-pub use faults::{FAULTS_KEPT_MAX, Fault, RPS_PER_MBPS_MAX};
+pub use faults::{FAULTS_KEPT_MAX, Fault, RPS_MIN, RPS_PER_MBPS_MAX};
 pub use feasibility::{Cut, Feasibility, FeasibilityOptions, FlowModel, Limit, cut, feasibility};
 pub(crate) use input::by_quality;
 pub(crate) use network::money_step;

@@ -6,7 +6,7 @@
 //! it is paid only where levels 1 to 3 leave no other way.
 
 use super::input::{Instance, Site, Unit};
-use super::levels::{ROUNDED_SHARE, ROUNDING};
+use super::levels::ROUNDING;
 use super::network::money_step;
 use super::result::Plan;
 use super::scale::latency_cny_per_mbps;
@@ -14,6 +14,9 @@ use super::topology::Topology;
 
 /// How many times dearer a Mbps with the usual requests is above the limit than anywhere else.
 const EXCESS_FACTOR: f64 = 100.0;
+
+/// An excess that is no more than this part of all requests is the rounding of sums.
+const ROUNDED_SHARE: f64 = 1e-12;
 
 /// What one sum of requests may be off, relative to [`ROUNDING`].
 const SUM_SHARE: f64 = 1e-3;
@@ -74,8 +77,35 @@ fn worst(figures: impl Iterator<Item = f64>) -> f64 {
     figures.fold(0.0, f64::max)
 }
 
+/// `[site]` -> where it is full, if all requests that may come to it are more than that.
+pub(super) fn limits_that_bind(instance: &Instance, topology: &Topology) -> Vec<Option<f64>> {
+    let reachable = reachable(instance, topology);
+    let sites = instance.sites.iter().zip(reachable);
+    sites
+        .map(|(site, reachable)| filled_rps(site).filter(|&limit| reachable > limit))
+        .collect()
+}
+
+/// What one Mbps of any unit may be charged for its requests, where that may come to be: 0 where no limit can bind.
+pub(super) fn dearest_excess_cny_per_mbps(instance: &Instance, topology: &Topology) -> f64 {
+    let charge = excess_cny_per_rps(instance);
+    if charge <= 0.0 {
+        return 0.0;
+    }
+    let limits = limits_that_bind(instance, topology);
+    let is_limited = |&(link, _): &(u32, f64)| {
+        let site = topology.site_of[link as usize];
+        site.is_some_and(|site| limits[site].is_some())
+    };
+    let limited = instance
+        .units
+        .iter()
+        .filter(|unit| unit.cand.iter().any(is_limited));
+    charge * worst(limited.map(per_mbps))
+}
+
 /// `[site]` -> requests per second of all units that may go there.
-pub(super) fn reachable(instance: &Instance, topology: &Topology) -> Vec<f64> {
+fn reachable(instance: &Instance, topology: &Topology) -> Vec<f64> {
     let mut reachable = vec![0.0; instance.sites.len()];
     let mut seen = vec![usize::MAX; instance.sites.len()];
     for (index, unit) in instance.units.iter().enumerate() {

@@ -13,7 +13,7 @@ use super::tree::NONE;
 /// Each level counts this many times the one below it, the least important one this many times the dearest money.
 const LEVEL_STEP: f64 = 64.0;
 
-/// What a unit of the bits above the lowest 32 counts.
+/// What a unit of the upper half of a large count of quanta stands for.
 const HIGH: f64 = 4_294_967_296.0; // 2^32
 
 /// Smaller gains, as a share of the dearest arc, are left to the exact prices.
@@ -85,7 +85,7 @@ impl Weights {
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "rough on purpose; money has less than 96 bits"
+        reason = "rough on purpose; the money of a path has less than 96 bits"
     )]
     fn weigh(self, cost: i128) -> f64 {
         let ([unserved, overload, below_floor], money) = self.scale.parts(cost);

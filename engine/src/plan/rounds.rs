@@ -82,6 +82,9 @@ const LEAST_REACH: f64 = 1e-6;
 /// A reach that holds a price grows by this factor, and one that was too long shrinks by it where rounds bring nothing.
 const REACH_GROWTH: f64 = 4.0;
 
+/// A reach of less than this part of the best price is not shortened: steps that small add up to nothing.
+const SHORTEST_REACH: f64 = 1e-2;
+
 /// So many rounds in a row that do not raise the bound: what the master knows is true only closer to the best prices.
 const ROUNDS_IN_VAIN: usize = 10;
 
@@ -297,8 +300,8 @@ impl<'a> Search<'a> {
     fn shorten(&mut self, loads: &[f64]) {
         let ways = self.target.iter().zip(&self.best.1);
         let over = loads.iter().zip(&self.rows.free);
-        for (reach, (way, over)) in self.reach.iter_mut().zip(ways.zip(over)) {
-            if (way.0 - way.1) * (over.0 - over.1) <= 0.0 {
+        for (reach, ((target, best), (load, free))) in self.reach.iter_mut().zip(ways.zip(over)) {
+            if (target - best) * (load - free) <= 0.0 && *reach > SHORTEST_REACH * best {
                 *reach /= REACH_GROWTH;
             }
         }

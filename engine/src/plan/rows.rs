@@ -60,9 +60,9 @@ impl<'a> Rows<'a> {
             return rows;
         }
         let excess_cny = requests::excess_cny_per_rps(input);
-        let reachable = requests::reachable(input, topology);
-        for (index, (site, reachable)) in input.sites.iter().zip(reachable).enumerate() {
-            if let Some(limit) = requests::filled_rps(site).filter(|&limit| reachable > limit) {
+        let limits = requests::limits_that_bind(input, topology);
+        for (index, limit) in limits.into_iter().enumerate() {
+            if let Some(limit) = limit {
                 rows.push(Row::Requests(index), (limit, excess_cny));
             }
         }

@@ -1,10 +1,10 @@
 //! Fixed point: flows as `i64` quanta, costs as one `i128` that keeps the five levels apart.
 //!
 //! A cost is `unserved * W1 + overload * W2 + below_floor * W3 + money * W4 + moved`, every weight a power of two. A path
-//! of the network meets each hub at most once, so it has at most [`longest_path`] arcs, and none of its counts is more.
-//! Each count has bits for twice that and a sign; money has what is left, and its quantum is the finest at which no path
-//! comes to more. Therefore comparing two sums is comparing the five levels lexicographically, and a sum can be taken
-//! apart again without loss. No weight is a tuned penalty.
+//! of the network meets each node at most once, so it has at most [`longest_path`] arcs; of these at most half count in any
+//! one of the levels 2, 3 and 5. Each count has bits for twice that and a sign; money has what is left, and its quantum is
+//! the finest at which no path comes to more than half of that. Therefore comparing two sums is comparing the five levels
+//! lexicographically, and a sum can be taken apart again without loss. No weight is a tuned penalty.
 
 use super::input::Instance;
 use super::network::money_step;
@@ -15,15 +15,21 @@ use super::topology::Topology;
 /// Where the unserved count starts. Above it are the sign and the few unserved arcs of a path: each one ends at the sink.
 const UNSERVED_SHIFT: u32 = 120;
 
-/// Most bits of the money of one arc: it is below [`UNLIMITED`], and converted in one instruction. A float has fewer.
-const ARC_BITS_MAX: u32 = 60;
+/// Most bits of the money of one arc: those of a path stay below 96, which two conversions take. A float has fewer.
+const ARC_BITS_MAX: u32 = 80;
 
-/// All demand in quanta, at most. Rounding takes less than a quantum from each unit, so that even millions of units on one
-/// link are off by less than any tolerance.
+/// What a unit of the upper half of a large count of quanta stands for.
+const LOW_HALF: f64 = 4_294_967_296.0; // 2^32
+
+/// All demand in quanta, at most. Rounding takes less than a quantum from each unit: a million of them on one link are off
+/// by less than 1e-11 of all demand.
 const FLOW_QUANTA_MAX: f64 = 576_460_752_303_423_488.0; // 2^59
 
 /// Quanta per Mbps where nobody wants anything: fine enough for capacities.
 const FLOW_SCALE_OF_NOTHING: f64 = 1_073_741_824.0; // 2^30
+
+/// Most quanta per Mbps or CNY, so that next to nothing still has a finite number of them.
+const QUANTA_MAX: f64 = 1e300;
 
 /// A capacity that never binds: four times what all demand can be.
 pub(super) const UNLIMITED: i64 = i64::MAX / 4;
@@ -51,18 +57,18 @@ impl Scale {
         let demand: f64 = instance.units.iter().map(|u| u.mbps).sum();
         // What carries more than all demand has no limit, and says nothing of the quantum.
         let flow = if demand > 0.0 {
-            power_of_two_below(FLOW_QUANTA_MAX / demand)
+            power_of_two_below((FLOW_QUANTA_MAX / demand).min(QUANTA_MAX))
         } else {
             FLOW_SCALE_OF_NOTHING
         };
-        // The logarithm rounded up, a bit for the sign, and one for the difference of two paths.
+        // Half a path, a bit for the difference of two, and one for the sign.
         let path_bits = longest_path(instance).next_power_of_two().ilog2();
-        let count_bits = path_bits + 2;
+        let count_bits = path_bits + 1;
         let money_bits = UNSERVED_SHIFT - 3 * count_bits;
         let most = f64::from(ARC_BITS_MAX.min(money_bits - 2 - path_bits)).exp2();
-        let dearest = dearest_cny_per_mbps(instance, topology);
+        let dearest = dearest_arc_cny(instance, topology);
         let cny = if dearest > 0.0 {
-            power_of_two_below(most / dearest)
+            power_of_two_below((most / dearest).min(QUANTA_MAX))
         } else {
             1.0
         };
@@ -100,9 +106,17 @@ impl Scale {
         1 << self.floor_shift()
     }
 
-    /// Money per Mbps as a cost.
+    /// Money per Mbps as a cost; a price that no arc of the instance may have is a bug.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "whole numbers; the upper half is below 2^63 by the choice of the quantum"
+    )]
     pub(super) fn money(self, cny_per_mbps: f64) -> i128 {
-        i128::from(quanta((cny_per_mbps * self.cny).round())) << self.count_bits
+        let quanta = (cny_per_mbps * self.cny).round();
+        // In halves, without the call that converts 128 bits.
+        let high = (quanta / LOW_HALF).floor();
+        let low = i128::from((quanta - high * LOW_HALF) as i64);
+        ((i128::from(high as i64) << 32) + low) << self.count_bits
     }
 
     /// The cost with movement in the place of money, one quantum per count: what is left are levels 1 to 3 and 5.
@@ -146,18 +160,26 @@ impl Scale {
     }
 }
 
-/// Most arcs of a path: each hub is met at most once, and a unit at most between two of them. Links, sites, regions and
-/// meters have a hub each, and each link may have one for its part of a meter.
+/// Most arcs of a path. It meets each hub at most once, and each unit; on the way from a unit to the next it goes up and
+/// down through the hubs of a link, a part of a meter, a site, a meter and a region, if it has them, and one arc of each.
+/// Only links that are somebody's candidate are met, and no more hubs above them.
 fn longest_path(instance: &Instance) -> usize {
-    let hubs = 2 * instance.links.len()
-        + instance.sites.len()
-        + instance.regions.len()
-        + instance.meters.len();
-    2 * (hubs + 1)
+    let candidates: usize = instance.units.iter().map(|unit| unit.cand.len()).sum();
+    let links = instance.links.len().min(candidates);
+    let above = [
+        &instance.sites.len(),
+        &instance.meters.len(),
+        &instance.regions.len(),
+    ];
+    let above: usize = above.into_iter().map(|&hubs| hubs.min(links)).sum();
+    let by_hubs = 2 * (2 * links + above + 1);
+    let by_units = 12 * (instance.units.len() + 1);
+    by_hubs.min(by_units)
 }
 
-/// What one arc may cost, but for levels 1 to 3: the dearest contract or the worst quality, and the charge for requests.
-fn dearest_cny_per_mbps(instance: &Instance, topology: &Topology) -> f64 {
+/// What one arc may cost, but for levels 1 to 3: the dearest contract or the worst quality, and the charge for requests
+/// where it may come to be paid.
+fn dearest_arc_cny(instance: &Instance, topology: &Topology) -> f64 {
     let mut dearest: f64 = 0.0;
     for (meter, links) in instance.meters.iter().zip(&topology.links_of_meter) {
         let (free_mbps, cny_per_mbps) = money_step(instance, meter);
@@ -171,12 +193,7 @@ fn dearest_cny_per_mbps(instance: &Instance, topology: &Topology) -> f64 {
     let worst_ms = candidates.map(|c| c.1).fold(0.0, f64::max);
     let moved_ms = worst_ms + instance.move_cost_ms;
     dearest = dearest.max(latency_cny_per_mbps(instance, moved_ms));
-    let charge = requests::excess_cny_per_rps(instance);
-    if charge > 0.0 {
-        let rps = instance.units.iter().map(requests::per_mbps);
-        dearest += charge * rps.fold(0.0, f64::max);
-    }
-    dearest
+    dearest + requests::dearest_excess_cny_per_mbps(instance, topology)
 }
 
 /// What one Mbps at quality `ms` costs in one slot, in CNY.
@@ -251,7 +268,7 @@ mod tests {
             let topology = Topology::of(&input);
             let scale = Scale::of(&input, &topology);
             let path = i128::try_from(longest_path(&input)).unwrap();
-            let dearest = scale.money(dearest_cny_per_mbps(&input, &topology));
+            let dearest = scale.money(dearest_arc_cny(&input, &topology));
             assert!(dearest > 0 && dearest << scale.count_bits > path * MOVED);
             assert!(scale.below_floor() > 2 * path * (dearest + MOVED));
             assert!(scale.overload() > 2 * path * scale.below_floor());

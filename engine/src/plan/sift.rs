@@ -163,19 +163,21 @@ mod tests {
         Instance::read(text.as_bytes()).unwrap()
     }
 
-    /// The levels of a flow, each exact.
-    fn objective(net: &Network, basis: &Basis) -> [i128; 4] {
-        let mut levels = [0; 4];
+    const LOW: i128 = (1 << 32) - 1;
+
+    /// The levels of a flow, each exact; money in two parts, the lower one of 32 bits.
+    fn objective(net: &Network, basis: &Basis) -> [i128; 5] {
+        let mut levels = [0; 5];
         for (&flow, &cost) in basis.flow.iter().zip(&net.cost) {
-            let ([unserved, overload, below_floor], money) = net.scale.parts(cost);
-            for (level, part) in
-                levels
-                    .iter_mut()
-                    .zip([unserved.into(), overload.into(), below_floor.into(), money])
-            {
+            let (counts, money) = net.scale.parts(cost);
+            let [unserved, overload, below_floor] = counts.map(i128::from);
+            let parts = [unserved, overload, below_floor, money >> 32, money & LOW];
+            for (level, part) in levels.iter_mut().zip(parts) {
                 *level += i128::from(flow) * part;
             }
         }
+        levels[3] += levels[4] >> 32;
+        levels[4] &= LOW;
         levels
     }
 

@@ -413,8 +413,10 @@ fn carried(indices: &[usize], restart_after: Option<usize>) -> Vec<f64> {
         if restart_after == Some(count) {
             put(&mut stored, &known, known.under_way());
             known = ledger(BillingModel::Month95, "Z").1;
-            known.restore(stored.iter().map(|(slot, row)| sample(slot.0, row.0)));
-            known.resume(stored.values().flat_map(|row| row.1.clone()));
+            let rows = stored.iter().map(|(slot, row)| sample(slot.0, row.0));
+            let (over, under_way): (Vec<_>, Vec<_>) = rows.partition(|row| row.slot < at(newest));
+            known.restore(over);
+            known.resume(under_way, stored.values().flat_map(|row| row.1.clone()));
         }
         let (link, slot, mbps) = TOLD[index];
         newest = newest.max(slot);
@@ -451,6 +453,47 @@ fn a_restart_at_any_moment_changes_no_slot() {
 }
 
 #[test]
+fn a_slot_under_way_at_a_restart_is_certain_of_nothing_until_it_is_over() {
+    let (inventory, mut ledger) = ledger(BillingModel::DailyPeakMean, "Z");
+    let committed = ledger.terms(0).commit_mbps;
+    ledger.resume([sample(NOVEMBER, 500.0)], []);
+    let certain = |ledger: &Ledger| ledger.certain_mbps(0, Timestamp(NOVEMBER));
+    ledger.advance(Timestamp(NOVEMBER + 1));
+    near(certain(&ledger), committed);
+    let later = Timestamp(NOVEMBER + 2);
+    ledger.count(&inventory, 0, 20.0, later).unwrap();
+    near(certain(&ledger), committed);
+    // Also when a clock that was behind comes right only long after.
+    ledger.advance(Timestamp(NOVEMBER - 10 * SLOT_MS));
+    near(certain(&ledger), committed);
+    ledger.advance(Timestamp(NOVEMBER + 7 * SLOT_MS));
+    near(certain(&ledger), 500.0);
+}
+
+#[test]
+fn slots_of_a_clock_that_was_ahead_leave_room_for_those_of_now() {
+    let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let ahead = NOVEMBER + 10_000 * SLOT_MS;
+    let slots = (0..OPEN_MAX as u64).map(|slot| LinkPart {
+        link: 0,
+        slot: Timestamp(ahead + slot * SLOT_MS),
+        mbps_sum: 1.0,
+        samples: 1,
+    });
+    ledger.resume([], slots);
+    for slot in 0..20 {
+        let at = Timestamp(NOVEMBER + slot * SLOT_MS);
+        ledger.advance(at);
+        ledger.count(&inventory, 0, 40.0, at).unwrap();
+    }
+    ledger.advance(Timestamp(NOVEMBER + 20 * SLOT_MS));
+    for slot in 0..20 {
+        let at = Timestamp(NOVEMBER + slot * SLOT_MS);
+        assert_eq!(ledger.accounts[0].sample(at), Some(40.0), "{slot}");
+    }
+}
+
+#[test]
 fn parts_that_were_stored_must_be_traffic_of_known_links() {
     let (_, mut ledger) = ledger(BillingModel::Month95, "Z");
     let part = |link, mbps_sum| LinkPart {
@@ -460,7 +503,8 @@ fn parts_that_were_stored_must_be_traffic_of_known_links() {
         samples: 2,
     };
     ledger.restore([sample(NOVEMBER, 50.0)]);
-    ledger.resume([part(0, 60.0), part(1, f64::NAN), part(9, 1.0)]);
+    let parts = [part(0, 60.0), part(1, f64::NAN), part(9, 1.0)];
+    ledger.resume([], parts);
     let refused = ledger.refused().by_reason().map(|(_, count)| count);
     assert_eq!(refused.iter().sum::<u64>(), 2);
     // One link does not explain all that was stored.
