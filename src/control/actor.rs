@@ -1,6 +1,7 @@
 //! The actor thread: the only one that touches engine, store and publisher.
 
 mod changes;
+mod keeping;
 mod prepared;
 mod pruning;
 mod thinking;
@@ -10,16 +11,16 @@ use super::worker::Worker;
 use super::{Command, ControlError, ControlHandle, Event, Fixed, Wanted};
 use crate::clock::now;
 use crate::serving::Intake;
-use crate::store::{LedgerRow, StateStore};
+use crate::store::StateStore;
 use anyhow::Context;
 use coverage::{AreaTable, Digest, MapVersion, Timestamp};
 use ed25519_dalek::SigningKey;
-use engine::billing::{LinkPart, SlotSample};
 use engine::cycle::{Bills, Engine, EngineOptions, Steering};
 use engine::drain::Drain;
 use engine::inventory::Inventory;
 use engine::plan::Instance;
 use engine::report::CycleReport;
+use keeping::Unstored;
 use prepared::{directory, restored, telemetry};
 use pruning::Pruning;
 use std::collections::BTreeMap;
@@ -40,8 +41,6 @@ const EDGE_SILENT_MAX: Duration = Duration::from_secs(45);
 const EDGES_MAX: usize = 4096;
 /// Time between two writes of the slots under way.
 const LEDGER_EVERY: Duration = Duration::from_secs(30);
-/// Most billing samples that wait for a store that refuses them.
-const UNSTORED_MAX: usize = 100_000;
 /// Bills are no newer than this: a month of slots is sorted for each.
 const BILLS_EVERY: Duration = Duration::from_secs(1);
 /// Flag of the store that keeps planned levels.
@@ -144,7 +143,7 @@ pub fn start(
         cycle,
         drains,
         events,
-        unstored: Vec::new(),
+        unstored: Unstored::default(),
         pruning,
         bills: None,
     };
@@ -170,8 +169,7 @@ struct Actor {
     cycle: watch::Sender<Arc<CycleReport>>,
     drains: watch::Sender<Arc<Vec<Drain>>>,
     events: broadcast::Sender<Event>,
-    /// Billing samples that the store refused, oldest first.
-    unstored: Vec<LedgerRow>,
+    unstored: Unstored,
     pruning: Pruning,
     /// The bills as they were asked for last, and when that was.
     bills: Option<(Instant, Bills)>,
@@ -187,6 +185,7 @@ impl Actor {
             let wait = next_tick.saturating_duration_since(Instant::now());
             match commands.recv_timeout(wait) {
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    self.unstored.try_again();
                     self.keep_ledger(&self.engine.slots_under_way());
                     return;
                 }
@@ -294,46 +293,6 @@ impl Actor {
             self.store.put_drains(drains)?;
         }
         Ok(())
-    }
-
-    /// Stores billing samples, and those that the store refused before.
-    fn keep_ledger(&mut self, samples: &[SlotSample]) {
-        if samples.is_empty() && self.unstored.is_empty() {
-            return;
-        }
-        // Of a slot that changed many times the last state counts.
-        let slots: BTreeMap<_, f64> = samples
-            .iter()
-            .map(|sample| ((sample.meter, sample.slot), sample.mbps))
-            .collect();
-        let mut rows = std::mem::take(&mut self.unstored);
-        rows.extend(
-            slots
-                .into_iter()
-                .map(|(place, mbps)| self.ledger_row(place, mbps)),
-        );
-        if let Err(fault) = self.store.put_ledger(&rows) {
-            tracing::warn!(%fault, "billing samples are not stored; a restart now would forget them");
-            rows.drain(..rows.len().saturating_sub(UNSTORED_MAX));
-            // What waits is bounded; without its parts, a slot counts at least as much as is known now.
-            rows.iter_mut().for_each(|row| row.parts.clear());
-            self.unstored = rows;
-        }
-    }
-
-    fn ledger_row(&self, (meter, slot): (usize, Timestamp), mbps: f64) -> LedgerRow {
-        let inventory = self.engine.inventory();
-        let parts = self.engine.contracts().ledger().parts(meter, slot);
-        let named = |part: LinkPart| {
-            let name = inventory.links[part.link].name.clone();
-            (name, (part.mbps_sum, part.samples))
-        };
-        LedgerRow {
-            meter: inventory.meters[meter].name.clone(),
-            slot,
-            mbps,
-            parts: parts.map(named).collect(),
-        }
     }
 
     fn show_drains(&self) {

@@ -374,7 +374,9 @@ async fn a_late_sample_after_a_restart_adds_to_what_its_link_said_before_it() {
     };
     let (handle, dir) = started_on(20, |path| {
         let mut store = SqliteStore::open(path).unwrap();
-        store.put_ledger(&[row("s7"), row("s8")]).unwrap();
+        store
+            .put_ledger(&[row("s7"), row("s8")], Duration::ZERO)
+            .unwrap();
     });
     let sample = Sample::Link {
         link: LinkId(7),

@@ -95,12 +95,12 @@ pub trait StateStore: Send {
     /// [`StoreError`].
     fn forget_drains(&mut self, ids: &[String]) -> Result<(), StoreError>;
 
-    /// Stores billing slots, replacing equal (meter, slot). Parts are kept of the newest slots of each meter, of more than
-    /// take samples at a time.
+    /// Stores billing slots, replacing equal (meter, slot). Of parts, those of slots stay that are no more than `parts_span`
+    /// from the one written last.
     ///
     /// # Errors
-    /// [`StoreError`].
-    fn put_ledger(&mut self, rows: &[LedgerRow]) -> Result<(), StoreError>;
+    /// [`StoreError`]; then none of them is stored.
+    fn put_ledger(&mut self, rows: &[LedgerRow], parts_span: Duration) -> Result<(), StoreError>;
 
     /// The newest billing slots of each meter, at most so many, oldest first: no clock is asked, since one may have been wrong.
     ///

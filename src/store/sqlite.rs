@@ -24,9 +24,6 @@ const SCHEMA: &str = "
     PRAGMA user_version = 1;
 ";
 
-/// Slots of each meter whose parts are kept: as many as take samples at a time, whatever the clock says.
-const PARTS_KEPT: u32 = 64;
-
 /// State in one file.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -135,12 +132,20 @@ impl StateStore for SqliteStore {
         Ok(change.commit()?)
     }
 
-    fn put_ledger(&mut self, rows: &[LedgerRow]) -> Result<(), StoreError> {
+    fn put_ledger(&mut self, rows: &[LedgerRow], parts_span: Duration) -> Result<(), StoreError> {
         let change = self.connection.transaction()?;
+        let span = i64::try_from(parts_span.as_millis()).unwrap_or(i64::MAX);
         for row in rows {
+            let slot = millis(row.slot);
             change.execute(
                 "INSERT OR REPLACE INTO ledger VALUES (?1, ?2, ?3)",
-                params![row.meter, millis(row.slot), row.mbps],
+                params![row.meter, slot, row.mbps],
+            )?;
+            // Parts that are no longer those of the row would explain it wrongly.
+            let ends = (slot.saturating_sub(span), slot.saturating_add(span));
+            change.execute(
+                "DELETE FROM ledger_part WHERE meter = ?1 AND (slot < ?2 OR slot = ?3 OR slot > ?4)",
+                params![row.meter, ends.0, slot, ends.1],
             )?;
             if row.parts.is_empty() {
                 continue;
@@ -150,13 +155,8 @@ impl StateStore for SqliteStore {
                 fault: fault.to_string(),
             })?;
             change.execute(
-                "INSERT OR REPLACE INTO ledger_part VALUES (?1, ?2, ?3)",
-                params![row.meter, millis(row.slot), links],
-            )?;
-            change.execute(
-                "DELETE FROM ledger_part WHERE meter = ?1 AND slot <=
-                 (SELECT slot FROM ledger_part WHERE meter = ?1 ORDER BY slot DESC LIMIT 1 OFFSET ?2)",
-                params![row.meter, PARTS_KEPT],
+                "INSERT INTO ledger_part VALUES (?1, ?2, ?3)",
+                params![row.meter, slot, links],
             )?;
         }
         Ok(change.commit()?)

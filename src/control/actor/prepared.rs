@@ -25,9 +25,12 @@ pub(super) fn restored(
     serving: Option<Arc<Snapshot>>,
 ) -> anyhow::Result<Engine> {
     let (samples, parts) = ledger(store, &inventory, options.slot)?;
-    let stored = (store.drains()?, samples);
+    let started = now();
+    let is_over = |sample: &SlotSample| sample.slot.after(options.slot) <= started;
+    let (over, under_way) = samples.into_iter().partition(is_over);
+    let stored = (store.drains()?, over);
     let mut engine = Engine::new(inventory, table, steering, options, stored, serving);
-    engine.resume_ledger(parts);
+    engine.resume_ledger(under_way, parts);
     engine.pin(store.flag("pin")?);
     let bins = engine.restore_demand(store.demand(&engine.demand_digest())?);
     tracing::info!(bins, "usual demand from before the restart");

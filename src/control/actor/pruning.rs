@@ -99,7 +99,7 @@ mod tests {
         // 93 days of five minutes, and a run and a bit more.
         let kept = 93 * 288;
         let rows: Vec<LedgerRow> = (0..kept + 10_005).map(row).collect();
-        store.put_ledger(&rows).unwrap();
+        store.put_ledger(&rows, Duration::ZERO).unwrap();
         let now = Timestamp(500 * day_ms);
         store
             .audit(Timestamp(99 * day_ms), "ops", "map.pin", "old")

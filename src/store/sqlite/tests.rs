@@ -1,6 +1,10 @@
 //! What a file must keep over restarts, and what it may forget.
 
 use super::*;
+use std::collections::BTreeMap;
+
+/// Of parts, those stay that are so close.
+const SPAN: Duration = Duration::from_mins(90);
 
 fn open(path: &Path) -> SqliteStore {
     SqliteStore::open(path).unwrap()
@@ -53,7 +57,7 @@ fn flags_audit_and_ledger_come_back() {
         mbps: 12.5,
         parts: [("s/ct".to_owned(), (25.0, 2))].into(),
     };
-    store.put_ledger(std::slice::from_ref(&row)).unwrap();
+    store.put_ledger(std::slice::from_ref(&row), SPAN).unwrap();
     drop(store);
     let mut store = open(&path);
     assert_eq!(store.flag("pin").unwrap().as_deref(), Some("maintenance"));
@@ -64,7 +68,9 @@ fn flags_audit_and_ledger_come_back() {
         slot: Timestamp(600_000),
         ..row.clone()
     };
-    store.put_ledger(std::slice::from_ref(&newer)).unwrap();
+    store
+        .put_ledger(std::slice::from_ref(&newer), SPAN)
+        .unwrap();
     assert_eq!(store.ledger_newest(2).unwrap(), [row, newer.clone()]);
     assert_eq!(store.ledger_newest(1).unwrap(), [newer]);
 }
@@ -111,7 +117,7 @@ fn of_the_ledger_the_newest_slots_of_each_meter_stay_whatever_the_clock_says() {
     // A clock that was far ahead once leaves one slot there, and takes nothing else away.
     rows.push(row("a", 9_000_000));
     rows.extend((0..3).map(|slot| row("b", slot)));
-    store.put_ledger(&rows).unwrap();
+    store.put_ledger(&rows, SPAN).unwrap();
     let mut prune = |most| {
         store
             .prune_ledger(5, Duration::from_mins(25), most)
@@ -136,7 +142,7 @@ fn of_the_ledger_the_newest_slots_of_each_meter_stay_whatever_the_clock_says() {
 }
 
 #[test]
-fn what_links_said_is_kept_of_the_newest_slots() {
+fn what_links_said_is_kept_of_slots_around_the_last_one() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open(&dir.path().join("state.db"));
     let row = |slot: u64| LedgerRow {
@@ -145,17 +151,26 @@ fn what_links_said_is_kept_of_the_newest_slots() {
         mbps: 1.0,
         parts: [("s/ct".to_owned(), (2.0, 2))].into(),
     };
-    let rows: Vec<LedgerRow> = (0..u64::from(PARTS_KEPT) + 6).map(row).collect();
-    store.put_ledger(&rows).unwrap();
-    let left = store.ledger_newest(100).unwrap();
-    assert_eq!(left.len(), rows.len());
-    assert!(left[..6].iter().all(|row| row.parts.is_empty()));
-    assert_eq!(left[6..], rows[6..]);
-    let spoilt = "UPDATE ledger_part SET links = '{' WHERE slot = 6 * 300000";
+    // Of a clock that was far ahead nothing stays.
+    store.put_ledger(&[row(9_000_000)], SPAN).unwrap();
+    let rows: Vec<LedgerRow> = (0..25).map(row).collect();
+    store.put_ledger(&rows, SPAN).unwrap();
+    let told = |store: &SqliteStore| -> Vec<u64> {
+        let rows = store.ledger_newest(100).unwrap();
+        let told = rows.iter().filter(|row| !row.parts.is_empty());
+        told.map(|row| row.slot.0 / 300_000).collect()
+    };
+    assert_eq!(told(&store), (6..25).collect::<Vec<u64>>());
+    // A row without its parts takes away those that it had, and what does not decode is none.
+    let bare = LedgerRow {
+        parts: BTreeMap::new(),
+        ..row(7)
+    };
+    store.put_ledger(&[bare], SPAN).unwrap();
+    let spoilt = "UPDATE ledger_part SET links = '{' WHERE slot = 8 * 300000";
     assert_eq!(store.connection.execute(spoilt, []).unwrap(), 1);
-    let left = store.ledger_newest(100).unwrap();
-    assert!(left[6].parts.is_empty() && left[6].mbps > 0.0);
-    assert_eq!(left[7..], rows[7..]);
+    let left: Vec<u64> = (6..25).filter(|slot| ![7, 8].contains(slot)).collect();
+    assert_eq!(told(&store), left);
 }
 
 #[test]
@@ -169,7 +184,7 @@ fn shorter_slots_stay_for_as_long_as_longer_ones() {
         ..LedgerRow::default()
     };
     store
-        .put_ledger(&(0..60).map(row).collect::<Vec<_>>())
+        .put_ledger(&(0..60).map(row).collect::<Vec<_>>(), SPAN)
         .unwrap();
     // Six slots of five minutes were meant, and these are of one.
     let removed = store.prune_ledger(6, Duration::from_mins(30), 100).unwrap();

@@ -1,0 +1,78 @@
+//! What the actor keeps of billing: slots that changed, with what their links said, and those that the store refused.
+
+use super::Actor;
+use crate::store::LedgerRow;
+use coverage::Timestamp;
+use engine::billing::{LinkPart, SlotSample};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Most slots that wait for a store that refuses them.
+const UNSTORED_MAX: usize = 100_000;
+/// Time between two tries of a store that refuses, so that nobody else waits for it.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Slots that are still to be stored.
+#[derive(Default)]
+pub(super) struct Unstored {
+    /// (meter, slot) -> Mbps.
+    slots: BTreeMap<(usize, Timestamp), f64>,
+    /// When the store refused them last.
+    refused: Option<Instant>,
+}
+
+impl Unstored {
+    /// Lets the next try be at once.
+    pub(super) fn try_again(&mut self) {
+        self.refused = None;
+    }
+
+    /// Whether there is something to be stored, and now is a time to try it.
+    fn is_due(&self) -> bool {
+        let waits = self.refused.is_some_and(|at| at.elapsed() < AGAIN_AFTER);
+        !self.slots.is_empty() && !waits
+    }
+}
+
+impl Actor {
+    /// Stores billing slots, and those that the store refused before.
+    pub(super) fn keep_ledger(&mut self, samples: &[SlotSample]) {
+        // Of a slot that changed many times the last state counts.
+        let changed = samples
+            .iter()
+            .map(|sample| ((sample.meter, sample.slot), sample.mbps));
+        self.unstored.slots.extend(changed);
+        if self.unstored.is_due() {
+            let slots = self.unstored.slots.iter();
+            let rows: Vec<LedgerRow> = slots
+                .map(|(&place, &mbps)| self.ledger_row(place, mbps))
+                .collect();
+            let span = self.engine.contracts().ledger().open_span();
+            match self.store.put_ledger(&rows, span) {
+                Ok(()) => self.unstored = Unstored::default(),
+                Err(fault) => {
+                    tracing::warn!(%fault, "billing slots are not stored; a restart now would forget them");
+                    self.unstored.refused = Some(Instant::now());
+                }
+            }
+        }
+        while self.unstored.slots.len() > UNSTORED_MAX {
+            self.unstored.slots.pop_first();
+        }
+    }
+
+    /// A slot as it is now as long as it is open, else as it was.
+    fn ledger_row(&self, (meter, slot): (usize, Timestamp), mbps: f64) -> LedgerRow {
+        let (inventory, ledger) = (self.engine.inventory(), self.engine.contracts().ledger());
+        let named = |part: LinkPart| {
+            let name = inventory.links[part.link].name.clone();
+            (name, (part.mbps_sum, part.samples))
+        };
+        LedgerRow {
+            meter: inventory.meters[meter].name.clone(),
+            slot,
+            mbps: ledger.open_mbps(meter, slot).unwrap_or(mbps),
+            parts: ledger.parts(meter, slot).map(named).collect(),
+        }
+    }
+}
