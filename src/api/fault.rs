@@ -3,7 +3,7 @@
 use super::view;
 use crate::control::{ControlError, QueueFull};
 use axum::Json;
-use axum::body::{HttpBody, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -139,19 +139,6 @@ pub(super) async fn no_such_method() -> Fault {
         "this path does not have that method",
         hint,
     )
-}
-
-/// Ends the connection behind a refused body: it may not have been read, so whatever is sent next would meet a
-/// connection that is about to close.
-pub(super) async fn close_behind(request: Request, next: Next) -> Response {
-    let has_body = !request.body().is_end_stream();
-    let mut response = next.run(request).await;
-    let status = response.status();
-    if has_body && (status.is_client_error() || status.is_server_error()) {
-        let headers = response.headers_mut();
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }
 
 /// Puts the plain-text refusals of the HTTP library (bad query, body too large) into our form.

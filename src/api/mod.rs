@@ -19,6 +19,7 @@ mod serve;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod unread;
 pub mod view;
 
 pub use auth::Auth;
@@ -94,7 +95,7 @@ pub fn router(handle: ControlHandle, auth: Auth, metrics: Metrics) -> Router {
         .with_state(handle)
         .merge(public)
         .layer(from_fn(fault::uniform))
-        .layer(from_fn(fault::close_behind))
+        .layer(from_fn(unread::close_behind))
 }
 
 /// What an edge shows: whether it lives, whether it serves, and its metrics.
