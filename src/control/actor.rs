@@ -45,6 +45,8 @@ const LEDGER_EVERY: Duration = Duration::from_secs(30);
 const BILLS_EVERY: Duration = Duration::from_secs(1);
 /// Flag of the store that keeps planned levels.
 const LEVELS_FLAG: &str = "levels";
+/// Where the store keeps the prices of contracts that were believed last.
+const PRICES_FLAG: &str = "prices";
 
 /// What a control plane is started with.
 pub struct ControlOptions {

@@ -397,6 +397,8 @@ async fn a_late_sample_after_a_restart_adds_to_what_its_link_said_before_it() {
         }
     };
     let rows = timeout(Duration::from_secs(60), ends).await.unwrap();
+    let prices = SqliteStore::open(&path).unwrap().flag("prices").unwrap();
+    assert!(prices.is_some_and(|prices| prices.contains(r#""s7":10.0"#)));
     let mbps = |name: &str| {
         rows.iter()
             .find(|row| row.meter == name)

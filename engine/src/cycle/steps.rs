@@ -2,8 +2,9 @@
 
 use super::{Engine, Tier};
 use crate::health::{self, Health};
+use crate::inventory::{BillingModel, Meter};
 use crate::plan::{Instance, Plan};
-use crate::publish::{Gates, Ground, Held, Present, Purpose, Reason, Step};
+use crate::publish::{Gates, Ground, Held, Present, Prices, Purpose, Reason, Step};
 use coverage::{AreaId, LinkId, NodeId, Timestamp};
 use std::time::Duration;
 
@@ -170,6 +171,31 @@ impl Engine {
             };
             self.gates.published(ground, before, after, now);
         }
+    }
+
+    /// Prices of the contracts, to be kept over a restart; `None` while they are doubted.
+    #[must_use]
+    pub fn believed_prices(&self) -> Option<Prices> {
+        self.gates.believes_prices().then(|| self.prices())
+    }
+
+    /// Compares prices with those that were kept before a restart: where one jumped, the map stays until it has lasted. Who
+    /// serves nothing yet has nothing to lose by them.
+    pub fn restore_prices(&mut self, before: &Prices) {
+        if self.serving.is_some() {
+            self.gates.compare_prices(before, &self.prices());
+        }
+    }
+
+    fn prices(&self) -> Prices {
+        let price = |meter: &Meter| match meter.model {
+            BillingModel::PerGb => meter.price_cny_per_gb,
+            _ => meter.price_cny_per_mbps_month,
+        };
+        let meters = self.inventory.meters.iter();
+        meters
+            .map(|meter| (meter.name.clone(), price(meter)))
+            .collect()
     }
 
     /// Believes the next input however much it differs: an operator says so.

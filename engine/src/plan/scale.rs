@@ -166,12 +166,11 @@ impl Scale {
 fn longest_path(instance: &Instance) -> usize {
     let candidates: usize = instance.units.iter().map(|unit| unit.cand.len()).sum();
     let links = instance.links.len().min(candidates);
-    let above = [
-        &instance.sites.len(),
-        &instance.meters.len(),
-        &instance.regions.len(),
-    ];
-    let above: usize = above.into_iter().map(|&hubs| hubs.min(links)).sum();
+    let (sites, meters) = (instance.sites.len(), instance.meters.len());
+    let above: usize = [sites, meters, instance.regions.len()]
+        .map(|hubs| hubs.min(links))
+        .into_iter()
+        .sum();
     let by_hubs = 2 * (2 * links + above + 1);
     let by_units = 12 * (instance.units.len() + 1);
     by_hubs.min(by_units)

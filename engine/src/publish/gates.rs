@@ -2,7 +2,7 @@
 
 use super::canary::{Canary, CanaryRules};
 use super::damping::{Damping, DampingRules};
-use super::inputs::{InputRules, Inputs};
+use super::inputs::{InputRules, Inputs, Prices};
 use super::step::{Aim, Ground, Move, Step, StepRules, step};
 use super::swing::{SwingRules, Swings};
 use super::{Gate, Held};
@@ -158,6 +158,17 @@ impl Gates {
     /// Believes the next input whatever it is.
     pub fn trust_next_input(&mut self) {
         self.inputs.trust_next();
+    }
+
+    /// Compares prices with those before the restart; one that jumped is doubted for as long as any input.
+    pub fn compare_prices(&mut self, before: &Prices, now: &Prices) {
+        self.inputs.compare_prices(before, now);
+    }
+
+    /// Whether the prices that there are now are not doubted.
+    #[must_use]
+    pub const fn believes_prices(&self) -> bool {
+        self.inputs.believes_prices()
     }
 
     /// Whether the newest input is doubted, which nobody has to judge again.

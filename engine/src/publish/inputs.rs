@@ -1,15 +1,19 @@
 //! Input that differs too much from the last is held back until it has proved to stay.
 //!
 //! A wrong geo or quality feed moves everybody at once, and so does a demand feed that counts twice. Real demand grows by
-//! per cent between two cycles, so a jump is doubted first. What stays at its new level for a while is believed.
+//! per cent between two cycles, so a jump is doubted first. What stays at its new level for a while is believed. Prices of
+//! contracts come with a restart, and are compared with those before it.
 
 use crate::plan::{Instance, Meter, MeterModel};
 use coverage::Timestamp;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// How many totals of the past are kept at most.
 const TRAIL_MAX: u32 = 64;
+
+/// Contract -> its price, CNY per Mbps and month or CNY per GB.
+pub type Prices = BTreeMap<String, f64>;
 
 /// What counts as a jump.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,7 +22,7 @@ pub struct InputRules {
     pub demand_shift_max: f64,
     /// Share of demand whose best place changed for no visible reason.
     pub best_changed_max: f64,
-    /// Factor by which a price per volume may change.
+    /// Factor by which a price may change.
     pub price_factor_max: f64,
     /// How long a jump must last to be believed.
     pub settle: Duration,
@@ -55,6 +59,8 @@ pub(super) struct Inputs {
     /// When the first input was seen: for a while after a start much of it is assumed, and becomes what is measured.
     first: Option<Timestamp>,
     doubted: Option<(Seen, Timestamp)>,
+    /// How a price jumped over the restart, as long as that is doubted.
+    repriced: Option<String>,
     /// When which total was believed, Mbps; as far back as `settle`.
     trail: VecDeque<(Timestamp, f64)>,
 }
@@ -68,6 +74,7 @@ impl Inputs {
             believed: None,
             first: None,
             doubted: None,
+            repriced: None,
             trail: VecDeque::new(),
         }
     }
@@ -79,6 +86,15 @@ impl Inputs {
     pub(super) fn judge(&mut self, instance: &Instance, now: Timestamp) -> Result<(), String> {
         let seen = Seen::of(instance);
         let first = *self.first.get_or_insert(now);
+        if let Some(jump) = self
+            .repriced
+            .take_if(|_| now.since(first) < self.rules.settle)
+        {
+            let doubt = self.doubt(&jump, first, now);
+            self.repriced = Some(jump);
+            return Err(doubt);
+        }
+        self.repriced = None;
         let Some(believed) = self
             .believed
             .as_ref()
@@ -102,16 +118,34 @@ impl Inputs {
             return Ok(());
         }
         self.doubted = Some((seen, since));
+        Err(self.doubt(&jump, since, now))
+    }
+
+    fn doubt(&self, jump: &str, since: Timestamp, now: Timestamp) -> String {
         let left = self.rules.settle.saturating_sub(now.since(since));
-        Err(format!(
-            "{jump}; believed if it stays for {} s more",
-            left.as_secs()
-        ))
+        let seconds = left.as_secs();
+        format!("{jump}; believed if it stays for {seconds} s more")
+    }
+
+    /// Doubts the prices that there are now if one of them jumped from what it was before the restart.
+    pub(super) fn compare_prices(&mut self, before: &Prices, now: &Prices) {
+        let both = now
+            .iter()
+            .filter_map(|(name, is)| Some((name, *before.get(name)?, *is)));
+        let mut jumps = both.filter(|(_, was, is)| is_repriced(*was, *is, &self.rules));
+        self.repriced = jumps.next().map(|(name, was, is)| {
+            format!("the price of {name} jumped from {was} to {is} CNY over the restart")
+        });
+    }
+
+    /// Whether the prices that there are now are not doubted.
+    pub(super) const fn believes_prices(&self) -> bool {
+        self.repriced.is_none()
     }
 
     /// Believes the next input whatever it is: an operator says so.
     pub(super) fn trust_next(&mut self) {
-        (self.believed, self.doubted) = (None, None);
+        (self.believed, self.doubted, self.repriced) = (None, None, None);
         self.trail.clear();
     }
 
@@ -190,8 +224,7 @@ impl Seen {
         }
         let prices = self.per_gb.iter().zip(&next.per_gb).enumerate();
         for (meter, (&was, &is)) in prices {
-            let factor = rules.price_factor_max;
-            if was > 0.0 && !(was / factor..=was * factor).contains(&is) {
+            if is_repriced(was, is, rules) {
                 return Some(format!(
                     "the price of meter number {meter} jumped from {was} to {is} CNY per GB"
                 ));
@@ -212,6 +245,11 @@ impl Seen {
             )
         })
     }
+}
+
+fn is_repriced(was: f64, is: f64, rules: &InputRules) -> bool {
+    let factor = rules.price_factor_max;
+    was > 0.0 && !(was / factor..=was * factor).contains(&is)
 }
 
 fn is_far(was: f64, is: f64, rules: &InputRules) -> bool {

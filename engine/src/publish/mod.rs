@@ -27,7 +27,7 @@ mod tests;
 pub use canary::CanaryRules;
 pub use damping::DampingRules;
 pub use gates::{GateRules, Gates, Present, Purpose, Stop};
-pub use inputs::InputRules;
+pub use inputs::{InputRules, Prices};
 pub use step::{Aim, Ground, Move, Step, StepRules, step};
 pub use swing::SwingRules;
 

@@ -1,9 +1,10 @@
-//! What the actor keeps of billing: slots that changed, with what their links said, and those that the store refused.
+//! What the actor keeps of billing: slots that changed, with what their links said, those that the store refused, and prices.
 
-use super::Actor;
+use super::{Actor, PRICES_FLAG};
 use crate::store::LedgerRow;
 use coverage::Timestamp;
 use engine::billing::{LinkPart, SlotSample};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -12,13 +13,15 @@ const UNSTORED_MAX: usize = 100_000;
 /// Time between two tries of a store that refuses, so that nobody else waits for it.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Slots that are still to be stored.
+/// What is still to be stored.
 #[derive(Default)]
 pub(super) struct Unstored {
     /// (meter, slot) -> Mbps.
     slots: BTreeMap<(usize, Timestamp), f64>,
     /// When the store refused them last.
     refused: Option<Instant>,
+    /// Whether the prices that there are now are stored.
+    prices_kept: bool,
 }
 
 impl Unstored {
@@ -49,7 +52,10 @@ impl Actor {
                 .collect();
             let span = self.engine.contracts().ledger().open_span();
             match self.store.put_ledger(&rows, span) {
-                Ok(()) => self.unstored = Unstored::default(),
+                Ok(()) => {
+                    self.unstored.slots.clear();
+                    self.unstored.refused = None;
+                }
                 Err(fault) => {
                     tracing::warn!(%fault, "billing slots are not stored; a restart now would forget them");
                     self.unstored.refused = Some(Instant::now());
@@ -59,6 +65,22 @@ impl Actor {
         while self.unstored.slots.len() > UNSTORED_MAX {
             self.unstored.slots.pop_first();
         }
+    }
+
+    /// Keeps the prices of contracts, once they are believed: the next start compares its own with them.
+    pub(super) fn keep_prices(&mut self) {
+        if self.unstored.prices_kept {
+            return;
+        }
+        let Some(prices) = self.engine.believed_prices() else {
+            return;
+        };
+        let stored = self
+            .store
+            .set_flag(PRICES_FLAG, Some(&json!(prices).to_string()));
+        self.unstored.prices_kept = stored
+            .inspect_err(|fault| tracing::warn!(%fault, "prices are not stored; it is tried again"))
+            .is_ok();
     }
 
     /// A slot as it is now as long as it is open, else as it was.

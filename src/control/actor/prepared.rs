@@ -1,6 +1,6 @@
 //! What an actor is started with: the engine as the store left it, and what telemetry may say.
 
-use super::LEVELS_FLAG;
+use super::{LEVELS_FLAG, PRICES_FLAG};
 use crate::clock::now;
 use crate::store::StateStore;
 use collectors::Limits;
@@ -37,6 +37,10 @@ pub(super) fn restored(
     if let Some(levels) = store.flag(LEVELS_FLAG)? {
         let restored = engine.restore_levels(&levels, now());
         tracing::info!(restored, "levels of contracts from before the restart");
+    }
+    if let Some(prices) = store.flag(PRICES_FLAG)? {
+        // What does not read is no price to compare with.
+        engine.restore_prices(&serde_json::from_str(&prices).unwrap_or_default());
     }
     Ok(engine)
 }

@@ -24,6 +24,7 @@ impl Actor {
         let kept = self.keep_what_drains_became(&tick);
         self.keep_demand();
         self.keep_levels();
+        self.keep_prices();
         self.tell_stops(at);
         let (failed_open, silent_nodes) = (tick.failed_open, tick.silent_nodes);
         let outcome = match (kept, tick.outcome) {

@@ -181,6 +181,39 @@ fn canaries_that_fare_well_are_followed_by_the_rest() {
 }
 
 #[test]
+fn a_price_that_jumped_over_a_restart_holds_the_map_until_it_has_lasted() {
+    let world = World::serving(20.0);
+    let mut before = world.engine.believed_prices().unwrap();
+    for cny in before.values_mut() {
+        *cny /= 100.0;
+    }
+    let serving = world.engine.serving.clone();
+    let restarted = |serving| {
+        let mut restarted = World::new();
+        restarted.engine.serving = serving;
+        restarted.engine.restore_prices(&before);
+        restarted
+    };
+    let mut fresh = restarted(None);
+    fresh.demand(20.0);
+    fresh.cycle();
+    assert!(fresh.stops(Gate::Input).is_empty(), "nothing to lose");
+    let mut world = restarted(serving);
+    assert!(world.engine.believed_prices().is_none());
+    world.demand(20.0);
+    world.cycle();
+    let said = world.stops(Gate::Input);
+    assert!(
+        said.len() == 1 && said[0].contains("over the restart"),
+        "{said:?}"
+    );
+    world.wait(601);
+    world.demand(20.0);
+    world.cycle();
+    assert!(world.engine.believed_prices().is_some());
+}
+
+#[test]
 fn growth_over_hours_is_believed_at_each_step_and_a_jump_is_not() {
     let mut world = World::serving(20.0);
     let mut mbps = 20.0;

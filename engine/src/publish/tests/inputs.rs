@@ -36,6 +36,42 @@ fn input_that_jumps_is_doubted_until_it_has_stayed() {
 }
 
 #[test]
+fn a_price_that_jumped_over_a_restart_is_doubted_and_one_that_is_new_or_near_is_not() {
+    let prices = |prices: &[(&str, f64)]| -> Prices {
+        prices
+            .iter()
+            .map(|(name, cny)| ((*name).to_owned(), *cny))
+            .collect()
+    };
+    let mut scene = Scene::new(open());
+    let before = prices(&[("a", 10.0), ("b", 0.2), ("gone", 5.0)]);
+    let near = prices(&[("a", 29.0), ("b", 0.1), ("new", 900.0)]);
+    scene.gates.compare_prices(&before, &near);
+    assert!(scene.gates.believes_prices());
+    for (is, operator) in [(1000.0, false), (0.0, false), (1000.0, true)] {
+        let mut scene = Scene::new(open());
+        scene
+            .gates
+            .compare_prices(&before, &prices(&[("a", is), ("b", 0.2)]));
+        let doubted = scene.gates.admit(&instance(), at(5)).unwrap_err();
+        let jump = format!("the price of a jumped from 10 to {is} CNY over the restart");
+        assert!(doubted.to_string().contains(&jump), "{doubted}");
+        assert!(scene.gates.admit(&instance(), at(600)).is_err());
+        assert!(!scene.gates.believes_prices());
+        assert_eq!(scene.news(), [(Gate::Input, true)]);
+        if operator {
+            scene.gates.trust_next_input();
+        }
+        scene
+            .gates
+            .admit(&instance(), at(if operator { 601 } else { 605 }))
+            .unwrap();
+        assert!(scene.gates.believes_prices());
+        assert_eq!(scene.news(), [(Gate::Input, false)]);
+    }
+}
+
+#[test]
 fn prices_and_best_places_that_jump_are_doubted_and_growth_is_not() {
     let mut gates = Gates::new(open(), UNITS, 3);
     gates.admit(&instance(), at(0)).unwrap();
