@@ -201,7 +201,8 @@ impl Account {
             }
             BillingModel::Flat => (commit_mbps, commit_mbps * price_cny),
             BillingModel::PerGb => {
-                let mbps_slots: f64 = self.within(month).sum();
+                // A sum of nothing is -0.
+                let mbps_slots = self.within(month).sum::<f64>() + 0.0;
                 let gb = mbps_slots * gb_per_mbps_slot(self.slot_ms);
                 (0.0, gb * self.terms.price_cny_per_gb)
             }
