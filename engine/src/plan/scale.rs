@@ -261,9 +261,14 @@ mod tests {
 
     #[test]
     fn levels_never_trade() {
-        // Sites, and what one Mbps costs at the dearest: from the smallest scale to a large one.
-        for (links, dear) in [(1, 1e-9), (40, 1e3), (10_000, 2e7)] {
-            let input = instance(links, dear);
+        // Links, units, and what one Mbps costs at the dearest: from the smallest scale to the largest.
+        for (links, units, dear) in [
+            (1, 1, 1e-9),
+            (40, 60, 1e3),
+            (32_768, 1, 1e-300),
+            (32_768, 20_000, 1e9),
+        ] {
+            let input = instance(links, units, dear);
             let topology = Topology::of(&input);
             let scale = Scale::of(&input, &topology);
             let path = i128::try_from(longest_path(&input)).unwrap();
@@ -281,28 +286,49 @@ mod tests {
     #[test]
     fn the_quantum_is_as_fine_as_paths_allow() {
         // A dear contract leaves room for latency that is worth nearly nothing.
-        let input = instance(40, 1.0);
+        let input = instance(40, 40, 1.0);
         let scale = Scale::of(&input, &Topology::of(&input));
         let least = latency_cny_per_mbps(&input, 1.0);
         let read = scale.price(scale.money(least)).cny_per_mbps;
         assert!((read / least - 1.0).abs() < 1e-5, "{read} of {least}");
     }
 
-    /// One unit that may go to any of `links`, all on one contract at `cny` a Mbps.
-    fn instance(links: usize, cny: f64) -> Instance {
+    #[test]
+    fn a_charge_that_nobody_can_come_to_pay_makes_nothing_coarse() {
+        let quanta = |capacity_rps: Option<f64>| {
+            let mut input = instance(40, 40, 1.0);
+            input.sites[0].capacity_rps = capacity_rps;
+            let mut units = input.units.to_vec();
+            units[0].rps = 1e6;
+            input.units = units.into();
+            Scale::of(&input, &Topology::of(&input)).cny
+        };
+        let without = quanta(None);
+        assert!((quanta(Some(2e6)) / without - 1.0).abs() < 1e-12);
+        // One that may be paid is a hundred times the dearest.
+        assert!(quanta(Some(1e5)) < without / 50.0);
+    }
+
+    /// Units that may go to a few of `links` each, all on one contract at `cny` a Mbps.
+    fn instance(links: usize, units: usize, cny: f64) -> Instance {
         let id = |index| format!("\"l{index}\"");
         let names: Vec<String> = (0..links).map(id).collect();
         let records = names.iter().map(|name| {
             format!(r#"{{"id": {name}, "site": "s", "capacity_mbps": 10, "meter": "m"}}"#)
         });
-        let candidates = (0..links.min(64)).map(|link| format!("[{link}, 1]"));
+        let unit = |unit: usize| {
+            let near =
+                (0..links.min(4)).map(|place| format!("[{}, 1]", (4 * unit + place) % links));
+            let near = near.collect::<Vec<_>>().join(",");
+            format!(r#"{{"area": "a{unit}", "service": "s", "mbps": 1, "cand": [{near}]}}"#)
+        };
         let text = format!(
             r#"{{"version": 1, "slot_seconds": 300, "value_cny_per_gbps_ms_slot": 1e-9, "move_cost_ms": 0,
                 "links": [{}], "sites": [{{"id": "s", "region": "r", "capacity_mbps": 10}}],
                 "meters": [{{"id": "m", "model": "month-95", "price_cny_per_mbps": {cny}, "free_below_mbps": 1}}],
-                "units": [{{"area": "a", "service": "s", "mbps": 1, "cand": [{}]}}]}}"#,
+                "units": [{}]}}"#,
             records.collect::<Vec<_>>().join(","),
-            candidates.collect::<Vec<_>>().join(",")
+            (0..units).map(unit).collect::<Vec<_>>().join(",")
         );
         Instance::read(text.as_bytes()).unwrap()
     }
