@@ -487,3 +487,17 @@ fn the_checker_refuses_false_claims() {
         Err(CheckFailure::Length { .. })
     ));
 }
+
+/// The best mixture sends a ten-thousand-millionth of its only unit to a site that takes no requests.
+#[test]
+fn a_share_that_rounds_to_none_goes_to_the_rest_of_its_unit() {
+    let seed = 13_913_502_337_304_633_944;
+    let instance = with_requests(random_instance(Shape::Small, seed), seed);
+    let certificate = solved(&instance).certificate;
+    assert!(certificate.gap < 1e-6, "gap {}", certificate.gap);
+    assert!(
+        certificate.levels.excess_rps <= 0.0,
+        "{}",
+        certificate.levels.excess_rps
+    );
+}

@@ -19,11 +19,15 @@ const TOLERANCE: f64 = 5e-10;
 /// A share this small is a quantum, or what rounding has left of none.
 const DUST: f64 = 1e-12;
 
-/// Gives the shares up to `dust` to the largest one.
-pub(super) fn sweep(shares: &mut Vec<(u32, f64)>, dust: f64) {
-    let total: f64 = shares.iter().map(|share| share.1).sum();
+/// What a unit's shares come to.
+pub(super) fn total(shares: &[(u32, f64)]) -> f64 {
+    shares.iter().map(|share| share.1).sum()
+}
+
+/// Gives what is missing of `whole` without the shares up to `dust` to the largest one.
+pub(super) fn sweep(shares: &mut Vec<(u32, f64)>, whole: f64, dust: f64) {
     shares.retain(|share| share.1 > dust);
-    let rest = total - shares.iter().map(|share| share.1).sum::<f64>();
+    let rest = whole - total(shares);
     if let Some(largest) = shares.iter_mut().max_by(|a, b| a.1.total_cmp(&b.1)) {
         largest.1 = (largest.1 + rest).min(1.0);
     }
@@ -32,7 +36,8 @@ pub(super) fn sweep(shares: &mut Vec<(u32, f64)>, dust: f64) {
 /// Makes `plan` keep all hard limits to [`TOLERANCE`], without dust.
 pub(super) fn trim(input: &Instance, topology: &Topology, plan: &mut Plan) {
     for shares in &mut plan.shares {
-        sweep(shares, DUST);
+        let whole = total(shares);
+        sweep(shares, whole, DUST);
     }
     let loads = Loads::of(input, topology, plan);
     let keep = |capacity: f64, load: f64| {

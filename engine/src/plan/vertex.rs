@@ -16,7 +16,7 @@ use super::network::as_u32;
 use super::requests;
 use super::result::Plan;
 use super::topology::Topology;
-use super::trim::sweep;
+use super::trim::{sweep, total};
 
 /// Rates below this, relative to the largest of a direction, are rounding.
 const RATE_EPSILON: f64 = 1e-9;
@@ -355,12 +355,14 @@ impl<'a> Descent<'a> {
         for of_unit in self.shares.chunk_by(|a, b| a.unit == b.unit) {
             let unit = of_unit[0].unit;
             let shares = &mut plan.shares[unit];
+            let whole = total(shares);
             for share in of_unit {
                 if let Some(old) = shares.iter_mut().find(|old| old.0 == share.link) {
                     old.1 = share.mbps / self.input.units[unit].mbps;
                 }
             }
-            sweep(shares, DUST);
+            // Also what went with a share that was brought to its knee, where none was left to take it.
+            sweep(shares, whole, DUST);
         }
         plan
     }
