@@ -84,6 +84,12 @@ fn faults_of_requests_are_named() {
         "requests per second with 812.5 mbps",
     );
     check(
+        "812.5",
+        &rps("1e-300"),
+        "units[0]",
+        "neither 0 nor at least",
+    );
+    check(
         "60000",
         "60000, \"capacity_rps\": -5",
         "sites[0]",

@@ -245,6 +245,10 @@ async fn commands_are_answered_while_a_solve_runs_and_failures_before_the_next_c
             break event;
         }
     };
+    let audit = handle.audit(50).await.unwrap();
+    let held = audit.iter().find(|entry| entry.action == "gate.hold");
+    let why = held.map(|entry| (entry.who.as_str(), entry.detail.starts_with("stale: ")));
+    assert_eq!(why, Some(("engine", true)), "{audit:?}");
     assert_eq!(event.kind, "map.published");
     assert!(
         event.detail.ends_with("(limits, local)"),

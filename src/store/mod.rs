@@ -12,6 +12,9 @@ use engine::drain::Drain;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Link -> sum of its samples in Mbps, and how many there were.
+pub type LinkParts = BTreeMap<String, (f64, u32)>;
+
 /// A billing slot of a meter, by name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LedgerRow {
@@ -21,8 +24,8 @@ pub struct LedgerRow {
     pub slot: Timestamp,
     /// Mean traffic, Mbps.
     pub mbps: f64,
-    /// What its links said, by name, as long as late samples may come: sum of samples in Mbps, and how many there were.
-    pub parts: BTreeMap<String, (f64, u32)>,
+    /// What its links said, as long as late samples may come.
+    pub parts: LinkParts,
 }
 
 /// One entry of the audit log: who did what, and why.

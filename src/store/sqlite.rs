@@ -1,10 +1,11 @@
 //! The embedded store: one SQLite file in the data directory.
 
-use super::{AuditEntry, LedgerRow, StateStore, StoreError};
+use super::{AuditEntry, LedgerRow, LinkParts, StateStore, StoreError};
 use coverage::Timestamp;
 use engine::billing::UsualDemand;
 use engine::drain::Drain;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,6 +45,19 @@ impl SqliteStore {
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         connection.execute_batch(SCHEMA)?;
         Ok(Self { connection })
+    }
+
+    /// What links said, by (slot, meter); of few slots. What does not decode is known less exactly, and no reason not to start.
+    fn ledger_parts(&self) -> Result<HashMap<(i64, String), LinkParts>, StoreError> {
+        let mut query = self
+            .connection
+            .prepare("SELECT slot, meter, links FROM ledger_part")?;
+        let parts = query.query_map([], |row| {
+            let links: String = row.get(2)?;
+            let parts = serde_json::from_str(&links).unwrap_or_default();
+            Ok(((row.get(0)?, row.get(1)?), parts))
+        })?;
+        Ok(parts.collect::<Result<_, _>>()?)
     }
 
     fn counter(&self, name: &str) -> Result<u64, StoreError> {
@@ -163,22 +177,21 @@ impl StateStore for SqliteStore {
     }
 
     fn ledger_newest(&self, slots: u64) -> Result<Vec<LedgerRow>, StoreError> {
+        let mut parts = self.ledger_parts()?;
         let mut query = self.connection.prepare(
-            "SELECT meter, slot, mbps, links
-             FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY meter ORDER BY slot DESC) AS place FROM ledger)
-             LEFT JOIN ledger_part USING (meter, slot) WHERE place <= ?1 ORDER BY slot, meter",
+            "SELECT meter, slot, mbps FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY meter ORDER BY slot DESC) AS place
+             FROM ledger) WHERE place <= ?1 ORDER BY slot, meter",
         )?;
         let most = i64::try_from(slots).unwrap_or(i64::MAX);
         let rows = query.query_map([most], |row| {
+            let place = (row.get(1)?, row.get(0)?);
+            let parts = parts.remove(&place).unwrap_or_default();
+            let (slot, meter) = place;
             Ok(LedgerRow {
-                meter: row.get(0)?,
-                slot: timestamp(row.get(1)?),
+                meter,
+                slot: timestamp(slot),
                 mbps: row.get(2)?,
-                // What does not decode is known less exactly, and no reason not to start.
-                parts: row
-                    .get::<_, Option<String>>(3)?
-                    .and_then(|links| serde_json::from_str(&links).ok())
-                    .unwrap_or_default(),
+                parts,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -185,15 +185,9 @@ impl Ledger {
     /// Takes back samples that were stored before a restart. What is no traffic, or of no known meter, is refused and counted.
     pub fn restore(&mut self, samples: impl IntoIterator<Item = SlotSample>) {
         for SlotSample { meter, slot, mbps } in samples {
-            let Some(account) = self.accounts.get_mut(meter) else {
-                self.refused.add(SampleFault::UnknownMeter { meter });
-                continue;
-            };
-            if let Err(fault) = sane(&account.terms().name, mbps, slot) {
-                self.refused.add(fault);
-                continue;
+            if let Some(slot) = self.known_slot(meter, slot, mbps) {
+                self.accounts[meter].set(slot, mbps);
             }
-            account.set(Timestamp(slot.0 - slot.0 % self.slot_ms), mbps);
         }
     }
 
@@ -206,44 +200,52 @@ impl Ledger {
         parts: impl IntoIterator<Item = LinkPart>,
     ) {
         for SlotSample { meter, slot, mbps } in under_way {
-            let Some(account) = self.accounts.get(meter) else {
-                self.refused.add(SampleFault::UnknownMeter { meter });
-                continue;
-            };
-            if let Err(fault) = sane(&account.terms().name, mbps, slot) {
-                self.refused.add(fault);
-                continue;
+            if let Some(slot) = self.known_slot(meter, slot, mbps) {
+                self.reopen(meter, slot, |gathered| gathered.restored = mbps);
             }
-            let slot = Timestamp(slot.0 - slot.0 % self.slot_ms);
-            let open = &mut self.open[meter];
-            open.entry(slot, account).restored = mbps;
-            open.newest = open.newest.max(slot);
-            open.bound(slot, self.slot_ms);
         }
-        for LinkPart {
-            link,
-            slot,
-            mbps_sum,
-            samples,
-        } in parts
-        {
-            let Some(&(meter, place)) = self.places.get(link) else {
-                self.refused.add(SampleFault::UnknownLink { link });
+        for part in parts {
+            let Some(&(meter, place)) = self.places.get(part.link) else {
+                self.refused
+                    .add(SampleFault::UnknownLink { link: part.link });
                 continue;
             };
-            let (open, account) = (&mut self.open[meter], &self.accounts[meter]);
-            if let Err(fault) = sane(&account.terms().name, mbps_sum, slot) {
-                self.refused.add(fault);
-                continue;
+            if let Some(slot) = self.known_slot(meter, part.slot, part.mbps_sum) {
+                let known = (part.mbps_sum, part.samples);
+                self.reopen(meter, slot, |gathered| gathered.parts[place] = known);
             }
-            let slot = Timestamp(slot.0 - slot.0 % self.slot_ms);
-            open.entry(slot, account).parts[place] = (mbps_sum, samples);
-            open.newest = open.newest.max(slot);
-            open.bound(slot, self.slot_ms);
         }
         for open in &mut self.open {
             open.explain(self.slot_ms);
         }
+    }
+
+    /// The slot that what was stored of a meter belongs to; `None`, counted, when it is no traffic or of no known meter.
+    fn known_slot(&mut self, meter: usize, at: Timestamp, mbps: f64) -> Option<Timestamp> {
+        let judged = match self.accounts.get(meter) {
+            Some(account) => sane(&account.terms().name, mbps, at),
+            None => Err(SampleFault::UnknownMeter { meter }),
+        };
+        match judged {
+            Ok(()) => Some(self.slot_of(at)),
+            Err(fault) => {
+                self.refused.add(fault);
+                None
+            }
+        }
+    }
+
+    /// Changes what is gathered of a slot that takes samples again.
+    fn reopen(&mut self, meter: usize, slot: Timestamp, change: impl FnOnce(&mut Gathered)) {
+        let open = &mut self.open[meter];
+        change(open.entry(slot, &self.accounts[meter]));
+        open.newest = open.newest.max(slot);
+        open.bound(slot, self.slot_ms);
+    }
+
+    /// Start of the slot that holds `at`.
+    const fn slot_of(&self, at: Timestamp) -> Timestamp {
+        Timestamp(at.0 - at.0 % self.slot_ms)
     }
 
     /// What a slot carried as far as it is known, Mbps; `None` when it takes no more samples.
@@ -326,7 +328,7 @@ impl Ledger {
         let name = &known.name;
         sane(name, mbps, at)?;
         if let Some(now) = self.now {
-            let slot = at.0 - at.0 % self.slot_ms;
+            let slot = self.slot_of(at).0;
             if slot > now.0.saturating_add(AHEAD_MAX_SLOTS * self.slot_ms) {
                 return Err(SampleFault::Ahead {
                     name: name.clone(),
@@ -346,7 +348,7 @@ impl Ledger {
     }
 
     fn gather(&mut self, meter: usize, place: usize, mbps: f64, at: Timestamp) -> Vec<SlotSample> {
-        let slot = Timestamp(at.0 - at.0 % self.slot_ms);
+        let slot = self.slot_of(at);
         let (open, account) = (&mut self.open[meter], &self.accounts[meter]);
         let part = &mut open.entry(slot, account).parts[place];
         part.0 += mbps;

@@ -296,7 +296,7 @@ fn subtract_rows(total: &mut Total, instance: &Instance, duals: &Duals, ports_mb
             MeterModel::Flat => end,
             MeterModel::PerGb => 0.0,
             _ if meter.burst => end,
-            _ => f64::min(meter.free_below_mbps * (1.0 + super::CHARGE_TOLERANCE), end),
+            _ => super::charged_from(meter.free_below_mbps).min(end),
         };
         subtract_best(
             total,

@@ -280,8 +280,8 @@ fn row_levels(instance: &Instance, bands: Bands, found: &mut Evaluation) {
             _ if meter.burst => 0.0,
             _ => {
                 let free_mbps = meter.free_below_mbps * (1.0 + bands.level);
-                let knee = free_mbps + super::CHARGE_TOLERANCE * free_mbps;
-                (load - knee).max(0.0) * meter.price_cny_per_mbps.unwrap_or(0.0)
+                (load - super::charged_from(free_mbps)).max(0.0)
+                    * meter.price_cny_per_mbps.unwrap_or(0.0)
             }
         };
     }

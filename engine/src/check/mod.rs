@@ -62,6 +62,11 @@ const EXCESS_TOLERANCE: f64 = 1e-12;
 /// on by bounds either.
 const CHARGE_TOLERANCE: f64 = 1e-14;
 
+/// Where a contract begins to charge that is free below this level.
+fn charged_from(free_mbps: f64) -> f64 {
+    free_mbps * (1.0 + CHARGE_TOLERANCE)
+}
+
 /// What the checker has established.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verified {

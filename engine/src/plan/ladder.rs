@@ -8,6 +8,7 @@ use super::input::Instance;
 use super::levels::Loads;
 use super::result::Plan;
 use super::topology::Topology;
+use super::trim::total;
 
 /// `plan` with weights out of `steps`. Units with one link keep it whole; units without any stay without.
 #[must_use]
@@ -49,7 +50,7 @@ struct Rung {
 
 impl Ladder<'_> {
     fn round(&mut self, unit: usize, shares: &[(u32, f64)]) -> Vec<(u32, f64)> {
-        let total: f64 = shares.iter().map(|share| share.1).sum();
+        let total = total(shares);
         if total <= 0.0 {
             return Vec::new();
         }

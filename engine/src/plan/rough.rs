@@ -13,9 +13,6 @@ use super::tree::NONE;
 /// Each level counts this many times the one below it, the least important one this many times the dearest money.
 const LEVEL_STEP: f64 = 64.0;
 
-/// What a unit of the upper half of a large count of quanta stands for.
-const HIGH: f64 = 4_294_967_296.0; // 2^32
-
 /// Smaller gains, as a share of the dearest arc, are left to the exact prices.
 pub(super) const TOLERANCE: f64 = 1e-6;
 
@@ -81,17 +78,9 @@ impl Weights {
         }
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "rough on purpose; the money of a path has less than 96 bits"
-    )]
     fn weigh(self, cost: i128) -> f64 {
         let ([unserved, overload, below_floor], money) = self.scale.parts(cost);
-        // In halves: 128 bits are converted by a call, which is a tenth of what rough costs cost.
-        let (high, low) = ((money >> 32) as i64, money as u32);
-        let money = (high as f64 * HIGH + f64::from(low)) * self.per_quantum;
+        let money = Scale::rough_quanta(money) * self.per_quantum;
         if (unserved | overload | below_floor) == 0 {
             return money;
         }

@@ -113,10 +113,22 @@ impl Scale {
     )]
     pub(super) fn money(self, cny_per_mbps: f64) -> i128 {
         let quanta = (cny_per_mbps * self.cny).round();
-        // In halves, without the call that converts 128 bits.
+        // In halves: 128 bits are converted by a call, which was a tenth of a solve.
         let high = (quanta / LOW_HALF).floor();
         let low = i128::from((quanta - high * LOW_HALF) as i64);
         ((i128::from(high as i64) << 32) + low) << self.count_bits
+    }
+
+    /// Quanta of money as a float, a little rounded: in halves, too. They are fewer than 2^96, those of a path as well.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rough on purpose; the upper half has less than 64 bits"
+    )]
+    pub(super) fn rough_quanta(money: i128) -> f64 {
+        let (high, low) = ((money >> 32) as i64, money as u32);
+        high as f64 * LOW_HALF + f64::from(low)
     }
 
     /// The cost with movement in the place of money, one quantum per count: what is left are levels 1 to 3 and 5.

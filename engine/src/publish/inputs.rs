@@ -84,22 +84,14 @@ impl Inputs {
     /// # Errors
     /// What jumped, from where to where, and until when it is doubted.
     pub(super) fn judge(&mut self, instance: &Instance, now: Timestamp) -> Result<(), String> {
-        let seen = Seen::of(instance);
         let first = *self.first.get_or_insert(now);
-        if let Some(jump) = self
-            .repriced
-            .take_if(|_| now.since(first) < self.rules.settle)
-        {
-            let doubt = self.doubt(&jump, first, now);
-            self.repriced = Some(jump);
-            return Err(doubt);
+        let settled = now.since(first) >= self.rules.settle;
+        if let Some(jump) = self.repriced.as_ref().filter(|_| !settled) {
+            return Err(self.doubt(jump, first, now));
         }
         self.repriced = None;
-        let Some(believed) = self
-            .believed
-            .as_ref()
-            .filter(|_| now.since(first) >= self.rules.settle)
-        else {
+        let seen = Seen::of(instance);
+        let Some(believed) = self.believed.as_ref().filter(|_| settled) else {
             self.believe(seen, now);
             return Ok(());
         };

@@ -127,6 +127,20 @@ async fn samples_of_links_come_as_late_as_bills_count_them() {
     assert_eq!((taken.accepted, refused), (1, vec![2, 3]), "{taken:?}");
 }
 
+/// More than a batch of telemetry may have.
+const TOO_MANY_BYTES: usize = super::super::TELEMETRY_BYTES_MAX as usize + 1;
+
+/// A connection on which so many bytes of telemetry were announced.
+async fn announced(world: &World, bytes: usize) -> TcpStream {
+    let address = world.url.strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/telemetry HTTP/1.1\r\nhost: x\r\nauthorization: Bearer admin\r\ncontent-length: {bytes}\r\n\r\n"
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_are_bounded_by_kind() {
     let world = World::new().await;
@@ -147,13 +161,7 @@ async fn bodies_are_bounded_by_kind() {
             .refused_total,
         0
     );
-    let address = world.url.strip_prefix("http://").unwrap();
-    let mut socket = TcpStream::connect(address).await.unwrap();
-    let head = format!(
-        "POST /v1/telemetry HTTP/1.1\r\nhost: x\r\nauthorization: Bearer admin\r\ncontent-length: {}\r\n\r\n",
-        super::super::TELEMETRY_BYTES_MAX + 1
-    );
-    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut socket = announced(&world, TOO_MANY_BYTES).await;
     let mut answer = vec![0; 2048];
     let count = socket.read(&mut answer).await.unwrap();
     let answer = String::from_utf8_lossy(&answer[..count]);
@@ -163,15 +171,12 @@ async fn bodies_are_bounded_by_kind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sends_too_much_still_reads_why() {
     let world = World::new().await;
-    let address = world.url.strip_prefix("http://").unwrap();
-    let mut socket = TcpStream::connect(address).await.unwrap();
-    let bytes = super::super::TELEMETRY_BYTES_MAX as usize + 1;
-    let head = format!(
-        "POST /v1/telemetry HTTP/1.1\r\nhost: x\r\nauthorization: Bearer admin\r\ncontent-length: {bytes}\r\n\r\n"
-    );
-    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut socket = announced(&world, TOO_MANY_BYTES).await;
     // Our end of the connection is closed behind the answer, but theirs is read until they close it.
-    socket.write_all(&vec![b'\n'; bytes]).await.unwrap();
+    socket
+        .write_all(&vec![b'\n'; TOO_MANY_BYTES])
+        .await
+        .unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");

@@ -1,6 +1,7 @@
-//! What the actor keeps of billing: slots that changed, with what their links said, those that the store refused, and prices.
+//! What the actor keeps over a restart of what it learns: billing slots with what their links said, those that the store
+//! refused, usual demand, levels and prices.
 
-use super::{Actor, PRICES_FLAG};
+use super::{Actor, LEVELS_FLAG, PRICES_FLAG};
 use crate::store::LedgerRow;
 use coverage::Timestamp;
 use engine::billing::{LinkPart, SlotSample};
@@ -64,6 +65,28 @@ impl Actor {
         }
         while self.unstored.slots.len() > UNSTORED_MAX {
             self.unstored.slots.pop_first();
+        }
+    }
+
+    /// Keeps what was learnt of demand over a restart.
+    pub(super) fn keep_demand(&mut self) {
+        let Some(usual) = self.engine.take_learnt_demand() else {
+            return;
+        };
+        let units = self.engine.demand_digest();
+        if let Err(fault) = self.store.put_demand(&units, &usual) {
+            tracing::warn!(%fault, "what is usually asked for is not stored; after a restart it is learnt anew");
+        }
+    }
+
+    /// Keeps the levels of contracts, and what was spent above them, over a restart.
+    pub(super) fn keep_levels(&mut self) {
+        let Some(levels) = self.engine.take_levels() else {
+            return;
+        };
+        if let Err(fault) = self.store.set_flag(LEVELS_FLAG, Some(&levels)) {
+            tracing::warn!(%fault, "planned levels are not stored; it is tried again");
+            self.engine.levels_not_kept();
         }
     }
 

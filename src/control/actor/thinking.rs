@@ -1,6 +1,6 @@
 //! What the engine says, put into effect: ticks, solves, maps, and the report of them.
 
-use super::{Actor, LEVELS_FLAG};
+use super::Actor;
 use crate::clock::now;
 use crate::control::worker::{Done, Result as Found, Task};
 use coverage::{Body, Digest, Snapshot, Timestamp};
@@ -168,28 +168,6 @@ impl Actor {
                 tracing::warn!(%fault, "what a gate did is not in the audit log");
             }
             self.event(action, detail);
-        }
-    }
-
-    /// Keeps what was learnt of demand over a restart.
-    fn keep_demand(&mut self) {
-        let Some(usual) = self.engine.take_learnt_demand() else {
-            return;
-        };
-        let units = self.engine.demand_digest();
-        if let Err(fault) = self.store.put_demand(&units, &usual) {
-            tracing::warn!(%fault, "what is usually asked for is not stored; after a restart it is learnt anew");
-        }
-    }
-
-    /// Keeps the levels of contracts, and what was spent above them, over a restart.
-    fn keep_levels(&mut self) {
-        let Some(levels) = self.engine.take_levels() else {
-            return;
-        };
-        if let Err(fault) = self.store.set_flag(LEVELS_FLAG, Some(&levels)) {
-            tracing::warn!(%fault, "planned levels are not stored; it is tried again");
-            self.engine.levels_not_kept();
         }
     }
 

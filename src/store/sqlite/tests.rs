@@ -10,6 +10,16 @@ fn open(path: &Path) -> SqliteStore {
     SqliteStore::open(path).unwrap()
 }
 
+/// A slot of which nothing is known but its traffic.
+fn row(meter: &str, slot_ms: u64) -> LedgerRow {
+    LedgerRow {
+        meter: meter.to_owned(),
+        slot: Timestamp(slot_ms),
+        mbps: 1.0,
+        ..LedgerRow::default()
+    }
+}
+
 #[test]
 fn epochs_and_versions_never_repeat_over_restarts() {
     let dir = tempfile::tempdir().unwrap();
@@ -107,12 +117,7 @@ fn garbage_is_no_store() {
 fn of_the_ledger_the_newest_slots_of_each_meter_stay_whatever_the_clock_says() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open(&dir.path().join("state.db"));
-    let row = |meter: &str, slot: u64| LedgerRow {
-        meter: meter.to_owned(),
-        slot: Timestamp(slot * 300_000),
-        mbps: 1.0,
-        ..LedgerRow::default()
-    };
+    let row = |meter: &str, slot: u64| row(meter, slot * 300_000);
     let mut rows: Vec<LedgerRow> = (0..10).map(|slot| row("a", slot)).collect();
     // A clock that was far ahead once leaves one slot there, and takes nothing else away.
     rows.push(row("a", 9_000_000));
@@ -146,10 +151,8 @@ fn what_links_said_is_kept_of_slots_around_the_last_one() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open(&dir.path().join("state.db"));
     let row = |slot: u64| LedgerRow {
-        meter: "a".to_owned(),
-        slot: Timestamp(slot * 300_000),
-        mbps: 1.0,
         parts: [("s/ct".to_owned(), (2.0, 2))].into(),
+        ..row("a", slot * 300_000)
     };
     // Of a clock that was far ahead nothing stays.
     store.put_ledger(&[row(9_000_000)], SPAN).unwrap();
@@ -177,12 +180,7 @@ fn what_links_said_is_kept_of_slots_around_the_last_one() {
 fn shorter_slots_stay_for_as_long_as_longer_ones() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open(&dir.path().join("state.db"));
-    let row = |minute: u64| LedgerRow {
-        meter: "a".to_owned(),
-        slot: Timestamp(minute * 60_000),
-        mbps: 1.0,
-        ..LedgerRow::default()
-    };
+    let row = |minute: u64| row("a", minute * 60_000);
     store
         .put_ledger(&(0..60).map(row).collect::<Vec<_>>(), SPAN)
         .unwrap();
