@@ -39,11 +39,10 @@ const EQUAL: Slack = Slack {
     cny: 1e-10,
 };
 
-/// What a vertex differs by for the dust that it leaves out: of requests that it brings above a limit, and of traffic that it
-/// brings above the level of a dear contract, each is charged many times over.
+/// What a vertex differs by for the dust that it leaves out; requests that it brings above a limit are charged many times over.
 const OF_A_VERTEX: Slack = Slack {
     mbps_share: 5e-10,
-    cny_share: 5e-7,
+    cny_share: 1e-7,
     cny: 1e-9,
 };
 
