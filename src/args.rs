@@ -12,7 +12,8 @@ mod sources;
 
 pub use sources::{Origin, Sources};
 
-/// GSLB scheduling for CDNs: coverage maps made by an optimizer, served by DNS, HTTP 302 and HTTPDNS.
+/// GSLB scheduling for CDNs: coverage maps made by an optimizer, served by DNS, HTTP 302 and
+/// HTTPDNS.
 #[derive(Debug, Parser)]
 #[command(name = "watershed", version, propagate_version = true, after_help = EXAMPLES)]
 pub struct CommandLine {
@@ -35,7 +36,8 @@ impl CommandLine {
     }
 }
 
-/// Lets every option take negative numbers as its value, so that the fault told is that of the number.
+/// Lets every option take negative numbers as its value, so that the fault told is that of the
+/// number.
 fn with_negative_numbers(command: clap::Command) -> clap::Command {
     let allowed = |arg: clap::Arg| {
         let takes = arg.get_action().takes_values() && !arg.is_positional();
@@ -66,7 +68,8 @@ Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 refused by a guard.";
 /// Options that every command takes.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Global {
-    /// Configuration file. For commands that talk to a daemon it tells where that listens and where its token is.
+    /// Configuration file. For commands that talk to a daemon it tells where that listens and where
+    /// its token is.
     #[arg(short, long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Sets a key of the configuration to a TOML value, over the file; repeatable.
@@ -92,7 +95,8 @@ pub enum Command {
     Control,
     /// Runs DNS and HTTP alone, following a control plane.
     Edge,
-    /// Shows the main job on real geography: a small CDN, its clients, and a drain from request to measured empty.
+    /// Shows the main job on real geography: a small CDN, its clients, and a drain from request to
+    /// measured empty.
     Demo(DemoArgs),
     /// Drives a running daemon with a population of resolvers and clients.
     Simulate(SimulateArgs),
@@ -102,7 +106,8 @@ pub enum Command {
     Solve(SolveArgs),
     /// Tells why a client gets its answer, and why not another one.
     Explain(ExplainArgs),
-    /// Steers traffic off a node, group, site or link before work on it. It is a lease: it ends by itself.
+    /// Steers traffic off a node, group, site or link before work on it. It is a lease: it ends by
+    /// itself.
     Drain(DrainArgs),
     /// Gives a drained target back, by target or by the drain's identifier.
     Undrain(UndrainArgs),
@@ -138,8 +143,8 @@ Examples:
 It only saves time: whatever it says, the plan is as good. Rows for units or links that are gone are passed over. Where contracts
 cut across sites or requests are limited it is not used: prices from a sample are the better start.")]
 pub struct SolveArgs {
-    /// Instance file (JSON); a running control plane gives its own at GET /v1/instance, and the one behind its newest plan at
-    /// GET /v1/instance?last=true.
+    /// Instance file (JSON); a running control plane gives its own at GET /v1/instance, and the one
+    /// behind its newest plan at GET /v1/instance?last=true.
     pub instance: PathBuf,
     /// Writes the report (JSON) here.
     #[arg(long, value_name = "R.json")]
@@ -214,7 +219,8 @@ pub struct UndrainArgs {
 pub enum MapCommand {
     /// Shows the map in force and what the newest cycle thought of it.
     Show,
-    /// Compares two maps: which areas of which services answer differently, and for how many addresses.
+    /// Compares two maps: which areas of which services answer differently, and for how many
+    /// addresses.
     #[command(after_help = "\
 Examples:
   watershed map diff 3.1207 3.1208 -c watershed.toml
@@ -273,7 +279,8 @@ pub struct GeoBuildArgs {
 /// Whose configuration to translate.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ImportCommand {
-    /// Translates a configuration directory of gdnsd 3 and lists all that has no equivalent, with file and line.
+    /// Translates a configuration directory of gdnsd 3 and lists all that has no equivalent, with
+    /// file and line.
     #[command(after_help = "\
 Example:
   watershed import gdnsd /etc/gdnsd /etc/watershed

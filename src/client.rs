@@ -1,7 +1,7 @@
 //! The HTTP client of the control API, used by the command line and by edges.
 //!
-//! Plain HTTP: a control plane listens on a private network, or behind a terminator on the same host. Every answer is
-//! bounded in bytes and in time.
+//! Plain HTTP: a control plane listens on a private network, or behind a terminator on the same
+//! host. Every answer is bounded in bytes and in time.
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -22,7 +22,8 @@ pub const ANSWER_BYTES_MAX: usize = coverage::record::RECORD_MAX_BYTES;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a connection to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for which an idle connection is kept: shorter than the control API keeps it, so that no request meets its end.
+/// Time for which an idle connection is kept: shorter than the control API keeps it, so that no
+/// request meets its end.
 const IDLE: Duration = Duration::from_secs(3);
 /// Most bytes of an answer that is no JSON which an error repeats.
 const QUOTED_CHARS_MAX: usize = 200;
@@ -343,7 +344,8 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    /// A server that reads one request head and answers with fixed bytes; returns its address and what it read.
+    /// A server that reads one request head and answers with fixed bytes; returns its address and
+    /// what it read.
     async fn answering(answer: &'static str) -> (String, tokio::task::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,5 +1,6 @@
-//! An edge's subscription: it asks the control plane for whatever is newer than what it serves, and keeps serving
-//! whatever the answer is. It needs no control plane to start once it has a map on disk.
+//! An edge's subscription: it asks the control plane for whatever is newer than what it serves, and
+//! keeps serving whatever the answer is. It needs no control plane to start once it has a map on
+//! disk.
 
 use crate::client::{ApiClient, ClientError};
 use crate::serving::{Intake, IntakeError, keep_table};

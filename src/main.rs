@@ -1,4 +1,5 @@
-//! The `watershed` binary: reads the command line, does what it says, and ends with the exit code of the outcome.
+//! The `watershed` binary: reads the command line, does what it says, and ends with the exit code
+//! of the outcome.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};

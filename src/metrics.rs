@@ -1,4 +1,5 @@
-//! The metrics endpoint: one recorder for the process; counters that hot paths keep per core are read when it is asked.
+//! The metrics endpoint: one recorder for the process; counters that hot paths keep per core are
+//! read when it is asked.
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};

@@ -1,5 +1,5 @@
-//! What serving holds: one pointer to the snapshot with the views that DNS and HTTP derive from it, and the intake that
-//! checks, keeps on disk and swaps in whatever the control plane publishes.
+//! What serving holds: one pointer to the snapshot with the views that DNS and HTTP derive from it,
+//! and the intake that checks, keeps on disk and swaps in whatever the control plane publishes.
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::watch;
 
-/// A snapshot with all views of it: built before the swap and swapped with it, so that one load sees one generation.
+/// A snapshot with all views of it: built before the swap and swapped with it, so that one load
+/// sees one generation.
 pub struct Serving {
     /// The snapshot.
     pub snapshot: Arc<Snapshot>,
@@ -121,7 +122,8 @@ impl Intake {
         }
         let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = self.check(record, table.as_ref()).inspect(|serving| {
-            // A full disk must not stop serving: the map is swapped in all the same, and the loss is alarmed.
+            // A full disk must not stop serving: the map is swapped in all the same, and the loss
+            // is alarmed.
             if let Err(fault) = keep_file(&self.data_dir, "map.wsm", Some("map.previous.wsm"), record) {
                 metrics::counter!("watershed_map_persist_failures_total").increment(1);
                 tracing::error!(%fault, "the map could not be kept on disk; a restart would serve an older one");
@@ -132,7 +134,8 @@ impl Intake {
         self.count(taken.map(|serving| Arc::clone(&serving.snapshot)))
     }
 
-    /// Starts from disk: the newest kept map, else the one before it. `None` when neither can be served.
+    /// Starts from disk: the newest kept map, else the one before it. `None` when neither can be
+    /// served.
     pub fn restore(&self) -> Option<Arc<Snapshot>> {
         let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         for name in ["map.wsm", "map.previous.wsm"] {
@@ -205,8 +208,8 @@ impl Intake {
     }
 }
 
-/// Writes a file so that a crash leaves either the old content or the new: temporary file, fsync, rename, fsync of the
-/// directory. With `previous`, the old file is kept under that name.
+/// Writes a file so that a crash leaves either the old content or the new: temporary file, fsync,
+/// rename, fsync of the directory. With `previous`, the old file is kept under that name.
 ///
 /// # Errors
 /// The first failing step; the old file is then still there, under one of the two names.
@@ -241,7 +244,8 @@ pub fn read_table(path: &Path) -> anyhow::Result<Arc<AreaTable>> {
     Ok(Arc::new(table))
 }
 
-/// Keeps an area table that was fetched, under the name that [`read_table`] is given at the next start.
+/// Keeps an area table that was fetched, under the name that [`read_table`] is given at the next
+/// start.
 ///
 /// # Errors
 /// When it does not have the wanted digest, does not decode, or cannot be written.

@@ -1,4 +1,5 @@
-//! Putting a daemon together: from a configuration and a role to running tasks, and back down in order.
+//! Putting a daemon together: from a configuration and a role to running tasks, and back down in
+//! order.
 //!
 //! ```text
 //!   all:      store -> control (thread) -> api      intake <- control        dns, redirect on the intake's cell
@@ -234,7 +235,8 @@ async fn start_edge(
     })
 }
 
-/// Keeps the control plane's map key at the first contact; from then on only maps signed by it are taken.
+/// Keeps the control plane's map key at the first contact; from then on only maps signed by it are
+/// taken.
 async fn first_contact(client: &ApiClient, dir: &Path) {
     const PAUSE: Duration = Duration::from_millis(500);
     loop {
@@ -344,7 +346,8 @@ fn keep_addresses(dir: &Path, addresses: &Addresses) -> anyhow::Result<()> {
     keep_file(dir, "addresses.json", None, &text).context("cannot write addresses.json")
 }
 
-/// The token of the command line on this machine: made at the first start, readable by its owner alone.
+/// The token of the command line on this machine: made at the first start, readable by its owner
+/// alone.
 fn admin_token(dir: &Path) -> anyhow::Result<Token> {
     let path = dir.join("admin.token");
     if !path.exists() {

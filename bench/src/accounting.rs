@@ -63,8 +63,8 @@ impl CpuTime {
     }
 }
 
-/// User and system ticks from a line of /proc/PID/stat: fields 14 and 15 (proc(5)). The name in field 2 may hold spaces
-/// and brackets, so counting begins behind its last bracket.
+/// User and system ticks from a line of /proc/PID/stat: fields 14 and 15 (proc(5)). The name in
+/// field 2 may hold spaces and brackets, so counting begins behind its last bracket.
 fn ticks_of(stat: &str) -> Option<(u64, u64)> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace().skip(11);

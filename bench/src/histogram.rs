@@ -32,7 +32,8 @@ impl Histogram {
         self.total += 1;
     }
 
-    /// The duration below or at which the share `quantile` (0 to 1) of all lies; zero when nothing was counted.
+    /// The duration below or at which the share `quantile` (0 to 1) of all lies; zero when nothing
+    /// was counted.
     #[must_use]
     pub fn quantile(&self, quantile: f64) -> Duration {
         #[expect(

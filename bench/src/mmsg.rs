@@ -1,5 +1,5 @@
-//! Batches of datagrams by recvmmsg and sendmmsg, trains of them by UDP segmentation, and keeping a thread on one core.
-//! The only module with `unsafe`.
+//! Batches of datagrams by recvmmsg and sendmmsg, trains of them by UDP segmentation, and keeping a
+//! thread on one core. The only module with `unsafe`.
 #![allow(unsafe_code)] // The calls exist only in C, over raw pointers.
 
 use std::io;
@@ -63,8 +63,8 @@ impl Inbox {
             Wait::ForOne => libc::MSG_WAITFORONE,
             Wait::No => libc::MSG_DONTWAIT,
         };
-        // SAFETY: every pointer in `headers` leads to memory of the stated length that lives and is not otherwise used
-        // until the call returns.
+        // SAFETY: every pointer in `headers` leads to memory of the stated length that lives and is
+        // not otherwise used until the call returns.
         let received = unsafe {
             let headers = headers.as_mut_ptr();
             libc::recvmmsg(socket.as_raw_fd(), headers, BATCH_COUNT, flags, null_mut())
@@ -87,7 +87,8 @@ impl Inbox {
         (&mut self.buffers[index], &mut self.lens[index])
     }
 
-    /// Sends the first `count` buffers back to where they came from; those that the system refuses are passed over.
+    /// Sends the first `count` buffers back to where they came from; those that the system refuses
+    /// are passed over.
     pub fn send_back(&mut self, socket: &UdpSocket, count: usize) {
         let (mut vectors, mut headers) = empty();
         let count = count.min(BATCH);
@@ -104,8 +105,8 @@ impl Inbox {
         while done < count {
             let left = &mut headers[done..count];
             let len = libc::c_uint::try_from(left.len()).unwrap_or(0);
-            // SAFETY: every pointer in `left` leads to memory of the stated length that lives and is not otherwise used
-            // until the call returns; the kernel only reads what it sends.
+            // SAFETY: every pointer in `left` leads to memory of the stated length that lives and
+            // is not otherwise used until the call returns; the kernel only reads what it sends.
             let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), left.as_mut_ptr(), len, 0) };
             done += usize::try_from(sent).unwrap_or(1).max(1);
         }
@@ -118,8 +119,9 @@ struct Control([u8; CONTROL_BYTES]);
 
 const _: () = assert!(align_of::<Control>() >= align_of::<libc::cmsghdr>());
 
-/// Sends `bytes` over a connected socket as datagrams of `segment_bytes` each in one call (UDP_SEGMENT, Linux 4.18): the
-/// way through the stack is paid once, which leaves a generator that is much cheaper than what it measures.
+/// Sends `bytes` over a connected socket as datagrams of `segment_bytes` each in one call
+/// (UDP_SEGMENT, Linux 4.18): the way through the stack is paid once, which leaves a generator that
+/// is much cheaper than what it measures.
 ///
 /// # Errors
 /// Those of sendmsg.
@@ -136,8 +138,9 @@ pub fn send_train(socket: &UdpSocket, bytes: &[u8], segment_bytes: u16) -> io::R
     header.msg_control = control.0.as_mut_ptr().cast();
     header.msg_controllen = CONTROL_BYTES;
     const { assert!(size_of::<libc::cmsghdr>() + size_of::<u64>() <= CONTROL_BYTES) };
-    // SAFETY: the control buffer is aligned for a header and large enough for it and a u16, as asserted above. The call
-    // reads `vector`, which covers `bytes`, and the control buffer; both live until it returns, and it writes neither.
+    // SAFETY: the control buffer is aligned for a header and large enough for it and a u16, as
+    // asserted above. The call reads `vector`, which covers `bytes`, and the control buffer; both
+    // live until it returns, and it writes neither.
     let sent = unsafe {
         let message = libc::CMSG_FIRSTHDR(&raw const header);
         if let Some(head) = message.as_mut() {
@@ -164,8 +167,8 @@ pub fn pin_thread(core: usize) -> io::Result<()> {
     if core >= libc::CPU_SETSIZE as usize {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // SAFETY: a cpu_set_t is a bit field for which all zeros is the empty set; `core` is within it, as checked; the call
-    // reads exactly its size, and pid 0 is the calling thread.
+    // SAFETY: a cpu_set_t is a bit field for which all zeros is the empty set; `core` is within it,
+    // as checked; the call reads exactly its size, and pid 0 is the calling thread.
     let result = unsafe {
         let mut chosen: libc::cpu_set_t = zeroed();
         libc::CPU_SET(core, &mut chosen);

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-/// A process that is killed when this is dropped. When we are killed ourselves, by whatever signal, the kernel kills it
-/// (PR_SET_PDEATHSIG), so that neither an error nor Ctrl-C leaves a server behind.
+/// A process that is killed when this is dropped. When we are killed ourselves, by whatever signal,
+/// the kernel kills it (PR_SET_PDEATHSIG), so that neither an error nor Ctrl-C leaves a server
+/// behind.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
@@ -14,8 +15,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `program` on `core`; what it says goes to the file `log`. Must be called from a thread that outlives it:
-    /// the kernel ties its life to the thread.
+    /// Starts `program` on `core`; what it says goes to the file `log`. Must be called from a
+    /// thread that outlives it: the kernel ties its life to the thread.
     ///
     /// # Errors
     /// When the log cannot be written or util-linux (setpriv, taskset) is missing.

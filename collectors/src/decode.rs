@@ -21,15 +21,16 @@ pub struct Limits {
     pub listed_max: usize,
     /// Oldest sample that is taken, against the time of arrival.
     pub behind_max: Duration,
-    /// The same for samples of links: bills are made of them, and may count them for longer than they are news.
+    /// The same for samples of links: bills are made of them, and may count them for longer than
+    /// they are news.
     pub link_behind_max: Duration,
     /// How far a sender's clock may run ahead.
     pub ahead_max: Duration,
 }
 
 impl Default for Limits {
-    /// A line is a few hundred bytes at most; a matrix of 250 areas x 400 links fits one batch; ten minutes is the age at
-    /// which samples are stale anyway.
+    /// A line is a few hundred bytes at most; a matrix of 250 areas x 400 links fits one batch; ten
+    /// minutes is the age at which samples are stale anyway.
     fn default() -> Self {
         Self {
             line_bytes_max: 4096,
@@ -77,8 +78,8 @@ impl Batch {
     }
 }
 
-/// Decodes a batch of JSON lines that arrived at `now`. Total for any bytes: what is not good is refused with its line
-/// number. Empty lines are skipped. O(bytes x log names).
+/// Decodes a batch of JSON lines that arrived at `now`. Total for any bytes: what is not good is
+/// refused with its line number. Empty lines are skipped. O(bytes x log names).
 #[must_use]
 pub fn decode_batch(
     bytes: &[u8],
@@ -143,7 +144,8 @@ fn diagnose(line: &[u8], error: &serde_json::Error) -> Reason {
     }
 }
 
-/// The message without `at line 1 column 0`: the decoder says the line, and columns are lost in tagged records.
+/// The message without `at line 1 column 0`: the decoder says the line, and columns are lost in
+/// tagged records.
 fn without_position(error: &serde_json::Error) -> String {
     const BYTES_MAX: usize = 160;
     let text = error.to_string();

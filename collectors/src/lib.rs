@@ -6,11 +6,13 @@
 //!   addresses  --probe---> Observation, when a check changes its mind
 //! ```
 //!
-//! Decoding is pure: directory, area table, time and limits are arguments, and a bad line never costs a good one; whoever
-//! owns the listener or the file hands in the bytes. Only [`probe`] asks by itself.
+//! Decoding is pure: directory, area table, time and limits are arguments, and a bad line never
+//! costs a good one; whoever owns the listener or the file hands in the bytes. Only [`probe`] asks
+//! by itself.
 //!
-//! The choice made: each line is one record, so that a sender may stop anywhere and a reader may skip anything. Rejected: one
-//! JSON array per batch, because a single fault in it would lose the whole batch.
+//! The choice made: each line is one record, so that a sender may stop anywhere and a reader may
+//! skip anything. Rejected: one JSON array per batch, because a single fault in it would lose the
+//! whole batch.
 
 pub mod decode;
 mod line;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// One line of telemetry. Names are those of the inventory; `at` is milliseconds since the Unix epoch, by default the time
-/// of arrival. Unknown keys are refused.
+/// One line of telemetry. Names are those of the inventory; `at` is milliseconds since the Unix
+/// epoch, by default the time of arrival. Unknown keys are refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum TelemetryLine<'a> {
@@ -123,8 +123,8 @@ impl TelemetryLine<'_> {
 #[error("telemetry line does not encode: {0}")]
 pub struct EncodeError(#[from] serde_json::Error);
 
-/// Appends one line, with its line feed, to `out`. JSON has no infinity and no NaN: they are written as `null`, which a
-/// reader refuses.
+/// Appends one line, with its line feed, to `out`. JSON has no infinity and no NaN: they are
+/// written as `null`, which a reader refuses.
 ///
 /// # Errors
 /// [`EncodeError`] when the line cannot be written; `out` may then end in a partial line.

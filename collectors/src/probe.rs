@@ -1,7 +1,8 @@
 //! Active checks: addresses are asked whether they serve, and what is found becomes observations.
 //!
-//! One task per (check, address) sleeps, probes and counts; a semaphore bounds how many probe at once. Nothing is told but
-//! changes, after the thresholds of the check, so that one lost packet moves nobody.
+//! One task per (check, address) sleeps, probes and counts; a semaphore bounds how many probe at
+//! once. Nothing is told but changes, after the thresholds of the check, so that one lost packet
+//! moves nobody.
 
 use coverage::observation::{Observation, Sample};
 use coverage::{CheckId, Timestamp};
@@ -90,8 +91,8 @@ impl Streak {
     }
 }
 
-/// Probes until `stop` turns true. `tell` gets every change; it returns whether it took it, and is asked again with the
-/// next probe if not.
+/// Probes until `stop` turns true. `tell` gets every change; it returns whether it took it, and is
+/// asked again with the next probe if not.
 pub async fn run(
     targets: Vec<(CheckId, Check, Vec<IpAddr>)>,
     clock: fn() -> Timestamp,
@@ -235,7 +236,8 @@ mod tests {
         assert_eq!(told, expected);
     }
 
-    /// Serves status codes over HTTP from a real socket, changes them, and lists what the checks told.
+    /// Serves status codes over HTTP from a real socket, changes them, and lists what the checks
+    /// told.
     #[tokio::test]
     async fn a_server_that_fails_and_returns_is_told_of_once_each() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

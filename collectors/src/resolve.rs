@@ -20,7 +20,8 @@ const FINE_PREFIX_V4: u8 = 24;
 /// The same for IPv6.
 const FINE_PREFIX_V6: u8 = 48;
 
-/// Why a line was refused. The sender is at fault in each case; the same line will be refused again.
+/// Why a line was refused. The sender is at fault in each case; the same line will be refused
+/// again.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Reason {
     /// The line is not JSON.
@@ -304,8 +305,9 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The area of a client prefix. A prefix as fine as senders may report (/24, /48) counts by its first address; a
-    /// coarser one must lie in one area, or its traffic would be booked where it is not.
+    /// The area of a client prefix. A prefix as fine as senders may report (/24, /48) counts by its
+    /// first address; a coarser one must lie in one area, or its traffic would be booked where it
+    /// is not.
     fn client_area(&self, client: &str) -> Result<AreaId, &'static str> {
         let (addr, len) = client
             .split_once('/')

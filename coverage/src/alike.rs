@@ -1,7 +1,8 @@
 //! Which answers are alike: what of an answer set a client can see when it asks for one family.
 //!
-//! Two sets that name other endpoints, but the same addresses of the family asked for, are one answer to whoever asks;
-//! and a set that weighs endpoints which are alike in that family splits nobody. Scopes follow what can be seen.
+//! Two sets that name other endpoints, but the same addresses of the family asked for, are one
+//! answer to whoever asks; and a set that weighs endpoints which are alike in that family splits
+//! nobody. Scopes follow what can be seen.
 
 use crate::catalog::{Catalog, Endpoint};
 use crate::ids::EndpointId;
@@ -31,7 +32,8 @@ enum Seen<'a> {
     Ipv4(&'a [Ipv4Addr]),
     Ipv6(&'a [Ipv6Addr]),
     Alias(&'a str),
-    /// All of it; or more addresses than one answer holds, of which the endpoint's id says which are given.
+    /// All of it; or more addresses than one answer holds, of which the endpoint's id says which
+    /// are given.
     Endpoint(EndpointId),
 }
 

@@ -1,4 +1,5 @@
-//! What the coverage map speaks of: services and their names, groups, endpoints with their addresses, static zone data.
+//! What the coverage map speaks of: services and their names, groups, endpoints with their
+//! addresses, static zone data.
 
 use crate::ids::{EndpointId, GroupId, ServiceId};
 use crate::units::Timestamp;
@@ -42,7 +43,8 @@ pub struct Endpoint {
     pub ipv4: Vec<Ipv4Addr>,
     /// IPv6 addresses to answer. There is an address of some family, or an alias.
     pub ipv6: Vec<Ipv6Addr>,
-    /// Absolute lower-case name, with its final dot, answered as CNAME in place of addresses: what another CDN serves.
+    /// Absolute lower-case name, with its final dot, answered as CNAME in place of addresses: what
+    /// another CDN serves.
     pub alias: Option<String>,
     /// Nodes that a redirect may name, in inventory order.
     pub nodes: Vec<EndpointNode>,
@@ -53,7 +55,8 @@ pub struct Endpoint {
 pub struct EndpointNode {
     /// Name in the inventory.
     pub name: String,
-    /// Authority (host, optional port) to put into a `Location`; from the inventory, never from a request.
+    /// Authority (host, optional port) to put into a `Location`; from the inventory, never from a
+    /// request.
     pub authority: String,
     /// Whether it takes new clients: healthy and not drained.
     pub serving: bool,
@@ -109,7 +112,8 @@ pub struct Catalog {
     pub endpoints: Vec<Endpoint>,
     /// Drains in force.
     pub drains: Vec<ActiveDrain>,
-    /// Services that this record leaves out on purpose, by name; any other loss of a service is refused.
+    /// Services that this record leaves out on purpose, by name; any other loss of a service is
+    /// refused.
     pub retired_services: Vec<String>,
 }
 

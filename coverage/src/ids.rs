@@ -1,5 +1,5 @@
-//! Dense ids: indices into the tables of one inventory or one snapshot. Names live in those tables; what must
-//! survive a restart or a reload (drains, ledgers, pins) is kept by name, never by id.
+//! Dense ids: indices into the tables of one inventory or one snapshot. Names live in those tables;
+//! what must survive a restart or a reload (drains, ledgers, pins) is kept by name, never by id.
 
 use serde::{Deserialize, Serialize};
 

@@ -5,11 +5,13 @@
 //!                     `---- one Snapshot: immutable, versioned, signed as a record ----'
 //! ```
 //!
-//! This crate holds what serving may know and nothing else: no optimizer, no sockets, no files, no clock. The optimizer
-//! and the servers meet only here, so "serving cannot reach the optimizer" is a compile error.
+//! This crate holds what serving may know and nothing else: no optimizer, no sockets, no files, no
+//! clock. The optimizer and the servers meet only here, so "serving cannot reach the optimizer" is
+//! a compile error.
 //!
-//! The choice made: a snapshot carries full state and is swapped whole; deltas only ever save bytes on the way. Rejected:
-//! several pointers (table, map, states) swapped one by one, because a question could then see two generations.
+//! The choice made: a snapshot carries full state and is swapped whole; deltas only ever save bytes
+//! on the way. Rejected: several pointers (table, map, states) swapped one by one, because a
+//! question could then see two generations.
 
 mod alike;
 pub mod area;

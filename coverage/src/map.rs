@@ -1,4 +1,5 @@
-//! The coverage map: the published function (service, area) -> weighted answers plus ordered runners-up.
+//! The coverage map: the published function (service, area) -> weighted answers plus ordered
+//! runners-up.
 
 mod interned;
 
@@ -30,7 +31,8 @@ impl AnswerSet {
     }
 }
 
-/// The map itself: one interned answer set for each (service, area). Built by [`CoverageMapBuilder`].
+/// The map itself: one interned answer set for each (service, area). Built by
+/// [`CoverageMapBuilder`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoverageMap {
     areas: u32,
@@ -43,7 +45,8 @@ impl CoverageMap {
     /// The answer set of a service in an area.
     ///
     /// # Panics
-    /// When an id does not belong to this map; [`CoverageMap::fault`] is checked before a map is served.
+    /// When an id does not belong to this map; [`CoverageMap::fault`] is checked before a map is
+    /// served.
     #[must_use]
     pub fn get(&self, service: ServiceId, area: AreaId) -> &AnswerSet {
         &self.answer_sets[self.id(service, area).index()]
@@ -83,7 +86,8 @@ impl CoverageMap {
             .unwrap_or(0)
     }
 
-    /// The first way in which this map is not in normal form for `endpoints` endpoints, in words; `None` when it is.
+    /// The first way in which this map is not in normal form for `endpoints` endpoints, in words;
+    /// `None` when it is.
     #[must_use]
     pub fn fault(&self, endpoints: usize) -> Option<String> {
         if self.areas == 0 || !self.entries.len().is_multiple_of(self.areas as usize) {

@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
-/// All that a policy may ask about where a client is. Text is lower-case; what is not known is empty, zero or `None`.
+/// All that a policy may ask about where a client is. Text is lower-case; what is not known is
+/// empty, zero or `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Place {
     /// Two-letter continent code, such as `eu`.
@@ -23,7 +24,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// Everything as one comparable value; coordinates by their bits, which are finite and compare by equality alone.
+    /// Everything as one comparable value; coordinates by their bits, which are finite and compare
+    /// by equality alone.
     fn key(&self) -> impl Ord + Hash + '_ {
         let bits = self
             .coordinates

@@ -117,7 +117,8 @@ impl PrefixSet {
             })
             .collect::<Result<Vec<_>, _>>()?;
         ranges.sort_unstable();
-        // Of two prefixes that touch at all one holds the other, and the outer one sorts first or has the same start.
+        // Of two prefixes that touch at all one holds the other, and the outer one sorts first or
+        // has the same start.
         ranges.dedup_by(|next, last| {
             let nested = next.0 <= last.1;
             last.1 = if nested { last.1.max(next.1) } else { last.1 };

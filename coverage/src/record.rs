@@ -1,10 +1,11 @@
-//! The map record: how a snapshot travels and rests on disk, and the order of checks of whoever takes it in.
+//! The map record: how a snapshot travels and rests on disk, and the order of checks of whoever
+//! takes it in.
 //!
 //! ```text
 //! magic "WSMAP\0\0\1" | header length u32 LE | header (postcard) | body (postcard) | Ed25519 signature (64 bytes)
 //! ```
-//! The digest of a record is SHA-256 over header and body; the signature covers the digest. A record is the full
-//! state: it is read whole or refused whole.
+//! The digest of a record is SHA-256 over header and body; the signature covers the digest. A
+//! record is the full state: it is read whole or refused whole.
 
 use crate::area::AreaTable;
 use crate::snapshot::{Body, BodyFault, Digest, MapVersion, Snapshot};
@@ -127,7 +128,8 @@ pub fn seal(mut header: Header, body: &Body, key: &SigningKey) -> Result<Vec<u8>
     Ok(record)
 }
 
-/// Splits a record and checks length, magic, digest and signature, in this order, before anything of the body is read.
+/// Splits a record and checks length, magic, digest and signature, in this order, before anything
+/// of the body is read.
 ///
 /// # Errors
 /// [`Refusal`]; nothing was changed.
@@ -180,8 +182,8 @@ impl Opened<'_> {
         postcard::from_bytes(self.body).map_err(|fault| Refusal::Decode(fault.to_string()))
     }
 
-    /// Takes the record in after a snapshot that is being served (`None` at start): refuses what is older, made for
-    /// another table, loses a service, or would leave a name without an answer.
+    /// Takes the record in after a snapshot that is being served (`None` at start): refuses what is
+    /// older, made for another table, loses a service, or would leave a name without an answer.
     ///
     /// # Errors
     /// [`Refusal`]; whoever called keeps what it has.

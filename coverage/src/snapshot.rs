@@ -117,7 +117,8 @@ pub struct Snapshot {
     scopes: Vec<[Scopes; Asked::ALL.len()]>,
 }
 
-/// How the answers of one service divide its clients. Services whose answers divide them alike share the parts.
+/// How the answers of one service divide its clients. Services whose answers divide them alike
+/// share the parts.
 #[derive(Clone)]
 struct Scopes {
     index: Arc<ScopeIndex>,
@@ -180,15 +181,16 @@ impl Snapshot {
         })
     }
 
-    /// Decides for a client that asks for `asked`. `addr` is the client's address or the network address of its prefix; bits beyond the
-    /// prefix are zero. Pure; no allocation.
+    /// Decides for a client that asks for `asked`. `addr` is the client's address or the network
+    /// address of its prefix; bits beyond the prefix are zero. Pure; no allocation.
     #[must_use]
     #[inline]
     pub fn decide(&self, service: ServiceId, addr: IpAddr, asked: Asked) -> Decision<'_> {
         self.decide_at(service, addr, self.table.lookup(addr), asked)
     }
 
-    /// As [`Snapshot::decide`], where the table has been asked for `addr` before and has `found` this.
+    /// As [`Snapshot::decide`], where the table has been asked for `addr` before and has `found`
+    /// this.
     #[must_use]
     #[inline]
     pub fn decide_at(
@@ -268,9 +270,11 @@ fn scopes(
 
 /// Ways to divide the areas, without repetition.
 struct Divisions {
-    /// A row of classes, numbered in the order in which they come, so that equal divisions are equal rows -> its number.
+    /// A row of classes, numbered in the order in which they come, so that equal divisions are
+    /// equal rows -> its number.
     known: BTreeMap<Vec<u32>, usize>,
-    /// [class] -> in which row it came last, counted from 1, and its number there; kept, so that no row needs a new table.
+    /// [class] -> in which row it came last, counted from 1, and its number there; kept, so that no
+    /// row needs a new table.
     last: Vec<(usize, u32)>,
     rows: usize,
 }
@@ -310,7 +314,8 @@ impl Divisions {
     }
 }
 
-/// The scope index of each division, in order. Each takes a pass over the table, so all processors share the work.
+/// The scope index of each division, in order. Each takes a pass over the table, so all processors
+/// share the work.
 fn build_all(table: &AreaTable, rows: &[Vec<u32>]) -> Vec<Arc<ScopeIndex>> {
     let build = |row: &Vec<u32>| Arc::new(ScopeIndex::build(table, row));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

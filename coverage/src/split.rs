@@ -1,8 +1,9 @@
 //! How fractions become real: weighted rendezvous hashing on (service, client prefix).
 //!
-//! The same client keeps its answer, and a change of weights moves only the difference (Thaler and Ravishankar 1998 for
-//! rendezvous hashing; the weighted form `-w / ln(u)` is Schindelhauer and Schomaker 2005). Scores are compared as
-//! `w / -ln(u)`, larger wins, ties by the lower id, so that every edge picks alike.
+//! The same client keeps its answer, and a change of weights moves only the difference (Thaler and
+//! Ravishankar 1998 for rendezvous hashing; the weighted form `-w / ln(u)` is Schindelhauer and
+//! Schomaker 2005). Scores are compared as `w / -ln(u)`, larger wins, ties by the lower id, so that
+//! every edge picks alike.
 
 use crate::ids::{EndpointId, ServiceId};
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,8 @@ impl ClientKey {
     #[must_use]
     pub fn of(addr: IpAddr) -> Self {
         match addr.to_canonical() {
-            // Bit 63 keeps the families apart: no global IPv6 /48 starts with ones in the ff00::/8 block.
+            // Bit 63 keeps the families apart: no global IPv6 /48 starts with ones in the ff00::/8
+            // block.
             IpAddr::V4(v4) => Self(u64::from(u32::from(v4) >> 8) | (0xffff << 48)),
             IpAddr::V6(v6) => Self(upper_48(v6)),
         }
@@ -35,8 +37,8 @@ fn upper_48(addr: Ipv6Addr) -> u64 {
     u64::from(a) << 32 | u64::from(b) << 16 | u64::from(c)
 }
 
-/// Picks one of `shares` (endpoint, weight out of 64) for a client of a service; `None` when there are no shares.
-/// Cost: O(number of shares); no allocation.
+/// Picks one of `shares` (endpoint, weight out of 64) for a client of a service; `None` when there
+/// are no shares. Cost: O(number of shares); no allocation.
 #[must_use]
 #[inline]
 pub fn pick(
@@ -68,7 +70,8 @@ fn unit_interval(service: ServiceId, client: ClientKey, endpoint: EndpointId) ->
     numerator / (1_u64 << 52) as f64
 }
 
-/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014): a bijection that scatters every input bit.
+/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014): a bijection that scatters every input
+/// bit.
 #[must_use]
 pub const fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -6,7 +6,8 @@ use std::time::Duration;
 /// The wire-facing denominator of a weight: a share of 1.0 is 64/64.
 pub const WEIGHT_TOTAL: u8 = 64;
 
-/// A point in time: milliseconds since 1970-01-01T00:00:00Z. Passed in, never read from a clock here.
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z. Passed in, never read from a clock
+/// here.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

@@ -1,4 +1,5 @@
-//! The one brain: what to say to a question. Pure, and without allocation; encoders and transports stand around it.
+//! The one brain: what to say to a question. Pure, and without allocation; encoders and transports
+//! stand around it.
 
 use crate::client::Client;
 use crate::names::{Node, Place, RrSet};
@@ -34,8 +35,8 @@ pub enum Outcome {
 pub struct Answer<'v> {
     /// How it ended.
     pub outcome: Outcome,
-    /// Static records of the answer section in order: the owner of the first is the name asked for, of each other the
-    /// target of the alias before it.
+    /// Static records of the answer section in order: the owner of the first is the name asked for,
+    /// of each other the target of the alias before it.
     pub chain: Chain<'v>,
     /// Tailored addresses after them.
     pub tailored: Option<Tailored<'v>>,
@@ -51,8 +52,8 @@ pub struct Answer<'v> {
 type Glue<'v> = &'v [(Box<[u8]>, RrSet)];
 
 impl<'v> Answer<'v> {
-    /// The set of the authority section behind its owner, if there is one, and the glue that goes with it, each set
-    /// behind its own. Owners are lower-cased and in wire form.
+    /// The set of the authority section behind its owner, if there is one, and the glue that goes
+    /// with it, each set behind its own. Owners are lower-cased and in wire form.
     #[must_use]
     pub fn authority(&self) -> Option<(&'v [u8], &'v RrSet, Glue<'v>)> {
         match self.authority {
@@ -96,7 +97,8 @@ pub struct Tailored<'v> {
     pub endpoint: EndpointId,
     /// All addresses of the endpoint in the family asked for; never empty.
     pub addresses: Addresses<'v>,
-    /// Where the answer begins in `addresses`; it goes around the end. `None`: anywhere, because all of them are given.
+    /// Where the answer begins in `addresses`; it goes around the end. `None`: anywhere, because
+    /// all of them are given.
     pub first: Option<usize>,
     /// How many addresses to give.
     pub count: usize,
@@ -141,7 +143,8 @@ pub(crate) enum Authority<'v> {
     Servers(&'v Cut),
 }
 
-/// Answers a question for a client. Deterministic; takes time bounded by the depth of our zones and [`CHAIN_MAX`].
+/// Answers a question for a client. Deterministic; takes time bounded by the depth of our zones and
+/// [`CHAIN_MAX`].
 #[must_use]
 pub fn answer<'v>(question: &Question<'_>, client: &Client<'_>, view: &'v DnsView) -> Answer<'v> {
     let mut answer = Answer {
@@ -215,7 +218,8 @@ fn follow<'v>(
             }
             End::Cut(cut) => {
                 answer.authority = Authority::Servers(cut);
-                // RFC 1035 section 4.1.1: AA speaks of the first owner name, which a bare referral has none of.
+                // RFC 1035 section 4.1.1: AA speaks of the first owner name, which a bare referral
+                // has none of.
                 answer.authoritative = answer.chain.len > 0;
                 answer.outcome = Outcome::Referral;
             }
@@ -253,7 +257,8 @@ fn step<'v>(name: &[u8], qtype: u16, client: &Client<'_>, view: &'v DnsView) -> 
     let (Place::Here(nearest) | Place::Below(nearest)) = place;
     let zone = Some(nearest.zone);
     let cut = nearest.cut.and_then(|cut| view.cuts.get(cut));
-    // RFC 4035 section 3.1.4.1: DS at a cut is the parent's to answer. Everything else at or below it is the child's.
+    // RFC 4035 section 3.1.4.1: DS at a cut is the parent's to answer. Everything else at or below
+    // it is the child's.
     if let Some(cut) = cut.filter(|cut| qtype != rtype::DS || *cut.owner != *name) {
         return Step {
             zone,
@@ -262,7 +267,8 @@ fn step<'v>(name: &[u8], qtype: u16, client: &Client<'_>, view: &'v DnsView) -> 
     }
     let node = match place {
         Place::Here(node) => Some(node),
-        // RFC 4592 section 3.3.1: the source of synthesis is the wildcard right below the closest encloser, no other.
+        // RFC 4592 section 3.3.1: the source of synthesis is the wildcard right below the closest
+        // encloser, no other.
         Place::Below(encloser) => encloser.wildcard.and_then(|id| view.names.node(id)),
     };
     let end = node.map_or(End::NxDomain, |node| at_node(node, qtype, client, view));
@@ -273,7 +279,8 @@ fn step<'v>(name: &[u8], qtype: u16, client: &Client<'_>, view: &'v DnsView) -> 
 fn at_node<'v>(node: &'v Node, qtype: u16, client: &Client<'_>, view: &'v DnsView) -> End<'v> {
     match (node.service, qtype) {
         (Some(service), rtype::A | rtype::AAAA) => return tailor(service, qtype, client, view),
-        // An alias stands for all types, so whether there is one must be known before anything else is said.
+        // An alias stands for all types, so whether there is one must be known before anything else
+        // is said.
         (Some(service), _) if view.services[service.index()].any_alias => {
             return tailor(service, qtype, client, view);
         }
@@ -330,8 +337,8 @@ fn tailor<'v>(service: ServiceId, qtype: u16, client: &Client<'_>, view: &'v Dns
     if count == total {
         return End::Tailored(tailored, scope);
     }
-    // Clients have to share out addresses that one answer cannot hold. The client's prefix decides who gets which, as
-    // in a split of the map, so the scope covers no more than that prefix.
+    // Clients have to share out addresses that one answer cannot hold. The client's prefix decides
+    // who gets which, as in a split of the map, so the scope covers no more than that prefix.
     let (key, bits) = client_prefix(client.addr);
     let seed = u64::from(service.0) << 32 | u64::from(decision.endpoint.0);
     let spread = mix(mix(key).wrapping_add(seed)) % total as u64;

@@ -1,8 +1,11 @@
-//! Whom a question comes from: the address that decisions are made for, and how its scope is bounded.
+//! Whom a question comes from: the address that decisions are made for, and how its scope is
+//! bounded.
 //!
-//! - An ECS option that counts (see [`EcsPolicy`]) gives the address, cut to [`EcsBits`]: nothing longer ever takes part in a decision, so no scope needs to be longer.
-//! - SOURCE PREFIX-LENGTH 0 is a client that wants no part of its address used (RFC 7871 section 7.1.2). It gets the
-//!   answer for the resolver's own address with SCOPE 0: what that resolver would have got without the option.
+//! - An ECS option that counts (see [`EcsPolicy`]) gives the address, cut to [`EcsBits`]: nothing
+//!   longer ever takes part in a decision, so no scope needs to be longer.
+//! - SOURCE PREFIX-LENGTH 0 is a client that wants no part of its address used (RFC 7871 section
+//!   7.1.2). It gets the answer for the resolver's own address with SCOPE 0: what that resolver
+//!   would have got without the option.
 //! - An ECS option that does not count is left out of the reply.
 
 use crate::config::{EcsBits, EcsPolicy};

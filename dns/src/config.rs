@@ -5,7 +5,8 @@ use coverage::{PrefixSet, Timestamp};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Longest UDP payload that is sent: fits IPv6's minimum MTU, so nothing is fragmented (RFC 9715 section 3.1).
+/// Longest UDP payload that is sent: fits IPv6's minimum MTU, so nothing is fragmented (RFC 9715
+/// section 3.1).
 pub const UDP_PAYLOAD_MAX: usize = 1232;
 /// Longest server identifier that fits every reply beside a question of the longest name.
 pub const NSID_BYTES_MAX: usize = 64;
@@ -16,8 +17,8 @@ pub enum EcsPolicy {
     /// Everybody's. A false one only changes the answer of whoever sent it.
     #[default]
     All,
-    /// Those of these resolvers. Others are answered by their own address, and without the option, as by a server that
-    /// does not know it (RFC 7871 section 7.2.1).
+    /// Those of these resolvers. Others are answered by their own address, and without the option,
+    /// as by a server that does not know it (RFC 7871 section 7.2.1).
     Peers(PrefixSet),
     /// Nobody's.
     Nobody,
@@ -35,8 +36,8 @@ impl EcsPolicy {
     }
 }
 
-/// Most bits of a client subnet that are looked at, by family. Nothing longer takes part in a decision, so that no scope
-/// needs to be longer (RFC 7871 section 11.1 has the defaults).
+/// Most bits of a client subnet that are looked at, by family. Nothing longer takes part in a
+/// decision, so that no scope needs to be longer (RFC 7871 section 11.1 has the defaults).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EcsBits {
     /// IPv4: 1 to 32.
@@ -60,10 +61,11 @@ pub struct ReplyConfig {
     pub ecs_bits: EcsBits,
     /// Server cookies; `None` ignores the option.
     pub cookies: Option<CookieSecrets>,
-    /// The identifier given to those who ask for it (RFC 5001), at most [`NSID_BYTES_MAX`] octets; `None` gives nothing
-    /// away.
+    /// The identifier given to those who ask for it (RFC 5001), at most [`NSID_BYTES_MAX`] octets;
+    /// `None` gives nothing away.
     pub nsid: Option<Box<[u8]>>,
-    /// Idle time offered to TCP clients that ask for a keepalive (RFC 7828); also the idle timeout that holds for all.
+    /// Idle time offered to TCP clients that ask for a keepalive (RFC 7828); also the idle timeout
+    /// that holds for all.
     pub tcp: TcpConfig,
 }
 
@@ -74,7 +76,8 @@ pub struct TcpConfig {
     pub idle_timeout: Duration,
     /// How long one question may take to arrive once begun, and its reply to be taken.
     pub io_timeout: Duration,
-    /// Most connections at a time; more are closed at once. From half of it on, the idle timeout is a fifth.
+    /// Most connections at a time; more are closed at once. From half of it on, the idle timeout is
+    /// a fifth.
     pub connections_max: usize,
     /// Most questions of one connection answered together before their replies are sent.
     pub in_flight_max: usize,
@@ -83,7 +86,8 @@ pub struct TcpConfig {
 impl Default for TcpConfig {
     fn default() -> Self {
         Self {
-            // RFC 7766 section 6.2.3 asks for "a few seconds" and RFC 9210 section 4.3 for ten as a start.
+            // RFC 7766 section 6.2.3 asks for "a few seconds" and RFC 9210 section 4.3 for ten as a
+            // start.
             idle_timeout: Duration::from_secs(10),
             io_timeout: Duration::from_secs(2),
             connections_max: 1024,

@@ -1,4 +1,5 @@
-//! Server cookies in the interoperable form of RFC 9018: any server that shares the secret accepts them.
+//! Server cookies in the interoperable form of RFC 9018: any server that shares the secret accepts
+//! them.
 //!
 //! ```text
 //! version 1 | reserved 0 0 0 | time, 4 octets | SipHash-2-4(client cookie, version..time, client address; secret)
@@ -56,7 +57,8 @@ pub enum Verdict {
 }
 
 impl CookieSecrets {
-    /// A new server cookie for a client. `now_s`: seconds since 1970, the low 32 bits (RFC 1982 arithmetic).
+    /// A new server cookie for a client. `now_s`: seconds since 1970, the low 32 bits (RFC 1982
+    /// arithmetic).
     #[must_use]
     pub fn issue(&self, client_cookie: [u8; 8], peer: IpAddr, now_s: u32) -> [u8; 16] {
         let [t0, t1, t2, t3] = now_s.to_be_bytes();

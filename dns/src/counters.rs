@@ -1,5 +1,6 @@
-//! Counters: what was answered, by outcome. Each worker tallies a batch in plain integers and adds it to its own cache
-//! lines when the batch is done, so that counting costs serving next to nothing and workers never share a line.
+//! Counters: what was answered, by outcome. Each worker tallies a batch in plain integers and adds
+//! it to its own cache lines when the batch is done, so that counting costs serving next to nothing
+//! and workers never share a line.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,8 +1,9 @@
-//! EDNS: the OPT record of a question (RFC 6891), Client Subnet (RFC 7871), cookies (RFC 7873), NSID (RFC 5001) and
-//! TCP keepalive (RFC 7828). Every option is looked at; unknown ones are passed over, as RFC 6891 section 6.1.2 asks.
+//! EDNS: the OPT record of a question (RFC 6891), Client Subnet (RFC 7871), cookies (RFC 7873),
+//! NSID (RFC 5001) and TCP keepalive (RFC 7828). Every option is looked at; unknown ones are passed
+//! over, as RFC 6891 section 6.1.2 asks.
 //!
-//! The choice made for a repeated Client Subnet option is FORMERR: the reply must echo the option exactly, and it cannot
-//! echo two. Of repeated cookies the first counts (RFC 7873 section 5.2).
+//! The choice made for a repeated Client Subnet option is FORMERR: the reply must echo the option
+//! exactly, and it cannot echo two. Of repeated cookies the first counts (RFC 7873 section 5.2).
 
 use crate::wire::Fault;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,8 +20,8 @@ pub(crate) mod code {
     pub(crate) const KEEPALIVE: u16 = 11;
 }
 
-/// A message without EDNS may not be longer over UDP (RFC 1035 section 4.2.1), and no smaller size counts (RFC 6891
-/// section 6.2.3).
+/// A message without EDNS may not be longer over UDP (RFC 1035 section 4.2.1), and no smaller size
+/// counts (RFC 6891 section 6.2.3).
 pub(crate) const UDP_BYTES_MIN: u16 = 512;
 /// The bit of the OPT record's TTL field that says "DNSSEC OK" (RFC 3225).
 const DNSSEC_OK: u32 = 0x8000;
@@ -91,8 +92,8 @@ pub(crate) fn read(class: u16, ttl: u32, rdata: &[u8]) -> (Edns<'_>, Option<Faul
         dnssec_ok: ttl & DNSSEC_OK != 0,
         ..Edns::default()
     };
-    // RFC 6891 section 6.1.3: a version we do not have gets BADVERS. Its options may mean something else, so this comes
-    // before any of them is looked at.
+    // RFC 6891 section 6.1.3: a version we do not have gets BADVERS. Its options may mean something
+    // else, so this comes before any of them is looked at.
     if ttl >> 16 & 0xff != 0 {
         return (edns, Some(Fault::Version));
     }
@@ -113,7 +114,8 @@ fn read_options<'a>(edns: &mut Edns<'a>, mut rest: &'a [u8]) -> Option<()> {
             code::ECS => edns.ecs = Some(read_ecs(data)?),
             code::COOKIE if edns.cookie.is_none() => edns.cookie = Some(CookieOption::read(data)),
             code::NSID => edns.nsid = true,
-            // RFC 7828 section 3.2.1: a client's option MUST be empty; another one asks for nothing.
+            // RFC 7828 section 3.2.1: a client's option MUST be empty; another one asks for
+            // nothing.
             code::KEEPALIVE => edns.keepalive |= data.is_empty(),
             _ => {}
         }
@@ -136,8 +138,9 @@ fn read_ecs(payload: &[u8]) -> Option<Ecs<'_>> {
         // RFC 7871 section 7.1.2: other families are not understood.
         _ => return None,
     };
-    // RFC 7871 section 6: ADDRESS is truncated to the number of bits of SOURCE PREFIX-LENGTH, padded with 0 bits to the
-    // end of the last octet; a server that sees fewer or more octets, or any other bit set, SHOULD return FORMERR.
+    // RFC 7871 section 6: ADDRESS is truncated to the number of bits of SOURCE PREFIX-LENGTH,
+    // padded with 0 bits to the end of the last octet; a server that sees fewer or more octets, or
+    // any other bit set, SHOULD return FORMERR.
     if source > bits_max || octets.len() != usize::from(source).div_ceil(8) {
         return None;
     }

@@ -1,8 +1,9 @@
 //! Replies onto the wire, into the caller's bytes, without allocation.
 //!
-//! Static sets lie in the view as finished bytes, so that a reply is a few copies: header, question as it came, records
-//! behind owner pointers, OPT. The commonest replies of all have an encoder of their own ([`crate::fast`]). The `domain` crate reads the configured names; its message builder was not taken here
-//! because it composes typed records one by one, and these are bytes already.
+//! Static sets lie in the view as finished bytes, so that a reply is a few copies: header, question
+//! as it came, records behind owner pointers, OPT. The commonest replies of all have an encoder of
+//! their own ([`crate::fast`]). The `domain` crate reads the configured names; its message builder
+//! was not taken here because it composes typed records one by one, and these are bytes already.
 
 use crate::answer::{Addresses, Answer, Authority, Outcome, Tailored};
 use crate::edns::{Ecs, code};
@@ -85,8 +86,8 @@ pub(crate) struct Encoded {
 /// There is no room left.
 struct Full;
 
-/// Writes a reply that is a header alone. Unknown opcodes keep their opcode and nothing else, RD included: what the bits
-/// mean there is not ours to know.
+/// Writes a reply that is a header alone. Unknown opcodes keep their opcode and nothing else, RD
+/// included: what the bits mean there is not ours to know.
 pub(crate) fn encode_bare(header: Header, rcode: Rcode, out: &mut [u8]) -> Option<Encoded> {
     let kept = if header.opcode() == 0 {
         RD | CD
@@ -119,8 +120,8 @@ pub(crate) fn encode(reply: &Reply<'_>, out: &mut [u8]) -> Option<Encoded> {
     let written = reply
         .answer
         .map_or(Ok([0; 3]), |answer| writer.answer(answer, reply.header.id));
-    // RFC 2181 section 9: TC says that a required set did not fit. Half an answer would only be thrown away, so none
-    // is sent.
+    // RFC 2181 section 9: TC says that a required set did not fit. Half an answer would only be
+    // thrown away, so none is sent.
     let truncated = written.is_err();
     let [answers, authorities, mut additionals] = written.unwrap_or_else(|Full| {
         writer.at = after_question;
@@ -213,7 +214,8 @@ impl Writer<'_> {
         Ok(count)
     }
 
-    /// Writes a set with its owner's name: a pointer into the question where the question's name ends with it.
+    /// Writes a set with its owner's name: a pointer into the question where the question's name
+    /// ends with it.
     fn set_of(&mut self, owner: &[u8], set: &RrSet) -> Result<u16, Full> {
         let name_bytes = self.question.len().saturating_sub(4);
         let inside = name_bytes.checked_sub(owner.len()).filter(|&offset| {
@@ -236,8 +238,9 @@ impl Writer<'_> {
         Ok(count)
     }
 
-    /// Writes tailored addresses. Where all are given, the question's random identifier turns them, so that clients that
-    /// take the first spread out; a set has no order (RFC 2181 section 5), so this decides nothing.
+    /// Writes tailored addresses. Where all are given, the question's random identifier turns them,
+    /// so that clients that take the first spread out; a set has no order (RFC 2181 section 5), so
+    /// this decides nothing.
     fn addresses(&mut self, owner: u16, tailored: &Tailored<'_>, id: u16) -> Result<u16, Full> {
         let total = tailored.addresses.len().max(1);
         let first = tailored.first.unwrap_or_else(|| usize::from(id) % total);
@@ -267,14 +270,16 @@ impl Writer<'_> {
         self.put(&[0])?;
         self.put_u16(rtype::OPT)?;
         self.put_u16(OPT_UDP_BYTES)?;
-        // RFC 6891 section 6.1.3: the upper eight bits of the code, then version 0. All flags but DO are zero.
+        // RFC 6891 section 6.1.3: the upper eight bits of the code, then version 0. All flags but
+        // DO are zero.
         self.put_u16((rcode as u16 >> 4) << 8)?;
         self.put_u16(if opt.dnssec_ok { 0x8000 } else { 0 })?;
         self.put_u16(rdata_bytes)?;
         if let Some((ecs, scope)) = opt.ecs {
             self.option(code::ECS, ecs.payload.len())?;
             let scope_at = self.at + 3;
-            // RFC 7871 section 7.2.1: FAMILY, SOURCE PREFIX-LENGTH and ADDRESS MUST match those of the question.
+            // RFC 7871 section 7.2.1: FAMILY, SOURCE PREFIX-LENGTH and ADDRESS MUST match those of
+            // the question.
             self.put(ecs.payload)?;
             *self.out.get_mut(scope_at).ok_or(Full)? = scope;
         }

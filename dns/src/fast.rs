@@ -1,6 +1,7 @@
-//! The fast path: a question for the address of a service, by exact name, with at most a Client Subnet option. It is read
-//! in one pass, and its reply is put together from bytes that were prepared when the view was built. Whatever is unusual
-//! is left to the complete path, which says the same, byte for byte, to whatever both understand.
+//! The fast path: a question for the address of a service, by exact name, with at most a Client
+//! Subnet option. It is read in one pass, and its reply is put together from bytes that were
+//! prepared when the view was built. Whatever is unusual is left to the complete path, which says
+//! the same, byte for byte, to whatever both understand.
 
 use crate::config::{EcsPolicy, ReplyConfig, UDP_PAYLOAD_MAX};
 use crate::counters::{Event, Tally};
@@ -37,7 +38,8 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// Prepares the services of a snapshot. `names` are lower-case names on the wire that answer for services by themselves.
+    /// Prepares the services of a snapshot. `names` are lower-case names on the wire that answer
+    /// for services by themselves.
     pub(crate) fn new<'n>(
         snapshot: &Snapshot,
         names: impl Iterator<Item = (&'n [u8], ServiceId)>,
@@ -127,8 +129,8 @@ impl NameTable {
     }
 }
 
-/// A hash of a name of at least one word that does not see its case; the last word overlaps the one before it where the
-/// length is no multiple of a word.
+/// A hash of a name of at least one word that does not see its case; the last word overlaps the one
+/// before it where the length is no multiple of a word.
 #[inline]
 fn hash(name: &[u8]) -> u64 {
     let mut hash = 0;
@@ -249,8 +251,8 @@ pub(crate) fn stage<'q>(
     })
 }
 
-/// Answers a staged question into `out`, where the area table has `found` its client; `None` leaves the message to the
-/// complete path. `message` is what was staged.
+/// Answers a staged question into `out`, where the area table has `found` its client; `None` leaves
+/// the message to the complete path. `message` is what was staged.
 #[inline]
 pub(crate) fn finish(
     message: &[u8],
@@ -433,7 +435,8 @@ fn write(
     out[6..8].copy_from_slice(&u16::try_from(count).ok()?.to_be_bytes());
     out[HEADER_BYTES..answer_at].copy_from_slice(asked.question);
     let (answer, opt) = out[answer_at..].split_at_mut(records.len());
-    // The set begins where the question's identifier says, so that clients which take the first spread out.
+    // The set begins where the question's identifier says, so that clients which take the first
+    // spread out.
     let first = usize::from(u16::from_be_bytes(id)) % count * record_bytes;
     let (head, tail) = answer.split_at_mut(records.len() - first);
     head.copy_from_slice(&records[first..]);

@@ -5,12 +5,13 @@
 //!   UDP: one pinned thread and socket per worker, batched system calls        TCP: tokio tasks, own framing
 //! ```
 //!
-//! [`respond`] is pure: bytes and a [`DnsView`] in, bytes out, no clock, no allocation, no lock. Transports stand around
-//! it and load the view once per batch, so that everything in a reply comes from one snapshot.
+//! [`respond`] is pure: bytes and a [`DnsView`] in, bytes out, no clock, no allocation, no lock.
+//! Transports stand around it and load the view once per batch, so that everything in a reply comes
+//! from one snapshot.
 //!
-//! The choice made: own framing for TCP and own sockets for UDP. Rejected: a general DNS server library in front, which
-//! answers a malformed Client Subnet option with a bare header instead of FORMERR with question and OPT, and spends
-//! far more on each question than answering it takes.
+//! The choice made: own framing for TCP and own sockets for UDP. Rejected: a general DNS server
+//! library in front, which answers a malformed Client Subnet option with a bare header instead of
+//! FORMERR with question and OPT, and spends far more on each question than answering it takes.
 //!
 //! Deliberately absent: recursion, zone transfer, dynamic update, and anything that waits.
 

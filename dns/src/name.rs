@@ -1,7 +1,9 @@
-//! Domain names as they stand on the wire: measuring, lower-casing, walking towards the root, hashing.
+//! Domain names as they stand on the wire: measuring, lower-casing, walking towards the root,
+//! hashing.
 //!
-//! Inside this crate a name is a byte slice in uncompressed wire form, lower-cased, its root label included. Lower-casing
-//! such a slice byte by byte is sound, because a length octet is at most 63 and so never an upper-case letter.
+//! Inside this crate a name is a byte slice in uncompressed wire form, lower-cased, its root label
+//! included. Lower-casing such a slice byte by byte is sound, because a length octet is at most 63
+//! and so never an upper-case letter.
 
 use domain::base::Name;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -49,8 +51,9 @@ impl std::fmt::Debug for NameBuf {
     }
 }
 
-/// The length of the uncompressed name at the start of `bytes`, root label included; `None` when there is none: cut
-/// short, too long, compressed, or with a label type that does not exist. Linear in the result.
+/// The length of the uncompressed name at the start of `bytes`, root label included; `None` when
+/// there is none: cut short, too long, compressed, or with a label type that does not exist. Linear
+/// in the result.
 #[must_use]
 pub(crate) fn measure(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
@@ -67,8 +70,8 @@ pub(crate) fn measure(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Where the name at `at` ends inside a message; a compression pointer ends it and is not followed. Linear in the bytes
-/// passed over, so a walk over a whole message is linear too.
+/// Where the name at `at` ends inside a message; a compression pointer ends it and is not followed.
+/// Linear in the bytes passed over, so a walk over a whole message is linear too.
 #[must_use]
 pub(crate) fn skip(message: &[u8], mut at: usize) -> Option<usize> {
     loop {
@@ -108,7 +111,8 @@ pub(crate) fn is_within(name: &[u8], ancestor: &[u8]) -> bool {
     std::iter::successors(Some(name), |name| parent(name)).nth(extra) == Some(ancestor)
 }
 
-/// The lower-cased wire form of a name as people write it, with or without the final dot; `None` when it is no name.
+/// The lower-cased wire form of a name as people write it, with or without the final dot; `None`
+/// when it is no name.
 #[must_use]
 pub(crate) fn from_text(text: &str) -> Option<Box<[u8]>> {
     let name = Name::<Vec<u8>>::from_str(text).ok()?;
@@ -121,8 +125,9 @@ pub(crate) fn shown(wire: &[u8]) -> String {
     Name::from_octets(wire).map_or_else(|_| "(not a name)".to_owned(), |name| name.to_string())
 }
 
-/// Hashes names eight octets at a time. The tables are built from configuration and never grow from questions, so nobody
-/// outside can fill a bucket and the keyed hash of the standard library would be wasted here.
+/// Hashes names eight octets at a time. The tables are built from configuration and never grow from
+/// questions, so nobody outside can fill a bucket and the keyed hash of the standard library would
+/// be wasted here.
 #[derive(Default)]
 pub(crate) struct NameHasher(u64);
 
@@ -145,7 +150,8 @@ impl Hasher for NameHasher {
     }
 
     fn write_u64(&mut self, word: u64) {
-        // Multiplication by the golden ratio spreads each word upwards, the rotation brings it down again.
+        // Multiplication by the golden ratio spreads each word upwards, the rotation brings it down
+        // again.
         self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 

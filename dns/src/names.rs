@@ -1,8 +1,9 @@
-//! The name index: every name that exists in our zones, empty non-terminals included, and what is known there.
+//! The name index: every name that exists in our zones, empty non-terminals included, and what is
+//! known there.
 //!
-//! A lookup finds the closest encloser, the longest existing ancestor (RFC 4592 section 3.3.1), by hashing one suffix
-//! of the name after the other. Suffixes with more labels than any name of the index are passed over, so the work for a
-//! hostile name is bounded by the depth of our own zones.
+//! A lookup finds the closest encloser, the longest existing ancestor (RFC 4592 section 3.3.1), by
+//! hashing one suffix of the name after the other. Suffixes with more labels than any name of the
+//! index are passed over, so the work for a hostile name is bounded by the depth of our own zones.
 
 use crate::name::{self, NameHash};
 use coverage::ServiceId;
@@ -108,7 +109,8 @@ impl Names {
         self.node(*self.ids.get(name)?)
     }
 
-    /// The node of `name`, made if it is new, together with the empty non-terminals between it and the apex.
+    /// The node of `name`, made if it is new, together with the empty non-terminals between it and
+    /// the apex.
     pub(crate) fn entry(&mut self, name: &[u8], zone: usize, apex: &[u8]) -> &mut Node {
         let id = self.insert(name, zone);
         let mut child = name;

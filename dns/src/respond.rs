@@ -35,8 +35,9 @@ pub struct Arrival {
     pub now_s: u32,
 }
 
-/// Answers a message into `out`; the length of the reply, or `None` when there must be none. Pure but for `tally`, in
-/// which the outcome is counted. 512 octets of `out` always suffice for a reply with TC; UDP never needs more than 1232.
+/// Answers a message into `out`; the length of the reply, or `None` when there must be none. Pure
+/// but for `tally`, in which the outcome is counted. 512 octets of `out` always suffice for a reply
+/// with TC; UDP never needs more than 1232.
 pub fn respond(
     message: &[u8],
     arrival: &Arrival,
@@ -49,8 +50,8 @@ pub fn respond(
         .or_else(|| respond_completely(message, arrival, view, config, out, tally))
 }
 
-/// The fast half of [`respond`]: `None` leaves a message to the complete path. Apart for tests that hold the two against
-/// each other.
+/// The fast half of [`respond`]: `None` leaves a message to the complete path. Apart for tests that
+/// hold the two against each other.
 pub fn respond_fast(
     message: &[u8],
     arrival: &Arrival,
@@ -144,14 +145,16 @@ fn respond_to(
     encode(&reply, out)
 }
 
-/// Fills in the options that do not depend on the answer; an error where the question goes no further.
+/// Fills in the options that do not depend on the answer; an error where the question goes no
+/// further.
 fn options<'a>(
     edns: &Edns<'_>,
     opt: &mut ReplyOpt<'a>,
     arrival: &Arrival,
     config: &'a ReplyConfig,
 ) -> Option<Rcode> {
-    // RFC 5001 section 2.3: only if asked; section 2.4: never empty. The bound keeps every reply within 512 octets.
+    // RFC 5001 section 2.3: only if asked; section 2.4: never empty. The bound keeps every reply
+    // within 512 octets.
     opt.nsid = config
         .nsid
         .as_deref()
@@ -189,7 +192,8 @@ fn cookie(
         client,
         kept.unwrap_or_else(|| secrets.issue(client, peer, arrival.now_s)),
     ));
-    // RFC 7873 section 5.2.3 lets a server insist. A connection proves the address as well as a cookie does.
+    // RFC 7873 section 5.2.3 lets a server insist. A connection proves the address as well as a
+    // cookie does.
     let insists = secrets.policy == CookiePolicy::Enforce && arrival.transport == Transport::Udp;
     (insists && verdict == Verdict::Wrong).then_some(Rcode::BadCookie)
 }

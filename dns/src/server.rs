@@ -83,8 +83,9 @@ pub struct DnsServer {
 }
 
 impl DnsServer {
-    /// Binds all addresses and starts to serve. `view` is loaded once per UDP batch and once per TCP message; whoever
-    /// swaps it changes all replies from then on. Must be called inside a tokio runtime.
+    /// Binds all addresses and starts to serve. `view` is loaded once per UDP batch and once per
+    /// TCP message; whoever swaps it changes all replies from then on. Must be called inside a
+    /// tokio runtime.
     ///
     /// # Errors
     /// [`BindError`]; nothing keeps running then.
@@ -151,8 +152,8 @@ impl DnsServer {
         Ok(server)
     }
 
-    /// The addresses that are served, in the order of the configuration, with the ports that were chosen. Each holds for
-    /// UDP and TCP.
+    /// The addresses that are served, in the order of the configuration, with the ports that were
+    /// chosen. Each holds for UDP and TCP.
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.addrs
@@ -194,7 +195,8 @@ impl Drop for DnsServer {
     }
 }
 
-/// UDP and TCP on one port. Where the port is ours to choose, one is looked for that is free for both.
+/// UDP and TCP on one port. Where the port is ours to choose, one is looked for that is free for
+/// both.
 fn bind_pair(addr: SocketAddr) -> io::Result<(UdpSocket, StdListener)> {
     let mut tries = if addr.port() == 0 { PORT_TRIES_MAX } else { 1 };
     loop {

@@ -1,5 +1,6 @@
-//! The system calls that std and tokio do not reach: batches of datagrams with the address each was sent to, and keeping
-//! a thread on one core. The only module with `unsafe`; everything it hands out is checked and owned.
+//! The system calls that std and tokio do not reach: batches of datagrams with the address each was
+//! sent to, and keeping a thread on one core. The only module with `unsafe`; everything it hands
+//! out is checked and owned.
 #![allow(unsafe_code)] // recvmmsg, sendmmsg and control messages exist only as C calls over raw pointers.
 
 use std::io;
@@ -75,11 +76,12 @@ impl Replies<'_> {
     }
 }
 
-/// Octets from one query to the next: not a power of two, which would bring the same few lines of every query into the
-/// same few places of the cache.
+/// Octets from one query to the next: not a power of two, which would bring the same few lines of
+/// every query into the same few places of the cache.
 const QUERY_STRIDE: usize = QUERY_BYTES_MAX + 64;
 
-/// Buffers for a batch of datagrams and their replies, allocated once, with the headers that lead the kernel to them.
+/// Buffers for a batch of datagrams and their replies, allocated once, with the headers that lead
+/// the kernel to them.
 pub(crate) struct Batch {
     queries: Box<[[u8; QUERY_STRIDE]]>,
     replies: Box<[[u8; REPLY_BYTES_MAX]]>,
@@ -99,7 +101,8 @@ pub(crate) struct Batch {
 impl Batch {
     /// Buffers for a socket; `many_addresses` says that it listens on more than one.
     pub(crate) fn new(many_addresses: bool) -> Self {
-        // SAFETY: all zeros is a valid sockaddr_storage, iovec and mmsghdr: integers, null pointers and zero lengths.
+        // SAFETY: all zeros is a valid sockaddr_storage, iovec and mmsghdr: integers, null pointers
+        // and zero lengths.
         let (name, vector, header): (libc::sockaddr_storage, libc::iovec, libc::mmsghdr) =
             unsafe { zeroed() };
         let mut batch = Self {
@@ -130,14 +133,15 @@ impl Batch {
         batch
     }
 
-    /// Waits for datagrams, up to the receive timeout of the socket, and takes those that are there.
+    /// Waits for datagrams, up to the receive timeout of the socket, and takes those that are
+    /// there.
     ///
     /// # Errors
     /// Those of recvmmsg; `WouldBlock` on timeout.
     pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         self.slots.clear();
-        // SAFETY: every pointer in `receiving` leads to memory of this batch, of the stated length, that is not otherwise
-        // used until the call returns.
+        // SAFETY: every pointer in `receiving` leads to memory of this batch, of the stated length,
+        // that is not otherwise used until the call returns.
         let received = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -219,8 +223,9 @@ impl Batch {
         let (mut done, mut refused) = (0, 0);
         while done < count {
             let left = &mut headers[done..count];
-            // SAFETY: the first `count` headers were written; every pointer in them leads to memory of the stated length
-            // that lives and is not otherwise used until the call returns; the kernel only reads what it sends.
+            // SAFETY: the first `count` headers were written; every pointer in them leads to memory
+            // of the stated length that lives and is not otherwise used until the call returns; the
+            // kernel only reads what it sends.
             let sent = unsafe {
                 libc::sendmmsg(
                     socket.as_raw_fd(),
@@ -261,13 +266,15 @@ const fn socklen<T>() -> libc::socklen_t {
 fn socket_addr(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
     match i32::from(storage.ss_family) {
         libc::AF_INET => {
-            // SAFETY: the family says that a sockaddr_in stands here; sockaddr_storage is at least as large and aligned.
+            // SAFETY: the family says that a sockaddr_in stands here; sockaddr_storage is at least
+            // as large and aligned.
             let name = unsafe { &*(&raw const *storage).cast::<libc::sockaddr_in>() };
             let ip = Ipv4Addr::from(u32::from_be(name.sin_addr.s_addr));
             Some(SocketAddrV4::new(ip, u16::from_be(name.sin_port)).into())
         }
         libc::AF_INET6 => {
-            // SAFETY: the family says that a sockaddr_in6 stands here; sockaddr_storage is at least as large and aligned.
+            // SAFETY: the family says that a sockaddr_in6 stands here; sockaddr_storage is at least
+            // as large and aligned.
             let name = unsafe { &*(&raw const *storage).cast::<libc::sockaddr_in6>() };
             let ip = Ipv6Addr::from(name.sin6_addr.s6_addr);
             let port = u16::from_be(name.sin6_port);
@@ -279,8 +286,9 @@ fn socket_addr(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
 
 /// The address a datagram was sent to, from its packet information.
 fn local_address(header: &libc::msghdr) -> Local {
-    // SAFETY: the control buffer of `header` lives and holds `msg_controllen` octets that the kernel has written; the
-    // macros stay within them, and data is read unaligned only where the length says that it is there.
+    // SAFETY: the control buffer of `header` lives and holds `msg_controllen` octets that the
+    // kernel has written; the macros stay within them, and data is read unaligned only where the
+    // length says that it is there.
     unsafe {
         let mut message = libc::CMSG_FIRSTHDR(header);
         while let Some(head) = message.as_ref() {
@@ -289,7 +297,8 @@ fn local_address(header: &libc::msghdr) -> Local {
             match (head.cmsg_level, head.cmsg_type) {
                 (libc::IPPROTO_IP, libc::IP_PKTINFO) if len >= cmsg_len::<libc::in_pktinfo>() => {
                     let info = data.cast::<libc::in_pktinfo>().read_unaligned();
-                    // ipi_spec_dst is the local address even where the datagram went to a broadcast address.
+                    // ipi_spec_dst is the local address even where the datagram went to a broadcast
+                    // address.
                     return Local::V4(Ipv4Addr::from(u32::from_be(info.ipi_spec_dst.s_addr)));
                 }
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO)
@@ -297,7 +306,8 @@ fn local_address(header: &libc::msghdr) -> Local {
                 {
                     let info = data.cast::<libc::in6_pktinfo>().read_unaligned();
                     let addr = Ipv6Addr::from(info.ipi6_addr.s6_addr);
-                    // Elsewhere the routing table chooses the interface, which need not be the one of arrival.
+                    // Elsewhere the routing table chooses the interface, which need not be the one
+                    // of arrival.
                     let interface = if addr.is_unicast_link_local() {
                         info.ipi6_ifindex
                     } else {
@@ -357,8 +367,8 @@ fn set_source(header: &mut libc::msghdr, local: Local) {
 )]
 fn set_control<T: Copy>(header: &mut libc::msghdr, level: i32, kind: i32, data: T) {
     const { assert!(size_of::<libc::cmsghdr>() + size_of::<T>() + 8 <= CONTROL_BYTES) };
-    // SAFETY: the buffer is aligned for a header and large enough for it and a T, as asserted above; writing a T unaligned
-    // behind the header stays inside.
+    // SAFETY: the buffer is aligned for a header and large enough for it and a T, as asserted
+    // above; writing a T unaligned behind the header stays inside.
     unsafe {
         let message = libc::CMSG_FIRSTHDR(header);
         if let Some(head) = message.as_mut() {
@@ -369,8 +379,9 @@ fn set_control<T: Copy>(header: &mut libc::msghdr, level: i32, kind: i32, data: 
     }
 }
 
-/// Asks for datagrams that are never fragmented, whatever ICMP says of path MTUs (RFC 9715 section 3.1): a forged message
-/// must neither make us fragment nor stop us. A socket that listens on many addresses is told which one was asked.
+/// Asks for datagrams that are never fragmented, whatever ICMP says of path MTUs (RFC 9715 section
+/// 3.1): a forged message must neither make us fragment nor stop us. A socket that listens on many
+/// addresses is told which one was asked.
 ///
 /// # Errors
 /// Those of setsockopt.
@@ -418,8 +429,8 @@ pub(crate) fn set_udp_options(socket: BorrowedFd<'_>, addr: SocketAddr) -> io::R
 /// # Errors
 /// Those of sched_getaffinity and sched_setaffinity.
 pub(crate) fn pin_thread(turn: usize) -> io::Result<()> {
-    // SAFETY: a cpu_set_t is a bit field for which all zeros is the empty set; the calls read or write exactly its size,
-    // and pid 0 is the calling thread.
+    // SAFETY: a cpu_set_t is a bit field for which all zeros is the empty set; the calls read or
+    // write exactly its size, and pid 0 is the calling thread.
     unsafe {
         let mut allowed: libc::cpu_set_t = zeroed();
         if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut allowed) != 0 {

@@ -1,5 +1,6 @@
-//! DNS over TCP (RFC 7766): two octets of length before each message, any number of questions on a connection, answered
-//! in order. Questions that have arrived together are answered together and leave in one segment.
+//! DNS over TCP (RFC 7766): two octets of length before each message, any number of questions on a
+//! connection, answered in order. Questions that have arrived together are answered together and
+//! leave in one segment.
 
 use crate::config::TcpConfig;
 use crate::counters::{Event, Tally};
@@ -152,7 +153,8 @@ impl<S: AsRef<DnsView> + Send + Sync> Connection<S> {
             }
             let read = timeout_at(deadline, self.stream.read_buf(&mut input)).await??;
             if read == 0 {
-                // The peer has closed its half (RFC 7766 section 6.2.4); everything whole was answered above.
+                // The peer has closed its half (RFC 7766 section 6.2.4); everything whole was
+                // answered above.
                 break;
             }
         }
@@ -202,8 +204,8 @@ impl<S: AsRef<DnsView> + Send + Sync> Connection<S> {
         turn
     }
 
-    /// Answers one message from one load of the view. A reply that does not fit is written once more with all the room
-    /// that a TCP message can have.
+    /// Answers one message from one load of the view. A reply that does not fit is written once
+    /// more with all the room that a TCP message can have.
     fn answer_one(
         &self,
         message: &[u8],

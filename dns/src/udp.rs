@@ -1,4 +1,5 @@
-//! The UDP front: a thread, a socket and a core per worker. It loads the view once per batch, answers, sends, counts.
+//! The UDP front: a thread, a socket and a core per worker. It loads the view once per batch,
+//! answers, sends, counts.
 
 use crate::counters::{Event, Tally};
 use crate::fast::{Staged, finish, stage};
@@ -82,8 +83,9 @@ where
     }
 }
 
-/// Answers all datagrams of a batch from one load of the view: reads them all, looks all clients up, then replies. What a
-/// lookup waits for is memory, and many wait better together than one after the other.
+/// Answers all datagrams of a batch from one load of the view: reads them all, looks all clients
+/// up, then replies. What a lookup waits for is memory, and many wait better together than one
+/// after the other.
 fn answer_batch<S: AsRef<DnsView>>(
     batch: &mut Batch,
     received: usize,
@@ -122,8 +124,8 @@ fn answer_batch<S: AsRef<DnsView>>(
     }
 }
 
-/// Answers one message; a panic costs that message and nothing else. The view is immutable and the buffers are written
-/// anew for every message, so nothing half-done is ever seen again.
+/// Answers one message; a panic costs that message and nothing else. The view is immutable and the
+/// buffers are written anew for every message, so nothing half-done is ever seen again.
 pub(crate) fn guarded<T>(
     tally: &mut Tally,
     answer: impl FnOnce(&mut Tally) -> Option<T>,

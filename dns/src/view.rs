@@ -1,5 +1,6 @@
-//! The DNS view: everything that DNS derives from a snapshot, built before the snapshot is swapped in and swapped with
-//! it. What cannot be answered rightly is refused here, whole, so that serving never meets it.
+//! The DNS view: everything that DNS derives from a snapshot, built before the snapshot is swapped
+//! in and swapped with it. What cannot be answered rightly is refused here, whole, so that serving
+//! never meets it.
 
 use crate::fast::Prepared;
 use crate::name;
@@ -10,7 +11,8 @@ use coverage::catalog::Catalog;
 use coverage::{EndpointId, ServiceId, Snapshot};
 use std::sync::Arc;
 
-/// TTL of the answer to ANY, in seconds: long enough to keep the askers away (RFC 8482 section 4.2).
+/// TTL of the answer to ANY, in seconds: long enough to keep the askers away (RFC 8482 section
+/// 4.2).
 const ANY_TTL_S: u32 = 3600;
 
 /// Why a snapshot cannot be served by DNS.
@@ -131,7 +133,8 @@ impl DnsView {
             names.entry(&zone.apex, index, &zone.apex);
         }
         for zone in &zones {
-            // Names between an apex and the zone above it exist, if only as empty non-terminals of the latter.
+            // Names between an apex and the zone above it exist, if only as empty non-terminals of
+            // the latter.
             if let Some(between) = name::parent(&zone.apex)
                 && let Some(above) = zone_of(&zones, between)
             {
@@ -180,7 +183,8 @@ impl DnsView {
         &self.snapshot
     }
 
-    /// The service whose tailored answers a name gets, wildcards included; aliases are not followed. For explanations.
+    /// The service whose tailored answers a name gets, wildcards included; aliases are not
+    /// followed. For explanations.
     #[must_use]
     pub fn service_of(&self, name: &str) -> Option<ServiceId> {
         let wire = name::from_text(name)?;
@@ -238,8 +242,8 @@ fn claim(
     Ok(())
 }
 
-/// What is remembered from service to service while facts are gathered: for which one an answer set or an endpoint was
-/// last seen. A mark costs less than fresh tables for each service would.
+/// What is remembered from service to service while facts are gathered: for which one an answer set
+/// or an endpoint was last seen. A mark costs less than fresh tables for each service would.
 struct Marks {
     sets: Vec<Option<ServiceId>>,
     endpoints: Vec<Option<ServiceId>>,

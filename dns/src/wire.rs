@@ -1,5 +1,6 @@
-//! Questions off the wire: a hardened reader over borrowed bytes. It never panics, copies only the lower-cased name and
-//! takes time linear in the message. Whatever is wrong with a message, it says as much of it as a good error needs.
+//! Questions off the wire: a hardened reader over borrowed bytes. It never panics, copies only the
+//! lower-cased name and takes time linear in the message. Whatever is wrong with a message, it says
+//! as much of it as a good error needs.
 
 use crate::edns::{self, Edns};
 use crate::name::{self, NameBuf};
@@ -123,7 +124,8 @@ pub(crate) struct Query<'a> {
     reason = "lives on the stack for one message; a box would allocate"
 )]
 pub(crate) enum Parsed<'a> {
-    /// Nothing may be answered: no header, or a response. Answering responses would let two servers talk forever.
+    /// Nothing may be answered: no header, or a response. Answering responses would let two servers
+    /// talk forever.
     Silence,
     /// No question could be read: a header goes back and nothing else.
     Bare(Header, Rcode),
@@ -144,12 +146,13 @@ pub(crate) fn parse(message: &[u8]) -> Parsed<'_> {
     if header.is_response() {
         return Parsed::Silence;
     }
-    // RFC 8906 section 3.1.3: unknown opcodes get NOTIMP; what follows the header has no known meaning, so it is not
-    // looked at and nothing of it is echoed.
+    // RFC 8906 section 3.1.3: unknown opcodes get NOTIMP; what follows the header has no known
+    // meaning, so it is not looked at and nothing of it is echoed.
     if header.opcode() != OPCODE_QUERY {
         return Parsed::Bare(header, Rcode::NotImp);
     }
-    // RFC 9619 section 4: a QUERY with QDCOUNT greater than one MUST get FORMERR. None at all has no question to answer.
+    // RFC 9619 section 4: a QUERY with QDCOUNT greater than one MUST get FORMERR. None at all has
+    // no question to answer.
     if u16::from_be_bytes([qd0, qd1]) != 1 {
         return Parsed::Bare(header, Rcode::FormErr);
     }
@@ -165,7 +168,8 @@ pub(crate) fn parse(message: &[u8]) -> Parsed<'_> {
     })
 }
 
-/// The question and where it ends. A compressed name is refused: nothing precedes it that it could point to.
+/// The question and where it ends. A compressed name is refused: nothing precedes it that it could
+/// point to.
 fn read_question(message: &[u8]) -> Option<(Question<'_>, usize)> {
     let body = message.get(HEADER_BYTES..)?;
     let name_len = name::measure(body)?;
@@ -192,8 +196,8 @@ struct Record<'a> {
     end: usize,
 }
 
-/// Walks the records after the question for the OPT record among the additional ones. The counts of the header cannot
-/// make it long: each record takes at least eleven bytes of the message.
+/// Walks the records after the question for the OPT record among the additional ones. The counts of
+/// the header cannot make it long: each record takes at least eleven bytes of the message.
 fn read_records(message: &[u8], mut at: usize) -> (Option<Edns<'_>>, Option<Fault>) {
     let count = |offset: usize| {
         let high = message.get(offset).copied().unwrap_or_default();
@@ -212,8 +216,8 @@ fn read_records(message: &[u8], mut at: usize) -> (Option<Edns<'_>>, Option<Faul
         if index < before_additional || record.rtype != rtype::OPT {
             continue;
         }
-        // RFC 6891 section 6.1.1: a message with more than one OPT record MUST get FORMERR. Section 6.1.2: its name
-        // MUST be the root.
+        // RFC 6891 section 6.1.1: a message with more than one OPT record MUST get FORMERR. Section
+        // 6.1.2: its name MUST be the root.
         malformed |= opt.is_some() || !record.owner_is_root;
         opt = opt.or(Some(record));
     }

@@ -1,4 +1,5 @@
-//! Zones of the catalog, checked and laid out for serving: records into the name index, zone cuts with their glue.
+//! Zones of the catalog, checked and laid out for serving: records into the name index, zone cuts
+//! with their glue.
 
 use crate::name;
 use crate::names::{BODY_FIXED_BYTES, Names, RrSet};
@@ -67,7 +68,8 @@ pub(crate) fn zone_head(zone: &Zone) -> Result<ZoneHead, ViewError> {
         .rdata
         .last_chunk::<4>()
         .map_or(0, |octets| u32::from_be_bytes(*octets));
-    // RFC 2308 section 5: the TTL of this record is set from the minimum of the MINIMUM field and its own TTL.
+    // RFC 2308 section 5: the TTL of this record is set from the minimum of the MINIMUM field and
+    // its own TTL.
     let negative = body(rtype::SOA, soa.ttl_s.min(minimum_s), &soa.rdata);
     Ok(ZoneHead {
         apex,
@@ -78,8 +80,8 @@ pub(crate) fn zone_head(zone: &Zone) -> Result<ZoneHead, ViewError> {
     })
 }
 
-/// Adds the records of one zone, grouped into sets. What lies in a zone of ours below this one is that zone's to say,
-/// and is left out.
+/// Adds the records of one zone, grouped into sets. What lies in a zone of ours below this one is
+/// that zone's to say, and is left out.
 pub(crate) fn add_records(
     names: &mut Names,
     zones: &[ZoneHead],
@@ -100,7 +102,8 @@ pub(crate) fn add_records(
         }
     }
     for ((owner, rtype), records) in sets {
-        // RFC 2181 section 5.2: all records of a set have one TTL; where they differ the shortest is safe.
+        // RFC 2181 section 5.2: all records of a set have one TTL; where they differ the shortest
+        // is safe.
         let ttl_s = records.iter().map(|record| record.ttl_s).min().unwrap_or(0);
         let mut bodies: Vec<_> = records
             .iter()
@@ -118,7 +121,8 @@ pub(crate) fn add_records(
     Ok(())
 }
 
-/// RDATA as it is served: targets that a chain or a referral follows are lower-cased, so that they can be looked up.
+/// RDATA as it is served: targets that a chain or a referral follows are lower-cased, so that they
+/// can be looked up.
 fn canonical_rdata(record: &ZoneRecord) -> Vec<u8> {
     match record.rtype {
         rtype::CNAME | rtype::NS => record.rdata.to_ascii_lowercase(),
@@ -126,7 +130,8 @@ fn canonical_rdata(record: &ZoneRecord) -> Vec<u8> {
     }
 }
 
-/// Refuses types that may not be data, and RDATA that has not the form of its type where this server relies on it.
+/// Refuses types that may not be data, and RDATA that has not the form of its type where this
+/// server relies on it.
 fn check_rdata(record: &ZoneRecord) -> Result<(), ViewError> {
     let ZoneRecord {
         owner,

@@ -1,5 +1,5 @@
-//! Answering allocates nothing: a counting allocator watches `respond` at work. A binary of its own, because the
-//! allocator is one per process.
+//! Answering allocates nothing: a counting allocator watches `respond` at work. A binary of its
+//! own, because the allocator is one per process.
 #![allow(unsafe_code)] // The only way to watch an allocator is to be one.
 
 use coverage::area::AreaTableBuilder;

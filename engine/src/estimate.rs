@@ -1,5 +1,5 @@
-//! Estimates: raw observations smoothed, each with an age. What was never seen has a prior; what was seen and fell silent
-//! keeps its value and its age, because no data is not good news.
+//! Estimates: raw observations smoothed, each with an age. What was never seen has a prior; what
+//! was seen and fell silent keeps its value and its age, because no data is not good news.
 
 use crate::inventory::{Inventory, Link, Site};
 use coverage::area::Area;
@@ -9,7 +9,8 @@ use std::time::Duration;
 
 /// Packets lost beyond this share cost quality; below it, loss is noise.
 const LOSS_FREE_SHARE: f64 = 0.001;
-/// Equivalent milliseconds that one per cent of loss costs: about one more round trip on a national path.
+/// Equivalent milliseconds that one per cent of loss costs: about one more round trip on a national
+/// path.
 const LOSS_MS_PER_PERCENT: f64 = 20.0;
 /// Healthy reports in a row that bring a node back; one unhealthy report is not believed either.
 const FLAPS_UP_MIN: u8 = 3;
@@ -208,8 +209,9 @@ impl Estimates {
                 let all = &self.site_links[site.index()];
                 let fed: &[LinkId] = link.as_ref().map_or(all.as_slice(), std::slice::from_ref);
                 for link in fed {
-                    // Above the watermark what is measured is our own doing: to believe it would empty the link, find it
-                    // good again, and fill it anew. Capacity is what keeps traffic away from a full link.
+                    // Above the watermark what is measured is our own doing: to believe it would
+                    // empty the link, find it good again, and fill it anew. Capacity is what keeps
+                    // traffic away from a full link.
                     if !self.is_full(*link, at) {
                         let cell = &mut self.quality_ms[row + link.index()];
                         Estimate::feed(cell, value, at, quality_tau);
@@ -240,7 +242,8 @@ impl Estimates {
                 }
                 Estimate::feed(known, mbps, at, traffic_tau);
             }
-            // Checks have states of their own, without smoothing: thresholds were applied where they were made.
+            // Checks have states of their own, without smoothing: thresholds were applied where
+            // they were made.
             Sample::Check { .. } => {}
             Sample::Demand {
                 area,
@@ -257,7 +260,8 @@ impl Estimates {
         }
     }
 
-    /// Brings what was noted under a clock that was ahead back to `now`, so that what is measured from now on counts.
+    /// Brings what was noted under a clock that was ahead back to `now`, so that what is measured
+    /// from now on counts.
     pub fn not_after(&mut self, now: Timestamp) {
         let all = [
             &mut self.quality_ms,
@@ -306,7 +310,8 @@ impl Estimates {
         self.link_mbps[link.index()]
     }
 
-    /// Whether the newest sample of a link was above its watermark. A link that has said nothing for long is not known to be full.
+    /// Whether the newest sample of a link was above its watermark. A link that has said nothing
+    /// for long is not known to be full.
     #[must_use]
     pub fn is_full(&self, link: LinkId, now: Timestamp) -> bool {
         let (mbps, at) = self.link_last[link.index()];
@@ -354,8 +359,9 @@ fn equivalent_ms(rtt_ms: f64, loss: f64) -> f64 {
     rtt_ms + LOSS_MS_PER_PERCENT * 100.0 * (loss - LOSS_FREE_SHARE).max(0.0)
 }
 
-/// Quality assumed between an area and a link that were never measured, in ms: distance at two thirds of light's speed
-/// with a detour factor, the last mile, and a surcharge for crossing ISPs inside one country.
+/// Quality assumed between an area and a link that were never measured, in ms: distance at two
+/// thirds of light's speed with a detour factor, the last mile, and a surcharge for crossing ISPs
+/// inside one country.
 #[must_use]
 pub fn prior_ms(area: &Area, site: &Site, link: &Link) -> f64 {
     const LAST_MILE_MS: f64 = 8.0;
@@ -375,7 +381,8 @@ pub fn prior_ms(area: &Area, site: &Site, link: &Link) -> f64 {
     LAST_MILE_MS + distance_ms + if crosses { CROSS_ISP_MS } else { 0.0 }
 }
 
-/// Great-circle distance in km between (latitude, longitude) pairs in degrees (haversine formula, mean Earth radius).
+/// Great-circle distance in km between (latitude, longitude) pairs in degrees (haversine formula,
+/// mean Earth radius).
 fn great_circle_km(from: (f64, f64), to: (f64, f64)) -> f64 {
     const EARTH_RADIUS_KM: f64 = 6371.0;
     let (from_lat, to_lat) = (from.0.to_radians(), to.0.to_radians());

@@ -210,7 +210,8 @@ struct Story<'a> {
 }
 
 impl Story<'_> {
-    /// All links that reach the service, solved candidates first with their prices, then those that may not serve.
+    /// All links that reach the service, solved candidates first with their prices, then those that
+    /// may not serve.
     fn candidates(&self, decision: &coverage::Decision<'_>, service: ServiceId) -> Vec<Candidate> {
         let unit = unit_index(self.facts.table.areas().len(), decision.area, service);
         let views = self

@@ -1,9 +1,11 @@
 //! Which nodes may serve, and how far what says nothing is relied on: no data is not good news.
 //!
-//! - Who alone of its site falls silent is taken for down: its peers show that reports arrive. When a whole site falls
-//!   silent, reports may be what failed, and nobody is sent away for that.
-//! - What is silent gives up a part of its soft limit, and more of it later; gates then move nobody towards it.
-//! - When more of a region looks down than can be, the last good map is believed and not the reports.
+//! - Who alone of its site falls silent is taken for down: its peers show that reports arrive. When
+//!   a whole site falls silent, reports may be what failed, and nobody is sent away for that.
+//! - What is silent gives up a part of its soft limit, and more of it later; gates then move nobody
+//!   towards it.
+//! - When more of a region looks down than can be, the last good map is believed and not the
+//!   reports.
 
 use crate::estimate::Estimates;
 use crate::inventory::Inventory;
@@ -18,7 +20,8 @@ pub struct HealthRules {
     pub stale_after: Duration,
     /// Age from which who says nothing is not relied on.
     pub frozen_after: Duration,
-    /// Share of its soft limit that a link or site gives up once it is stale; twice that after `frozen_after`.
+    /// Share of its soft limit that a link or site gives up once it is stale; twice that after
+    /// `frozen_after`.
     pub silent_margin: f64,
     /// Share of a region's capacity that may look down before the reports are not believed.
     pub down_share_max: f64,
@@ -53,7 +56,8 @@ pub struct Health {
     pub margins: Margins,
 }
 
-/// Shares of soft limits that are not relied on, because what they bear was not heard of for a while.
+/// Shares of soft limits that are not relied on, because what they bear was not heard of for a
+/// while.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Margins {
     /// [link], 0..=1.
@@ -105,8 +109,8 @@ pub fn judge(
     health
 }
 
-/// Nodes that say nothing while most others of their site have done so for a while, rising: when all reports come back after
-/// a break, some are sooner than others.
+/// Nodes that say nothing while most others of their site have done so for a while, rising: when
+/// all reports come back after a break, some are sooner than others.
 fn silent_among_peers(
     inventory: &Inventory,
     estimates: &Estimates,
@@ -133,8 +137,8 @@ fn silent_among_peers(
     nodes().filter(is_silent).collect()
 }
 
-/// Takes silent nodes for down, region by region, but where more of it would look down than can be: what says nothing is less
-/// to go by than what says that it is down.
+/// Takes silent nodes for down, region by region, but where more of it would look down than can be:
+/// what says nothing is less to go by than what says that it is down.
 fn take_out_silent(
     inventory: &Inventory,
     down_share_max: f64,
@@ -161,7 +165,8 @@ fn site_of(inventory: &Inventory, node: NodeId) -> usize {
     inventory.site_of(&inventory.nodes[node.index()]).index()
 }
 
-/// Believes a region up when the nodes that look down hold more than `down_share_max` of its capacity.
+/// Believes a region up when the nodes that look down hold more than `down_share_max` of its
+/// capacity.
 fn fail_open(inventory: &Inventory, down_share_max: f64, health: &mut Health) {
     health.failed_open = too_far_down(inventory, &health.nodes_up, down_share_max);
     for (node, up) in health.nodes_up.iter_mut().enumerate() {
@@ -195,8 +200,8 @@ fn margins(heard: &[Option<Timestamp>], rules: &HealthRules, moment: Moment) -> 
     ages(heard, moment).into_iter().map(margin).collect()
 }
 
-/// Age of what was heard last of each of a kind. What was never heard is as old as the start where most others were heard;
-/// else it is not reported here, and has none.
+/// Age of what was heard last of each of a kind. What was never heard is as old as the start where
+/// most others were heard; else it is not reported here, and has none.
 #[must_use]
 pub fn ages(heard: &[Option<Timestamp>], moment: Moment) -> Vec<Option<Duration>> {
     let reported = 2 * heard.iter().flatten().count() > heard.len();

@@ -1,4 +1,5 @@
-//! The inventory: what exists and what it may carry. Validated by whoever builds it; immutable here.
+//! The inventory: what exists and what it may carry. Validated by whoever builds it; immutable
+//! here.
 //!
 //! ```text
 //! site --< link (towards one ISP, billed by a meter)

@@ -1,12 +1,14 @@
-//! The thinking half of Watershed: estimates, demand, plan, independent checker, drains and publishing.
+//! The thinking half of Watershed: estimates, demand, plan, independent checker, drains and
+//! publishing.
 //!
 //! ```text
 //!   observations -> estimate, billing, health --.
 //!   inventory, drains -> limits ----------------+-> model -> plan -> check -> publish -> realise -> draft of a map
 //!                                     explain <-'   (one tick of cycle)      policy: rows without an optimizer, beside
 //! ```
-//! There is no runtime here, no socket, file, clock or environment: time, seed and inputs are arguments, and the same
-//! input and seed give the same map, byte for byte, with any number of threads. [`check`] shares no code with [`plan`].
+//! There is no runtime here, no socket, file, clock or environment: time, seed and inputs are
+//! arguments, and the same input and seed give the same map, byte for byte, with any number of
+//! threads. [`check`] shares no code with [`plan`].
 
 pub mod baseline;
 pub mod billing;

@@ -1,9 +1,11 @@
-//! What drains, refills and failures leave of the inventory: the only way in which they reach the plan.
+//! What drains, refills and failures leave of the inventory: the only way in which they reach the
+//! plan.
 
 use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Upper bounds on top of the inventory. What is not named is unlimited; 0 takes a part out of candidates.
+/// Upper bounds on top of the inventory. What is not named is unlimited; 0 takes a part out of
+/// candidates.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Limits {
     /// Most traffic on a link, Mbps.

@@ -1,7 +1,8 @@
 //! From what is known to what is to be solved: the instance of one cycle.
 //!
-//! Units are all (area, service) pairs, service-major; links, sites and meters keep their inventory indices, so that a
-//! plan's link index is a [`LinkId`]. Eligibility is the list of candidates and never a penalty.
+//! Units are all (area, service) pairs, service-major; links, sites and meters keep their inventory
+//! indices, so that a plan's link index is a [`LinkId`]. Eligibility is the list of candidates and
+//! never a penalty.
 
 mod reach;
 mod reserve;
@@ -24,7 +25,8 @@ use std::ops::Range;
 /// Share of capacity above which a site counts as overloaded, like a link's watermark.
 const SITE_WATERMARK_SHARE: f64 = 0.9;
 
-/// Share of what nodes can answer that a site plans with; the rest is for what forecasts do not see.
+/// Share of what nodes can answer that a site plans with; the rest is for what forecasts do not
+/// see.
 const REQUESTS_SHARE: f64 = 0.9;
 
 /// Product knobs of the instance.
@@ -36,11 +38,11 @@ pub struct ModelOptions {
     pub value_cny_per_gbps_ms_slot: f64,
     /// Most candidates per unit.
     pub candidates_max: usize,
-    /// What it costs to move a client, in equivalent ms on every candidate that does not serve it now: the cold cache and
-    /// the new connection, spread over the time it stays.
+    /// What it costs to move a client, in equivalent ms on every candidate that does not serve it
+    /// now: the cold cache and the new connection, spread over the time it stays.
     pub move_cost_ms: f64,
-    /// Whether each region keeps room for the loss of its largest site. What uses that room counts as overload; what is
-    /// drained or down may use it.
+    /// Whether each region keeps room for the loss of its largest site. What uses that room counts
+    /// as overload; what is drained or down may use it.
     pub reserve_worst_site: bool,
 }
 
@@ -117,7 +119,8 @@ impl Facts<'_> {
             .map_or(total, |bound| bound.min(total))
     }
 
-    /// Demand of one (area, service), Mbps: as observed, or its share of what was assumed by address counts.
+    /// Demand of one (area, service), Mbps: as observed, or its share of what was assumed by
+    /// address counts.
     #[must_use]
     pub fn demand_mbps(&self, area: AreaId, service: ServiceId) -> f64 {
         if let Some(estimate) = self.estimates.demand(area, service) {
@@ -126,7 +129,8 @@ impl Facts<'_> {
         self.inventory.services[service.index()].initial_mbps * self.address_share(area)
     }
 
-    /// Requests per second of one (area, service): as observed, or as many as its traffic usually has.
+    /// Requests per second of one (area, service): as observed, or as many as its traffic usually
+    /// has.
     #[must_use]
     pub fn demand_rps(&self, area: AreaId, service: ServiceId) -> f64 {
         let observed = self.estimates.demand_rps(area, service);
@@ -139,8 +143,9 @@ impl Facts<'_> {
         )
     }
 
-    /// What a site can answer under limits, requests per second: the part of its nodes that serves, in the proportion in which
-    /// limits leave their traffic. `None` when any of its nodes has no limit.
+    /// What a site can answer under limits, requests per second: the part of its nodes that serves,
+    /// in the proportion in which limits leave their traffic. `None` when any of its nodes has no
+    /// limit.
     fn site_rps(&self, site: SiteId, limits: &Limits) -> Option<f64> {
         let mut rps = 0.0;
         for (index, group) in self.inventory.groups.iter().enumerate() {
@@ -306,8 +311,8 @@ impl Facts<'_> {
         units
     }
 
-    /// Requests of a unit for an instance; as few as a validated instance may have where there is hardly any traffic, and
-    /// none where there are hardly any.
+    /// Requests of a unit for an instance; as few as a validated instance may have where there is
+    /// hardly any traffic, and none where there are hardly any.
     fn requests_of(&self, area: AreaId, service: ServiceId) -> f64 {
         let most = RPS_PER_MBPS_MAX * self.demand_mbps(area, service);
         let rps = self.demand_rps(area, service).min(most);

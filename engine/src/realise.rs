@@ -1,8 +1,9 @@
-//! From shares to answers: a plan becomes a coverage map on the 1/64 ladder, and the catalog that it speaks of.
+//! From shares to answers: a plan becomes a coverage map on the 1/64 ladder, and the catalog that
+//! it speaks of.
 //!
-//! A plan says which link carries what share of a unit. Here each share gets a group of the link's site: whole units go to
-//! one group wherever they fit, because an answer that does not split has a wider scope. A unit stays in its group as long
-//! as that has room.
+//! A plan says which link carries what share of a unit. Here each share gets a group of the link's
+//! site: whole units go to one group wherever they fit, because an answer that does not split has a
+//! wider scope. A unit stays in its group as long as that has room.
 
 mod ladder;
 mod rooms;
@@ -17,14 +18,15 @@ use coverage::{AreaId, EndpointId, LinkId, NodeId, ServiceId, Snapshot, WEIGHT_T
 use rooms::Rooms;
 use std::collections::BTreeMap;
 
-/// The plan that a snapshot in service amounts to, in the units of [`crate::model`]: the incumbents of the next cycle.
+/// The plan that a snapshot in service amounts to, in the units of [`crate::model`]: the incumbents
+/// of the next cycle.
 #[must_use]
 pub fn incumbent(snapshot: &Snapshot, inventory: &Inventory) -> Plan {
     amounts_to(&snapshot.catalog, &snapshot.map, inventory)
 }
 
-/// The plan that a map amounts to, in the units of [`crate::model`]. Links are found by the names in its catalog; a link that is
-/// gone leaves its share out.
+/// The plan that a map amounts to, in the units of [`crate::model`]. Links are found by the names
+/// in its catalog; a link that is gone leaves its share out.
 #[must_use]
 pub(crate) fn amounts_to(catalog: &Catalog, map: &CoverageMap, inventory: &Inventory) -> Plan {
     let links: BTreeMap<&str, u32> = inventory
@@ -89,7 +91,8 @@ pub fn catalog(facts: &Facts<'_>, limits: &Limits, drains: Vec<ActiveDrain>) -> 
     }
 }
 
-/// One endpoint as serving sees it. Without a single serving node all are named: serving falls open, never empty.
+/// One endpoint as serving sees it. Without a single serving node all are named: serving falls
+/// open, never empty.
 fn served_endpoint(
     inventory: &Inventory,
     endpoint: &crate::inventory::Endpoint,
@@ -125,8 +128,9 @@ fn served_endpoint(
     }
 }
 
-/// Fills the rows of a coverage map from a plan. `previous` keeps units in their groups. What a service cannot answer in
-/// some area, because it has not a single endpoint left, is left unset for the map's builder to report.
+/// Fills the rows of a coverage map from a plan. `previous` keeps units in their groups. What a
+/// service cannot answer in some area, because it has not a single endpoint left, is left unset for
+/// the map's builder to report.
 pub fn realise(
     facts: &Facts<'_>,
     limits: &Limits,
@@ -169,12 +173,14 @@ pub(crate) enum RunnersUp {
     Fresh,
 }
 
-/// Rewrites the rows that changed in `map`, which holds those of `serving`: the units in `changed`, with the shares there
-/// instead of those of `plan`, and those with an endpoint that may not serve any more although its link may. `site_mbps` is what
-/// all that puts on sites. Returns whether there was any.
+/// Rewrites the rows that changed in `map`, which holds those of `serving`: the units in `changed`,
+/// with the shares there instead of those of `plan`, and those with an endpoint that may not serve
+/// any more although its link may. `site_mbps` is what all that puts on sites. Returns whether
+/// there was any.
 ///
-/// `serving` speaks of the same inventory; all other rows keep their groups and take their room first. Rows with a runner-up that
-/// takes nobody any more are rewritten where these are to be [`RunnersUp::Fresh`]. A row for which there is not one endpoint stays.
+/// `serving` speaks of the same inventory; all other rows keep their groups and take their room
+/// first. Rows with a runner-up that takes nobody any more are rewritten where these are to be
+/// [`RunnersUp::Fresh`]. A row for which there is not one endpoint stays.
 pub(crate) fn patch(
     facts: &Facts<'_>,
     limits: &Limits,
@@ -230,7 +236,8 @@ fn split_index(unit: usize, areas: usize) -> (ServiceId, AreaId) {
     (service, area)
 }
 
-/// Unit indices, largest demand first, ties by index: large units find whole rooms while there are some.
+/// Unit indices, largest demand first, ties by index: large units find whole rooms while there are
+/// some.
 fn by_demand(instance: &Instance) -> Vec<usize> {
     let mut order: Vec<usize> = (0..instance.units.len()).collect();
     order.sort_by(|&a, &b| {

@@ -57,9 +57,11 @@ pub struct PlanSummary {
     pub levels: Levels,
     /// Least movement that was possible, Mbps.
     pub moved_min_possible_mbps: Option<f64>,
-    /// What the map makes of it: all levels with weights of 64ths, what does not fit counted as unserved.
+    /// What the map makes of it: all levels with weights of 64ths, what does not fit counted as
+    /// unserved.
     pub on_weights: Levels,
-    /// Relative distance of that to `lower_bound`; `None` when rounding costs something on levels 1 to 3.
+    /// Relative distance of that to `lower_bound`; `None` when rounding costs something on levels 1
+    /// to 3.
     pub on_weights_gap: Option<f64>,
     /// Units that are split.
     pub split_units: usize,

@@ -1,5 +1,5 @@
-//! What drains are judged by: the traffic that the map in service plans, the traffic that was measured, and what could
-//! still be carried if more were taken away.
+//! What drains are judged by: the traffic that the map in service plans, the traffic that was
+//! measured, and what could still be carried if more were taken away.
 
 mod loads;
 
@@ -76,8 +76,8 @@ impl<'a> World<'a> {
         self.facts.inventory.groups[group.index()].site
     }
 
-    /// The sum of readings, as old as the oldest of them; `None` when one is missing or there is none: no data is not good
-    /// news.
+    /// The sum of readings, as old as the oldest of them; `None` when one is missing or there is
+    /// none: no data is not good news.
     fn total(&self, mut readings: impl Iterator<Item = Option<Estimate>>) -> Option<Reading> {
         let reading = |estimate: Estimate| Reading {
             mbps: estimate.value,
@@ -128,7 +128,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What is asked of whom under `limits`, for questions of feasibility; the newest answer is kept.
+    /// What is asked of whom under `limits`, for questions of feasibility; the newest answer is
+    /// kept.
     fn instance(&self, limits: &Limits) -> Instance {
         let mut asked = self.asked.borrow_mut();
         if let Some((known, instance)) = asked.as_ref()
@@ -141,7 +142,8 @@ impl<'a> World<'a> {
         facts.incumbent = None;
         let mut instance = facts.instance(limits, self.now);
         for (unit, near) in instance.units.iter_mut().zip(self.near()) {
-            // Capacity that is too far away to serve well is no reserve for who is served well without drains.
+            // Capacity that is too far away to serve well is no reserve for who is served well
+            // without drains.
             unit.cand
                 .retain(|(_, ms)| !near || unit.floor_ms.is_none_or(|floor_ms| *ms <= floor_ms));
         }
@@ -179,8 +181,8 @@ impl<'a> World<'a> {
     }
 }
 
-/// The same problem with requests per second in the place of Mbps: sites have their limits on these, and nothing else has
-/// any.
+/// The same problem with requests per second in the place of Mbps: sites have their limits on
+/// these, and nothing else has any.
 fn of_requests(mut instance: Instance) -> Instance {
     let all: f64 = instance.units.iter().map(|unit| unit.rps).sum();
     // Room for all of it is no limit, whatever it is multiplied with.

@@ -123,7 +123,8 @@ fn soft_levels(instance: &Instance, plan: &Plan) -> [f64; 3] {
     ]
 }
 
-/// Whether `is` is worse than `was` on the first level where they differ; `target` may cost a little rounding.
+/// Whether `is` is worse than `was` on the first level where they differ; `target` may cost a
+/// little rounding.
 fn is_worse(was: [f64; 3], target: [f64; 3], is: [f64; 3]) -> bool {
     for ((was, target), is) in was.into_iter().zip(target).zip(is) {
         if is > was.max(target) + 1e-3 {
@@ -147,8 +148,9 @@ fn sites_mbps(instance: &Instance, site_of: &[usize], plan: &Plan) -> Vec<f64> {
     loads
 }
 
-/// With the rules of a deployment, whatever the size of units: each step is within its budget and the ramps, no step is
-/// worse than what was in force on any of the first three levels, and the target is reached.
+/// With the rules of a deployment, whatever the size of units: each step is within its budget and
+/// the ramps, no step is worse than what was in force on any of the first three levels, and the
+/// target is reached.
 #[test]
 fn every_step_of_the_whole_way_is_bounded_and_no_worse_and_the_way_ends() {
     let rules = StepRules::default();
@@ -210,8 +212,9 @@ fn answered(instance: &Instance, plan: &Plan) -> Plan {
     answered
 }
 
-/// Whether there is too little of everything or enough, when a link is lost: each step on the way is borne by the last check of
-/// answers, which would hold the map back for ever otherwise. And it bears no more than what the steps are made of.
+/// Whether there is too little of everything or enough, when a link is lost: each step on the way
+/// is borne by the last check of answers, which would hold the map back for ever otherwise. And it
+/// bears no more than what the steps are made of.
 #[test]
 fn each_step_of_a_rescue_passes_the_check_of_answers_and_a_pile_does_not() {
     let rules = StepRules::default();

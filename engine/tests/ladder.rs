@@ -53,7 +53,8 @@ proptest! {
     }
 }
 
-/// The unit fills the second link: 21.89 of 64 steps. The larger remainder is its own, but 22 steps are too many for it.
+/// The unit fills the second link: 21.89 of 64 steps. The larger remainder is its own, but 22 steps
+/// are too many for it.
 #[test]
 fn a_step_goes_where_it_fits() {
     let text = r#"{ "version": 1, "value_cny_per_gbps_ms_slot": 0.02,

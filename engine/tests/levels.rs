@@ -1,4 +1,5 @@
-//! What planning levels costs on a large deployment: about 100,000 units, 1,000 links and 52 contracts.
+//! What planning levels costs on a large deployment: about 100,000 units, 1,000 links and 52
+//! contracts.
 
 #![allow(
     clippy::print_stdout,
@@ -108,7 +109,8 @@ fn instance(units: u32) -> Instance {
     }
 }
 
-/// Demand of a bin of half an hour, Mbps: an evening peak that comes an hour and a half later in the west.
+/// Demand of a bin of half an hour, Mbps: an evening peak that comes an hour and a half later in
+/// the west.
 fn demand(units: u32, bin: u32) -> Vec<f64> {
     let all = LOAD * LINK_MBPS * f64::from(SITES * ISPS);
     let size = |unit: u32| 0.1 + noise(30, unit).powi(8);

@@ -362,7 +362,8 @@ fn one_part_of_a_problem_is_the_problem_and_weights_use_every_candidate() {
 
 #[test]
 fn stable_allocation_keeps_what_is_better_when_a_region_is_full() {
-    // Two sites of one region that together may carry 100: the nearer client stays, the farther one goes elsewhere.
+    // Two sites of one region that together may carry 100: the nearer client stays, the farther one
+    // goes elsewhere.
     let text = r#"{"version": 1, "slot_seconds": 300, "value_cny_per_gbps_ms_slot": 0.02,
       "links": [{"id": "a", "site": "a", "capacity_mbps": 100, "meter": "m"},
                 {"id": "b", "site": "b", "capacity_mbps": 100, "meter": "m"},
@@ -488,7 +489,8 @@ fn the_checker_refuses_false_claims() {
     ));
 }
 
-/// The best mixture sends a ten-thousand-millionth of its only unit to a site that takes no requests.
+/// The best mixture sends a ten-thousand-millionth of its only unit to a site that takes no
+/// requests.
 #[test]
 fn a_share_that_rounds_to_none_goes_to_the_rest_of_its_unit() {
     let seed = 13_913_502_337_304_633_944;

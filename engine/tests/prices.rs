@@ -53,7 +53,8 @@ fn prices_are_found_far_below_charges() {
     }
 }
 
-/// Between the charge for requests and the cheapest contract lie more steps than one number of 46 bits has.
+/// Between the charge for requests and the cheapest contract lie more steps than one number of 46
+/// bits has.
 #[test]
 fn prices_are_as_fine_as_the_cheapest_contract() {
     let size = Size {
@@ -78,8 +79,8 @@ fn gap_of(size: Size, seed: u64, value_cny_per_gbps_ms_slot: f64) -> f64 {
     verified.gap.unwrap()
 }
 
-/// Sites half full, most with a limit on requests or for none at all, and contracts over links drawn at random, from
-/// next to nothing to dear, of which the cheapest suffice for nearly all.
+/// Sites half full, most with a limit on requests or for none at all, and contracts over links
+/// drawn at random, from next to nothing to dear, of which the cheapest suffice for nearly all.
 fn many_contracts(size: Size, seed: u64, value_cny_per_gbps_ms_slot: f64) -> Instance {
     let mut numbers = Numbers::new(seed);
     let mut units: Vec<Unit> = (0..size.units)

@@ -33,8 +33,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Plans are mixed where prices cannot tell places apart, and thousands of steps bring the mixture to a vertex: their
-    /// rounding must neither cost anything nor leave dust.
+    /// Plans are mixed where prices cannot tell places apart, and thousands of steps bring the
+    /// mixture to a vertex: their rounding must neither cost anything nor leave dust.
     #[test]
     fn many_steps_leave_neither_excess_nor_dust(seed in any::<u64>()) {
         let instance = scarce_requests(seed);
@@ -50,7 +50,8 @@ proptest! {
     }
 }
 
-/// Hundreds of units with many places that are alike, limits on requests that nothing or little fits, and few contracts.
+/// Hundreds of units with many places that are alike, limits on requests that nothing or little
+/// fits, and few contracts.
 fn scarce_requests(seed: u64) -> Instance {
     let mut r = Numbers::new(seed);
     let mut instance = crossing_instance(Shape::Crowded, seed);

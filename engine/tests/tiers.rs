@@ -1,4 +1,5 @@
-//! How long the tiers take at scale. Run with `cargo test --release -p watershed-engine --test tiers -- --ignored --nocapture`.
+//! How long the tiers take at scale. Run with `cargo test --release -p watershed-engine --test
+//! tiers -- --ignored --nocapture`.
 
 #![expect(
     clippy::unwrap_used,
@@ -33,8 +34,8 @@ const SERVICES: u32 = 3;
 const FAILURES: u32 = 20;
 const NOW: Timestamp = Timestamp(1_767_571_200_000);
 
-/// Something in 0..1 for each index and purpose, the same in every run, and for two purposes as if by chance: places on one
-/// line would make all ways to two sites differ by the same.
+/// Something in 0..1 for each index and purpose, the same in every run, and for two purposes as if
+/// by chance: places on one line would make all ways to two sites differ by the same.
 fn spread(index: u32, by: u32) -> f64 {
     let [.., a, b, c, d] = scatter(u64::from(by) << 32 | u64::from(index)).to_be_bytes();
     f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX)
@@ -248,7 +249,8 @@ fn tiers_at_a_hundred_thousand_units() {
     assert_eq!(step(&mut engine, &table), Tier::Full);
 }
 
-/// Runs the next job if it is a warm one; how long that took from asking for it to what became of it.
+/// Runs the next job if it is a warm one; how long that took from asking for it to what became of
+/// it.
 fn warm_step(engine: &mut Engine, table: &Arc<AreaTable>) -> Option<Duration> {
     let started = Instant::now();
     let job = engine.job(NOW).filter(|job| job.tier() == Tier::Warm)?;

@@ -1,6 +1,7 @@
 //! Builds `data/geo/areas.wsa` from what `geo/fetch.sh` fetched, and says what came of each source.
 //!
-//! `cargo run --release -p watershed-geo --example shipped -- data/geo` (the folder is the default).
+//! `cargo run --release -p watershed-geo --example shipped -- data/geo` (the folder is the
+//! default).
 
 use geo::shipped::{Sources, build};
 use std::error::Error;

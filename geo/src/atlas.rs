@@ -1,8 +1,9 @@
 //! The atlas: which place every address is in, before it is known which differences matter.
 //!
-//! Policies ask for continents, cities, networks or distances; an area is a class of places and networks that no policy
-//! tells apart. [`Atlas::classify`] lays the networks of all policies over the atlas, has each combination judged once,
-//! and merges what was judged alike, so that the table is as small, and scopes are as wide, as the policies allow.
+//! Policies ask for continents, cities, networks or distances; an area is a class of places and
+//! networks that no policy tells apart. [`Atlas::classify`] lays the networks of all policies over
+//! the atlas, has each combination judged once, and merges what was judged alike, so that the table
+//! is as small, and scopes are as wide, as the policies allow.
 
 use crate::layers::sweep;
 use crate::mmdb::{MmdbRecord, read_networks};
@@ -162,8 +163,9 @@ impl Atlas {
         self.places.len()
     }
 
-    /// Lays networks over the atlas and merges what `judge` does not tell apart. `judge` gets a place and, for each set of
-    /// networks, the value of the longest prefix that holds the addresses. It is asked once per combination.
+    /// Lays networks over the atlas and merges what `judge` does not tell apart. `judge` gets a
+    /// place and, for each set of networks, the value of the longest prefix that holds the
+    /// addresses. It is asked once per combination.
     ///
     /// # Errors
     /// [`AreaBuildError`] when the result does not fit a table.
@@ -244,7 +246,8 @@ fn laid<K: Copy + Ord>(
     merged
 }
 
-/// Prefixes of one family as ranges: value + 1 where a prefix holds, the longest one's; 0 elsewhere.
+/// Prefixes of one family as ranges: value + 1 where a prefix holds, the longest one's; 0
+/// elsewhere.
 fn spread<K: Copy + Ord + Next + From<u8>>(
     nets: &Nets,
     key: impl Fn(IpAddr) -> Option<K>,
@@ -358,7 +361,8 @@ impl<J: Clone + Ord> Classes<J> {
         id
     }
 
-    /// The finished table. Classes with equal attributes are numbered in the order in which they were found.
+    /// The finished table. Classes with equal attributes are numbered in the order in which they
+    /// were found.
     fn table(self, v4: &Spread<u32>, v6: &Spread<u64>) -> Result<Classified<J>, AreaBuildError> {
         let mut alike: BTreeMap<Identity, u32> = BTreeMap::new();
         let mut named: BTreeMap<Identity, usize> = BTreeMap::new();
@@ -381,7 +385,8 @@ impl<J: Clone + Ord> Classes<J> {
             builder.add_v6(*first, last, &attrs[index(*id)]);
         }
         let table = builder.finish()?;
-        // Area `zz` is in every table; where no class has its attributes no address is in it, and nowhere's will do.
+        // Area `zz` is in every table; where no class has its attributes no address is in it, and
+        // nowhere's will do.
         let judgement = |area: &coverage::area::Area| {
             let class = named.get(&identity(&area.attrs)).copied().unwrap_or(0);
             self.classes[class].judgement.clone()
@@ -480,7 +485,8 @@ fn read_places(bytes: &[u8]) -> Result<(Vec<Place>, Spreads), SourceError> {
     Ok((places, spreads))
 }
 
-/// Appends a range that lies behind all before it; what is not behind them (two networks in one /64) is left out.
+/// Appends a range that lies behind all before it; what is not behind them (two networks in one
+/// /64) is left out.
 fn put<K: Copy + Ord + Next>(spread: &mut Spread<K>, first: K, last: K, id: AreaId) {
     let Some(&(at, before)) = spread.last() else {
         return;

@@ -16,8 +16,9 @@ pub fn read_cidr_list(text: &str, isp: &str) -> Result<Source, SourceError> {
     read_cidr_lists(&[(attrs, text)])
 }
 
-/// Reads several lists, each with what its prefixes have in common, as one source. A longer prefix goes before a shorter
-/// one whoever lists it, as it does in routing; where two lists hold the same prefix, the later list goes first.
+/// Reads several lists, each with what its prefixes have in common, as one source. A longer prefix
+/// goes before a shorter one whoever lists it, as it does in routing; where two lists hold the same
+/// prefix, the later list goes first.
 ///
 /// # Errors
 /// [`SourceError`] when no line could be used; single bad lines are counted and left out.

@@ -1,5 +1,5 @@
-//! Which continent a country lies in, for tables that know countries alone (ISO 3166-1; two-letter continent codes as
-//! geographic databases use them).
+//! Which continent a country lies in, for tables that know countries alone (ISO 3166-1; two-letter
+//! continent codes as geographic databases use them).
 
 /// Countries by continent.
 const CONTINENTS: [(&str, &str); 7] = [

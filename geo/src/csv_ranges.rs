@@ -1,5 +1,5 @@
-//! CSV ranges: `first,last,value[,...]`, addresses in text or, for IPv4, as numbers. The value is a country code or an
-//! AS number, told apart by its form.
+//! CSV ranges: `first,last,value[,...]`, addresses in text or, for IPv4, as numbers. The value is a
+//! country code or an AS number, told apart by its form.
 
 use crate::source::{Source, SourceBuilder, SourceError};
 use coverage::area::AreaAttrs;

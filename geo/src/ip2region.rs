@@ -1,8 +1,9 @@
 //! ip2region `.db` files: Chinese provinces and ISPs by IPv4 range.
 //!
-//! Bytes 0..8 hold the offsets of the first and the last index row (u32 LE). A row is 12 bytes: first address, last
-//! address, and a pointer whose upper 8 bits are the length and lower 24 bits the offset of a record. A record is a
-//! 4-byte city number and the text `country|area|province|city|ISP`, `0` for what is unknown.
+//! Bytes 0..8 hold the offsets of the first and the last index row (u32 LE). A row is 12 bytes:
+//! first address, last address, and a pointer whose upper 8 bits are the length and lower 24 bits
+//! the offset of a record. A record is a 4-byte city number and the text
+//! `country|area|province|city|ISP`, `0` for what is unknown.
 
 use crate::places::Places;
 use crate::source::{Reach, Source, SourceBuilder, SourceError, name_part};
@@ -12,8 +13,9 @@ use std::net::Ipv4Addr;
 /// Bytes of one index row.
 const ROW_BYTES: usize = 12;
 
-/// Reads the file. Only Chinese rows say more than a country; others are left to better sources. As published files are
-/// years old, the source counts only where nothing below it found another country.
+/// Reads the file. Only Chinese rows say more than a country; others are left to better sources. As
+/// published files are years old, the source counts only where nothing below it found another
+/// country.
 ///
 /// # Errors
 /// [`SourceError`] when the index lies outside the file, or no row could be used.
@@ -62,7 +64,8 @@ fn record<'a>(bytes: &'a [u8], row: &[u8]) -> Option<(u32, u32, &'a str)> {
     Some((field(0)?, field(4)?, std::str::from_utf8(text).ok()?))
 }
 
-/// What a Chinese record says; `None` elsewhere. Taiwan, Hong Kong and Macau have country codes of their own (ISO 3166).
+/// What a Chinese record says; `None` elsewhere. Taiwan, Hong Kong and Macau have country codes of
+/// their own (ISO 3166).
 fn attributes(text: &str, places: &Places) -> Option<AreaAttrs> {
     let mut fields = text.split('|');
     let (country, _area, province, city, isp) = (

@@ -123,7 +123,8 @@ impl Layers {
         &self.reports
     }
 
-    /// The table. Each stretch of addresses gets the attributes of every source that covers it, reduced to the keys.
+    /// The table. Each stretch of addresses gets the attributes of every source that covers it,
+    /// reduced to the keys.
     ///
     /// # Errors
     /// [`GeoError`].
@@ -166,7 +167,8 @@ impl Layers {
     }
 }
 
-/// Walks all layers at once and reports each stretch in which no layer changes, with the area of each layer there.
+/// Walks all layers at once and reports each stretch in which no layer changes, with the area of
+/// each layer there.
 pub(crate) fn sweep<K: Copy + Ord>(
     layers: &[Vec<(K, AreaId)>],
     end: K,

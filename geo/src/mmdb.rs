@@ -1,5 +1,6 @@
-//! MaxMind databases, in the nesting of GeoIP2 and in the flat shape (`country_code`, `state1`, `city`) that other
-//! publishers use. Network databases (`autonomous_system_number`) are read alike.
+//! MaxMind databases, in the nesting of GeoIP2 and in the flat shape (`country_code`, `state1`,
+//! `city`) that other publishers use. Network databases (`autonomous_system_number`) are read
+//! alike.
 
 use crate::places::Places;
 use crate::source::{Source, SourceBuilder, SourceError, name_part};
@@ -106,8 +107,9 @@ struct Names<'a> {
     en: Option<&'a str>,
 }
 
-/// Reads a database, networks in ascending order, IPv4 first. `decode` sees each record once however many networks share
-/// it; `take` gets the number of a network with its address, length in bits and what `decode` made, or why there is none.
+/// Reads a database, networks in ascending order, IPv4 first. `decode` sees each record once
+/// however many networks share it; `take` gets the number of a network with its address, length in
+/// bits and what `decode` made, or why there is none.
 ///
 /// # Errors
 /// [`SourceError`] when it is no database.

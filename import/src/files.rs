@@ -108,7 +108,8 @@ pub(crate) fn glob(pattern: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whether a shell pattern (`*`, `?`, `[a-z]`, `[!x]`, `\` before any of them) matches a text as a whole. `*` matches slashes, too.
+/// Whether a shell pattern (`*`, `?`, `[a-z]`, `[!x]`, `\` before any of them) matches a text as a
+/// whole. `*` matches slashes, too.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();

@@ -5,9 +5,10 @@
 //!                                    `----------------------`---> faults: what has no equivalent, with file and line
 //! ```
 //!
-//! Nothing is dropped in silence: what cannot be expressed is a [`Fault`], and what the other server would refuse is an
-//! [`ImportError`]. Reading and writing are apart, so the same files always give the same translation. What it does not do:
-//! ask a running server, follow later changes of the source, or load what it has written; the caller checks that.
+//! Nothing is dropped in silence: what cannot be expressed is a [`Fault`], and what the other
+//! server would refuse is an [`ImportError`]. Reading and writing are apart, so the same files
+//! always give the same translation. What it does not do: ask a running server, follow later
+//! changes of the source, or load what it has written; the caller checks that.
 
 mod fault;
 mod files;
@@ -84,8 +85,8 @@ pub enum Overwrite {
     Always,
 }
 
-/// Translates a configuration directory of gdnsd: `config`, `zones/`, `geoip/`, and `admin_state` where its options say,
-/// in `state/` or beside `config`.
+/// Translates a configuration directory of gdnsd: `config`, `zones/`, `geoip/`, and `admin_state`
+/// where its options say, in `state/` or beside `config`.
 ///
 /// # Errors
 /// [`ImportError::Unreadable`] and [`ImportError::Invalid`], the latter with file and line.
@@ -184,7 +185,8 @@ impl Import {
     /// Writes everything below a directory, which is made if need be.
     ///
     /// # Errors
-    /// [`ImportError::Occupied`] before anything is written, [`ImportError::Unreadable`] and [`ImportError::Unwritable`].
+    /// [`ImportError::Occupied`] before anything is written, [`ImportError::Unreadable`] and
+    /// [`ImportError::Unwritable`].
     pub fn write(&self, to: &Path, overwrite: Overwrite) -> Result<(), ImportError> {
         let targets = self.files.iter().map(|(path, _)| path);
         let targets: Vec<&PathBuf> = targets

@@ -13,7 +13,8 @@ use toml::Table;
 /// The records that each zone needs.
 const ZONE: &str = "@ SOA ns1 admin 1 2h 30m 3d 900\n@ NS ns1\nns1 A 192.0.2.53\n";
 
-/// A directory with a configuration and files beside it; records of `zones/example.com` follow those that a zone needs.
+/// A directory with a configuration and files beside it; records of `zones/example.com` follow
+/// those that a zone needs.
 struct Source {
     dir: TempDir,
 }

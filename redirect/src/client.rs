@@ -3,8 +3,9 @@
 use coverage::PrefixSet;
 use std::net::{IpAddr, SocketAddr};
 
-/// Which header the trusted proxies write. Exactly one counts: a header that a proxy does not write itself is passed
-/// through as the client sent it, so believing both would let clients choose their address.
+/// Which header the trusted proxies write. Exactly one counts: a header that a proxy does not write
+/// itself is passed through as the client sent it, so believing both would let clients choose their
+/// address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`: addresses separated by commas.
@@ -25,11 +26,13 @@ impl ForwardedHeader {
     }
 }
 
-/// The client's address: the peer itself unless it is a trusted proxy; else the rightmost address of the header `lines`
-/// that is no trusted proxy. `lines` are the values of all lines of that header, in the order of arrival.
+/// The client's address: the peer itself unless it is a trusted proxy; else the rightmost address
+/// of the header `lines` that is no trusted proxy. `lines` are the values of all lines of that
+/// header, in the order of arrival.
 ///
-/// Reading goes from the right, because each proxy appends: everything left of the first address that is not trusted was
-/// written by a stranger. An entry that is no address ends the reading, and the last proxy before it counts.
+/// Reading goes from the right, because each proxy appends: everything left of the first address
+/// that is not trusted was written by a stranger. An entry that is no address ends the reading, and
+/// the last proxy before it counts.
 #[must_use]
 pub fn client_address<'h>(
     peer: IpAddr,
@@ -71,7 +74,8 @@ fn forwarded_for(element: &str) -> Option<&str> {
     Some(inside.unwrap_or(value))
 }
 
-/// An address with or without brackets and port (RFC 7239 section 6); obfuscated names and `unknown` are none.
+/// An address with or without brackets and port (RFC 7239 section 6); obfuscated names and
+/// `unknown` are none.
 fn parse_node(text: &str) -> Option<IpAddr> {
     let bare = text
         .strip_prefix('[')

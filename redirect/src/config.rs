@@ -72,7 +72,8 @@ impl std::fmt::Debug for Token {
 /// What shapes answers beside the view.
 #[derive(Clone, Debug, Default)]
 pub struct AnswerConfig {
-    /// Scheme of a `Location`, unless a trusted proxy says by `X-Forwarded-Proto` which one the client uses.
+    /// Scheme of a `Location`, unless a trusted proxy says by `X-Forwarded-Proto` which one the
+    /// client uses.
     pub scheme: Scheme,
     /// Proxies whose forwarding headers count.
     pub trusted_proxies: PrefixSet,
@@ -80,14 +81,16 @@ pub struct AnswerConfig {
     pub forwarded_header: ForwardedHeader,
     /// Hosts that are asked HTTPDNS questions; the address that a connection came to counts always.
     pub httpdns_hosts: Vec<Host>,
-    /// Lets callers of HTTPDNS ask for other clients' addresses; without one, only clients in `trusted_proxies` may.
+    /// Lets callers of HTTPDNS ask for other clients' addresses; without one, only clients in
+    /// `trusted_proxies` may.
     pub httpdns_token: Option<Token>,
 }
 
 /// Bounds of connections.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long a request may take to arrive, from its first byte on; also how long a new connection may stay silent.
+    /// How long a request may take to arrive, from its first byte on; also how long a new
+    /// connection may stay silent.
     pub header_timeout: Duration,
     /// How long a connection may stay silent between requests.
     pub idle_timeout: Duration,

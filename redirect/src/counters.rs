@@ -1,10 +1,12 @@
-//! Counters: what happened, by event, and requests by service. Each worker counts on cache lines of its own.
+//! Counters: what happened, by event, and requests by service. Each worker counts on cache lines of
+//! its own.
 
 use crate::slots::SLOTS;
 use crate::view::HttpView;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Declares events with their names in metrics, so that the list, the names and the count cannot drift apart.
+/// Declares events with their names in metrics, so that the list, the names and the count cannot
+/// drift apart.
 macro_rules! events {
     ($($(#[$doc:meta])* $event:ident = $name:literal,)*) => {
         /// Something that is counted.
@@ -27,11 +29,13 @@ macro_rules! events {
 events! {
     /// 302.
     Redirect = "redirect",
-    /// 302 to a runner-up, because the picked endpoint had no serving node. Counted beside [`Event::Redirect`].
+    /// 302 to a runner-up, because the picked endpoint had no serving node. Counted beside
+    /// [`Event::Redirect`].
     RunnerUp = "runner_up",
     /// 302 to a node that does not serve, because none did. Counted beside [`Event::Redirect`].
     FailedOpen = "failed_open",
-    /// 302 to another node than the object's own, which was too busy. Counted beside [`Event::Redirect`].
+    /// 302 to another node than the object's own, which was too busy. Counted beside
+    /// [`Event::Redirect`].
     Spilled = "spilled",
     /// An HTTPDNS answer.
     HttpDns = "httpdns",
@@ -63,7 +67,8 @@ events! {
     AcceptFailed = "accept_failed",
 }
 
-/// One worker's counts. Two cache lines apart from the next one's, because processors fetch lines in pairs.
+/// One worker's counts. Two cache lines apart from the next one's, because processors fetch lines
+/// in pairs.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Shard([AtomicU64; Event::ALL.len()]);

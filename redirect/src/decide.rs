@@ -66,17 +66,20 @@ pub struct Redirect<'v> {
     pub endpoint: EndpointId,
     /// The node.
     pub node: &'v Member,
-    /// Whether the endpoint picked by the map had no serving node, so that the next one in order took its place.
+    /// Whether the endpoint picked by the map had no serving node, so that the next one in order
+    /// took its place.
     pub runner_up: bool,
     /// Whether no endpoint had a serving node, so that all nodes of the picked one were believed.
     pub failed_open: bool,
-    /// Whether the object's own node was busier than its bound, so that the next one on the ring took its place.
+    /// Whether the object's own node was busier than its bound, so that the next one on the ring
+    /// took its place.
     pub spilled: bool,
     /// The value of the `Location` field.
     pub location: String,
 }
 
-/// Decides a request. Pure but for `loads`, where the request is counted; one allocation, for the location.
+/// Decides a request. Pure but for `loads`, where the request is counted; one allocation, for the
+/// location.
 #[must_use]
 pub fn decide<'v>(view: &'v HttpView, request: &Request<'_>, loads: &NodeLoads) -> Outcome<'v> {
     if request.method == Method::Other {
@@ -116,8 +119,9 @@ pub fn decide<'v>(view: &'v HttpView, request: &Request<'_>, loads: &NodeLoads) 
     })
 }
 
-/// The endpoint to use: the picked one if it serves, else the first of the other shares and then of the runners-up that
-/// does; if none does, the picked one after all, because a redirect to a node that may be down beats none.
+/// The endpoint to use: the picked one if it serves, else the first of the other shares and then of
+/// the runners-up that does; if none does, the picked one after all, because a redirect to a node
+/// that may be down beats none.
 fn choose_endpoint<'v>(view: &'v HttpView, decision: &Decision<'_>) -> (EndpointId, &'v Roster) {
     let picked = (decision.endpoint, view.roster(decision.endpoint));
     if picked.1.serving {
@@ -134,7 +138,8 @@ fn choose_endpoint<'v>(view: &'v HttpView, decision: &Decision<'_>) -> (Endpoint
     others.find(|(_, roster)| roster.serving).unwrap_or(picked)
 }
 
-/// The path of a target: what names the object. The query often carries tokens that differ from client to client.
+/// The path of a target: what names the object. The query often carries tokens that differ from
+/// client to client.
 fn path_of(target: &str) -> &str {
     target.find('?').map_or(target, |mark| &target[..mark])
 }

@@ -31,8 +31,8 @@ pub struct HostName {
 }
 
 impl Host {
-    /// Reads `name`, `name:port`, `192.0.2.1:port` or `[2001:db8::1]:port`. The port is checked and dropped: services are
-    /// told apart by name alone.
+    /// Reads `name`, `name:port`, `192.0.2.1:port` or `[2001:db8::1]:port`. The port is checked and
+    /// dropped: services are told apart by name alone.
     ///
     /// # Errors
     /// [`BadHost`], with user information, empty text and anything else that is not exactly that.
@@ -53,7 +53,8 @@ impl Host {
     }
 }
 
-/// Nothing, a colon alone (RFC 3986 section 3.2.3 allows an empty port), or a colon and a port number.
+/// Nothing, a colon alone (RFC 3986 section 3.2.3 allows an empty port), or a colon and a port
+/// number.
 fn check_port(text: &str) -> Result<(), BadHost> {
     let Some(digits) = text.strip_prefix(':') else {
         return if text.is_empty() {
@@ -75,7 +76,8 @@ impl HostName {
     /// Reads a domain name. One final dot is dropped, upper case becomes lower case.
     ///
     /// # Errors
-    /// [`BadHost`] for empty labels, other characters than letters, digits, `-` and `_`, and more than 253 bytes.
+    /// [`BadHost`] for empty labels, other characters than letters, digits, `-` and `_`, and more
+    /// than 253 bytes.
     pub fn parse(text: &str) -> Result<Self, BadHost> {
         let text = text.strip_suffix('.').unwrap_or(text);
         let len = u8::try_from(text.len()).map_err(|_| BadHost)?;

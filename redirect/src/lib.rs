@@ -5,16 +5,19 @@
 //!                      `-----HTTPDNS host----> httpdns::answer       --> addresses as JSON or text    200
 //! ```
 //!
-//! [`decide()`] and [`httpdns::answer`] are free of clocks, locks and sockets: an [`HttpView`] and a request in, an outcome
-//! out. The view is derived from a snapshot before the snapshot is swapped in, and is swapped with it: hosts, names, and
-//! for every endpoint a ring of its nodes. Serving loads the pointer once per request.
+//! [`decide()`] and [`httpdns::answer`] are free of clocks, locks and sockets: an [`HttpView`] and
+//! a request in, an outcome out. The view is derived from a snapshot before the snapshot is swapped
+//! in, and is swapped with it: hosts, names, and for every endpoint a ring of its nodes. Serving
+//! loads the pointer once per request.
 //!
-//! The choice made: an object's node is found on a ring with bounded loads, so that each object lives on one node of a
-//! group until that node is busier than its neighbours. Rejected: least-connections inside the group, which spreads every
-//! object over every cache; and a plain ring, which leaves the node of a very hot object to melt.
+//! The choice made: an object's node is found on a ring with bounded loads, so that each object
+//! lives on one node of a group until that node is busier than its neighbours. Rejected:
+//! least-connections inside the group, which spreads every object over every cache; and a plain
+//! ring, which leaves the node of a very hot object to melt.
 //!
-//! Deliberately absent: proxying (no byte of content passes here), TLS (a terminator in front is named as a trusted
-//! proxy), HTTP/2 (a redirect is one small exchange), request bodies, cookies, sessions.
+//! Deliberately absent: proxying (no byte of content passes here), TLS (a terminator in front is
+//! named as a trusted proxy), HTTP/2 (a redirect is one small exchange), request bodies, cookies,
+//! sessions.
 
 mod client;
 mod config;

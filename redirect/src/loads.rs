@@ -1,8 +1,9 @@
 //! How busy each node is: what consistent hashing with bounded loads looks at.
 //!
-//! Mirrokni, Thorup and Zadimoghaddam (2018): walking clockwise from an object's place, the first node whose load is below
-//! `c` times the mean takes the request. An object stays on its node while that node is not busier than its neighbours;
-//! what is too hot for one node flows on to the next ones, always the same.
+//! Mirrokni, Thorup and Zadimoghaddam (2018): walking clockwise from an object's place, the first
+//! node whose load is below `c` times the mean takes the request. An object stays on its node while
+//! that node is not busier than its neighbours; what is too hot for one node flows on to the next
+//! ones, always the same.
 
 use crate::slots::SLOTS;
 use crate::view::{Member, Roster};
@@ -10,12 +11,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// `c` as a fraction: a node takes at most five quarters of the mean of its group.
 const BOUND: (u64, u64) = (5, 4);
-/// A node with fewer requests in the window is never too busy. Without it, the first requests of a quiet group would be
-/// dealt out one to each node, and every cache would fetch every object.
+/// A node with fewer requests in the window is never too busy. Without it, the first requests of a
+/// quiet group would be dealt out one to each node, and every cache would fetch every object.
 const LOAD_FLOOR: u32 = 32;
 
-/// Requests sent to each node within the window, for all workers of a process. Reading and counting take no lock; with
-/// `t` threads counting at once a node can pass its bound by at most `t - 1`.
+/// Requests sent to each node within the window, for all workers of a process. Reading and counting
+/// take no lock; with `t` threads counting at once a node can pass its bound by at most `t - 1`.
 #[derive(Debug)]
 pub struct NodeLoads {
     counts: Box<[AtomicU32]>,
@@ -39,8 +40,8 @@ impl NodeLoads {
         }
     }
 
-    /// Chooses a node for an object and counts the request; `None` when there is no node at all. O(log points) when the
-    /// object's own node is not too busy, never more than O(points).
+    /// Chooses a node for an object and counts the request; `None` when there is no node at all.
+    /// O(log points) when the object's own node is not too busy, never more than O(points).
     pub(crate) fn place<'v>(&self, roster: &'v Roster, key: u64) -> Option<Placed<'v>> {
         let total = self
             .count(roster.group_slot)
@@ -65,14 +66,14 @@ impl NodeLoads {
         })
     }
 
-    /// Halves all counts. Called once per window, which makes the window a half-life: old load fades instead of vanishing,
-    /// and objects that had flowed on do not all come home at once.
+    /// Halves all counts. Called once per window, which makes the window a half-life: old load
+    /// fades instead of vanishing, and objects that had flowed on do not all come home at once.
     pub fn halve(&self) {
         for count in &self.counts {
             let now = count.load(Ordering::Relaxed);
             if now > 0 {
-                // A subtraction, so that what is counted meanwhile is kept. Halves of nodes are rounded as those of
-                // groups, so their sum never passes the group's.
+                // A subtraction, so that what is counted meanwhile is kept. Halves of nodes are
+                // rounded as those of groups, so their sum never passes the group's.
                 count.fetch_sub(now - now / 2, Ordering::Relaxed);
             }
         }

@@ -4,9 +4,10 @@ use crate::config::Scheme;
 
 /// Writes `scheme://authority` and the path and query of a request.
 ///
-/// `target` is kept byte for byte, except that bytes which RFC 3986 does not allow there (control bytes, spaces, quotes,
-/// backslashes, `#`, anything that is not ASCII) become percent escapes. Whatever it holds, it stays behind the `/` that
-/// ends the authority: a target of `//elsewhere` is a path, because the authority has been written before it.
+/// `target` is kept byte for byte, except that bytes which RFC 3986 does not allow there (control
+/// bytes, spaces, quotes, backslashes, `#`, anything that is not ASCII) become percent escapes.
+/// Whatever it holds, it stays behind the `/` that ends the authority: a target of `//elsewhere` is
+/// a path, because the authority has been written before it.
 #[must_use]
 pub fn location(scheme: Scheme, authority: &str, target: &str) -> String {
     let scheme = scheme.as_str();
@@ -16,7 +17,8 @@ pub fn location(scheme: Scheme, authority: &str, target: &str) -> String {
     url.push_str("://");
     url.push_str(authority);
     if !target.starts_with('/') {
-        // An absolute-form target may have an empty path (RFC 9112 section 3.2.2): the root is meant.
+        // An absolute-form target may have an empty path (RFC 9112 section 3.2.2): the root is
+        // meant.
         url.push('/');
     }
     let mut rest = target;
@@ -37,8 +39,8 @@ pub fn location(scheme: Scheme, authority: &str, target: &str) -> String {
     url
 }
 
-/// Whether a byte may stand in a path or query as it is: RFC 3986 section 3.3 and 3.4, the `%` of escapes, and square
-/// brackets, which every parser takes and signed addresses contain.
+/// Whether a byte may stand in a path or query as it is: RFC 3986 section 3.3 and 3.4, the `%` of
+/// escapes, and square brackets, which every parser takes and signed addresses contain.
 const fn is_kept(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(

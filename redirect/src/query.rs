@@ -11,7 +11,8 @@ pub(crate) enum BadQuery {
     Encoding,
 }
 
-/// The value of the parameter `name`; `None` when it is absent. O(length of the query), which the target's bound limits.
+/// The value of the parameter `name`; `None` when it is absent. O(length of the query), which the
+/// target's bound limits.
 pub(crate) fn parameter(query: &str, name: &str) -> Result<Option<String>, BadQuery> {
     let mut found = None;
     for pair in query.split('&') {

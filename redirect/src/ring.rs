@@ -6,11 +6,13 @@ use coverage::split::mix;
 pub(crate) const RING_MEMBERS_MAX: usize = 1024;
 /// Most points of one ring; small rings have fewer.
 const RING_POINTS_MAX: usize = 16_384;
-/// Points of a member in a ring that is not crowded: the spread of loads is about one over their square root, 9 %.
+/// Points of a member in a ring that is not crowded: the spread of loads is about one over their
+/// square root, 9 %.
 const POINTS_PER_MEMBER: usize = 128;
 
-/// A ring over members that are known by index. A member's points follow from its name alone, so every process that has
-/// the same names places every object alike, and a member that goes away moves its own objects only.
+/// A ring over members that are known by index. A member's points follow from its name alone, so
+/// every process that has the same names places every object alike, and a member that goes away
+/// moves its own objects only.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ring {
     /// (position, member), ascending.
@@ -18,10 +20,12 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
-    /// A ring over `names`; members are numbered in the order given. At most [`RING_MEMBERS_MAX`] names are taken.
+    /// A ring over `names`; members are numbered in the order given. At most [`RING_MEMBERS_MAX`]
+    /// names are taken.
     pub(crate) fn build(names: &[&str]) -> Self {
         let members = names.len().clamp(1, RING_MEMBERS_MAX);
-        // Halved each time the ring doubles, never in between: one node more or less leaves all other points in place.
+        // Halved each time the ring doubles, never in between: one node more or less leaves all
+        // other points in place.
         let each = (RING_POINTS_MAX / members.next_power_of_two()).min(POINTS_PER_MEMBER);
         let mut points = Vec::with_capacity(names.len() * each);
         for (member, name) in (0_u16..).zip(names.iter().take(RING_MEMBERS_MAX)) {
@@ -50,10 +54,12 @@ const fn position(hash: u64) -> u32 {
     (mix(hash) >> 32) as u32
 }
 
-/// A 64-bit hash that is the same in every process and build: eight bytes per step, multiplied and scattered. Not
-/// against deliberate collisions, which would only send an attacker's own objects to one node.
+/// A 64-bit hash that is the same in every process and build: eight bytes per step, multiplied and
+/// scattered. Not against deliberate collisions, which would only send an attacker's own objects to
+/// one node.
 pub(crate) fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
-    // The length goes in first, so that padding the last step with zeroes cannot make two texts equal.
+    // The length goes in first, so that padding the last step with zeroes cannot make two texts
+    // equal.
     let mut hash = mix(seed ^ (bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let (words, rest) = bytes.as_chunks::<8>();
     for word in words {

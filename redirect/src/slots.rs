@@ -1,13 +1,14 @@
-//! Places in fixed tables of counters, found by name, so that counts survive a change of snapshot without any table of
-//! names on the serving path.
+//! Places in fixed tables of counters, found by name, so that counts survive a change of snapshot
+//! without any table of names on the serving path.
 
 use crate::ring::hash_bytes;
 
 /// How many counters a table has. Bounds the nodes and groups of one snapshot, taken together.
 pub(crate) const SLOTS: usize = 1 << 16;
 
-/// Hands out slots. A name gets the slot of its hash, or the next free one: names of one snapshot never share a slot.
-/// The same names in the same order get the same slots; where names come or go, only those that collide may shift.
+/// Hands out slots. A name gets the slot of its hash, or the next free one: names of one snapshot
+/// never share a slot. The same names in the same order get the same slots; where names come or go,
+/// only those that collide may shift.
 pub(crate) struct Slots {
     taken: Vec<bool>,
     left: usize,

@@ -1,5 +1,6 @@
-//! The HTTP view: everything that HTTP derives from a snapshot, built before the snapshot is swapped in and swapped with
-//! it. What could not be redirected safely is refused here, whole, so that serving never meets it.
+//! The HTTP view: everything that HTTP derives from a snapshot, built before the snapshot is
+//! swapped in and swapped with it. What could not be redirected safely is refused here, whole, so
+//! that serving never meets it.
 
 use crate::host::{Host, HostName};
 use crate::ring::{RING_MEMBERS_MAX, Ring, hash_bytes};
@@ -70,11 +71,13 @@ pub struct Member {
 /// The nodes of one endpoint that may be named, with their ring.
 #[derive(Debug)]
 pub(crate) struct Roster {
-    /// Whether the members serve. When none of the endpoint's nodes does, all are members, for failing open.
+    /// Whether the members serve. When none of the endpoint's nodes does, all are members, for
+    /// failing open.
     pub(crate) serving: bool,
     /// Members in the order of their names, which is the order of the ring.
     pub(crate) members: Vec<Member>,
-    /// Shared by endpoints with the same names: a group places an object on one node, whichever link is taken.
+    /// Shared by endpoints with the same names: a group places an object on one node, whichever
+    /// link is taken.
     pub(crate) ring: Arc<Ring>,
     /// The group's counter in [`crate::NodeLoads`].
     pub(crate) group_slot: usize,
@@ -108,7 +111,8 @@ pub struct HttpView {
 }
 
 impl HttpView {
-    /// Derives the view. O(n log n) in the points of all rings; rings of equal node lists are built once.
+    /// Derives the view. O(n log n) in the points of all rings; rings of equal node lists are built
+    /// once.
     ///
     /// # Errors
     /// [`ViewError`] names the first fault; the snapshot must not be served then.
@@ -158,7 +162,8 @@ impl HttpView {
         find(&self.hosts, host.as_str())
     }
 
-    /// The service that answers for a domain name: the name itself, else the nearest wildcard above it.
+    /// The service that answers for a domain name: the name itself, else the nearest wildcard above
+    /// it.
     #[must_use]
     pub fn service_of_domain(&self, domain: &HostName) -> Option<ServiceId> {
         let name = domain.as_str();
@@ -292,8 +297,9 @@ impl Rosters {
     }
 }
 
-/// The nodes of an endpoint that a redirect may name, sorted by name, and whether they serve: those that serve, else all
-/// of them. An endpoint without nodes is known by its addresses or its alias, of which it has at least one.
+/// The nodes of an endpoint that a redirect may name, sorted by name, and whether they serve: those
+/// that serve, else all of them. An endpoint without nodes is known by its addresses or its alias,
+/// of which it has at least one.
 fn eligible(endpoint: &Endpoint) -> Result<(bool, Vec<EndpointNode>), ViewError> {
     let mut nodes = endpoint.nodes.clone();
     if nodes.is_empty() {

@@ -1,5 +1,6 @@
-//! Writes a named instance: `cargo run --release -p watershed-simulator --example instance -- ecs-100k > FILE`.
-//! `units-N` is the make of ecs-100k with N units and a hundredth as many sites, as on the plot of `make bench-opt`.
+//! Writes a named instance: `cargo run --release -p watershed-simulator --example instance --
+//! ecs-100k > FILE`. `units-N` is the make of ecs-100k with N units and a hundredth as many sites,
+//! as on the plot of `make bench-opt`.
 
 #![allow(clippy::print_stderr, reason = "a program for people")]
 

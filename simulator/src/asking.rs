@@ -1,4 +1,5 @@
-//! Rounds of questions over real sockets: so many in flight at most, no new ones after the round's time is over.
+//! Rounds of questions over real sockets: so many in flight at most, no new ones after the round's
+//! time is over.
 
 use crate::config::{RunOptions, Servers};
 use crate::dns_client::{self, AskError, Question, Reply};
@@ -126,8 +127,8 @@ impl Asker {
     }
 }
 
-/// Works through `jobs` with so many workers; a worker takes no new job after `until`. Jobs that were not begun are absent
-/// from what is returned, which is ordered by index.
+/// Works through `jobs` with so many workers; a worker takes no new job after `until`. Jobs that
+/// were not begun are absent from what is returned, which is ordered by index.
 async fn spread<J, T, F, A>(jobs: Vec<J>, workers: usize, until: Instant, ask: F) -> Vec<Asked<T>>
 where
     J: Clone + Send + Sync + 'static,

@@ -68,14 +68,16 @@ pub(crate) enum Validity {
 }
 
 impl Validity {
-    /// What an answer holds for that was asked with `source` and came back with a scope length, or without the option.
+    /// What an answer holds for that was asked with `source` and came back with a scope length, or
+    /// without the option.
     #[must_use]
     pub(crate) fn of(source: Prefix, scope: Option<u8>) -> Self {
         match scope {
-            // RFC 7871 section 7.3: no option in the response is as if the scope were 0. Section 7.3.1: scope 0 is
-            // suitable for all clients.
+            // RFC 7871 section 7.3: no option in the response is as if the scope were 0. Section
+            // 7.3.1: scope 0 is suitable for all clients.
             None | Some(0) => Self::Everyone,
-            // Section 7.3.1: a scope longer than the source is cached under the source, all that the resolver knows of.
+            // Section 7.3.1: a scope longer than the source is cached under the source, all that
+            // the resolver knows of.
             Some(scope) => Self::Within(Prefix::new(source.addr, scope.min(source.len))),
         }
     }
@@ -120,7 +122,8 @@ impl<T: Clone> ScopeCache<T> {
         }
     }
 
-    /// The answer for a client at a time: the most specific one that covers it and has not expired. O(entries).
+    /// The answer for a client at a time: the most specific one that covers it and has not expired.
+    /// O(entries).
     #[must_use]
     pub(crate) fn get(&self, client: IpAddr, now_ms: u64) -> Option<&T> {
         let usable =
@@ -133,7 +136,8 @@ impl<T: Clone> ScopeCache<T> {
         Some(&entry.value)
     }
 
-    /// Remembers an answer until a time. It replaces the one for the same clients; a full cache loses what expires first.
+    /// Remembers an answer until a time. It replaces the one for the same clients; a full cache
+    /// loses what expires first.
     pub(crate) fn insert(&mut self, validity: Validity, value: T, now_ms: u64, expires_at_ms: u64) {
         self.entries
             .retain(|entry| entry.validity != validity && now_ms < entry.expires_at_ms);

@@ -1,5 +1,5 @@
-//! Cells: one client prefix and one service each (and one session, where clients are redirected). What a cell was told,
-//! and until when it goes by that.
+//! Cells: one client prefix and one service each (and one session, where clients are redirected).
+//! What a cell was told, and until when it goes by that.
 
 use crate::cache::{ScopeCache, Validity};
 use crate::population::Population;
@@ -30,7 +30,8 @@ pub(crate) struct Cell {
 struct Held {
     /// Where to; `None` before the first answer.
     targets: Option<Arc<[Target]>>,
-    /// End of its session, where it has one of its own. Resolvers' clients go by the resolver's cache.
+    /// End of its session, where it has one of its own. Resolvers' clients go by the resolver's
+    /// cache.
     until_ms: u64,
 }
 
@@ -58,7 +59,8 @@ pub(crate) struct Cells {
 }
 
 impl Cells {
-    /// One cell for each client prefix and service, `sessions` of them where clients are redirected.
+    /// One cell for each client prefix and service, `sessions` of them where clients are
+    /// redirected.
     pub(crate) fn new(population: &Population, services: &[Service], sessions: u32) -> Self {
         let mut cells = Vec::new();
         for (client, known) in population.clients.iter().enumerate() {
@@ -85,8 +87,9 @@ impl Cells {
         }
     }
 
-    /// Gives each cell the answer that its resolver has for it, and lists the cells that must ask. A cell whose question
-    /// fails goes on with its last answer, as resolvers that serve stale data do (RFC 8767).
+    /// Gives each cell the answer that its resolver has for it, and lists the cells that must ask.
+    /// A cell whose question fails goes on with its last answer, as resolvers that serve stale data
+    /// do (RFC 8767).
     pub(crate) fn due(
         &mut self,
         population: &Population,
@@ -122,7 +125,8 @@ impl Cells {
         due
     }
 
-    /// Whether a cell was never answered: its answer has been in use for a while when the simulation begins.
+    /// Whether a cell was never answered: its answer has been in use for a while when the
+    /// simulation begins.
     pub(crate) fn is_new(&self, index: usize) -> bool {
         self.held[index].targets.is_none()
     }
@@ -151,7 +155,8 @@ impl Cells {
         };
     }
 
-    /// What all cells want and where they go; `demand` is [area][service] in Mbps. One offer per cell, in their order.
+    /// What all cells want and where they go; `demand` is [area][service] in Mbps. One offer per
+    /// cell, in their order.
     pub(crate) fn offers<'a>(
         &'a self,
         population: &Population,
@@ -171,7 +176,8 @@ impl Cells {
     }
 }
 
-/// Whether a client asks for IPv6 addresses: if it has one itself and every group can be reached so.
+/// Whether a client asks for IPv6 addresses: if it has one itself and every group can be reached
+/// so.
 pub(crate) const fn asks_ipv6(client: std::net::IpAddr, all_ipv6: bool) -> bool {
     client.is_ipv6() && all_ipv6
 }

@@ -5,8 +5,8 @@ use crate::world::World;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
-/// What is asked and told, and by whom. Times in seconds or milliseconds of wall time; TTLs are obeyed in wall time, too,
-/// whatever the pace of the day.
+/// What is asked and told, and by whom. Times in seconds or milliseconds of wall time; TTLs are
+/// obeyed in wall time, too, whatever the pace of the day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SimulationConfig {
@@ -25,7 +25,8 @@ pub struct SimulationConfig {
     pub events: Vec<Event>,
 }
 
-/// Where the daemon listens. What is absent is not asked or told; clients of that way then know nowhere to go.
+/// Where the daemon listens. What is absent is not asked or told; clients of that way then know
+/// nowhere to go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Servers {
@@ -67,8 +68,8 @@ pub struct RunOptions {
     pub batch_lines_max: usize,
     /// Pairs of area and link whose quality is told in each tick, after the first.
     pub quality_lines_per_tick: usize,
-    /// Path and query of an HTTPDNS question; `{name}`, `{family}` (4 or 6) and `{client}` are filled in. The client is
-    /// told in `X-Forwarded-For`, too.
+    /// Path and query of an HTTPDNS question; `{name}`, `{family}` (4 or 6) and `{client}` are
+    /// filled in. The client is told in `X-Forwarded-For`, too.
     pub httpdns_path: String,
 }
 

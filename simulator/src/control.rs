@@ -118,9 +118,9 @@ fn number(text: &str, max: f64) -> Result<f64, ParseError> {
     }
 }
 
-/// Serves the control protocol until `stop`, the end of input, or the end of the simulation. Each line is answered by one
-/// line of JSON: `{"ok":true}`, `{"error":"..."}`, or the counters. Long lines are refused and end the service, because
-/// the rest of them would read as commands.
+/// Serves the control protocol until `stop`, the end of input, or the end of the simulation. Each
+/// line is answered by one line of JSON: `{"ok":true}`, `{"error":"..."}`, or the counters. Long
+/// lines are refused and end the service, because the rest of them would read as commands.
 ///
 /// # Errors
 /// When reading or writing fails.

@@ -1,5 +1,5 @@
-//! How much clients want: share of the area, share of the service, hour of the day, and what the operator of the
-//! simulation turns up or down.
+//! How much clients want: share of the area, share of the service, hour of the day, and what the
+//! operator of the simulation turns up or down.
 
 use crate::curve::local_hour;
 use crate::population::DemandArea;
@@ -11,7 +11,8 @@ use crate::world::Service;
 pub struct Filter {
     /// Name of a service.
     pub service: Option<String>,
-    /// Beginning of an area's name, up to a `/` or the end: `cn/44` is all of Guangdong, `cn/4` nothing.
+    /// Beginning of an area's name, up to a `/` or the end: `cn/44` is all of Guangdong, `cn/4`
+    /// nothing.
     pub area: Option<String>,
 }
 

@@ -164,7 +164,8 @@ fn scope_of(message: &Message<&[u8]>, question: &Question) -> Result<Option<u8>,
     let Some(echo) = opt.opt().iter::<ClientSubnet>().next().transpose()? else {
         return Ok(None);
     };
-    // RFC 7871 section 7.3: FAMILY, SOURCE PREFIX-LENGTH and ADDRESS must match those of the query, or it is dropped.
+    // RFC 7871 section 7.3: FAMILY, SOURCE PREFIX-LENGTH and ADDRESS must match those of the query,
+    // or it is dropped.
     let fits = question
         .subnet
         .is_some_and(|sent| echo.source_prefix_len() == sent.len() && echo.addr() == sent.addr());
@@ -175,8 +176,8 @@ fn scope_of(message: &Message<&[u8]>, question: &Question) -> Result<Option<u8>,
     }
 }
 
-/// Asks over a connected UDP socket, and over TCP when the answer was cut. Late answers to earlier questions on the same
-/// socket are passed over.
+/// Asks over a connected UDP socket, and over TCP when the answer was cut. Late answers to earlier
+/// questions on the same socket are passed over.
 ///
 /// # Errors
 /// [`AskError`]; a timeout is per question, TCP included.
@@ -198,7 +199,8 @@ pub(crate) async fn ask(
             .await
             .map_err(late)??;
         match decode(&buffer[..len], question) {
-            // An answer to what was asked before on this socket, or a stranger's: go on waiting (RFC 5452 section 9.1).
+            // An answer to what was asked before on this socket, or a stranger's: go on waiting
+            // (RFC 5452 section 9.1).
             Err(AskError::Foreign) => {}
             decided => break decided?,
         }

@@ -1,4 +1,5 @@
-//! Where things are, and what that does to a path: distance becomes round-trip time, crossing ISPs and crowded links add.
+//! Where things are, and what that does to a path: distance becomes round-trip time, crossing ISPs
+//! and crowded links add.
 
 /// Mean radius of the Earth, km.
 const EARTH_KM: f64 = 6371.0;
@@ -56,8 +57,8 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// The reach of a link (ISP, country of its site) from clients of an ISP in a country. Unknown ISPs and other countries
-    /// count as direct: there, distance tells.
+    /// The reach of a link (ISP, country of its site) from clients of an ISP in a country. Unknown
+    /// ISPs and other countries count as direct: there, distance tells.
     #[must_use]
     pub fn of((link_isp, site_country): (&str, &str), (isp, country): (&str, &str)) -> Self {
         let crosses =
@@ -84,8 +85,8 @@ pub fn idle_path(distance_km: f64, reach: Reach) -> Path {
     }
 }
 
-/// The same path when the link is asked to carry `utilisation` times its capacity: queues grow from 90 %, and what does
-/// not fit is lost.
+/// The same path when the link is asked to carry `utilisation` times its capacity: queues grow from
+/// 90 %, and what does not fit is lost.
 #[must_use]
 pub fn loaded_path(idle: Path, utilisation: f64) -> Path {
     let queue = ((utilisation - QUEUE_FROM) / (1.0 - QUEUE_FROM)).clamp(0.0, 1.0);

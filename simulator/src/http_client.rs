@@ -1,4 +1,5 @@
-//! Requests as clients and agents send them: redirects, HTTPDNS questions, telemetry. Connections are kept alive.
+//! Requests as clients and agents send them: redirects, HTTPDNS questions, telemetry. Connections
+//! are kept alive.
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -93,7 +94,8 @@ impl HttpClient {
         }
     }
 
-    /// Asks where to fetch `path` of `host` for a client behind us; returns the authority of the `Location`.
+    /// Asks where to fetch `path` of `host` for a client behind us; returns the authority of the
+    /// `Location`.
     ///
     /// # Errors
     /// [`HttpError`]; any status but 302 and 307 is an error.
@@ -140,7 +142,8 @@ impl HttpClient {
         parse_resolved(response.body()).ok_or(HttpError::Malformed)
     }
 
-    /// Posts telemetry lines with a bearer token; returns how many of them the server says it refused.
+    /// Posts telemetry lines with a bearer token; returns how many of them the server says it
+    /// refused.
     ///
     /// # Errors
     /// [`HttpError`]; any status but 2xx is an error, 429 asks to come back later.

@@ -1,4 +1,5 @@
-//! A population of resolvers and clients that drives a daemon from outside, over the wire, and closes the loop.
+//! A population of resolvers and clients that drives a daemon from outside, over the wire, and
+//! closes the loop.
 //!
 //! ```text
 //!   area table --> Population --questions--> DNS, 302, HTTPDNS of the daemon
@@ -9,16 +10,19 @@
 //!                   telemetry --POST /v1/telemetry--> the daemon decides anew
 //! ```
 //!
-//! It knows what the physical world has: places, pipes, machines, addresses, prefixes of real clients. It knows nothing of
-//! the map, the optimizer or any state of the daemon, so what it measures is what clients would see.
+//! It knows what the physical world has: places, pipes, machines, addresses, prefixes of real
+//! clients. It knows nothing of the map, the optimizer or any state of the daemon, so what it
+//! measures is what clients would see.
 //!
-//! Curves, geography, caches, demand and traffic are pure; time and seeds are arguments. Only [`Simulation`] and what it
-//! asks with have sockets and a clock. Equal seeds draw equal populations and noise; answers and their times are real.
+//! Curves, geography, caches, demand and traffic are pure; time and seeds are arguments. Only
+//! [`Simulation`] and what it asks with have sockets and a clock. Equal seeds draw equal
+//! populations and noise; answers and their times are real.
 //!
-//! Apart from all this, [`instances`] makes named optimization problems for measuring; it alone knows the engine.
+//! Apart from all this, [`instances`] makes named optimization problems for measuring; it alone
+//! knows the engine.
 //!
-//! Deliberately absent: packets of content, TCP dynamics, source addresses of resolvers (all questions come from this
-//! machine, so a resolver without ECS looks local to the daemon).
+//! Deliberately absent: packets of content, TCP dynamics, source addresses of resolvers (all
+//! questions come from this machine, so a resolver without ECS looks local to the daemon).
 
 mod asking;
 mod cache;

@@ -1,4 +1,5 @@
-//! Who asks: areas with their share of demand, resolvers in them, and client prefixes behind the resolvers.
+//! Who asks: areas with their share of demand, resolvers in them, and client prefixes behind the
+//! resolvers.
 
 mod draw;
 

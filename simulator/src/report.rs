@@ -1,7 +1,8 @@
-//! Telemetry of one tick: what nodes, links and groups carry, what clients want, and how good the paths are.
+//! Telemetry of one tick: what nodes, links and groups carry, what clients want, and how good the
+//! paths are.
 //!
-//! The matrix of paths is large, so it is told whole at first and then in turns; columns of links whose state changed are
-//! told at once, because a dead link must not wait for its turn.
+//! The matrix of paths is large, so it is told whole at first and then in turns; columns of links
+//! whose state changed are told at once, because a dead link must not wait for its turn.
 
 use crate::paths::Paths;
 use crate::population::DemandArea;
@@ -65,7 +66,8 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// A reporter that has told nothing yet: batches of at most so many lines, so many paths in turn per tick.
+    /// A reporter that has told nothing yet: batches of at most so many lines, so many paths in
+    /// turn per tick.
     pub(crate) fn new(
         (batch_lines_max, quality_lines): (usize, usize),
         (noise, seed): (f64, u64),

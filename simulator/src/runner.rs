@@ -198,7 +198,8 @@ impl Runner {
                     self.tallies.telemetry.refused_lines += refused;
                 }
                 Err(error) => {
-                    // A busy daemon keeps what it knows: telling it everything again would only keep it busy.
+                    // A busy daemon keeps what it knows: telling it everything again would only
+                    // keep it busy.
                     if error.is_outage() {
                         self.reporter.start_over();
                     }

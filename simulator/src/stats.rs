@@ -35,7 +35,8 @@ impl Histogram {
         self.max = self.max.max(value);
     }
 
-    /// The value that `share` of all values do not exceed, rounded up to the edge of its bucket; 0 when empty.
+    /// The value that `share` of all values do not exceed, rounded up to the edge of its bucket; 0
+    /// when empty.
     pub(crate) fn quantile(&self, share: f64) -> u64 {
         #[expect(
             clippy::cast_possible_truncation,

@@ -12,7 +12,8 @@ pub(crate) struct Failures {
     pub nodes: BTreeSet<usize>,
 }
 
-/// Demand of some clients of one service, and where they were sent. It spreads evenly over the targets.
+/// Demand of some clients of one service, and where they were sent. It spreads evenly over the
+/// targets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Offer<'a> {
     /// The service.
@@ -120,7 +121,8 @@ impl Loads {
     }
 }
 
-/// Whether nothing answers there: the link or the node is dead, or all nodes behind a balancer that has any.
+/// Whether nothing answers there: the link or the node is dead, or all nodes behind a balancer that
+/// has any.
 fn is_dead(
     topology: &Topology,
     failures: &Failures,

@@ -1,8 +1,8 @@
 //! How much of the world's demand each area has.
 //!
-//! Abroad an area counts by its addresses. In China addresses mislead: the coast and the oldest ISP hold most of them, so
-//! there an area counts by the people of its province times the market share of its ISP; addresses only divide what several
-//! areas of one province and ISP share.
+//! Abroad an area counts by its addresses. In China addresses mislead: the coast and the oldest ISP
+//! hold most of them, so there an area counts by the people of its province times the market share
+//! of its ISP; addresses only divide what several areas of one province and ISP share.
 
 use coverage::area::Area;
 use std::collections::BTreeMap;
@@ -51,8 +51,9 @@ const ISP_SHARES: [(&str, f64); 3] = [("ct", 0.33), ("cm", 0.43), ("cu", 0.20)];
 /// Any other ISP.
 const ISP_SHARE_OTHER: f64 = 0.01;
 
-/// Share of the demand of each area, by area id; they sum to 1, or are all 0 when nothing has addresses. Area 0 (nothing
-/// known) has none. Where the table has areas of `home`, these together have `home_share` of it.
+/// Share of the demand of each area, by area id; they sum to 1, or are all 0 when nothing has
+/// addresses. Area 0 (nothing known) has none. Where the table has areas of `home`, these together
+/// have `home_share` of it.
 #[must_use]
 pub(crate) fn area_shares(areas: &[Area], home: &str, home_share: f64) -> Vec<f64> {
     let siblings = addresses_by_province_and_isp(areas);

@@ -1,4 +1,5 @@
-//! What the physical world has: places, pipes, machines and the addresses that lead to them. Nothing of the engine.
+//! What the physical world has: places, pipes, machines and the addresses that lead to them.
+//! Nothing of the engine.
 
 use crate::curve::Shape;
 use serde::{Deserialize, Serialize};
@@ -151,7 +152,8 @@ pub(crate) mod tests {
         }
     }
 
-    /// Two sites, `gz1` with two links and a group behind VIPs, `bj1` with one link and a group of two named nodes.
+    /// Two sites, `gz1` with two links and a group behind VIPs, `bj1` with one link and a group of
+    /// two named nodes.
     pub(crate) fn small() -> World {
         let site = |name: &str, latitude, longitude| Site {
             name: name.into(),

@@ -99,8 +99,8 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Lets a request through when its token is known and its role allows the method: reads need a viewer, everything else
-/// a rollout controller. Handlers that need more ask for it themselves.
+/// Lets a request through when its token is known and its role allows the method: reads need a
+/// viewer, everything else a rollout controller. Handlers that need more ask for it themselves.
 pub(super) async fn authenticate(
     State(auth): State<Arc<Auth>>,
     mut request: Request,
@@ -115,7 +115,8 @@ pub(super) async fn authenticate(
     Ok(next.run(request).await)
 }
 
-/// The token of `Authorization: Bearer`, RFC 6750 section 2.1; the scheme is case-insensitive (RFC 9110 section 11.1).
+/// The token of `Authorization: Bearer`, RFC 6750 section 2.1; the scheme is case-insensitive (RFC
+/// 9110 section 11.1).
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;

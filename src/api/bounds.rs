@@ -46,7 +46,8 @@ pub(super) async fn bound(
 ) -> Result<Response, Fault> {
     let bytes_max = gate.bounds.bytes;
     if announced_bytes(&request) > bytes_max {
-        // Told before the body is read; a body of unknown length is cut off by its reader at the same bound.
+        // Told before the body is read; a body of unknown length is cut off by its reader at the
+        // same bound.
         let error = format!("the body is larger than {bytes_max} bytes");
         return Err(Fault::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -72,7 +73,8 @@ pub(super) async fn bound(
     })
 }
 
-/// What `Content-Length` says; 0 when it is absent. The HTTP library has refused one that is no number.
+/// What `Content-Length` says; 0 when it is absent. The HTTP library has refused one that is no
+/// number.
 fn announced_bytes(request: &Request) -> u64 {
     let length = request
         .headers()

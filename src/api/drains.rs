@@ -96,7 +96,8 @@ pub(super) async fn list(State(control): State<ControlHandle>) -> Json<Vec<Drain
     Json(shown)
 }
 
-/// Asks for a drain. It is proved that the rest can carry the load; otherwise it waits or is refused.
+/// Asks for a drain. It is proved that the rest can carry the load; otherwise it waits or is
+/// refused.
 #[utoipa::path(post, path = "/v1/drains", tag = "drains", request_body = DrainRequest,
     responses(
         (status = 201, body = view::Drain, description = "admitted, or queued; see its state",

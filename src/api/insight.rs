@@ -116,7 +116,8 @@ pub(super) async fn instance(
         })
 }
 
-/// Running bills: what each contract comes to so far, what is certain, and which samples are not in it.
+/// Running bills: what each contract comes to so far, what is certain, and which samples are not in
+/// it.
 #[utoipa::path(get, path = "/v1/bills", tag = "insight",
     responses((status = 200, body = view::Bills), (status = 401, body = view::Fault)))]
 pub(super) async fn bills(State(control): State<ControlHandle>) -> Result<Json<Bills>, Fault> {

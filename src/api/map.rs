@@ -1,4 +1,5 @@
-//! The coverage map over HTTP: what is in force, the sealed record for edges, and the operator's brake.
+//! The coverage map over HTTP: what is in force, the sealed record for edges, and the operator's
+//! brake.
 
 use super::auth::Caller;
 use super::body::{JsonBody, patience};
@@ -116,7 +117,8 @@ pub(super) async fn record(
     ))
 }
 
-/// The record that was shown last and the version inside it, found out once for all edges that wait.
+/// The record that was shown last and the version inside it, found out once for all edges that
+/// wait.
 #[derive(Debug, Default)]
 pub(super) struct Newest(Mutex<Option<(Arc<Vec<u8>>, MapVersion)>>);
 
@@ -135,7 +137,8 @@ impl Newest {
         }
     }
 
-    /// The version inside a record. The snapshot does not tell: it is swapped in a moment before its record is shown.
+    /// The version inside a record. The snapshot does not tell: it is swapped in a moment before
+    /// its record is shown.
     async fn version(&self, control: &ControlHandle, record: &Arc<Vec<u8>>) -> Option<MapVersion> {
         let mut known = self.0.lock().await;
         if let Some((last, version)) = &*known

@@ -3,8 +3,9 @@
 //! ```text
 //!   connection --serve--> bounds (places, time, bytes) --> auth (token -> caller) --> handler --> ControlHandle
 //! ```
-//! Handlers decode, ask the control plane, and encode. There is no state here besides the bounds. What serving needs
-//! never passes through here: an edge that cannot reach this API goes on answering.
+//! Handlers decode, ask the control plane, and encode. There is no state here besides the bounds.
+//! What serving needs never passes through here: an edge that cannot reach this API goes on
+//! answering.
 
 mod auth;
 mod body;

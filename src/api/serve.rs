@@ -1,4 +1,5 @@
-//! The accept loop of the API: bounded connections, bounded waiting for a request's head, an end that does not hang.
+//! The accept loop of the API: bounded connections, bounded waiting for a request's head, an end
+//! that does not hang.
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -14,8 +15,9 @@ use tokio::sync::{Semaphore, watch};
 
 /// Most connections at once; more wait in the listener's backlog.
 const CONNECTIONS_MAX: u32 = 10_000;
-/// Longest time for a request's head to come, idle time between requests included: whoever sends a byte now and then
-/// holds a connection no longer than this. Our own client gives up idle connections earlier.
+/// Longest time for a request's head to come, idle time between requests included: whoever sends a
+/// byte now and then holds a connection no longer than this. Our own client gives up idle
+/// connections earlier.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most lines in a request's head.
 const HEAD_LINES_MAX: usize = 64;
@@ -23,13 +25,15 @@ const HEAD_LINES_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 32 << 10;
 /// Time that open requests have to end when the process ends.
 const GRACE: Duration = Duration::from_secs(2);
-/// Longest time that a connection whose end we have sent is still read: closing it with bytes unread would reset it, and
-/// the peer might lose the answer to a request that it was still sending (RFC 9112 section 9.6).
+/// Longest time that a connection whose end we have sent is still read: closing it with bytes
+/// unread would reset it, and the peer might lose the answer to a request that it was still sending
+/// (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
 /// Pause after the system refused a connection, such as when it ran out of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` until `shutdown` turns true or its sender is gone; then open requests have two seconds to end.
+/// Serves `router` until `shutdown` turns true or its sender is gone; then open requests have two
+/// seconds to end.
 ///
 /// # Errors
 /// When the listener is not usable at all.

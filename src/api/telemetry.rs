@@ -11,7 +11,8 @@ use axum::http::StatusCode;
 use collectors::{Batch, decode_batch};
 use std::collections::BTreeMap;
 
-/// Takes a batch of telemetry: one JSON object a line, of kind quality, node, group, link or demand.
+/// Takes a batch of telemetry: one JSON object a line, of kind quality, node, group, link or
+/// demand.
 #[utoipa::path(post, path = "/v1/telemetry", tag = "telemetry",
     request_body(content = String, content_type = "application/x-ndjson", description = "JSON lines, at most 16 MiB"),
     responses(

@@ -1,5 +1,5 @@
-//! Ends the connection behind a request whose body was not read: whatever came next would meet a connection that is about
-//! to close.
+//! Ends the connection behind a request whose body was not read: whatever came next would meet a
+//! connection that is about to close.
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;

@@ -1,7 +1,9 @@
-//! What answers look like: declared once, for the OpenAPI document and for the command line that reads them.
+//! What answers look like: declared once, for the OpenAPI document and for the command line that
+//! reads them.
 //!
-//! The engine writes most answers itself; tests hold these shapes to what it writes. Readers ignore keys they do not
-//! know, so an older command line understands a newer control plane. Times are milliseconds since 1970.
+//! The engine writes most answers itself; tests hold these shapes to what it writes. Readers ignore
+//! keys they do not know, so an older command line understands a newer control plane. Times are
+//! milliseconds since 1970.
 
 mod bills;
 mod inventory;
@@ -290,7 +292,8 @@ pub struct Explanation {
     pub map_digest: String,
     /// When it was published.
     pub map_created_at_ms: u64,
-    /// How the optimizer's part of it was found: `local`, `warm` or `full`; null after a restart or a rollback.
+    /// How the optimizer's part of it was found: `local`, `warm` or `full`; null after a restart or
+    /// a rollback.
     pub tier: Option<String>,
     /// Who answers.
     pub answer: Answer,

@@ -1,5 +1,6 @@
-//! The areas that were built last, kept in the data directory: a start with the same databases and policies needs no
-//! building, and one with a database that cannot be used goes on with what it has.
+//! The areas that were built last, kept in the data directory: a start with the same databases and
+//! policies needs no building, and one with a database that cannot be used goes on with what it
+//! has.
 
 use crate::serving::{keep_file, read_table};
 use coverage::{AreaTable, Digest};
@@ -59,7 +60,8 @@ pub(super) fn keep(
     )?)
 }
 
-/// What was built last for these policies, if it is whole; with `databases`, only if it was built from them.
+/// What was built last for these policies, if it is whole; with `databases`, only if it was built
+/// from them.
 pub(super) fn restore(
     dir: &Path,
     policies: &Policies,

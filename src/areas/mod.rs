@@ -1,4 +1,5 @@
-//! The area table: read from its file, or built from databases, and split by what the policies ask for.
+//! The area table: read from its file, or built from databases, and split by what the policies ask
+//! for.
 
 mod kept;
 
@@ -15,12 +16,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The table of a configuration, with its policies applied to every area. Databases are read whole and let go of: one that
-/// is replaced in place while we run changes nothing, and one that cannot be used leaves us with the areas that were built
-/// last.
+/// The table of a configuration, with its policies applied to every area. Databases are read whole
+/// and let go of: one that is replaced in place while we run changes nothing, and one that cannot
+/// be used leaves us with the areas that were built last.
 ///
 /// # Errors
-/// When a file cannot be read or is not what it should be and nothing was kept, or the areas do not fit a table.
+/// When a file cannot be read or is not what it should be and nothing was kept, or the areas do not
+/// fit a table.
 pub fn load(config: &Config) -> anyhow::Result<(Arc<AreaTable>, Steering)> {
     let policies = &config.policies;
     let (table, areas) = match &config.areas {

@@ -1,4 +1,5 @@
-//! The way from a command to a running control plane: address, token, and a runtime for one conversation.
+//! The way from a command to a running control plane: address, token, and a runtime for one
+//! conversation.
 
 use super::{CommandError, config};
 use crate::args::Global;
@@ -15,7 +16,8 @@ struct Addresses {
     api: Option<SocketAddr>,
 }
 
-/// A client as the global options describe it: `--api` and `--token-file` first, what `-c` tells otherwise.
+/// A client as the global options describe it: `--api` and `--token-file` first, what `-c` tells
+/// otherwise.
 pub(super) fn connect(global: &Global) -> Result<ApiClient, CommandError> {
     let config = global
         .config

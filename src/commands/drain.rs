@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Time between two looks at a drain that is waited for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Time that a look may fail for, such as while the control plane restarts, before the command gives up.
+/// Time that a look may fail for, such as while the control plane restarts, before the command
+/// gives up.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Asks for a drain; with `--wait`, stays until the target is empty.
@@ -95,7 +96,8 @@ fn explain_refusal(refusal: &RefusedDrain) -> String {
     text + &format!("\n{}", refusal.hint)
 }
 
-/// Looks at a drain until it is settled, and shows how it goes. A control plane that is away for a moment is forgiven.
+/// Looks at a drain until it is settled, and shows how it goes. A control plane that is away for a
+/// moment is forgiven.
 async fn wait(client: &ApiClient, mut drain: Drain) -> Result<Value, CommandError> {
     let progress = Progress::new();
     let path = format!(
@@ -132,7 +134,8 @@ async fn wait(client: &ApiClient, mut drain: Drain) -> Result<Value, CommandErro
     }
 }
 
-/// Why the map stays as it is, when a drain needs another one to go on; `None` as well when that cannot be told.
+/// Why the map stays as it is, when a drain needs another one to go on; `None` as well when that
+/// cannot be told.
 async fn held(client: &ApiClient, drain: &Drain) -> Option<String> {
     if drain.state != "shifting" || drain.ttl_tail_left_ms.is_some() {
         return None;

@@ -1,4 +1,5 @@
-//! Commands of the command line, one file each, and what they share: their end, and the way to a daemon.
+//! Commands of the command line, one file each, and what they share: their end, and the way to a
+//! daemon.
 
 mod bills;
 mod check;

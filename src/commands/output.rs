@@ -90,7 +90,8 @@ pub(super) fn mbps(mbps: f64) -> String {
     }
 }
 
-/// Text from elsewhere for a terminal: what would steer it, or cannot be seen, is shown as an escape.
+/// Text from elsewhere for a terminal: what would steer it, or cannot be seen, is shown as an
+/// escape.
 pub(super) fn printable(text: &str) -> String {
     let shown = |letter: char| match letter {
         // Escapes in Rust, but no terminal minds them.

@@ -1,4 +1,5 @@
-//! `watershed simulate`: a population of resolvers and clients drives a running daemon from outside.
+//! `watershed simulate`: a population of resolvers and clients drives a running daemon from
+//! outside.
 
 use crate::areas;
 use crate::config::Config;
@@ -100,7 +101,8 @@ pub fn run(
     };
     simulation.population.clients_per_resolver = args.clients;
     simulation.population.overstay_share = args.overstay;
-    // On one machine all resolvers have one address: without ECS they would all seem to be in one place.
+    // On one machine all resolvers have one address: without ECS they would all seem to be in one
+    // place.
     simulation.population.without_ecs_share = 0.0;
     runtime.block_on(async {
         let handle = Simulation::start(simulation, &table)

@@ -82,7 +82,8 @@ fn read(path: &Path) -> Result<Instance, CommandError> {
     Instance::read(&bytes).map_err(|fault| usage(told(&fault)))
 }
 
-/// What is wrong with an instance. Names in the list of faults are quoted already, and its line breaks are our own.
+/// What is wrong with an instance. Names in the list of faults are quoted already, and its line
+/// breaks are our own.
 fn told(fault: &InstanceError) -> String {
     match fault {
         InstanceError::Syntax(_) => output::printable(&fault.to_string()),
@@ -240,7 +241,8 @@ fn tell_shortage(instance: &Instance, report: &Report) -> anyhow::Result<()> {
     ))
 }
 
-/// What carries something and has a price, dearest first: what is full, and contracts that count each Mbps more.
+/// What carries something and has a price, dearest first: what is full, and contracts that count
+/// each Mbps more.
 fn tell_prices(report: &Report) -> anyhow::Result<()> {
     let loaded = |row: &&BindingRow| row.load_mbps > LOAD_SHOWN_MIN;
     let rows: Vec<&BindingRow> = report.binding.iter().filter(loaded).collect();

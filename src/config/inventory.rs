@@ -263,7 +263,8 @@ impl Reader<'_> {
         });
     }
 
-    /// One endpoint: VIPs, and the addresses of the first node, from which those of the others count up.
+    /// One endpoint: VIPs, and the addresses of the first node, from which those of the others
+    /// count up.
     fn endpoint(
         &mut self,
         section: &Section<'_>,
@@ -396,7 +397,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A meter must have links, and one that spans sites must cover them whole, so that contracts nest over sites.
+    /// A meter must have links, and one that spans sites must cover them whole, so that contracts
+    /// nest over sites.
     fn check_meters(&self, root: &Section<'_>) {
         for (index, meter) in self.inventory.meters.iter().enumerate() {
             let links = || {

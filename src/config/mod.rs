@@ -85,7 +85,8 @@ pub struct Upstream {
 pub enum AreaSource {
     /// A file of `watershed geo build`.
     Table(PathBuf),
-    /// Databases, read at the start and reduced to what the policies ask for. Without any, all clients are in one area.
+    /// Databases, read at the start and reduced to what the policies ask for. Without any, all
+    /// clients are in one area.
     Databases {
         /// Places: a city or country database.
         city: Option<PathBuf>,
@@ -124,8 +125,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a configuration file, the inventory that it names, and overrides such as `dns.udp-workers=2`. Paths in the
-    /// file are relative to it.
+    /// Reads a configuration file, the inventory that it names, and overrides such as
+    /// `dns.udp-workers=2`. Paths in the file are relative to it.
     ///
     /// # Errors
     /// [`Faults`]: all that is wrong, sorted by file and line.

@@ -13,8 +13,8 @@ pub(super) struct Claimed {
     domains: BTreeSet<String>,
 }
 
-/// Reads `name`, `domains`, `redirect-hosts`, `ttl` and `addresses-max`. `default_max` addresses answer where nothing is
-/// said.
+/// Reads `name`, `domains`, `redirect-hosts`, `ttl` and `addresses-max`. `default_max` addresses
+/// answer where nothing is said.
 pub(super) fn read(
     section: &Section<'_>,
     zones: &[Zone],

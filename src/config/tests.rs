@@ -336,7 +336,8 @@ fn every_key_is_documented() {
         ("zones", include_str!("zones.rs")),
         ("mod", include_str!("mod.rs")),
     ] {
-        // Keys are the quoted kebab-case words that follow a reading call; tests beside the code have none.
+        // Keys are the quoted kebab-case words that follow a reading call; tests beside the code
+        // have none.
         let code = source.split("#[cfg(test)]").next().unwrap_or_default();
         for key in code
             .split("(\"")

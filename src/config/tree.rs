@@ -110,7 +110,8 @@ impl Source {
             &toml::Spanned<std::borrow::Cow<'_, str>>,
             &toml::Spanned<DeValue<'_>>,
         )| {
-            // A key's line is where a person looks, also when its value is a table that opens elsewhere.
+            // A key's line is where a person looks, also when its value is a table that opens
+            // elsewhere.
             let node = Node {
                 value: self.value(value.get_ref()),
                 origin: self.origin(key.span().start),

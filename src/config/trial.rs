@@ -1,4 +1,5 @@
-//! A trial of names: what DNS would refuse when the first map is published is refused when the configuration is read.
+//! A trial of names: what DNS would refuse when the first map is published is refused when the
+//! configuration is read.
 
 use coverage::area::AreaTableBuilder;
 use coverage::catalog::{Catalog, Endpoint, Group, Service};

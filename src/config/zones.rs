@@ -107,7 +107,8 @@ fn absolute(name: &impl ToName) -> String {
     name.fmt_with_dot().to_string().to_ascii_lowercase()
 }
 
-/// Adds an A and AAAA record for every node authority that lies in one of the zones, so that redirects resolve.
+/// Adds an A and AAAA record for every node authority that lies in one of the zones, so that
+/// redirects resolve.
 pub(super) fn add_nodes(inventory: &mut Inventory, ttl_s: u32) {
     const A: u16 = 1;
     const AAAA: u16 = 28;

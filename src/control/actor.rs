@@ -58,7 +58,8 @@ pub struct ControlOptions {
     pub data_dir: PathBuf,
     /// Time that entries of the audit log are kept.
     pub audit_kept: Duration,
-    /// Whether this process serves the map itself, so that its own swap counts as an edge's acknowledgement.
+    /// Whether this process serves the map itself, so that its own swap counts as an edge's
+    /// acknowledgement.
     pub serves: bool,
 }
 
@@ -178,8 +179,8 @@ struct Actor {
 }
 
 impl Actor {
-    /// Works commands off and ticks every `every`, until told to stop or every handle is gone. Whatever the wall clock does,
-    /// the pace stays.
+    /// Works commands off and ticks every `every`, until told to stop or every handle is gone.
+    /// Whatever the wall clock does, the pace stays.
     fn run(mut self, commands: &Receiver<Command>, every: Duration) {
         let mut next_tick = Instant::now();
         let mut ledger_kept = next_tick;

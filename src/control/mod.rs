@@ -1,12 +1,14 @@
-//! The control plane as an actor: one thread owns engine, store and publisher; everybody else holds a handle.
+//! The control plane as an actor: one thread owns engine, store and publisher; everybody else holds
+//! a handle.
 //!
 //! ```text
 //!   API, CLI, edges --ControlHandle--> bounded queue --> actor thread: observe | drain | tick every cycle --jobs--.
 //!                   <-- watch: record, cycle report, drains      ^                                               v
 //!                   <-- broadcast: events                        '----------------- results <-------- worker thread
 //! ```
-//! The actor never solves: what takes long is a job for the worker, and its result comes back as one more command.
-//! The queue is bounded and never waited for: what does not fit is refused, and the caller is told to come again.
+//! The actor never solves: what takes long is a job for the worker, and its result comes back as
+//! one more command. The queue is bounded and never waited for: what does not fit is refused, and
+//! the caller is told to come again.
 
 mod actor;
 mod publisher;
@@ -243,7 +245,8 @@ impl ControlHandle {
             .await
     }
 
-    /// Publishes an earlier map again, under a new version, and pins it. Without a version: the parent.
+    /// Publishes an earlier map again, under a new version, and pins it. Without a version: the
+    /// parent.
     ///
     /// # Errors
     /// [`ControlError::NotFound`] when that map is not kept.
@@ -285,7 +288,8 @@ impl ControlHandle {
         self.ask(|reply| Command::Audit(limit, reply)).await
     }
 
-    /// Notes that an edge serves `version`. Lost when the queue is full: the edge will say it again.
+    /// Notes that an edge serves `version`. Lost when the queue is full: the edge will say it
+    /// again.
     pub fn edge_seen(&self, edge: &str, version: MapVersion) {
         let _ = self
             .queue

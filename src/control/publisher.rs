@@ -1,4 +1,5 @@
-//! Publishing: version, signature, the same checks that every consumer makes, and a short history of maps on disk.
+//! Publishing: version, signature, the same checks that every consumer makes, and a short history
+//! of maps on disk.
 
 use crate::serving::{Intake, IntakeError, keep_file};
 use crate::store::{StateStore, StoreError};
@@ -171,7 +172,8 @@ pub fn signing_key(data_dir: &Path) -> anyhow::Result<SigningKey> {
     Ok(SigningKey::from_bytes(&bytes))
 }
 
-/// Accepted keys of an edge: `map.pub` in its data directory, as kept at its first contact; none at first.
+/// Accepted keys of an edge: `map.pub` in its data directory, as kept at its first contact; none at
+/// first.
 #[must_use]
 pub fn accepted_keys(data_dir: &Path) -> Vec<VerifyingKey> {
     let bytes = fs::read(data_dir.join("map.pub")).ok();

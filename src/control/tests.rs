@@ -334,7 +334,8 @@ async fn demand_that_was_learnt_before_a_restart_is_planned_from_after_it() {
         reported(&handle, Tier::Full).await;
         let mut cycle = handle.cycle();
         let some = |report: &Arc<CycleReport>| report.meters.iter().any(|m| m.level_mbps.is_some());
-        // Levels are planned beside, once there is a map: where nothing is known there is nothing to wait for.
+        // Levels are planned beside, once there is a map: where nothing is known there is nothing
+        // to wait for.
         let patience = Duration::from_secs(if planned { 60 } else { 1 });
         let seen = timeout(patience, cycle.wait_for(some)).await;
         assert_eq!(seen.is_ok(), planned);

@@ -1,4 +1,5 @@
-//! The thread beside the actor: it does what takes long, one thing at a time, and reports through the actor's own queue.
+//! The thread beside the actor: it does what takes long, one thing at a time, and reports through
+//! the actor's own queue.
 
 use super::Command;
 use anyhow::Context;
@@ -76,7 +77,8 @@ impl Worker {
         self.busy = None;
     }
 
-    /// Lets a full solve, or a planning of levels, end at its next stage: there is a better use for the thread.
+    /// Lets a full solve, or a planning of levels, end at its next stage: there is a better use for
+    /// the thread.
     pub(super) fn give_up_slow(&self) {
         if let Some((Some(Tier::Full) | None, given_up)) = &self.busy {
             given_up.store(true, Ordering::Relaxed);
@@ -113,7 +115,8 @@ fn work(waiting: &Receiver<(Task, Arc<AtomicBool>)>, queue: &SyncSender<Command>
     while let Ok((task, given_up)) = waiting.recv() {
         let started = Instant::now();
         let tier = task.tier();
-        // The task is gone whatever happens; nothing that a panic could leave half done is seen again.
+        // The task is gone whatever happens; nothing that a panic could leave half done is seen
+        // again.
         let result = catch_unwind(AssertUnwindSafe(|| task.run(&given_up))).ok();
         let done = Done {
             tier,

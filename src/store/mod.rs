@@ -1,6 +1,8 @@
-//! State that must survive: drains, the audit log, billing samples, usual demand, counters. One interface, SQLite by default.
+//! State that must survive: drains, the audit log, billing samples, usual demand, counters. One
+//! interface, SQLite by default.
 //!
-//! What serving needs is not here: the last good map is a file that an edge reads without any store.
+//! What serving needs is not here: the last good map is a file that an edge reads without any
+//! store.
 
 mod sqlite;
 
@@ -98,28 +100,31 @@ pub trait StateStore: Send {
     /// [`StoreError`].
     fn forget_drains(&mut self, ids: &[String]) -> Result<(), StoreError>;
 
-    /// Stores billing slots, replacing equal (meter, slot). Of parts, those of slots stay that are no more than `parts_span`
-    /// from the one written last.
+    /// Stores billing slots, replacing equal (meter, slot). Of parts, those of slots stay that are
+    /// no more than `parts_span` from the one written last.
     ///
     /// # Errors
     /// [`StoreError`]; then none of them is stored.
     fn put_ledger(&mut self, rows: &[LedgerRow], parts_span: Duration) -> Result<(), StoreError>;
 
-    /// The newest billing slots of each meter, at most so many, oldest first: no clock is asked, since one may have been wrong.
+    /// The newest billing slots of each meter, at most so many, oldest first: no clock is asked,
+    /// since one may have been wrong.
     ///
     /// # Errors
     /// [`StoreError`].
     fn ledger_newest(&self, slots: u64) -> Result<Vec<LedgerRow>, StoreError>;
 
-    /// Removes billing slots of each meter that are neither among its newest `slots` nor within `span` of the newest of all
-    /// its slots, oldest first, at most `most` rows. Returns how many were removed. No clock is asked, and one that was far
-    /// ahead for a while takes nothing away; neither does another length of slots.
+    /// Removes billing slots of each meter that are neither among its newest `slots` nor within
+    /// `span` of the newest of all its slots, oldest first, at most `most` rows. Returns how many
+    /// were removed. No clock is asked, and one that was far ahead for a while takes nothing away;
+    /// neither does another length of slots.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing is removed.
     fn prune_ledger(&mut self, slots: u64, span: Duration, most: u32) -> Result<usize, StoreError>;
 
-    /// Stores what is usual in one bin of the week, in the place of what was; `units` says whose demand it is.
+    /// Stores what is usual in one bin of the week, in the place of what was; `units` says whose
+    /// demand it is.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -149,8 +154,8 @@ pub trait StateStore: Send {
     /// [`StoreError`].
     fn audit_tail(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError>;
 
-    /// Removes entries of the audit log that are older than `before`, oldest first, at most `most`. Returns how many were
-    /// removed.
+    /// Removes entries of the audit log that are older than `before`, oldest first, at most `most`.
+    /// Returns how many were removed.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing is removed.

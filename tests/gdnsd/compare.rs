@@ -11,7 +11,8 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Findings that are kept as text; more are only counted.
 const EXAMPLES_MAX: usize = 8;
-/// Expected draws of the rarest member from which on its absence is a fault: one in 3 million for each member.
+/// Expected draws of the rarest member from which on its absence is a fault: one in 3 million for
+/// each member.
 const DRAWS_MIN: usize = 15;
 
 /// What came out of one or more configurations.

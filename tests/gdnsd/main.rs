@@ -1,14 +1,17 @@
-//! The proof of equality with gdnsd: random installations are served by the real gdnsd and, after `watershed import
-//! gdnsd`, by the real daemon; random clients ask both.
+//! The proof of equality with gdnsd: random installations are served by the real gdnsd and, after
+//! `watershed import gdnsd`, by the real daemon; random clients ask both.
 //!
-//! Held to be equal: response code, authority, and the set of records in the answer. Of a weighted family gdnsd draws
-//! anew for each question and Watershed for each client, so there the same members must be possible, and each must appear.
-//! A scope may be shorter than gdnsd's, never longer (but for weighted families, which depend on the client's own subnet),
-//! and other clients within it must get the same answer. Times to live and the order of records are not compared.
-//! Clients in IPv6 ranges that carry IPv4 addresses (6to4, Teredo) are left out: gdnsd looks them up as IPv4.
+//! Held to be equal: response code, authority, and the set of records in the answer. Of a weighted
+//! family gdnsd draws anew for each question and Watershed for each client, so there the same
+//! members must be possible, and each must appear. A scope may be shorter than gdnsd's, never
+//! longer (but for weighted families, which depend on the client's own subnet), and other clients
+//! within it must get the same answer. Times to live and the order of records are not compared.
+//! Clients in IPv6 ranges that carry IPv4 addresses (6to4, Teredo) are left out: gdnsd looks them
+//! up as IPv4.
 //!
-//! Set by the environment: `WATERSHED_TEST_CLIENTS` (in all), `WATERSHED_TEST_CONFIGS`, `WATERSHED_TEST_SEED` (of the first
-//! configuration; the others follow), and `WATERSHED_TEST_MMDB` (a real GeoLite2-City file instead of random networks).
+//! Set by the environment: `WATERSHED_TEST_CLIENTS` (in all), `WATERSHED_TEST_CONFIGS`,
+//! `WATERSHED_TEST_SEED` (of the first configuration; the others follow), and `WATERSHED_TEST_MMDB`
+//! (a real GeoLite2-City file instead of random networks).
 
 #![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
 

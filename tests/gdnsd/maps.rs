@@ -32,8 +32,8 @@ pub(crate) fn map(index: usize, ground: &Ground<'_>, random: &mut Random) -> Map
         .map(|dc| format!("{}-{index}{dc}", stems[dc]))
         .collect();
     let is_auto = ground.is_city && random.percent(50);
-    // An explicit list for the whole world switches coordinates off: gdnsd 3.8.1 has then nothing, or worse, to give for
-    // `auto` below it (it may end with a segmentation fault).
+    // An explicit list for the whole world switches coordinates off: gdnsd 3.8.1 has then nothing,
+    // or worse, to give for `auto` below it (it may end with a segmentation fault).
     let is_world_auto = is_auto && random.percent(75);
     let mut tree = Tree {
         datacenters: &datacenters,
@@ -208,7 +208,8 @@ impl Tree<'_> {
         self.with_default(60, pairs)
     }
 
-    /// Subdivisions at their own level, inner ones that skip the outer, and cities directly below the country.
+    /// Subdivisions at their own level, inner ones that skip the outer, and cities directly below
+    /// the country.
     fn country(&mut self, country: &Country) -> Conf {
         let mut chosen = BTreeMap::new();
         for path in country.4 {

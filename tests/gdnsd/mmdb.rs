@@ -1,6 +1,7 @@
-//! Writes databases of the MaxMind DB format 2.0: a search tree of 24-bit records over 128-bit addresses, sixteen zero bytes,
-//! the data section, and the metadata behind its marker. Networks may lie within others, and the three ranges that
-//! published databases alias to IPv4 are aliased here as well.
+//! Writes databases of the MaxMind DB format 2.0: a search tree of 24-bit records over 128-bit
+//! addresses, sixteen zero bytes, the data section, and the metadata behind its marker. Networks
+//! may lie within others, and the three ranges that published databases alias to IPv4 are aliased
+//! here as well.
 
 use crate::prefix::Prefix;
 
@@ -83,7 +84,8 @@ enum Branch {
 struct Tree(Vec<[Branch; 2]>);
 
 impl Tree {
-    /// Puts a leaf at a prefix. What lay there as one leaf is divided; what lay there in pieces is replaced, so wide prefixes come first.
+    /// Puts a leaf at a prefix. What lay there as one leaf is divided; what lay there in pieces is
+    /// replaced, so wide prefixes come first.
     fn insert(&mut self, prefix: Prefix, leaf: Branch) {
         let mut at = 0;
         for depth in 0..prefix.len {

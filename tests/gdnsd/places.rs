@@ -1,11 +1,13 @@
-//! Random geography: networks with the records that city and country databases hold, including incomplete ones.
+//! Random geography: networks with the records that city and country databases hold, including
+//! incomplete ones.
 
 use crate::mmdb::Value;
 use crate::prefix::Prefix;
 use crate::random::Random;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A country: continent, code, degrees north, degrees east, subdivisions (outermost first, `/` between levels), cities.
+/// A country: continent, code, degrees north, degrees east, subdivisions (outermost first, `/`
+/// between levels), cities.
 pub(crate) type Country = (
     &'static str,
     &'static str,
@@ -15,7 +17,8 @@ pub(crate) type Country = (
     &'static [&'static str],
 );
 
-/// Codes as ISO 3166 has them. Some cities bear the names of others elsewhere, or the code of a subdivision, on purpose.
+/// Codes as ISO 3166 has them. Some cities bear the names of others elsewhere, or the code of a
+/// subdivision, on purpose.
 #[rustfmt::skip]
 pub(crate) const COUNTRIES: [Country; 26] = [
     ("EU", "DE", 51.0, 9.0, &["BY", "BE", "NW", "HE"], &["Munich", "Berlin", "Frankfurt am Main", "BY"]),
@@ -46,7 +49,8 @@ pub(crate) const COUNTRIES: [Country; 26] = [
     ("AN", "AQ", -80.0, 0.0, &[], &["McMurdo Station"]),
 ];
 
-/// A record of a random place in a country. Cities may lie in any subdivision: databases have such surprises.
+/// A record of a random place in a country. Cities may lie in any subdivision: databases have such
+/// surprises.
 fn record(country: &Country, is_city: bool, random: &mut Random) -> Value {
     let (continent, code, north, east, subdivisions, cities) = country;
     let mut pairs = Vec::new();

@@ -55,7 +55,8 @@ enum Families {
 }
 
 impl Pools {
-    /// A fresh address of a family: no two resources share one, so that an answer shows its resource.
+    /// A fresh address of a family: no two resources share one, so that an answer shows its
+    /// resource.
     fn address(&mut self, is_v4: bool, services: &[&'static str]) -> IpAddr {
         self.count += 1;
         let address = if is_v4 {
@@ -71,7 +72,8 @@ impl Pools {
         address
     }
 
-    /// What stands in a `dcmap`: a definition of its own, a reference to one elsewhere, or a mere address.
+    /// What stands in a `dcmap`: a definition of its own, a reference to one elsewhere, or a mere
+    /// address.
     pub(crate) fn datacenter(&mut self, random: &mut Random) -> Conf {
         match random.below(12) {
             0 => Conf::text(self.address(true, &["up"])),

@@ -51,7 +51,8 @@ impl Prefix {
         }
     }
 
-    /// True for the IPv6 ranges that stand for IPv4 addresses: 6to4 (RFC 3056), Teredo (RFC 4380), and those below ::/32.
+    /// True for the IPv6 ranges that stand for IPv4 addresses: 6to4 (RFC 3056), Teredo (RFC 4380),
+    /// and those below ::/32.
     pub(crate) fn carries_ipv4(&self) -> bool {
         !self.is_v4
             && ["2002::/16", "2001::/32", "64:ff9b::/32", "::/32"]

@@ -22,7 +22,8 @@ impl Random {
         u128::from(self.bits()) << 64 | u128::from(self.bits())
     }
 
-    /// A number below `end`, which is not 0. The bias of the remainder is far below what any test here could see.
+    /// A number below `end`, which is not 0. The bias of the remainder is far below what any test
+    /// here could see.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.bits() % end as u64).unwrap()
     }

@@ -1,4 +1,5 @@
-//! One random gdnsd installation: its files, the names that may be asked, and where clients are worth asking from.
+//! One random gdnsd installation: its files, the names that may be asked, and where clients are
+//! worth asking from.
 
 use crate::maps::{self, Ground, Map};
 use crate::mmdb;
@@ -106,7 +107,8 @@ impl Scenario {
         }
     }
 
-    /// A random client: within the networks of database and maps, at their edges, beside them, or anywhere.
+    /// A random client: within the networks of database and maps, at their edges, beside them, or
+    /// anywhere.
     fn any_client(&self, random: &mut Random) -> Prefix {
         let (low, high) = (8, 32);
         let anywhere = random.percent(10);

@@ -57,8 +57,8 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Starts gdnsd on a directory with `config`, `zones/`, `geoip/` and `state/`. Its options are added to the
-    /// configuration, which so becomes one of an installation as it runs.
+    /// Starts gdnsd on a directory with `config`, `zones/`, `geoip/` and `state/`. Its options are
+    /// added to the configuration, which so becomes one of an installation as it runs.
     pub(crate) fn gdnsd(dir: &Path) -> Self {
         let config = fs::read_to_string(dir.join("config")).unwrap();
         let log = dir.with_extension("log");
@@ -96,7 +96,8 @@ impl Server {
         panic!("gdnsd found no free port in five tries");
     }
 
-    /// Starts `watershed run` on an imported directory; only its addresses and its place for data are ours to choose.
+    /// Starts `watershed run` on an imported directory; only its addresses and its place for data
+    /// are ours to choose.
     pub(crate) fn watershed(dir: &Path) -> Self {
         let data_dir = dir.with_extension("data");
         fs::create_dir_all(&data_dir).unwrap();

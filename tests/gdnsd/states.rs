@@ -13,7 +13,8 @@ pub(crate) type Choices = BTreeMap<IpAddr, u32>;
 pub(crate) struct States(Vec<(String, bool)>);
 
 impl States {
-    /// Random states for addresses and for the datacenters (`plugin/resource/datacenter`) that plugins offer, with shell patterns among them.
+    /// Random states for addresses and for the datacenters (`plugin/resource/datacenter`) that
+    /// plugins offer, with shell patterns among them.
     pub(crate) fn new(pools: &Pools, datacenters: &[String], random: &mut Random) -> Self {
         let mut lines = Vec::new();
         if random.percent(30) {
@@ -66,7 +67,8 @@ impl States {
         })
     }
 
-    /// The addresses among which a weighted family chooses: those up, or all when too little weight is up.
+    /// The addresses among which a weighted family chooses: those up, or all when too little weight
+    /// is up.
     pub(crate) fn choices(&self, family: &Weighted) -> Choices {
         let total: u32 = family.members.iter().map(|(_, weight)| weight).sum();
         let up: Vec<_> = family

@@ -1,4 +1,5 @@
-//! Questions with a client subnet and replies, in the wire format: RFC 1035 section 4, RFC 6891, RFC 7871 section 6.
+//! Questions with a client subnet and replies, in the wire format: RFC 1035 section 4, RFC 6891,
+//! RFC 7871 section 6.
 
 use crate::prefix::Prefix;
 use std::collections::BTreeSet;

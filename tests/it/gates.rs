@@ -1,4 +1,5 @@
-//! Gates as an operator meets them: in the audit log, on the metrics page, and as a file that holds the map of an edge.
+//! Gates as an operator meets them: in the audit log, on the metrics page, and as a file that holds
+//! the map of an edge.
 
 use crate::harness::{Daemon, World, ask, telemetry, wait_for};
 use hickory_proto::rr::RecordType;
@@ -36,7 +37,8 @@ fn held(daemon: &mut Daemon) -> f64 {
 fn doubted_input_is_in_the_audit_log_once_and_an_operator_may_believe_it() {
     let world = World::new();
     let mut daemon = world.start("run", &["gates.settle='3s'".to_owned()]);
-    // Smoothing takes a few cycles, and for a while after the start input is believed whatever it is.
+    // Smoothing takes a few cycles, and for a while after the start input is believed whatever it
+    // is.
     for _ in 0..50 {
         daemon.tell(&demand(100));
         std::thread::sleep(Duration::from_millis(100));

@@ -266,7 +266,8 @@ pub(crate) fn http(
         "{method} {path} HTTP/1.1\r\n{host}{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
-    // A body on a request that may have none would be refused, so its length is told only where there is one.
+    // A body on a request that may have none would be refused, so its length is told only where
+    // there is one.
     let request = if body.is_empty() {
         request.replace("Content-Length: 0\r\n", "")
     } else {
@@ -382,7 +383,8 @@ pub(crate) fn ask(
     socket.send(&question(name, rtype, client)).ok()?;
     let mut bytes = [0; 4096];
     let length = socket.recv(&mut bytes).ok()?;
-    // While a server is gone its port may be given to the very socket that asks, which then hears itself.
+    // While a server is gone its port may be given to the very socket that asks, which then hears
+    // itself.
     let is_reply = bytes[2] & 0x80 != 0;
     is_reply.then(|| read_reply(&bytes[..length]))
 }

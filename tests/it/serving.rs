@@ -1,4 +1,5 @@
-//! The whole way over real sockets: telemetry in, map out, answers by DNS, 302 and HTTPDNS, a drain by command line.
+//! The whole way over real sockets: telemetry in, map out, answers by DNS, 302 and HTTPDNS, a drain
+//! by command line.
 
 use crate::harness::{Daemon, World, ask, ask_tcp, http, run, telemetry, wait_for};
 use hickory_proto::op::ResponseCode;

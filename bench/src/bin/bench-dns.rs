@@ -167,7 +167,8 @@ impl CommonArgs {
         Ok(plan)
     }
 
-    /// Keeps others from measuring at the same time with the same files, until what is returned is dropped.
+    /// Keeps others from measuring at the same time with the same files, until what is returned is
+    /// dropped.
     fn alone(&self) -> Result<File> {
         let dir = self.dir.display();
         std::fs::create_dir_all(&self.dir).with_context(|| format!("cannot make {dir}"))?;

@@ -72,7 +72,8 @@ pub struct Comparison {
     pub agreements: Vec<Agreement>,
 }
 
-/// Starts `kinds`, measures them in turn for all rounds, and ends them. `say` is told what is going on.
+/// Starts `kinds`, measures them in turn for all rounds, and ends them. `say` is told what is going
+/// on.
 ///
 /// # Errors
 /// When a server cannot be started or ends during its run.
@@ -130,8 +131,8 @@ fn measure(
     measure_with(server, plan, generator)
 }
 
-/// One measurement: load until warm, then between two looks at the accounts. What is open at either look belongs to the
-/// other side, at most a window of questions each time.
+/// One measurement: load until warm, then between two looks at the accounts. What is open at either
+/// look belongs to the other side, at most a window of questions each time.
 ///
 /// # Errors
 /// When the server has ended.

@@ -1,9 +1,10 @@
-//! The generator: one thread that keeps a window of questions open, checks every answer and counts what is lost.
+//! The generator: one thread that keeps a window of questions open, checks every answer and counts
+//! what is lost.
 //!
-//! It is closed-loop: a question is sent for every one that was answered or given up, so the server always has work and
-//! is never flooded. It asks in trains (one call for many datagrams) and never sleeps, so that it stays much cheaper than
-//! a server and waking it costs the server nothing. Latency is therefore that of a server that is always busy: about the
-//! window divided by the rate.
+//! It is closed-loop: a question is sent for every one that was answered or given up, so the server
+//! always has work and is never flooded. It asks in trains (one call for many datagrams) and never
+//! sleeps, so that it stays much cheaper than a server and waking it costs the server nothing.
+//! Latency is therefore that of a server that is always busy: about the window divided by the rate.
 
 use crate::dns::ask::connect;
 use crate::dns::prefixes::{Family, Prefix};
@@ -24,7 +25,8 @@ const SEARCH_EVERY: Duration = Duration::from_millis(50);
 /// Most datagrams of a train, as the kernel has it (UDP_MAX_SEGMENTS was 64 before Linux 6.9).
 const TRAIN_MAX: usize = 64;
 
-/// In the last octet of an address: which of two generations of a map it is from, where maps are swapped.
+/// In the last octet of an address: which of two generations of a map it is from, where maps are
+/// swapped.
 pub const UPPER_GENERATION: u8 = 0x80;
 
 /// What is asked of an answer.
@@ -113,7 +115,8 @@ impl<'a> Generator<'a> {
     /// A generator that asks `server`, with `window` questions open, going round `prefixes`.
     ///
     /// # Errors
-    /// When no socket can be had, or the window is 0 or above [`WINDOW_MAX`], or there are no prefixes.
+    /// When no socket can be had, or the window is 0 or above [`WINDOW_MAX`], or there are no
+    /// prefixes.
     pub fn new(
         server: SocketAddr,
         question: &'a Question,
@@ -156,7 +159,8 @@ impl<'a> Generator<'a> {
     pub fn drive(&mut self, duration: Duration, tally: &mut Tally) -> Result<Duration> {
         let begun = Instant::now();
         let end = begun + duration;
-        // Refilling a part of the window at a time makes trains long without ever leaving the server idle.
+        // Refilling a part of the window at a time makes trains long without ever leaving the
+        // server idle.
         let refill = (self.window.len() / 4).clamp(1, TRAIN_MAX);
         loop {
             let now = Instant::now();

@@ -1,4 +1,5 @@
-//! What one DNS answer costs: a generator, servers with the same policy on the same data, and rounds that alternate.
+//! What one DNS answer costs: a generator, servers with the same policy on the same data, and
+//! rounds that alternate.
 
 pub mod ask;
 pub mod compare;

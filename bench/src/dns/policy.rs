@@ -1,4 +1,5 @@
-//! The policy that every server gets, each in its own words: continents and countries to data centers, or the nearest.
+//! The policy that every server gets, each in its own words: continents and countries to data
+//! centers, or the nearest.
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -118,8 +119,9 @@ pub fn rules() -> Vec<Rule> {
         .collect()
 }
 
-/// The data centers in order of preference, `first` before the others: one list per first choice, so that lists differ
-/// exactly where answers do and no server is helped or hurt by how it compares them.
+/// The data centers in order of preference, `first` before the others: one list per first choice,
+/// so that lists differ exactly where answers do and no server is helped or hurt by how it compares
+/// them.
 #[must_use]
 pub fn preference(first: usize) -> Vec<&'static str> {
     let rest = (0..DATA_CENTERS.len()).filter(|index| *index != first);

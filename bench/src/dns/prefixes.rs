@@ -8,7 +8,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-/// Prefixes in a pool: enough that no cache of a processor holds what a server looks up for all of them.
+/// Prefixes in a pool: enough that no cache of a processor holds what a server looks up for all of
+/// them.
 pub const POOL_PREFIXES: usize = 1 << 18;
 /// Length of an IPv4 client subnet (RFC 7871 section 11.1).
 pub const V4_BITS: u8 = 24;
@@ -132,7 +133,8 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`, which is above 0; the bias of the remainder is far below what is measured.
+    /// A number below `bound`, which is above 0; the bias of the remainder is far below what is
+    /// measured.
     fn below(&mut self, bound: u64) -> u64 {
         self.next_u64() % bound.max(1)
     }

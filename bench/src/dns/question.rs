@@ -91,8 +91,9 @@ impl Question {
         out.extend(octets);
     }
 
-    /// Reads an answer: no error, not cut, to this question, with an address. `None` where any of that is not so, or
-    /// where its client subnet is not that of `prefix`. The caller compares the id.
+    /// Reads an answer: no error, not cut, to this question, with an address. `None` where any of
+    /// that is not so, or where its client subnet is not that of `prefix`. The caller compares the
+    /// id.
     #[must_use]
     pub fn read(&self, message: &[u8], prefix: &Prefix) -> Option<Answer> {
         let records = self.checked_records(message)?;
@@ -135,7 +136,8 @@ impl Question {
     }
 }
 
-/// The scope in the options `data`: `Some(None)` when there is no client subnet, `None` when it is not that of `prefix`.
+/// The scope in the options `data`: `Some(None)` when there is no client subnet, `None` when it is
+/// not that of `prefix`.
 fn scope_of(data: &[u8], question: &[u8], prefix: &Prefix) -> Option<Option<u8>> {
     let mut at = 0;
     while at < data.len() {

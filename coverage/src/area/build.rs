@@ -116,8 +116,8 @@ impl AreaTableBuilder {
         id
     }
 
-    /// Merges neighbours of one area and builds the index. Area ids follow the order of attributes, so equal content gives
-    /// equal tables. O(n log n) in the number of ranges.
+    /// Merges neighbours of one area and builds the index. Area ids follow the order of attributes,
+    /// so equal content gives equal tables. O(n log n) in the number of ranges.
     ///
     /// # Errors
     /// [`AreaBuildError`] names the first reversed range, or the bound that was passed.
@@ -193,7 +193,8 @@ fn sizes<K: RangeKey>(starts: &[K], areas: &[u32]) -> impl Iterator<Item = (usiz
     areas.iter().map(|area| *area as usize).zip(spans)
 }
 
-/// Lays ranges over one another: at every key the range added last wins; gaps are area 0; equal neighbours merge.
+/// Lays ranges over one another: at every key the range added last wins; gaps are area 0; equal
+/// neighbours merge.
 fn overlay<K: RangeKey>(
     added: Vec<Added<K>>,
     renumbered: &[u32],
@@ -211,7 +212,8 @@ fn overlay<K: RangeKey>(
     order.sort_unstable_by_key(|index| (added[*index as usize].start, *index));
     let mut starts: Vec<K> = Vec::new();
     let mut areas: Vec<u32> = Vec::new();
-    // Ranges that have begun, the one added last on top; ended ones are dropped when they come to the top.
+    // Ranges that have begun, the one added last on top; ended ones are dropped when they come to
+    // the top.
     let mut begun: BinaryHeap<u32> = BinaryHeap::new();
     let mut coming = order.into_iter().peekable();
     let mut at = K::ZERO;

@@ -5,8 +5,8 @@
 //! ranges: count, then per range the distance to the previous start and its area; all numbers are varints (LEB128)
 //! distance: its trailing zero bits in the lower 6 bits, the rest of it above them
 //! ```
-//! Ranges begin at prefixes, so distances are small numbers of large blocks: most take one or two bytes.
-//! Sizes and index are derived on reading, so that a file cannot contradict itself.
+//! Ranges begin at prefixes, so distances are small numbers of large blocks: most take one or two
+//! bytes. Sizes and index are derived on reading, so that a file cannot contradict itself.
 
 use super::build::{AREAS_MAX, RANGES_MAX, assemble, identity};
 use super::ranges::{RangeKey, Ranges};
@@ -189,7 +189,8 @@ impl Reader<'_> {
         areas_total: usize,
     ) -> Result<(Vec<K>, Vec<u32>), AreaFileError> {
         let count = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
-        // Every range takes at least two bytes, so a count that passes this check justifies what is reserved for it.
+        // Every range takes at least two bytes, so a count that passes this check justifies what is
+        // reserved for it.
         if count == 0 || count > RANGES_MAX || count > (self.bytes.len() - self.at) / 2 {
             return Err(self.malformed("the number of ranges is out of bounds"));
         }

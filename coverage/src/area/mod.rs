@@ -1,9 +1,10 @@
 //! Areas and the area table: the longest-prefix index from a client prefix to its area.
 //!
-//! One structure for IPv4 and one for IPv6, each a flat sorted array of range starts with the area of each range and a
-//! root index over the leading bits: a lookup is one root read and a short binary search. Prefixes of one area that touch
-//! are merged, so a range is as wide as the data allows. How wide an *answer* may be reused is a question about runs of
-//! ranges with equal answers: [`ScopeIndex`].
+//! One structure for IPv4 and one for IPv6, each a flat sorted array of range starts with the area
+//! of each range and a root index over the leading bits: a lookup is one root read and a short
+//! binary search. Prefixes of one area that touch are merged, so a range is as wide as the data
+//! allows. How wide an *answer* may be reused is a question about runs of ranges with equal
+//! answers: [`ScopeIndex`].
 //!
 //! Built once per change of data and shared by consecutive snapshots.
 
@@ -43,13 +44,15 @@ pub struct AreaAttrs {
     pub latitude: Option<f32>,
     /// Degrees east.
     pub longitude: Option<f32>,
-    /// Tells areas apart that are alike in all else but not to some policy; 0 where there is nothing to tell.
+    /// Tells areas apart that are alike in all else but not to some policy; 0 where there is
+    /// nothing to tell.
     pub class: u32,
 }
 
 impl AreaAttrs {
-    /// The area's name, with its class behind `~` if it has one: known parts joined by `/`, unknown inner parts as `-`, unknown trailing parts dropped; `zz` when
-    /// nothing is known. A city stands between province and ISP only where it is known.
+    /// The area's name, with its class behind `~` if it has one: known parts joined by `/`, unknown
+    /// inner parts as `-`, unknown trailing parts dropped; `zz` when nothing is known. A city
+    /// stands between province and ISP only where it is known.
     #[must_use]
     pub fn name(&self) -> String {
         let mut parts = vec![self.country.clone(), self.province.clone()];
@@ -119,7 +122,8 @@ pub struct AreaTable {
 }
 
 impl AreaTable {
-    /// Finds the area of an address. Every address has one; IPv4-mapped IPv6 counts as IPv4. No allocation.
+    /// Finds the area of an address. Every address has one; IPv4-mapped IPv6 counts as IPv4. No
+    /// allocation.
     #[must_use]
     #[inline]
     pub fn lookup(&self, addr: IpAddr) -> Found {
@@ -141,8 +145,9 @@ impl AreaTable {
         }
     }
 
-    /// Finds many addresses at once: for each that is there, what [`AreaTable::lookup`] finds. Memory is what a lookup waits
-    /// for; here the waits overlap, because no search depends on the one before it.
+    /// Finds many addresses at once: for each that is there, what [`AreaTable::lookup`] finds.
+    /// Memory is what a lookup waits for; here the waits overlap, because no search depends on the
+    /// one before it.
     pub fn lookup_all(&self, addrs: &[Option<IpAddr>], found: &mut [Option<Found>]) {
         let begin = |addr: &IpAddr| match key(*addr) {
             Key::V4(key) => self.v4.touch(key),
@@ -188,7 +193,8 @@ impl AreaTable {
         self.v4.iter().map(|(start, area)| (start, AreaId(area)))
     }
 
-    /// IPv6 ranges as (upper 64 bits of the first address, area), ascending; each ends where the next begins.
+    /// IPv6 ranges as (upper 64 bits of the first address, area), ascending; each ends where the
+    /// next begins.
     pub fn ranges_v6(&self) -> impl ExactSizeIterator<Item = (u64, AreaId)> + '_ {
         self.v6.iter().map(|(start, area)| (start, AreaId(area)))
     }

@@ -56,8 +56,8 @@ impl RangeKey for u64 {
     const BITS: u8 = 64;
     const MAX: Self = Self::MAX;
     const ZERO: Self = 0;
-    /// Global unicast is 2000::/3, so the bits after these three tell most. Slot 0 holds all that lies before it, the
-    /// last slot all that lies after.
+    /// Global unicast is 2000::/3, so the bits after these three tell most. Slot 0 holds all that
+    /// lies before it, the last slot all that lies after.
     fn slots(root_bits: u8) -> usize {
         (1 << root_bits) + 2
     }
@@ -87,19 +87,20 @@ impl RangeKey for u64 {
     }
 }
 
-/// Ranges that cover the whole key space: range `i` runs from `starts[i]` to before `starts[i + 1]`.
+/// Ranges that cover the whole key space: range `i` runs from `starts[i]` to before `starts[i +
+/// 1]`.
 #[derive(Debug)]
 pub(super) struct Ranges<K> {
     starts: Vec<K>,
     areas: Vec<u32>,
-    /// [slot] -> index of a range that starts before the slot's first key or on it, with none but the next between; one
-    /// more at the end.
+    /// [slot] -> index of a range that starts before the slot's first key or on it, with none but
+    /// the next between; one more at the end.
     root: Vec<u32>,
     root_bits: u8,
 }
 
-/// Bits that the root index looks at: about one slot for every two ranges, so that a search reads one or two cache lines
-/// of starts, but no more than 4 MB of slots.
+/// Bits that the root index looks at: about one slot for every two ranges, so that a search reads
+/// one or two cache lines of starts, but no more than 4 MB of slots.
 fn root_bits(ranges: usize) -> u8 {
     const LEAST: u32 = 12;
     const MOST: u32 = 20;
@@ -107,19 +108,22 @@ fn root_bits(ranges: usize) -> u8 {
 }
 
 impl<K: RangeKey> Ranges<K> {
-    /// Builds the index. `starts` is strictly ascending from zero, `areas` as long, neighbours differ in area.
+    /// Builds the index. `starts` is strictly ascending from zero, `areas` as long, neighbours
+    /// differ in area.
     pub(super) fn new(starts: Vec<K>, areas: Vec<u32>) -> Self {
         debug_assert!(starts.first() == Some(&K::ZERO) && starts.len() == areas.len());
         debug_assert!(starts.is_sorted_by(|a, b| a < b));
         let root_bits = root_bits(starts.len());
         let mut root = vec![0; K::slots(root_bits) + 1];
-        // Every slot points at the last range that starts at or before the slot's first key: walk ranges and fill.
+        // Every slot points at the last range that starts at or before the slot's first key: walk
+        // ranges and fill.
         let mut slot_done = 0;
         for (index, start) in starts.iter().enumerate() {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             let slot = start.slot(root_bits);
-            // Slots after the previous range's slot, up to this range's, begin inside the range before this one; where
-            // this range starts a slot exactly, the binary search finds it all the same.
+            // Slots after the previous range's slot, up to this range's, begin inside the range
+            // before this one; where this range starts a slot exactly, the binary search finds it
+            // all the same.
             root[slot_done + 1..=slot].fill(index.saturating_sub(1));
             slot_done = slot_done.max(slot);
         }
@@ -145,7 +149,8 @@ impl<K: RangeKey> Ranges<K> {
         let slot = key.slot(self.root_bits);
         let low = self.root[slot] as usize;
         let high = self.root[slot + 1] as usize;
-        // Range `low` starts at or before the slot, range `high` is the last that starts before the next slot or on it.
+        // Range `low` starts at or before the slot, range `high` is the last that starts before the
+        // next slot or on it.
         let within = &self.starts[low + 1..=high];
         let index = low + within.partition_point(|start| *start <= key);
         #[expect(
@@ -157,8 +162,9 @@ impl<K: RangeKey> Ranges<K> {
 
     /// Length of the shortest prefix around `key` that lies within ranges `first..=last`.
     ///
-    /// The block of length n around a key stays clear of a neighbour key outside exactly when the two share fewer than n
-    /// leading bits; so n is one more than the bits shared with the nearest key outside on either side.
+    /// The block of length n around a key stays clear of a neighbour key outside exactly when the
+    /// two share fewer than n leading bits; so n is one more than the bits shared with the nearest
+    /// key outside on either side.
     #[inline]
     pub(super) fn prefix_len(&self, first: u32, last: u32, key: K) -> u8 {
         let below = self.starts[first as usize].before();

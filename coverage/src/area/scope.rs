@@ -1,8 +1,9 @@
 //! How wide an answer may be reused: runs of neighbouring ranges whose answers are equal.
 //!
-//! One bit per range says whether its answer differs from that of the range before it. The run around a range lies between
-//! the nearest set bit at or before it and the nearest set bit after it; two summary levels over the bits (64:1 each) make
-//! both searches a few word operations however long the run is.
+//! One bit per range says whether its answer differs from that of the range before it. The run
+//! around a range lies between the nearest set bit at or before it and the nearest set bit after
+//! it; two summary levels over the bits (64:1 each) make both searches a few word operations
+//! however long the run is.
 
 use super::ranges::{RangeKey, Ranges};
 use super::{AreaTable, Key, Leaf, key};
@@ -28,8 +29,8 @@ impl ScopeIndex {
         }
     }
 
-    /// Shortest honest scope for an address: the length of the shortest prefix around it in which every address gets the
-    /// same answer (RFC 7871 section 7.2.1). 0 when the whole family does.
+    /// Shortest honest scope for an address: the length of the shortest prefix around it in which
+    /// every address gets the same answer (RFC 7871 section 7.2.1). 0 when the whole family does.
     #[must_use]
     #[inline]
     pub fn scope(&self, table: &AreaTable, leaf: Leaf, addr: IpAddr) -> u8 {
@@ -53,7 +54,8 @@ impl ScopeIndex {
     }
 }
 
-/// A bit per range with its summaries: `levels[0]` the bits, each next level one bit per word of the level before.
+/// A bit per range with its summaries: `levels[0]` the bits, each next level one bit per word of
+/// the level before.
 #[derive(Debug)]
 struct Runs {
     levels: [Vec<u64>; 3],

@@ -14,7 +14,8 @@ fn low_half(bits: u64) -> u32 {
     u32::try_from(bits & 0xffff_ffff).unwrap()
 }
 
-/// Two million prefixes of /20 to /26 and /28 to /48 in four thousand areas, laid out by a fixed hash.
+/// Two million prefixes of /20 to /26 and /28 to /48 in four thousand areas, laid out by a fixed
+/// hash.
 fn builder() -> AreaTableBuilder {
     let mut builder = AreaTableBuilder::new();
     for index in 0..PREFIXES {
@@ -34,8 +35,8 @@ fn builder() -> AreaTableBuilder {
     builder
 }
 
-/// Addresses in random ranges: most of IPv6 is empty, and random addresses would only find that. They are read in
-/// order, so that they cost little themselves.
+/// Addresses in random ranges: most of IPv6 is empty, and random addresses would only find that.
+/// They are read in order, so that they cost little themselves.
 fn known_v6(table: &AreaTable) -> Vec<IpAddr> {
     let starts: Vec<u64> = table.ranges_v6().map(|(start, _)| start).collect();
     let any = |index| starts[low_half(mix(index)) as usize % starts.len()];
@@ -49,7 +50,8 @@ fn any_v4(index: u64, last: u64) -> IpAddr {
     Ipv4Addr::from(low_half(mix(index ^ last << 32))).into()
 }
 
-/// Mean time of one lookup, and of one lookup with its scope, over addresses that no cache foresees.
+/// Mean time of one lookup, and of one lookup with its scope, over addresses that no cache
+/// foresees.
 fn ask(what: &str, table: &AreaTable, scopes: &ScopeIndex, addr: impl Fn(u64, u64) -> IpAddr) {
     let start = Instant::now();
     let mut seen = 0_u64;

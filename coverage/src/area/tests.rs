@@ -79,7 +79,8 @@ fn sizes_add_up_to_the_whole_space() {
     );
 }
 
-/// Ranges over few distinct keys near both ends and the middle, so that they overlap, touch and nest.
+/// Ranges over few distinct keys near both ends and the middle, so that they overlap, touch and
+/// nest.
 fn some_ranges() -> impl Strategy<Value = Vec<(u32, u32, u8)>> {
     let key = prop_oneof![
         0..40_u32,
@@ -260,7 +261,8 @@ fn every_truncation_and_every_flipped_bit_is_refused() {
 
 #[test]
 fn runs_are_found_across_all_summary_levels() {
-    // 64^2 * 3 one-address ranges alternate between two areas of one class, so the run spans every level.
+    // 64^2 * 3 one-address ranges alternate between two areas of one class, so the run spans every
+    // level.
     let mut builder = AreaTableBuilder::new();
     let count = 64 * 64 * 3;
     for key in 0..count {

@@ -1,5 +1,6 @@
-//! Equal answer sets kept once. A large map asks millions of times, so that an ordered tree, or a hash that resists
-//! attackers, would be most of the time that building takes; who writes the answers is the optimizer, not the network.
+//! Equal answer sets kept once. A large map asks millions of times, so that an ordered tree, or a
+//! hash that resists attackers, would be most of the time that building takes; who writes the
+//! answers is the optimizer, not the network.
 
 use super::AnswerSet;
 use crate::ids::AnswerSetId;
@@ -10,13 +11,14 @@ use crate::split::mix;
 pub(super) struct Interned {
     sets: Vec<AnswerSet>,
     hashes: Vec<u64>,
-    /// Index into `sets`, at the hash modulo the length or at the next free slot behind it. The length is a power of two
-    /// and at least twice that of `sets`.
+    /// Index into `sets`, at the hash modulo the length or at the next free slot behind it. The
+    /// length is a power of two and at least twice that of `sets`.
     slots: Vec<Option<u32>>,
 }
 
 impl Interned {
-    /// The id of a set, a new one where it was not there. Ids follow the order in which sets were first asked for.
+    /// The id of a set, a new one where it was not there. Ids follow the order in which sets were
+    /// first asked for.
     pub(super) fn id(&mut self, answers: AnswerSet) -> AnswerSetId {
         if (self.sets.len() + 1) * 2 > self.slots.len() {
             self.grow();
@@ -74,7 +76,8 @@ fn hash(answers: &AnswerSet) -> u64 {
     let shares = shares.map(|&(id, weight)| u64::from(id.0) << 8 | u64::from(weight));
     let runners_up = answers.runners_up.iter();
     let runners_up = runners_up.map(|id| 1 << 63 | u64::from(id.0));
-    // Multiplication by the golden ratio spreads each word upwards, the rotation brings it down again.
+    // Multiplication by the golden ratio spreads each word upwards, the rotation brings it down
+    // again.
     mix(shares.chain(runners_up).fold(0_u64, |hash, word| {
         (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }))

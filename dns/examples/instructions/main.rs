@@ -1,7 +1,9 @@
-//! Counts what one question costs in instructions, parse to bytes, and holds it against the figures that are kept.
+//! Counts what one question costs in instructions, parse to bytes, and holds it against the figures
+//! that are kept.
 //!
-//! Times differ from run to run and from machine to machine; instructions do not. Each kind of question is answered
-//! `ROUNDS` times and twice as often under callgrind, and half of the difference is what start and set-up did not cause.
+//! Times differ from run to run and from machine to machine; instructions do not. Each kind of
+//! question is answered `ROUNDS` times and twice as often under callgrind, and half of the
+//! difference is what start and set-up did not cause.
 //!
 //! ```text
 //! instructions check FILE     fails where a kind costs more than the file allows
@@ -16,12 +18,14 @@ use std::error::Error;
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 
-/// Questions in the shorter of two runs; a multiple of [`questions::VARIANTS`], so that both runs ask the same ones.
+/// Questions in the shorter of two runs; a multiple of [`questions::VARIANTS`], so that both runs
+/// ask the same ones.
 const ROUNDS: usize = 16 * questions::VARIANTS;
-/// How much more than the kept figure is let pass, in percent: where the compiler is the one that the figures were made
-/// with, and where it is another.
+/// How much more than the kept figure is let pass, in percent: where the compiler is the one that
+/// the figures were made with, and where it is another.
 const TOLERANCE_PERCENT: [f64; 2] = [2.0, 10.0];
-/// Keeps the C library to code that runs on any processor of the architecture, so that copying costs the same everywhere.
+/// Keeps the C library to code that runs on any processor of the architecture, so that copying
+/// costs the same everywhere.
 const ANY_PROCESSOR: &str =
     "glibc.cpu.hwcaps=-AVX2,-AVX_Fast_Unaligned_Load,-ERMS,-FSRM,-FMA,-FMA4,-EVEX,-AVX512VL";
 

@@ -11,8 +11,8 @@ use dns::{Arrival, DnsView, ReplyConfig, Tally, Transport, respond};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-/// What is counted: tailored addresses for subnets of both families, an answer that is split between endpoints, a static
-/// record, a name that does not exist, and a malformed option.
+/// What is counted: tailored addresses for subnets of both families, an answer that is split
+/// between endpoints, a static record, a name that does not exist, and a malformed option.
 pub(crate) const KINDS: [&str; 6] = [
     "tailored-v4",
     "tailored-v6",
@@ -34,7 +34,8 @@ const ENDPOINTS: u64 = 100;
 const SUBNET_V4: [u8; 8] = [0, 8, 0, 7, 0, 1, 24, 0];
 const SUBNET_V6: [u8; 8] = [0, 8, 0, 10, 0, 2, 48, 0];
 
-/// Answers `rounds` questions of a kind; how many bytes came of it, or `None` for a kind that is not one.
+/// Answers `rounds` questions of a kind; how many bytes came of it, or `None` for a kind that is
+/// not one.
 pub(crate) fn answer(kind: &str, rounds: usize) -> Option<usize> {
     let (view, config) = (view(), ReplyConfig::default());
     let questions: Option<Vec<_>> = (0..VARIANTS as u64)

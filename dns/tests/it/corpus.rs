@@ -1,7 +1,9 @@
-//! The kept corpus: small messages of every kind, in `tests/corpus`, from which hostile ones are bred.
+//! The kept corpus: small messages of every kind, in `tests/corpus`, from which hostile ones are
+//! bred.
 //!
-//! Most are made here, so that a reader sees what each is for; whatever once broke something may be put beside them under
-//! any other name. `WATERSHED_CORPUS=write cargo test -p watershed-dns corpus` writes what is made here anew.
+//! Most are made here, so that a reader sees what each is for; whatever once broke something may be
+//! put beside them under any other name. `WATERSHED_CORPUS=write cargo test -p watershed-dns
+//! corpus` writes what is made here anew.
 
 use crate::message::{A, AAAA, NS, TXT, ask};
 use crate::world::name;
@@ -156,7 +158,8 @@ fn broken() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Names that loop, are too long, or have labels of kinds that do not exist; too much of everything.
+/// Names that loop, are too long, or have labels of kinds that do not exist; too much of
+/// everything.
 fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     const QUESTION: &[u8] = b"\0\x01\0\x01";
     const OPT: &[u8] = b"\0\0\x29\x04\xd0\0\0\0\0\0\0";

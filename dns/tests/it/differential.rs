@@ -1,4 +1,5 @@
-//! Two encoders, one answer: the server's replies are byte for byte those that a second reader and encoder put together.
+//! Two encoders, one answer: the server's replies are byte for byte those that a second reader and
+//! encoder put together.
 
 use crate::message::{A, AAAA, ask};
 use crate::random::{Random, mutate, names, question};
@@ -12,8 +13,8 @@ use dns::{
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The world, and the same with endpoints that are aliases: out of the zone, back into it in a circle, into a delegated
-/// part of it, and to a name that does not exist.
+/// The world, and the same with endpoints that are aliases: out of the zone, back into it in a
+/// circle, into a delegated part of it, and to a name that does not exist.
 pub(crate) fn views() -> Vec<DnsView> {
     let aliases: [&[(usize, &str)]; 4] = [
         &[],
@@ -83,8 +84,8 @@ pub(crate) fn arrival(random: &mut Random) -> Arrival {
     }
 }
 
-/// The complete path by itself says what the server says, and counts it alike; so does the fast path where it answers at
-/// all. Whether it did.
+/// The complete path by itself says what the server says, and counts it alike; so does the fast
+/// path where it answers at all. Whether it did.
 pub(crate) fn both_paths(
     message: &[u8],
     arrival: &Arrival,

@@ -23,7 +23,8 @@ fn tailored_answers_carry_the_scope_they_hold_for() {
         ("10.1.4.0/24", EAST, 23),
         ("10.1.0.0/24", EAST, 22),
         ("10.1.128.0/17", EAST, 17),
-        // Of a range longer than /24 nothing is seen, and the scope says no more than was looked at.
+        // Of a range longer than /24 nothing is seen, and the scope says no more than was looked
+        // at.
         ("10.1.9.0/24", EAST, 24),
         ("10.1.9.64/26", EAST, 24),
         ("10.1.9.64/32", EAST, 24),

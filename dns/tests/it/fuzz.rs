@@ -1,8 +1,9 @@
-//! Messages bred from the kept corpus by random changes, many more than a property test tries: no panic, no reply to what
-//! must not be answered, and the reply that a second reader of the RFCs expects, byte for byte.
+//! Messages bred from the kept corpus by random changes, many more than a property test tries: no
+//! panic, no reply to what must not be answered, and the reply that a second reader of the RFCs
+//! expects, byte for byte.
 //!
-//! Three hundred thousand by default. `FUZZ_ROUNDS=100000000 FUZZ_SEED=7 cargo test --release -p watershed-dns fuzz` goes
-//! on for longer and elsewhere.
+//! Three hundred thousand by default. `FUZZ_ROUNDS=100000000 FUZZ_SEED=7 cargo test --release -p
+//! watershed-dns fuzz` goes on for longer and elsewhere.
 
 use crate::corpus;
 use crate::differential::{arrival, compare, configs, views};
@@ -65,7 +66,8 @@ fn well_formed(message: &[u8], reply: &[u8], transport: Transport) {
     assert_eq!(reply[question.clone()], message[question]);
 }
 
-/// A message to a server that gives out cookies: only a cookie can make another code of it, and only these two.
+/// A message to a server that gives out cookies: only a cookie can make another code of it, and
+/// only these two.
 fn with_cookies(
     message: &[u8],
     arrival: &Arrival,
@@ -109,7 +111,8 @@ fn with_cookies(
     );
 }
 
-/// One thread's rounds; how many messages were answered with more than an error, and how many could not be judged.
+/// One thread's rounds; how many messages were answered with more than an error, and how many could
+/// not be judged.
 fn breed(seed: u64, rounds: u64) -> (u64, u64) {
     let (corpus, views, configs) = (corpus::kept(), views(), configs());
     let mut random = Random(seed);
@@ -134,7 +137,8 @@ fn breed(seed: u64, rounds: u64) -> (u64, u64) {
         }
         if round % 4 == 0 {
             let policy = random.pick(&[CookiePolicy::Lenient, CookiePolicy::Enforce]);
-            // Without an identifier and with every subnet believed, as the configuration of the cookies is.
+            // Without an identifier and with every subnet believed, as the configuration of the
+            // cookies is.
             let plain = compare(&message, &arrival, view, &configs[0]);
             with_cookies(&message, &arrival, view, &plain, policy);
         }

@@ -1,8 +1,10 @@
-//! Scopes over a large random table: every address that a scope covers gets the same answer, and no scope could be one
-//! bit shorter (RFC 7871 section 7.2.1), for a million pairs of a prefix and a service.
+//! Scopes over a large random table: every address that a scope covers gets the same answer, and no
+//! scope could be one bit shorter (RFC 7871 section 7.2.1), for a million pairs of a prefix and a
+//! service.
 //!
-//! What is expected is computed another way: runs of ranges with equal answers are found by one pass over the ranges, and
-//! the block of addresses that a scope covers is held against the ends of its run.
+//! What is expected is computed another way: runs of ranges with equal answers are found by one
+//! pass over the ranges, and the block of addresses that a scope covers is held against the ends of
+//! its run.
 
 use crate::random::Random;
 use crate::world::{catalog, service};
@@ -21,7 +23,8 @@ const AREAS: usize = 400;
 /// Prefixes asked for each service, half of each family.
 const PREFIXES: u64 = 20_000;
 
-/// Random ranges of every length over one another, so that more than a hundred thousand of each family remain.
+/// Random ranges of every length over one another, so that more than a hundred thousand of each
+/// family remain.
 fn table(random: &mut Random) -> AreaTable {
     const ADDED: usize = 75_000;
     let mut builder = AreaTableBuilder::new();
@@ -113,7 +116,8 @@ fn snapshot(random: &mut Random) -> Snapshot {
     Snapshot::new(version, digest, Timestamp(0), table, body).unwrap()
 }
 
-/// Ranges of one family as (first key, answer set), those with the answer of the one before left out.
+/// Ranges of one family as (first key, answer set), those with the answer of the one before left
+/// out.
 fn runs<K>(
     ranges: impl Iterator<Item = (K, AreaId)>,
     row: &[AnswerSetId],
@@ -227,7 +231,8 @@ fn check(snapshot: &Snapshot, id: ServiceId) -> u64 {
             "too short: {}",
             what()
         );
-        // One bit less reaches out of the run, where the answer is another one, or splits what one client gets.
+        // One bit less reaches out of the run, where the answer is another one, or splits what one
+        // client gets.
         let wider = decision
             .scope
             .checked_sub(1)

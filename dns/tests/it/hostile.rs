@@ -1,4 +1,5 @@
-//! Any bytes at all: no panic, no reply to what must not be answered, and every reply reads well elsewhere.
+//! Any bytes at all: no panic, no reply to what must not be answered, and every reply reads well
+//! elsewhere.
 
 use crate::corpus;
 use crate::message::reply_to;

@@ -152,7 +152,8 @@ pub(crate) fn reply_to(
     Some(out)
 }
 
-/// A reply as text: code, set flags, the records of each section, what EDNS says. Each set is sorted.
+/// A reply as text: code, set flags, the records of each section, what EDNS says. Each set is
+/// sorted.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     let message = Message::from_vec(bytes).expect("a well-formed reply");
     let meta = &message.metadata;

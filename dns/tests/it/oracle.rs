@@ -1,4 +1,5 @@
-//! The name index against a reader of RFC 1034 section 4.3.2 and RFC 4592 that scans the whole zone for every question.
+//! The name index against a reader of RFC 1034 section 4.3.2 and RFC 4592 that scans the whole zone
+//! for every question.
 
 use crate::message::{NS, TXT, ask};
 use crate::world::{catalog, name, record, snapshot, soa};

@@ -1,5 +1,6 @@
-//! Random questions from a seed: names that exist and names that nearly do, every type, every option, every length of
-//! Client Subnet. The same seed gives the same bytes, so that a failure is found again by its number.
+//! Random questions from a seed: names that exist and names that nearly do, every type, every
+//! option, every length of Client Subnet. The same seed gives the same bytes, so that a failure is
+//! found again by its number.
 
 use crate::world;
 use coverage::split::mix;
@@ -47,7 +48,8 @@ const TYPES: [u16; 24] = [
 /// Payload sizes on both sides of every bound.
 const PAYLOADS: [u16; 9] = [0, 511, 512, 513, 600, 1231, 1232, 1233, 65535];
 
-/// The names that questions are made from: all owners, all domains of services, and some of nobody's.
+/// The names that questions are made from: all owners, all domains of services, and some of
+/// nobody's.
 pub(crate) fn names() -> Vec<Vec<u8>> {
     let catalog = world::catalog();
     let owners = catalog
@@ -234,7 +236,8 @@ pub(crate) fn question(random: &mut Random, names: &[Vec<u8>]) -> Vec<u8> {
     message
 }
 
-/// Bends a message in one to four places: bytes, bits, numbers, cuts, insertions, repetitions, compression pointers.
+/// Bends a message in one to four places: bytes, bits, numbers, cuts, insertions, repetitions,
+/// compression pointers.
 pub(crate) fn mutate(random: &mut Random, message: &mut Vec<u8>, others: &[Vec<u8>]) {
     for _ in 0..random.pick(&[1, 1, 1, 2, 2, 3, 4]) {
         let len = message.len();

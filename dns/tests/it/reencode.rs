@@ -1,9 +1,10 @@
-//! The second encoder: replies put together by the message builder of the `domain` crate from the pure answer, to be
-//! compared byte for byte with those of the encoder under test.
+//! The second encoder: replies put together by the message builder of the `domain` crate from the
+//! pure answer, to be compared byte for byte with those of the encoder under test.
 //!
-//! Where a name may be written in several ways, the ways of the server are stated here once more: owners of an answer
-//! point to the question or to the alias before them; other owners point into the question where it ends with them, else
-//! they are written out in the first record of their set, and the others of the set point to that.
+//! Where a name may be written in several ways, the ways of the server are stated here once more:
+//! owners of an answer point to the question or to the alias before them; other owners point into
+//! the question where it ends with them, else they are written out in the first record of their
+//! set, and the others of the set point to that.
 
 use dns::{Addresses, Answer, Question, RrSet};
 use domain::base::iana::{Class, Opcode, OptRcode, OptionCode, Rtype};

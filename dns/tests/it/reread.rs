@@ -1,5 +1,5 @@
-//! The second opinion: what a question says and which reply it must get, read by the `domain` crate and judged by the
-//! RFCs, sharing no code with the reader under test.
+//! The second opinion: what a question says and which reply it must get, read by the `domain` crate
+//! and judged by the RFCs, sharing no code with the reader under test.
 
 use crate::reencode::{Options, Second};
 use dns::{Arrival, Client, DnsView, Ecs, NameBuf, Outcome, Question, ReplyConfig, Transport};
@@ -19,7 +19,8 @@ pub(crate) enum Expected {
     Bare(OptRcode),
     /// These bytes, for this reason: an error, or how the answer ended.
     Bytes(Vec<u8>, Result<Outcome, OptRcode>),
-    /// The other reader follows compression pointers in records that mean nothing to a server, and refused one.
+    /// The other reader follows compression pointers in records that mean nothing to a server, and
+    /// refused one.
     Unsure,
 }
 
@@ -60,7 +61,8 @@ pub(crate) fn expected(
     let (1, Some(Ok(question))) = (read.header_counts().qdcount(), questions.next()) else {
         return Expected::Bare(OptRcode::FORMERR);
     };
-    // There is nothing before a question that its name could point to, so it must stand there in full.
+    // There is nothing before a question that its name could point to, so it must stand there in
+    // full.
     if questions.pos() != 12 + usize::from(question.qname().compose_len()) + 4 {
         return Expected::Bare(OptRcode::FORMERR);
     }

@@ -1,4 +1,5 @@
-//! What an answer costs, without the kernel. Run by hand: `cargo test --release -p watershed-dns -- --ignored --nocapture`.
+//! What an answer costs, without the kernel. Run by hand: `cargo test --release -p watershed-dns --
+//! --ignored --nocapture`.
 
 use crate::message::{A, ask};
 use crate::world;
@@ -112,7 +113,8 @@ fn ns_per_answer_over_a_large_table() {
     );
 }
 
-/// Processor time of the UDP workers of this process so far: in user space and in the kernel, in seconds.
+/// Processor time of the UDP workers of this process so far: in user space and in the kernel, in
+/// seconds.
 fn worker_seconds() -> (f64, f64) {
     let mut ticks = (0, 0);
     for task in std::fs::read_dir("/proc/self/task").unwrap() {
@@ -168,9 +170,9 @@ fn us_per_answer_over_udp() {
     runtime.block_on(server.shutdown());
 }
 
-/// What it takes to bring a map of 1000 services and 5000 areas into service, over 300,000 ranges of each family:
-/// interning and finishing the map, the snapshot with its scope indices, the view. `classes`: how many services answer
-/// differently.
+/// What it takes to bring a map of 1000 services and 5000 areas into service, over 300,000 ranges
+/// of each family: interning and finishing the map, the snapshot with its scope indices, the view.
+/// `classes`: how many services answer differently.
 fn large_map_into_service(classes: u32) -> String {
     const SERVICES: u32 = 1_000;
     const AREAS: u64 = 5_000;

@@ -1,4 +1,5 @@
-//! Swapping the view while questions come in: no answer is put together from two of them, and nobody waits for it.
+//! Swapping the view while questions come in: no answer is put together from two of them, and
+//! nobody waits for it.
 
 use crate::message::{A, addresses, ask};
 use crate::world;
@@ -82,8 +83,8 @@ fn ask_for(length: Duration, server: std::net::SocketAddr) -> Seen {
     seen
 }
 
-/// Asks a server for `length`, with the view standing still or swapped 100 times a second; what was seen, and how many
-/// swaps there were.
+/// Asks a server for `length`, with the view standing still or swapped 100 times a second; what was
+/// seen, and how many swaps there were.
 fn run(length: Duration, swaps: bool) -> (Seen, u32) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let versions = [version(0), version(1)];

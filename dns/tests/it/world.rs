@@ -1,4 +1,5 @@
-//! A small world: two provinces with exceptions inside them, three endpoints, a zone with one of everything.
+//! A small world: two provinces with exceptions inside them, three endpoints, a zone with one of
+//! everything.
 
 use coverage::area::{AreaAttrs, AreaTableBuilder};
 use coverage::catalog::{Catalog, Endpoint, Group, Service, Zone, ZoneRecord};

@@ -6,9 +6,10 @@ use crate::check::CheckFailure;
 use crate::plan::{Instance, money_step};
 use std::collections::BTreeMap;
 
-/// Rank and spill with prices: units in a random order, each at the candidate that costs least at that moment, latency and
-/// money together, and on to the next where that is full; first up to watermarks, then, with what is left, up to capacities.
-/// It knows of contracts and that their free part gets used up, but never moves anybody again.
+/// Rank and spill with prices: units in a random order, each at the candidate that costs least at
+/// that moment, latency and money together, and on to the next where that is full; first up to
+/// watermarks, then, with what is left, up to capacities. It knows of contracts and that their free
+/// part gets used up, but never moves anybody again.
 ///
 /// # Errors
 /// [`CheckFailure`] when the instance is not valid.
@@ -42,8 +43,8 @@ pub fn cost_and_spill(instance: &Instance, seed: u64) -> Result<Baseline, CheckF
     Baseline::of(instance, shares)
 }
 
-/// The cheapest candidate with room, and how much may go there at its price; `None` when there is no room. A unit without
-/// demand fits anywhere.
+/// The cheapest candidate with room, and how much may go there at its price; `None` when there is
+/// no room. A unit without demand fits anywhere.
 fn best(
     instance: &Instance,
     unit: usize,

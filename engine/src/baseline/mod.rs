@@ -61,8 +61,8 @@ impl Baseline {
     }
 }
 
-/// Every unit at its best quality, whatever the capacity: steering by lowest round-trip time. Plain geography would take a
-/// little worse; distances are not part of an instance.
+/// Every unit at its best quality, whatever the capacity: steering by lowest round-trip time. Plain
+/// geography would take a little worse; distances are not part of an instance.
 ///
 /// # Errors
 /// [`CheckFailure`] when the instance is not valid.

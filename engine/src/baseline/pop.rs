@@ -5,9 +5,9 @@ use crate::check::CheckFailure;
 use crate::plan::{Instance, SolveOptions, solve};
 use coverage::split::scatter;
 
-/// Units drawn into `parts` parts of equal capacity, each solved to its optimum with that part of every limit and of every
-/// free level. Fast, because parts are small and could be solved beside each other; worse, because what one part has to
-/// spare no other may use.
+/// Units drawn into `parts` parts of equal capacity, each solved to its optimum with that part of
+/// every limit and of every free level. Fast, because parts are small and could be solved beside
+/// each other; worse, because what one part has to spare no other may use.
 ///
 /// # Errors
 /// [`CheckFailure`] when the instance is not valid.

@@ -5,8 +5,9 @@ use super::room::Room;
 use crate::check::CheckFailure;
 use crate::plan::Instance;
 
-/// Every unit over all its candidates, in proportion to what their links can carry: weighted round robin with static weights.
-/// A site's or region's limit counts as the part of it that falls to each link.
+/// Every unit over all its candidates, in proportion to what their links can carry: weighted round
+/// robin with static weights. A site's or region's limit counts as the part of it that falls to
+/// each link.
 ///
 /// # Errors
 /// [`CheckFailure`] when the instance is not valid.

@@ -11,7 +11,8 @@ const SLOTS_PER_FREE_SLOT: u64 = 20;
 /// Days of samples kept: the running month and the one before.
 const DAYS_KEPT: u64 = 63;
 
-/// Slots of a period that its 95th percentile leaves out: the charged level is the next largest sample.
+/// Slots of a period that its 95th percentile leaves out: the charged level is the next largest
+/// sample.
 #[must_use]
 pub const fn free_slots(slots: u64) -> u64 {
     slots / SLOTS_PER_FREE_SLOT
@@ -30,7 +31,8 @@ pub struct Statement {
     pub gaps: u64,
     /// Slots of the month before its first sample, when nobody looked.
     pub unseen: u64,
-    /// Charged level so far, Mbps: percentile, or mean over all days of the month of what each is charged; 0 by volume.
+    /// Charged level so far, Mbps: percentile, or mean over all days of the month of what each is
+    /// charged; 0 by volume.
     pub level_mbps: f64,
     /// What is due whatever the rest of the month brings, CNY. At the end of the month: the bill.
     pub certain_cny: f64,
@@ -109,8 +111,8 @@ impl Account {
         }
     }
 
-    /// The level that the period holding `at` would be charged if it ended then, Mbps; `None` without samples, or where no
-    /// level is charged.
+    /// The level that the period holding `at` would be charged if it ended then, Mbps; `None`
+    /// without samples, or where no level is charged.
     pub(super) fn so_far_mbps(&self, at: Timestamp) -> Option<f64> {
         let period = self.level_period(at);
         let (known, ..) = self.coverage(period, at);
@@ -128,7 +130,8 @@ impl Account {
         (known > 0).then(|| order.nth_largest(forgiven))
     }
 
-    /// The level that the period holding `at` is charged whatever follows, Mbps, without the commitment.
+    /// The level that the period holding `at` is charged whatever follows, Mbps, without the
+    /// commitment.
     pub(super) fn certain_mbps(&self, at: Timestamp) -> f64 {
         self.certain_of(self.level_period(at))
     }
@@ -141,8 +144,9 @@ impl Account {
         OrderStatistics::of(self.within(period)).nth_largest(forgiven)
     }
 
-    /// Slots that may still go above `level_mbps` in the period holding `at` without raising what is charged. Slots that
-    /// nobody saw are taken for spent: each gap as one, and of the time before the first sample its part.
+    /// Slots that may still go above `level_mbps` in the period holding `at` without raising what
+    /// is charged. Slots that nobody saw are taken for spent: each gap as one, and of the time
+    /// before the first sample its part.
     pub(super) fn tokens_left(&self, level_mbps: f64, at: Timestamp) -> u64 {
         let period = self.level_period(at);
         let above = if period == self.period {
@@ -166,7 +170,8 @@ impl Account {
             .map(|(_, mbps)| *mbps)
     }
 
-    /// Known slots, gaps after the first of them, and slots before it, up to the slot that holds `at` and without it.
+    /// Known slots, gaps after the first of them, and slots before it, up to the slot that holds
+    /// `at` and without it.
     fn coverage(&self, period: Period, at: Timestamp) -> (u64, u64, u64) {
         let slot = at.0 - at.0 % self.slot_ms;
         let end = Timestamp(slot.clamp(period.start.0, period.end.0));
@@ -218,7 +223,8 @@ impl Account {
         }
     }
 
-    /// Mean over all days of a month of each day's charged level; days without samples are charged the commitment.
+    /// Mean over all days of a month of each day's charged level; days without samples are charged
+    /// the commitment.
     #[expect(clippy::cast_precision_loss, reason = "a month has at most 31 days")]
     fn mean_of_days(&self, month: Period, commit_mbps: f64) -> f64 {
         let mut total_mbps = 0.0;

@@ -1,7 +1,7 @@
 //! Months and days of a contract, in the zone that the contract counts in.
 //!
-//! Contracts count in a fixed offset to UTC: a month has the same number of slots in every year of that zone, and no hour
-//! is counted twice or left out by daylight saving.
+//! Contracts count in a fixed offset to UTC: a month has the same number of slots in every year of
+//! that zone, and no hour is counted twice or left out by daylight saving.
 
 use coverage::Timestamp;
 use std::fmt;
@@ -156,8 +156,8 @@ impl Period {
     }
 }
 
-/// Year and month (1..=12) of a day since 1970, in the proleptic Gregorian calendar. Years are counted from March, so
-/// that the leap day is the last of its year.
+/// Year and month (1..=12) of a day since 1970, in the proleptic Gregorian calendar. Years are
+/// counted from March, so that the leap day is the last of its year.
 fn month_of_day(day: i64) -> (i64, i64) {
     const DAYS_PER_400_YEARS: i64 = 146_097;
     const DAYS_TO_MARCH_OF_YEAR_0: i64 = 719_468;

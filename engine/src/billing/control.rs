@@ -1,14 +1,16 @@
 //! The controller: levels and free slots planned by the day, slots decided every five minutes.
 //!
-//! A percentile contract forgives some slots. Once a day the [budget](super::budget) says what level each meter is worth
-//! and what a free slot ("token") is worth. In each slot the optimizer is first asked at these prices; meters that it
-//! would use far above their level then *burst*: the slot is free for them up to the capacity, and the others are kept to
-//! their levels by rising prices, until nobody exceeds a level without spending a token. Who has spent the day's part of
-//! its tokens asks more for the next. After the first minutes of a slot its rest can be decided again, so that what noise
-//! has brought costs no token. The method follows Singh et al. (CASCARA, NSDI 2021); its plan is a linear program with a
-//! certified bound instead of an integer one.
+//! A percentile contract forgives some slots. Once a day the [budget](super::budget) says what
+//! level each meter is worth and what a free slot ("token") is worth. In each slot the optimizer is
+//! first asked at these prices; meters that it would use far above their level then *burst*: the
+//! slot is free for them up to the capacity, and the others are kept to their levels by rising
+//! prices, until nobody exceeds a level without spending a token. Who has spent the day's part of
+//! its tokens asks more for the next. After the first minutes of a slot its rest can be decided
+//! again, so that what noise has brought costs no token. The method follows Singh et al. (CASCARA,
+//! NSDI 2021); its plan is a linear program with a certified bound instead of an integer one.
 //!
-//! Everything it says is a price. Serving never waits for money: beyond tokens and levels traffic costs more, and flows.
+//! Everything it says is a price. Serving never waits for money: beyond tokens and levels traffic
+//! costs more, and flows.
 
 use super::budget::{BudgetError, BudgetOptions};
 use super::ledger::Ledger;
@@ -21,8 +23,8 @@ use coverage::Timestamp;
 const ROUNDS_MAX: u32 = 24;
 /// Part of what a token opens that must be used for it to be spent at first sight.
 const WORTH_SHARE: f64 = 0.5;
-/// From this part on, several meters may begin to burst at a time; below it the fullest alone, because it takes traffic
-/// that the others would have gone above their levels for.
+/// From this part on, several meters may begin to burst at a time; below it the fullest alone,
+/// because it takes traffic that the others would have gone above their levels for.
 const FULL_SHARE: f64 = 0.85;
 /// Part of what tokens open that is used, before any was seen, and the weight of the newest.
 const USED_SHARE_START: f64 = 0.95;
@@ -76,7 +78,8 @@ impl Controller {
     /// A controller for the meters of `ledger`, which `instance` has at the same indices.
     ///
     /// # Errors
-    /// [`BudgetError::Inconsistent`] names a meter without links, or whose name is not at its place.
+    /// [`BudgetError::Inconsistent`] names a meter without links, or whose name is not at its
+    /// place.
     pub fn new(
         ledger: &Ledger,
         instance: &Instance,
@@ -198,9 +201,10 @@ impl Controller {
         }
     }
 
-    /// Takes up the open slot again after a part of it has passed, with what `[meter]` carried on average by then and what
-    /// it would carry from then on if the plan stayed, Mbps. Where that would end above a level that no free slot was
-    /// spent on, prices hold the rest of the slot to what is left below it, and the optimizer is to be asked again.
+    /// Takes up the open slot again after a part of it has passed, with what `[meter]` carried on
+    /// average by then and what it would carry from then on if the plan stayed, Mbps. Where that
+    /// would end above a level that no free slot was spent on, prices hold the rest of the slot to
+    /// what is left below it, and the optimizer is to be asked again.
     pub fn reopen(&mut self, passed: f64, carried_mbps: &[f64], expected_mbps: &[f64]) -> Verdict {
         if !(0.0..1.0).contains(&passed) {
             return Verdict::Settled;
@@ -217,8 +221,8 @@ impl Controller {
         verdict
     }
 
-    /// Ends the slot with what was really carried, `[meter]` Mbps, and learns from the difference. Returns whether a free slot
-    /// was spent.
+    /// Ends the slot with what was really carried, `[meter]` Mbps, and learns from the difference.
+    /// Returns whether a free slot was spent.
     pub fn close(&mut self, carried_mbps: &[f64]) -> bool {
         let mut spent = false;
         for (steer, carried) in self.meters.iter_mut().zip(carried_mbps) {
@@ -236,7 +240,8 @@ impl Controller {
         self.meters[meter].today.spent
     }
 
-    /// Takes over how many free slots a meter had spent since the plan of the day, from before a restart.
+    /// Takes over how many free slots a meter had spent since the plan of the day, from before a
+    /// restart.
     pub fn note_spent(&mut self, meter: usize, slots: f64) {
         self.meters[meter].today.spent = slots;
     }

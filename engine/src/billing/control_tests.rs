@@ -100,7 +100,8 @@ fn horizon(slots: f64, mbps: f64) -> Horizon {
     }
 }
 
-/// Puts a total on two meters at the prices of the controller: first what is free, then the cheaper one.
+/// Puts a total on two meters at the prices of the controller: first what is free, then the cheaper
+/// one.
 fn place(total: f64, marginals: &[Marginal]) -> Vec<f64> {
     let free = |marginal: &Marginal| {
         if marginal.burst {
@@ -224,7 +225,8 @@ fn the_rest_of_a_slot_is_asked_for_again_only_when_its_beginning_was_too_much() 
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
-    /// Levels never lie below what is certain; no meter bursts without a token; traffic always finds a place.
+    /// Levels never lie below what is certain; no meter bursts without a token; traffic always
+    /// finds a place.
     #[test]
     fn levels_and_tokens_are_kept(
         model in prop::sample::select(vec![

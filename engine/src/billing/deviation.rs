@@ -7,8 +7,8 @@ const START: f64 = 0.01;
 /// Bounds of the margin.
 const RANGE: (f64, f64) = (0.001, 0.06);
 
-/// A quantile followed by steps (stochastic approximation, Robbins and Monro 1951): up by the share that should stay
-/// within when a deviation exceeds it, down by the rest when not.
+/// A quantile followed by steps (stochastic approximation, Robbins and Monro 1951): up by the share
+/// that should stay within when a deviation exceeds it, down by the rest when not.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Deviation {
     margin: f64,

@@ -1,10 +1,11 @@
 //! The ledger: link samples become slot samples of meters, in whatever order they arrive.
 //!
-//! A slot stays open to late samples for [`LATE_MAX_SLOTS`]. A link of a meter that is silent while others speak is taken
-//! for what it carried last, for a while: silence is not zero traffic. What is refused is counted and named; a clock that
-//! jumps makes samples be refused until it is right again, and takes nothing away that was known. What links said of slots
-//! that are still open outlives a restart beside what meters carried; where it does not, what comes later counts where it
-//! is more than that.
+//! A slot stays open to late samples for [`LATE_MAX_SLOTS`]. A link of a meter that is silent while
+//! others speak is taken for what it carried last, for a while: silence is not zero traffic. What
+//! is refused is counted and named; a clock that jumps makes samples be refused until it is right
+//! again, and takes nothing away that was known. What links said of slots that are still open
+//! outlives a restart beside what meters carried; where it does not, what comes later counts where
+//! it is more than that.
 
 use super::Marginal;
 use super::account::{Account, Statement};
@@ -75,7 +76,8 @@ struct Gathering {
 /// What is known of one slot.
 #[derive(Debug)]
 struct Gathered {
-    /// What it carried at least: what is known from before this process, and not explained by `parts`. Mbps.
+    /// What it carried at least: what is known from before this process, and not explained by
+    /// `parts`. Mbps.
     restored: f64,
     /// `[link of the meter]` -> sum of its samples in Mbps, and how many there were.
     parts: Vec<(f64, u32)>,
@@ -90,7 +92,8 @@ impl Gathering {
         })
     }
 
-    /// At most [`OPEN_MAX`] slots: first those go that are further ahead than the clock at `slot` allows, then the oldest.
+    /// At most [`OPEN_MAX`] slots: first those go that are further ahead than the clock at `slot`
+    /// allows, then the oldest.
     fn bound(&mut self, slot: Timestamp, slot_ms: u64) {
         let ahead = Timestamp(slot.0.saturating_add(AHEAD_MAX_SLOTS * slot_ms));
         while self.slots.len() > OPEN_MAX {
@@ -106,7 +109,8 @@ impl Gathering {
         }
     }
 
-    /// Forgets what was restored of slots that their parts explain: with more samples these may carry less.
+    /// Forgets what was restored of slots that their parts explain: with more samples these may
+    /// carry less.
     fn explain(&mut self, slot_ms: u64) {
         let explained = |(&slot, gathered): (&Timestamp, &Gathered)| {
             let known = self.of_parts(slot, slot_ms);
@@ -120,7 +124,8 @@ impl Gathering {
         }
     }
 
-    /// What a link of the meter carried in a slot, or in the last before it that is not too far away.
+    /// What a link of the meter carried in a slot, or in the last before it that is not too far
+    /// away.
     fn link_mbps(&self, link: usize, slot: Timestamp, slot_ms: u64) -> Option<f64> {
         let from = Timestamp(slot.0.saturating_sub(CARRIED_MAX_SLOTS * slot_ms));
         let slots = self.slots.range(from..=slot).rev();
@@ -141,7 +146,8 @@ impl Gathering {
         self.of_parts(slot, slot_ms).max(restored)
     }
 
-    /// The first slot that may still be under way: links whose clocks are ahead speak of the newest before it begins.
+    /// The first slot that may still be under way: links whose clocks are ahead speak of the newest
+    /// before it begins.
     fn first_under_way(&self, slot_ms: u64) -> Timestamp {
         Timestamp(self.newest.0.saturating_sub(AHEAD_MAX_SLOTS * slot_ms))
     }
@@ -182,7 +188,8 @@ impl Ledger {
         }
     }
 
-    /// Takes back samples that were stored before a restart. What is no traffic, or of no known meter, is refused and counted.
+    /// Takes back samples that were stored before a restart. What is no traffic, or of no known
+    /// meter, is refused and counted.
     pub fn restore(&mut self, samples: impl IntoIterator<Item = SlotSample>) {
         for SlotSample { meter, slot, mbps } in samples {
             if let Some(slot) = self.known_slot(meter, slot, mbps) {
@@ -191,9 +198,10 @@ impl Ledger {
         }
     }
 
-    /// Takes back slots that were under way at a restart, with what they carried so far, and what [`Self::parts`] gave of them
-    /// and of those before, after [`Self::restore`] of all that are over: late samples add to it. What is no traffic, or of
-    /// nothing known, is refused and counted.
+    /// Takes back slots that were under way at a restart, with what they carried so far, and what
+    /// [`Self::parts`] gave of them and of those before, after [`Self::restore`] of all that are
+    /// over: late samples add to it. What is no traffic, or of nothing known, is refused and
+    /// counted.
     pub fn resume(
         &mut self,
         under_way: impl IntoIterator<Item = SlotSample>,
@@ -220,7 +228,8 @@ impl Ledger {
         }
     }
 
-    /// The slot that what was stored of a meter belongs to; `None`, counted, when it is no traffic or of no known meter.
+    /// The slot that what was stored of a meter belongs to; `None`, counted, when it is no traffic
+    /// or of no known meter.
     fn known_slot(&mut self, meter: usize, at: Timestamp, mbps: f64) -> Option<Timestamp> {
         let judged = match self.accounts.get(meter) {
             Some(account) => sane(&account.terms().name, mbps, at),
@@ -279,7 +288,8 @@ impl Ledger {
         })
     }
 
-    /// Tells the ledger what time it is: slots that are over count, and samples far from it are refused from then on.
+    /// Tells the ledger what time it is: slots that are over count, and samples far from it are
+    /// refused from then on.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = Some(now);
         let slot_ms = self.slot_ms;
@@ -299,11 +309,13 @@ impl Ledger {
         }
     }
 
-    /// Counts a link's sample into its slot. Returns slots to be stored: the one before, when this sample opens a new one, or
-    /// the sample's own when it came late; and those after it in which the link is taken for what it carried there.
+    /// Counts a link's sample into its slot. Returns slots to be stored: the one before, when this
+    /// sample opens a new one, or the sample's own when it came late; and those after it in which
+    /// the link is taken for what it carried there.
     ///
     /// # Errors
-    /// [`SampleFault`] names the sample and why it does not count. It is also counted in [`Self::refused`].
+    /// [`SampleFault`] names the sample and why it does not count. It is also counted in
+    /// [`Self::refused`].
     pub fn count(
         &mut self,
         inventory: &Inventory,
@@ -363,8 +375,8 @@ impl Ledger {
         self.settle(meter, first, now)
     }
 
-    /// Counts a slot and those that carry on from it, as far as they are over: the mean of a slot counts when it can fall no
-    /// more. Returns the first and those that have changed.
+    /// Counts a slot and those that carry on from it, as far as they are over: the mean of a slot
+    /// counts when it can fall no more. Returns the first and those that have changed.
     fn settle(&mut self, meter: usize, first: Timestamp, now: Timestamp) -> Vec<SlotSample> {
         let slot_ms = self.slot_ms;
         let (open, account) = (&self.open[meter], &mut self.accounts[meter]);
@@ -384,8 +396,8 @@ impl Ledger {
         changed
     }
 
-    /// The newest slots of each meter that has any, with their means so far, newest first: what a restart in the middle of
-    /// them would lose.
+    /// The newest slots of each meter that has any, with their means so far, newest first: what a
+    /// restart in the middle of them would lose.
     pub fn under_way(&self) -> impl Iterator<Item = SlotSample> {
         let slot_ms = self.slot_ms;
         let meters = self.open.iter().enumerate();
@@ -398,8 +410,9 @@ impl Ledger {
         })
     }
 
-    /// What a link carried on average in the slot that starts at `slot`, as far as it has come, Mbps. A silent one is taken
-    /// for what it carried in the last three slots; `None` when it said nothing in these either.
+    /// What a link carried on average in the slot that starts at `slot`, as far as it has come,
+    /// Mbps. A silent one is taken for what it carried in the last three slots; `None` when it said
+    /// nothing in these either.
     #[must_use]
     pub fn link_mbps(&self, link: usize, slot: Timestamp) -> Option<f64> {
         let &(meter, place) = self.places.get(link)?;
@@ -442,22 +455,24 @@ impl Ledger {
         self.accounts.len()
     }
 
-    /// Level that a meter is charged whatever follows, in the month (or the day, by contract) that holds `at`, Mbps: the
-    /// (free slots + 1)-th largest sample so far, or the commitment when that is more. It never falls within the period.
+    /// Level that a meter is charged whatever follows, in the month (or the day, by contract) that
+    /// holds `at`, Mbps: the (free slots + 1)-th largest sample so far, or the commitment when that
+    /// is more. It never falls within the period.
     #[must_use]
     pub fn certain_mbps(&self, meter: usize, at: Timestamp) -> f64 {
         let account = &self.accounts[meter];
         account.certain_mbps(at).max(account.terms().commit_mbps)
     }
 
-    /// Level of the period that holds `at` if it ended then, Mbps: 95th percentile or peak of the samples so far, without the
-    /// commitment; `None` where there are none, or no level is charged.
+    /// Level of the period that holds `at` if it ended then, Mbps: 95th percentile or peak of the
+    /// samples so far, without the commitment; `None` where there are none, or no level is charged.
     #[must_use]
     pub fn so_far_mbps(&self, meter: usize, at: Timestamp) -> Option<f64> {
         self.accounts[meter].so_far_mbps(at)
     }
 
-    /// Slots that may still exceed `level_mbps` in the period that holds `at` without being charged for it.
+    /// Slots that may still exceed `level_mbps` in the period that holds `at` without being charged
+    /// for it.
     #[must_use]
     pub fn tokens_left(&self, meter: usize, level_mbps: f64, at: Timestamp) -> u64 {
         self.accounts[meter].tokens_left(level_mbps, at)
@@ -476,7 +491,8 @@ impl Ledger {
         self.accounts[meter].level_period(at)
     }
 
-    /// Charged level of the month before the one that holds `at`, Mbps; `None` when nothing is known of it.
+    /// Charged level of the month before the one that holds `at`, Mbps; `None` when nothing is
+    /// known of it.
     #[must_use]
     pub fn last_month_mbps(&self, meter: usize, at: Timestamp) -> Option<f64> {
         let account = &self.accounts[meter];
@@ -491,7 +507,8 @@ impl Ledger {
         self.accounts[meter].statement(month_of, as_of)
     }
 
-    /// What one more Mbps through a meter costs in the slot that holds `now`, as long as no controller has planned it.
+    /// What one more Mbps through a meter costs in the slot that holds `now`, as long as no
+    /// controller has planned it.
     #[must_use]
     pub fn marginal(&self, meter: usize, now: Timestamp) -> Marginal {
         Marginal::unplanned(self, meter, now)

@@ -111,10 +111,12 @@ impl Controller {
         }
     }
 
-    /// Tokens to plan with, and the lowest level that leaves them: at a lower level the past would have spent more.
+    /// Tokens to plan with, and the lowest level that leaves them: at a lower level the past would
+    /// have spent more.
     ///
-    /// The reference is the level near the present one at which what the past left is worth most: tokens at their last
-    /// known value, as far as the rest of the period can use them, less the price of the level itself.
+    /// The reference is the level near the present one at which what the past left is worth most:
+    /// tokens at their last known value, as far as the rest of the period can use them, less the
+    /// price of the level itself.
     #[expect(clippy::cast_precision_loss, reason = "slots of a month")]
     fn tokens(&self, ledger: &Ledger, meter: usize, now: Timestamp) -> (f64, f64) {
         let certain = ledger.certain_mbps(meter, now);
@@ -160,7 +162,8 @@ impl Controller {
         }
     }
 
-    /// Takes over a planned level, never below what is certain, and what of its free slots is for today.
+    /// Takes over a planned level, never below what is certain, and what of its free slots is for
+    /// today.
     fn adopt(
         &mut self,
         ledger: &Ledger,

@@ -17,8 +17,9 @@ pub struct Marginal {
 }
 
 impl Marginal {
-    /// The expectation while nothing is planned. A percentile is set by the (free slots + 1)-th largest sample: raising it
-    /// takes that many slots above it, so one slot bears that part of the price. Below what is certain a slot is free.
+    /// The expectation while nothing is planned. A percentile is set by the (free slots + 1)-th
+    /// largest sample: raising it takes that many slots above it, so one slot bears that part of
+    /// the price. Below what is certain a slot is free.
     pub(super) fn unplanned(ledger: &Ledger, meter: usize, now: Timestamp) -> Self {
         let terms = ledger.terms(meter);
         #[expect(clippy::cast_precision_loss, reason = "slots of a month")]
@@ -42,7 +43,8 @@ impl Marginal {
     }
 }
 
-/// What one Mbps more of the charged level costs for the period that sets it: a month, or a day's part of one.
+/// What one Mbps more of the charged level costs for the period that sets it: a month, or a day's
+/// part of one.
 #[expect(clippy::cast_precision_loss, reason = "days of a month")]
 pub(super) fn period_price(ledger: &Ledger, meter: usize, now: Timestamp) -> f64 {
     let terms = ledger.terms(meter);

@@ -1,10 +1,11 @@
-//! Billing: what contracts have counted so far, what that makes certain, and what the next slot costs.
+//! Billing: what contracts have counted so far, what that makes certain, and what the next slot
+//! costs.
 //!
 //! ```text
 //!   link samples -> ledger (slots per meter) -> certain floor, free slots left -> marginal price of the slot
 //! ```
-//! The [`Ledger`] keeps each meter's samples of the running month and the one before. From them follows what will be paid
-//! whatever happens from now on: below that level a slot is free.
+//! The [`Ledger`] keeps each meter's samples of the running month and the one before. From them
+//! follows what will be paid whatever happens from now on: below that level a slot is free.
 
 mod account;
 pub mod budget;

@@ -2,8 +2,8 @@
 
 /// A multiset of finite numbers in ascending order.
 ///
-/// A month has below ten thousand samples, so that moving half of a sorted array (some 36 kB) costs a microsecond or two:
-/// less than any tree of that size, and exact at every moment.
+/// A month has below ten thousand samples, so that moving half of a sorted array (some 36 kB) costs
+/// a microsecond or two: less than any tree of that size, and exact at every moment.
 #[derive(Clone, Debug, Default)]
 pub struct OrderStatistics {
     ascending: Vec<f64>,
@@ -49,7 +49,8 @@ impl OrderStatistics {
         found
     }
 
-    /// The sample that exactly `rank` others stand before in descending order; 0 when there are not that many.
+    /// The sample that exactly `rank` others stand before in descending order; 0 when there are not
+    /// that many.
     #[must_use]
     pub fn nth_largest(&self, rank: u64) -> f64 {
         let index = usize::try_from(rank)

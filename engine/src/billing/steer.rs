@@ -1,13 +1,16 @@
-//! One meter under control: where the optimizer is stopped, what a free slot is worth now, and what a slot teaches.
+//! One meter under control: where the optimizer is stopped, what a free slot is worth now, and what
+//! a slot teaches.
 
 use super::deviation::Deviation;
 use crate::inventory::BillingModel;
 
-/// A meter that burst in the slot before is asked at this part of its price: changing meters moves clients.
+/// A meter that burst in the slot before is asked at this part of its price: changing meters moves
+/// clients.
 const STAY_SHARE: f64 = 0.8;
 /// Excess below this share of the capacity is none.
 const TOLERANCE: f64 = 1e-4;
-/// Of slots planned to the level, how many reality may leave below it: more than that, and noise would spend the free slots.
+/// Of slots planned to the level, how many reality may leave below it: more than that, and noise
+/// would spend the free slots.
 const WITHIN_SHARE: f64 = 0.99;
 /// The same while no free slot is left and each slot above raises the bill.
 const WITHIN_SHARE_SPENT: f64 = 0.999;
@@ -28,10 +31,12 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// What a free slot is worth now over what the plan says: more and more once the day's part is spent.
+    /// What a free slot is worth now over what the plan says: more and more once the day's part is
+    /// spent.
     ///
-    /// The price that a linear program finds leaves open how often to accept it, because many slots are worth just that.
-    /// Accepting all of them empties some meters within days; their levels then rise with every slot that noise lifts.
+    /// The price that a linear program finds leaves open how often to accept it, because many slots
+    /// are worth just that. Accepting all of them empties some meters within days; their levels
+    /// then rise with every slot that noise lifts.
     fn factor(self) -> f64 {
         let over = (self.spent - self.planned).max(0.0) / self.planned.max(PACE_SLOTS_MIN);
         (PACE_SLOPE * over).exp().min(PACE_FACTOR_MAX)
@@ -123,7 +128,8 @@ impl Steer {
         self.asked_cny_per_mbps = self.worth_cny_per_mbps * stay;
     }
 
-    /// Takes the slot up again after a part of it with the given mean. Whether the rest would end above the target.
+    /// Takes the slot up again after a part of it with the given mean. Whether the rest would end
+    /// above the target.
     pub(super) fn reopen(&mut self, passed: f64, carried_mbps: f64, expected_mbps: f64) -> bool {
         self.passed = (passed, carried_mbps);
         self.planned_mbps = expected_mbps;
@@ -144,7 +150,8 @@ impl Steer {
         }
     }
 
-    /// Of what a free slot opens, the part by which a load exceeds the target; 0 where none may be spent.
+    /// Of what a free slot opens, the part by which a load exceeds the target; 0 where none may be
+    /// spent.
     pub(super) fn wanted_share(&self) -> f64 {
         let open = self.capacity_mbps - self.rest_mbps;
         let may =
@@ -163,7 +170,8 @@ impl Steer {
         spent.then(|| ((carried_mbps - self.target_mbps) / open).min(1.0))
     }
 
-    /// Ends the slot. `bursts`: whether free slots may be used at all. Returns whether one was spent.
+    /// Ends the slot. `bursts`: whether free slots may be used at all. Returns whether one was
+    /// spent.
     pub(super) fn close(&mut self, carried_mbps: f64, bursts: bool) -> bool {
         let Some(level) = &mut self.level_mbps else {
             return false;
@@ -179,8 +187,9 @@ impl Steer {
             self.deviation.learn(above);
             self.deviation_spent.learn(above);
         }
-        // Where nothing is forgiven, what was carried is what is charged. Where free slots are merely spent, one slot above
-        // raises the charge to the next larger sample alone, which the ledger knows.
+        // Where nothing is forgiven, what was carried is what is charged. Where free slots are
+        // merely spent, one slot above raises the charge to the next larger sample alone, which the
+        // ledger knows.
         let forgives = bursts && self.model != BillingModel::DailyPeakMean;
         if !forgives && carried_mbps.is_finite() {
             *level = level.max(carried_mbps);
@@ -220,7 +229,8 @@ mod tests {
         assert!(steer.reopen(0.4, target + 3.0, target + 3.0));
         let mean = 0.4f64.mul_add(target + 3.0, 0.6 * steer.rest_mbps);
         assert!((mean - target).abs() < 1e-9, "{mean}");
-        // A start that alone is more than the whole slot may carry leaves nothing, not less than nothing.
+        // A start that alone is more than the whole slot may carry leaves nothing, not less than
+        // nothing.
         steer.reopen(0.9, 99.0, 50.0);
         assert!(steer.rest_mbps.abs() < 1e-12);
     }

@@ -1,13 +1,15 @@
-//! Whether answers keep what the plan behind them promised: the last look at a map before it leaves.
+//! Whether answers keep what the plan behind them promised: the last look at a map before it
+//! leaves.
 //!
-//! A map has whole 64ths, names somebody for everyone, and may be one step of several. So it cannot be the checked plan to the
-//! last Mbps, but how far a row may be beyond its hard limit is bounded:
+//! A map has whole 64ths, names somebody for everyone, and may be one step of several. So it cannot
+//! be the checked plan to the last Mbps, but how far a row may be beyond its hard limit is bounded:
 //!
 //! - as far as the map in force is: who stands there leaves step by step;
-//! - by those who lost the place that they had: they go where the checked plan has them, whoever is still there;
+//! - by those who lost the place that they had: they go where the checked plan has them, whoever is
+//!   still there;
 //! - by demand that has no place in the plan: it is answered somewhere all the same;
-//! - by rounding, which moves less than one 64th of a unit for each link of the checked plan, once more for each endpoint that
-//!   its answer names, and nothing of a unit that is not split.
+//! - by rounding, which moves less than one 64th of a unit for each link of the checked plan, once
+//!   more for each endpoint that its answer names, and nothing of a unit that is not split.
 //!
 //! What is above that came from nowhere.
 
@@ -37,8 +39,8 @@ pub struct Answers<'a> {
     pub in_force: Option<&'a Plan>,
 }
 
-/// Checks that answers serve all that was wanted of every unit, through its candidates alone, and exceed no hard limit by more
-/// than they must.
+/// Checks that answers serve all that was wanted of every unit, through its candidates alone, and
+/// exceed no hard limit by more than they must.
 ///
 /// # Errors
 /// [`CheckFailure::Length`], [`CheckFailure::Share`] or [`CheckFailure::Capacity`].
@@ -168,7 +170,8 @@ fn open_links(instance: &Instance) -> Vec<bool> {
 mod tests {
     use super::*;
 
-    /// Four units of 40 Mbps; links of 100 Mbps at two sites, of one region with 190, and one that is closed.
+    /// Four units of 40 Mbps; links of 100 Mbps at two sites, of one region with 190, and one that
+    /// is closed.
     fn instance() -> Instance {
         let unit = |area: &str| {
             let cand = "[[0, 10], [1, 20], [2, 5]]";
@@ -232,8 +235,8 @@ mod tests {
             let first = f64::from(steps) / 64.0;
             plan([P, P, &[(0, first), (1, 1.0 - first)], Q])
         };
-        // The first link has room for half of the third unit, of which a 64th is 0.6 Mbps: two for the links of the plan, two
-        // for the endpoints of the answer.
+        // The first link has room for half of the third unit, of which a 64th is 0.6 Mbps: two for
+        // the links of the plan, two for the endpoints of the answer.
         assert_eq!(whole(&split(31), &exact, None), Ok(()));
         assert_eq!(whole(&split(33), &exact, None), Ok(()));
         let refused = whole(&split(37), &exact, None).unwrap_err();

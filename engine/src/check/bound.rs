@@ -140,15 +140,16 @@ pub(super) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBoun
     })
 }
 
-/// Requests per second that a site has without charge: from where rounding ends on, so that a load at the limit is not dearer
-/// for how it was summed.
+/// Requests per second that a site has without charge: from where rounding ends on, so that a load
+/// at the limit is not dearer for how it was summed.
 pub(super) fn free_rps(site: &Site) -> f64 {
     let limit = site.capacity_rps.unwrap_or(f64::INFINITY);
     limit + CAPACITY_TOLERANCE * limit.max(1.0)
 }
 
-/// What is charged for a request per second above a limit: a hundred times the dearest way that a Mbps with the usual
-/// requests could take, whose quality, move and contract are the worst of all, or 1 CNY where all of these are free.
+/// What is charged for a request per second above a limit: a hundred times the dearest way that a
+/// Mbps with the usual requests could take, whose quality, move and contract are the worst of all,
+/// or 1 CNY where all of these are free.
 pub(super) fn excess_charge_cny(instance: &Instance) -> f64 {
     let (mut mbps, mut rps, mut worst_ms, mut dearest) = (0.0, 0.0, 0.0_f64, 0.0_f64);
     for unit in instance.units.iter().filter(|unit| unit.rps > 0.0) {
@@ -184,8 +185,9 @@ fn money_above(instance: &Instance, meter: &Meter) -> f64 {
     }
 }
 
-/// Adds the least that a unit can cost at these path prices: each of its ways in two pieces, as much as it carries now at its
-/// price, the rest at the price and the move; the cheapest pieces are taken until the unit is placed.
+/// Adds the least that a unit can cost at these path prices: each of its ways in two pieces, as
+/// much as it carries now at its price, the rest at the price and the move; the cheapest pieces are
+/// taken until the unit is placed.
 fn add_unit(
     total: &mut Total,
     instance: &Instance,
@@ -315,8 +317,8 @@ fn subtract_rows(total: &mut Total, instance: &Instance, duals: &Duals, ports_mb
 fn subtract_best(total: &mut Total, price: &Price, knee: f64, end: f64, step: Vector) {
     let before = Vector::of(price);
     let after = before.plus(step, -1, -1.0);
-    // The slope falls from `before` to `after` at the knee: the peak is the last point up to which it
-    // is positive.
+    // The slope falls from `before` to `after` at the knee: the peak is the last point up to which
+    // it is positive.
     if before.order(&ZERO) != Ordering::Greater {
         return;
     }

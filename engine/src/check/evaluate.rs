@@ -14,8 +14,8 @@ pub struct Evaluation {
     pub levels: Levels,
     /// Units with more than one link.
     pub split_units: usize,
-    /// Traffic above hard capacities, summed over links, sites and regions, in Mbps. Always within tolerance
-    /// when it comes from [`evaluate`]; baselines that ignore capacity may have more.
+    /// Traffic above hard capacities, summed over links, sites and regions, in Mbps. Always within
+    /// tolerance when it comes from [`evaluate`]; baselines that ignore capacity may have more.
     pub over_capacity_mbps: f64,
     loads: Loads,
     /// Site id -> (index, requests per second).
@@ -63,8 +63,9 @@ pub fn evaluate(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFai
     Ok(found)
 }
 
-/// Checks the hard limits under `plan` with the shares of the units in `changed` instead of those it has, and these shares: for a
-/// plan that leaves all others where they were found good before. Says nothing of its levels.
+/// Checks the hard limits under `plan` with the shares of the units in `changed` instead of those
+/// it has, and these shares: for a plan that leaves all others where they were found good before.
+/// Says nothing of its levels.
 ///
 /// # Errors
 /// Those of [`evaluate`].
@@ -89,7 +90,8 @@ pub(crate) fn measure(instance: &Instance, plan: &Plan) -> Result<Evaluation, Ch
     Ok(found)
 }
 
-/// The same once for each of `bands`: overload and money count only beyond them, overload never beyond the hard limit.
+/// The same once for each of `bands`: overload and money count only beyond them, overload never
+/// beyond the hard limit.
 pub(crate) fn measure_beyond<const N: usize>(
     instance: &Instance,
     plan: &Plan,

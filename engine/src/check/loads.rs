@@ -56,8 +56,8 @@ impl Loads {
         self.no_more_than(instance, |_, _, capacity_mbps| capacity_mbps)
     }
 
-    /// Whether all of them are within `limit`, which says how much a row may carry from its kind, its id and its hard limit in
-    /// Mbps.
+    /// Whether all of them are within `limit`, which says how much a row may carry from its kind,
+    /// its id and its hard limit in Mbps.
     pub(super) fn no_more_than(
         &self,
         instance: &Instance,

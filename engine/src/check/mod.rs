@@ -6,11 +6,12 @@
 //!
 //! # Why the bound holds for any prices
 //!
-//! Costs are vectors `(unserved, overload, below floor, CNY)`, compared from the first component on.
-//! Vectors under this order form an ordered vector space: adding the same vector to both sides and
-//! multiplying by a non-negative number keep the order. These two rules are all that weak duality
-//! needs. Let `x` be any feasible plan, `y_r` the traffic it puts on row `r` (a link, site, region or meter),
-//! `f_r` the cost of a row and `c` the cost of a candidate. For any price vectors `p_r`,
+//! Costs are vectors `(unserved, overload, below floor, CNY)`, compared from the first component
+//! on. Vectors under this order form an ordered vector space: adding the same vector to both sides
+//! and multiplying by a non-negative number keep the order. These two rules are all that weak
+//! duality needs. Let `x` be any feasible plan, `y_r` the traffic it puts on row `r` (a link, site,
+//! region or meter), `f_r` the cost of a row and `c` the cost of a candidate. For any price vectors
+//! `p_r`,
 //!
 //! ```text
 //! cost(x) = sum_u sum_j mbps_u x_uj c_uj + sum_r f_r(y_r)
@@ -18,15 +19,15 @@
 //!        >= sum_u mbps_u min_j (c_uj + sum_{r on j} p_r) - sum_r max_{0 <= y <= Y_r} (p_r y - f_r(y))
 //! ```
 //!
-//! because the shares of a unit (with its unserved share, at cost `(1,0,0,0)`) are non-negative and sum
-//! to 1, and because `y_r` lies between 0 and its hard limit `Y_r` (for a meter: the sum of its links'
-//! capacities). The last line does not mention `x`. Signs of the prices do not matter: a foolish price
-//! gives a weak bound, never a wrong one. `f_r` is convex and piecewise linear with one knee, so the
-//! maximum is at 0, at the knee or at `Y_r`.
+//! because the shares of a unit (with its unserved share, at cost `(1,0,0,0)`) are non-negative and
+//! sum to 1, and because `y_r` lies between 0 and its hard limit `Y_r` (for a meter: the sum of its
+//! links' capacities). The last line does not mention `x`. Signs of the prices do not matter: a
+//! foolish price gives a weak bound, never a wrong one. `f_r` is convex and piecewise linear with
+//! one knee, so the maximum is at 0, at the knee or at `Y_r`.
 //!
-//! Where moving costs, a candidate counts twice: once for the share that it carries now, at its price and limited to that
-//! share, once without limit at its price and the move. The minimum over the shares of a unit then takes the cheapest
-//! pieces first; nothing else changes.
+//! Where moving costs, a candidate counts twice: once for the share that it carries now, at its
+//! price and limited to that share, once without limit at its price and the move. The minimum over
+//! the shares of a unit then takes the cheapest pieces first; nothing else changes.
 
 mod answers;
 mod bound;
@@ -40,7 +41,8 @@ pub(crate) use evaluate::{measure, measure_beyond};
 
 use crate::plan::{Certificate, Instance, LevelBound, Levels, Plan};
 
-/// How far hard limits may be exceeded by rounding, in Mbps per Mbps of the limit (at least 1 Mbps).
+/// How far hard limits may be exceeded by rounding, in Mbps per Mbps of the limit (at least 1
+/// Mbps).
 pub const CAPACITY_TOLERANCE: f64 = 1e-9;
 
 /// How far shares may miss their bounds by rounding.
@@ -49,7 +51,8 @@ pub const SHARE_TOLERANCE: f64 = 1e-9;
 /// How far a claimed figure may differ from the recomputed one, relative to its scale.
 pub const CLAIM_TOLERANCE: f64 = 1e-8;
 
-/// The part of what all requests would be charged that counts as scale of a cost: 1 % of the dearest plan without excess.
+/// The part of what all requests would be charged that counts as scale of a cost: 1 % of the
+/// dearest plan without excess.
 const CHARGED_SHARE: f64 = 1e-4;
 
 /// A cost up to this is none, in CNY per slot.
@@ -58,8 +61,8 @@ pub const COST_TOLERANCE_CNY: f64 = 1e-9;
 /// Requests above limits, up to this part of all requests, are what sums are off by.
 const EXCESS_TOLERANCE: f64 = 1e-12;
 
-/// Traffic above a free level, up to this part of the level, is what sums are off by; it costs nothing, and is not counted
-/// on by bounds either.
+/// Traffic above a free level, up to this part of the level, is what sums are off by; it costs
+/// nothing, and is not counted on by bounds either.
 const CHARGE_TOLERANCE: f64 = 1e-14;
 
 /// Where a contract begins to charge that is free below this level.
@@ -240,7 +243,8 @@ struct Scales {
     mbps: f64,
     /// All requests per second.
     rps: f64,
-    /// The plan. Requests are charged so much that the rounding of a large sum of them can cost more than a small plan.
+    /// The plan. Requests are charged so much that the rounding of a large sum of them can cost
+    /// more than a small plan.
     cny: f64,
 }
 

@@ -1,4 +1,5 @@
-//! What comes of a solve: checked, gated, realised and checked as what it has become, or solved again.
+//! What comes of a solve: checked, gated, realised and checked as what it has become, or solved
+//! again.
 
 use super::draft::Half;
 use super::job::{Failure, Found, Solved};
@@ -23,12 +24,14 @@ pub enum Adopted {
     Draft(Box<Draft>),
     /// The map in force stays.
     Held(Held),
-    /// What may be used, the map in force, or what a slot costs is not what this was solved for: solve it again.
+    /// What may be used, the map in force, or what a slot costs is not what this was solved for:
+    /// solve it again.
     Outdated,
 }
 
 impl Engine {
-    /// Takes what a job found: to be published, held back, or solved again. The next job may be asked for afterwards.
+    /// Takes what a job found: to be published, held back, or solved again. The next job may be
+    /// asked for afterwards.
     pub fn adopt(&mut self, solved: Solved, now: Timestamp) -> Adopted {
         let adopted = self.judged(solved, now);
         match &adopted {
@@ -80,7 +83,8 @@ impl Engine {
         if tier == Tier::Full && self.serving.is_some() && self.asks_again() {
             return Adopted::Outdated;
         }
-        // A trial is judged whether or not there is anything else to do; who must move does not wait for that.
+        // A trial is judged whether or not there is anything else to do; who must move does not
+        // wait for that.
         let back = match gated {
             Ok(Reason::Gain) | Err(_) => self.rolled_back(tier, now),
             Ok(_) => None,
@@ -139,7 +143,8 @@ impl Engine {
             .as_ref()
             .map_err(|failure| Held::Checker(failure.to_string()))?;
         let changed = self.planned_under.as_ref().map_or_else(
-            // After a restart the map in force was made under limits that are not known here; drains tell most of them.
+            // After a restart the map in force was made under limits that are not known here;
+            // drains tell most of them.
             || under.limits != Limits::default(),
             |planned| planned != under,
         );
@@ -153,7 +158,8 @@ impl Engine {
         }
         let (rules, plan) = (&rules, (verified, answered, demand));
         match (&self.serving, &found.incumbent, tier) {
-            // The demand of a warm solve is that of the last full one: it only replaces what it is surely better than.
+            // The demand of a warm solve is that of the last full one: it only replaces what it is
+            // surely better than.
             (Some(_), None, Tier::Warm) => Err(Held::NoGain),
             (_, incumbent, Tier::Warm) => gate(rules, plan, incumbent.as_ref(), false),
             // The map in force names what is gone: it must be replaced whatever it costs.
@@ -162,7 +168,8 @@ impl Engine {
         }
     }
 
-    /// The draft of the newest plan as far as it is taken, checked; `None` when the map in force says the same already.
+    /// The draft of the newest plan as far as it is taken, checked; `None` when the map in force
+    /// says the same already.
     fn drafted(
         &self,
         taken: &Taken,
@@ -180,7 +187,8 @@ impl Engine {
         Ok(draft)
     }
 
-    /// Has the checker judge what a draft amounts to that was made from the newest plan as far as it is `taken`.
+    /// Has the checker judge what a draft amounts to that was made from the newest plan as far as
+    /// it is `taken`.
     pub(super) fn check_answers(&self, draft: &Draft, taken: &Plan) -> Result<(), Held> {
         let Some(LastSolve { instance, plan, .. }) = &self.last else {
             return Ok(());
@@ -245,8 +253,9 @@ impl Engine {
         })
     }
 
-    /// The map in force with the answers of those whom `plan` has elsewhere, or who have a closed link as a runner-up. `None` when
-    /// it is one of another inventory, or what groups may carry has changed since the last solved map, which concerns all.
+    /// The map in force with the answers of those whom `plan` has elsewhere, or who have a closed
+    /// link as a runner-up. `None` when it is one of another inventory, or what groups may carry
+    /// has changed since the last solved map, which concerns all.
     fn rewritten(
         &self,
         (facts, limits): (&Facts<'_>, &Limits),

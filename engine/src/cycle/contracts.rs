@@ -1,7 +1,8 @@
 //! Contracts at work: slots opened, judged and closed by the clock, levels planned by the day.
 //!
-//! Without a planned level a meter costs what the ledger expects, and everything goes on: a month without history, a meter
-//! without links, a plan that fails, a clock that jumps are all no more than that.
+//! Without a planned level a meter costs what the ledger expects, and everything goes on: a month
+//! without history, a meter without links, a plan that fails, a clock that jumps are all no more
+//! than that.
 
 mod bare;
 mod bills;
@@ -25,7 +26,8 @@ use std::time::Duration;
 
 /// Part of a slot after which its rest is decided again with what was measured by then.
 const REOPENED_AFTER: f64 = 0.4;
-/// A slot that is left by more than this many slots was not seen to its end: nothing is learnt from it.
+/// A slot that is left by more than this many slots was not seen to its end: nothing is learnt from
+/// it.
 const SLOTS_MISSED_MAX: u64 = 1;
 
 /// How a meter stands.
@@ -87,7 +89,8 @@ impl Contracts {
     ) -> Self {
         let mut ledger = Ledger::new(inventory, slot);
         ledger.restore(samples);
-        // Days are those of the first contract: demand has one clock, and contracts of other zones differ by hours.
+        // Days are those of the first contract: demand has one clock, and contracts of other zones
+        // differ by hours.
         let zone = inventory
             .meters
             .first()
@@ -184,9 +187,9 @@ impl Contracts {
         })
     }
 
-    /// Goes on to `now`: at the end of a slot it is closed and the next one begins. `demand_mbps` is the demand of all units,
-    /// `None` when it is not known well enough to learn from; `map_mbps` is what the map in force puts on each link, empty
-    /// when that is not known.
+    /// Goes on to `now`: at the end of a slot it is closed and the next one begins. `demand_mbps`
+    /// is the demand of all units, `None` when it is not known well enough to learn from;
+    /// `map_mbps` is what the map in force puts on each link, empty when that is not known.
     pub(super) fn advance(
         &mut self,
         now: Timestamp,
@@ -264,8 +267,9 @@ impl Contracts {
         slot.deciding
     }
 
-    /// Takes the slot up again, once, when enough of it has passed to know how it goes: what the map puts on links is held
-    /// against what was carried, and where that would end above a level, the next plan is judged again.
+    /// Takes the slot up again, once, when enough of it has passed to know how it goes: what the
+    /// map puts on links is held against what was carried, and where that would end above a level,
+    /// the next plan is judged again.
     fn reopen(&mut self, map_mbps: &[f64], now: Timestamp) {
         if map_mbps.is_empty() || !self.reopens(now) {
             return;
@@ -308,13 +312,15 @@ impl Engine {
         &self.contracts
     }
 
-    /// Billing slots that are under way, with their means so far; to be kept now and then, so that a restart loses little.
+    /// Billing slots that are under way, with their means so far; to be kept now and then, so that
+    /// a restart loses little.
     #[must_use]
     pub fn slots_under_way(&self) -> Vec<SlotSample> {
         self.contracts.ledger.under_way().collect()
     }
 
-    /// Takes back slots that were under way at a restart, and what links had said of those that were open.
+    /// Takes back slots that were under way at a restart, and what links had said of those that
+    /// were open.
     pub fn resume_ledger(&mut self, under_way: Vec<SlotSample>, parts: Vec<LinkPart>) {
         self.contracts.ledger.resume(under_way, parts);
     }
@@ -331,7 +337,8 @@ impl Engine {
         self.contracts.reopen(&map_mbps, now);
     }
 
-    /// [link] -> Mbps that the map in force puts on it, as of the last solve; `None` before the first.
+    /// [link] -> Mbps that the map in force puts on it, as of the last solve; `None` before the
+    /// first.
     fn map_mbps(&self) -> Option<Vec<f64>> {
         let (last, in_force) = self.last.as_ref().zip(self.in_force.as_ref())?;
         let same_units = last.instance.units.len() == in_force.shares.len();

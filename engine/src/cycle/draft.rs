@@ -61,7 +61,8 @@ impl Engine {
         }
     }
 
-    /// The optimizer's part as it is served now; `None` when there is no map, or one of another inventory.
+    /// The optimizer's part as it is served now; `None` when there is no map, or one of another
+    /// inventory.
     pub(super) fn as_served(&self) -> Option<Half> {
         let inventory = &self.inventory;
         let serving = self.serving.as_ref()?;
@@ -85,7 +86,8 @@ impl Engine {
     /// The rows that `serving`, which must be of this inventory, has for its services.
     pub(super) fn served_map(&self, serving: &Snapshot) -> CoverageMapBuilder {
         let mut map = self.blank_map();
-        // Only sets that rows use: others may speak of what has gone since, and would be handed on for ever.
+        // Only sets that rows use: others may speak of what has gone since, and would be handed on
+        // for ever.
         let mut ids = vec![None; serving.map.answer_sets().len()];
         for service in (0..self.inventory.services.len()).map(ServiceId::from_index) {
             for (set, area) in serving.map.row(service).iter().zip(0..) {
@@ -97,7 +99,8 @@ impl Engine {
         map
     }
 
-    /// Whether a snapshot was made for this area table and this inventory, so that its indices are ours.
+    /// Whether a snapshot was made for this area table and this inventory, so that its indices are
+    /// ours.
     pub(super) fn speaks_of_this(&self, serving: &Snapshot) -> bool {
         let inventory = &self.inventory;
         let catalog = &serving.catalog;

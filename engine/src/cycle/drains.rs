@@ -14,7 +14,8 @@ impl Engine {
     /// Asks for a drain: admitted, queued or refused, with the proof.
     ///
     /// # Errors
-    /// [`drain::RequestError`] when the request itself is wrong; a refusal by proof is a drain in state `refused`.
+    /// [`drain::RequestError`] when the request itself is wrong; a refusal by proof is a drain in
+    /// state `refused`.
     pub fn request_drain(
         &mut self,
         request: drain::Request,

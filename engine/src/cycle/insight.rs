@@ -7,7 +7,8 @@ use coverage::Timestamp;
 use std::net::IpAddr;
 
 impl Engine {
-    /// The instance that the next tick would solve; `fresh` as if no map were in force, so that nothing costs a move.
+    /// The instance that the next tick would solve; `fresh` as if no map were in force, so that
+    /// nothing costs a move.
     #[must_use]
     pub fn instance(&self, fresh: bool, now: Timestamp) -> Instance {
         let health = self.health(now);

@@ -1,4 +1,5 @@
-//! The heavy part of a cycle as a value: everything that a solve needs, and everything that comes of it.
+//! The heavy part of a cycle as a value: everything that a solve needs, and everything that comes
+//! of it.
 
 #[cfg(test)]
 mod tampered;
@@ -20,10 +21,11 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
-    /// Only what stood on a part that is gone moves, to the best place with room. Milliseconds, always there.
+    /// Only what stood on a part that is gone moves, to the best place with room. Milliseconds,
+    /// always there.
     Local,
-    /// The simplex went on from its last tree with some links closed or reopened. Exact for the demand of the last full
-    /// solve, in tenths of a second.
+    /// The simplex went on from its last tree with some links closed or reopened. Exact for the
+    /// demand of the last full solve, in tenths of a second.
     Warm,
     /// Everything anew, with the newest demand and quality. Seconds.
     Full,
@@ -51,8 +53,8 @@ pub(super) struct Tree {
     closed: Vec<u32>,
     /// [service] -> links that might serve it when the network was built, rising.
     reach: Vec<Vec<LinkId>>,
-    /// How far soft limits were relied on then. What falls silent later is for the next full solve: it must not keep a
-    /// failure from being answered.
+    /// How far soft limits were relied on then. What falls silent later is for the next full solve:
+    /// it must not keep a failure from being answered.
     margins: Margins,
 }
 
@@ -336,10 +338,11 @@ impl Found {
 }
 
 impl Engine {
-    /// The next solve that is worth a thread at `now`: the warm one if links were closed or reopened since the last, else
-    /// the full one. `None` while nothing may be optimized.
+    /// The next solve that is worth a thread at `now`: the warm one if links were closed or
+    /// reopened since the last, else the full one. `None` while nothing may be optimized.
     ///
-    /// One at a time: the tree is in the job until [`Engine::adopt`] gets it back. A job that is lost costs a full solve.
+    /// One at a time: the tree is in the job until [`Engine::adopt`] gets it back. A job that is
+    /// lost costs a full solve.
     pub fn job(&mut self, now: Timestamp) -> Option<Job> {
         let idle = self.pinned.is_some() || self.inventory.services.is_empty();
         if idle || self.frozen(now).is_some() {
@@ -378,7 +381,8 @@ impl Engine {
         })
     }
 
-    /// Whether a warm solve would answer what changed since the last one; a full one under way may be given up for it.
+    /// Whether a warm solve would answer what changed since the last one; a full one under way may
+    /// be given up for it.
     #[must_use]
     pub fn wants_warm(&self, now: Timestamp) -> bool {
         let health = self.health(now);
@@ -386,8 +390,8 @@ impl Engine {
         self.closings(&health, &under).is_some()
     }
 
-    /// Links and sites as they are under `under`, and the closed links, if all that changed since the tree was built is
-    /// which links are closed, and those have changed.
+    /// Links and sites as they are under `under`, and the closed links, if all that changed since
+    /// the tree was built is which links are closed, and those have changed.
     fn closings(&self, health: &Health, under: &Under) -> Option<(Ports, Vec<u32>)> {
         let tree = self.last.as_ref()?.tree.as_ref()?;
         self.in_force.as_ref()?;

@@ -1,8 +1,10 @@
-//! The first tier: when what may be used shrinks, what stood on it moves at once, and nothing else does.
+//! The first tier: when what may be used shrinks, what stood on it moves at once, and nothing else
+//! does.
 //!
-//! Three things take traffic off a part: it is gone (a failure, a drain that is through), it may no longer serve the service,
-//! or its capacity fell below what stands on it, which sheds the difference. What lost its place goes through [`crate::plan::relieve`] as
-//! an instance of its own, over the room that all others leave, at the prices of the last solve.
+//! Three things take traffic off a part: it is gone (a failure, a drain that is through), it may no
+//! longer serve the service, or its capacity fell below what stands on it, which sheds the
+//! difference. What lost its place goes through [`crate::plan::relieve`] as an instance of its own,
+//! over the room that all others leave, at the prices of the last solve.
 
 mod bench;
 
@@ -22,11 +24,12 @@ pub(super) struct Relieved {
     pub(super) sites_mbps: Vec<f64>,
 }
 
-/// Moves what `in_force` has on parts that are gone or too full under `limits`. `ground` tells demand and candidates,
-/// `duals` are prices for it. `None` when the result is worse on levels 1 to 3 than leaving what is lost unserved, or
-/// when `in_force` does not belong to `ground`.
+/// Moves what `in_force` has on parts that are gone or too full under `limits`. `ground` tells
+/// demand and candidates, `duals` are prices for it. `None` when the result is worse on levels 1 to
+/// 3 than leaving what is lost unserved, or when `in_force` does not belong to `ground`.
 ///
-/// Neither is copied: what is said about other units than those that move is read where it stands. `ground` is left as it was.
+/// Neither is copied: what is said about other units than those that move is read where it stands.
+/// `ground` is left as it was.
 pub(super) fn relieved(
     facts: &Facts<'_>,
     limits: &Limits,
@@ -48,7 +51,8 @@ pub(super) fn relieved(
         changed,
     });
     let kept = bench.loads;
-    // Rounding may have put a little too much somewhere; that is no reason to leave others where they are lost.
+    // Rounding may have put a little too much somewhere; that is no reason to leave others where
+    // they are lost.
     raise_to(ground, &kept);
     let fits = |relieved: &Relieved| {
         let changed = &relieved.changed;
@@ -73,7 +77,8 @@ fn raise_to(ground: &mut Instance, loads: &Rates) {
     }
 }
 
-/// Whether a plan is feasible and at least as good on levels 1 to 3, in their order, as one that serves nobody.
+/// Whether a plan is feasible and at least as good on levels 1 to 3, in their order, as one that
+/// serves nobody.
 fn better_than_nothing(instance: &Instance, plan: &Plan) -> bool {
     let nothing = Plan {
         shares: vec![Vec::new(); plan.shares.len()],

@@ -5,9 +5,10 @@
 //!             │                                                            ^
 //!             '─> job (instance, tree) ─> run, on any thread ─> adopt: checked, gated, realised
 //! ```
-//! The engine holds all state and does nothing by itself: whoever owns it feeds observations, calls [`Engine::tick`] at its
-//! own pace, runs the [`Job`]s wherever there is time, and publishes the drafts that come out. [`Engine::cycle`] does all of
-//! it in one go. There are three tiers of answers ([`Tier`]): in milliseconds, in tenths of a second, in seconds.
+//! The engine holds all state and does nothing by itself: whoever owns it feeds observations, calls
+//! [`Engine::tick`] at its own pace, runs the [`Job`]s wherever there is time, and publishes the
+//! drafts that come out. [`Engine::cycle`] does all of it in one go. There are three tiers of
+//! answers ([`Tier`]): in milliseconds, in tenths of a second, in seconds.
 
 mod adopt;
 mod contracts;
@@ -103,7 +104,8 @@ pub struct LastSolve {
     pub weights: OnWeights,
     /// Its certificate.
     pub certificate: Certificate,
-    /// How the map in force fared on the same instance; `None` when it named what was gone, or there was none.
+    /// How the map in force fared on the same instance; `None` when it named what was gone, or
+    /// there was none.
     pub incumbent: Option<Levels>,
     /// The network of `instance`, ready for closed links; away while a job has it.
     tree: Option<Tree>,
@@ -132,7 +134,8 @@ pub struct Engine {
     addresses: u64,
     drains: Drains,
     serving: Option<Arc<Snapshot>>,
-    /// What the map in force amounts to, for the inventory at hand; `None` when it speaks of another area table.
+    /// What the map in force amounts to, for the inventory at hand; `None` when it speaks of
+    /// another area table.
     in_force: Option<Arc<Plan>>,
     /// How the optimizer's part of the map in force was made; `None` after a restart or a rollback.
     tier_in_force: Option<Tier>,
@@ -234,8 +237,9 @@ impl Engine {
                 before != self.estimates.health(node).up
             }
             Sample::Link { link, .. } => {
-                // The ledger takes samples for long. What is stale when it comes is no news: a link that nothing else is
-                // known of stays unknown, and counts as silent no sooner than if it had said nothing.
+                // The ledger takes samples for long. What is stale when it comes is no news: a link
+                // that nothing else is known of stays unknown, and counts as silent no sooner than
+                // if it had said nothing.
                 let age = self.contracts.ledger().age(observation.at);
                 if self.estimates.link(link).is_none() && age > self.options.estimate.stale_after {
                     return false;
@@ -253,8 +257,8 @@ impl Engine {
         }
     }
 
-    /// Whether the next tick should not be waited for: a check changed its mind, a node went down or came back, a link became
-    /// full.
+    /// Whether the next tick should not be waited for: a check changed its mind, a node went down
+    /// or came back, a link became full.
     #[must_use]
     pub const fn is_urgent(&self) -> bool {
         self.urgent
@@ -293,7 +297,8 @@ impl Engine {
         self.last.as_ref()
     }
 
-    /// Tells the engine that `snapshot` is in force: its `draft`, or an earlier map that an operator went back to.
+    /// Tells the engine that `snapshot` is in force: its `draft`, or an earlier map that an
+    /// operator went back to.
     pub fn published(&mut self, snapshot: Arc<Snapshot>, draft: Option<&Draft>, now: Timestamp) {
         self.serving = Some(snapshot);
         self.holds_as_of = now;

@@ -15,7 +15,8 @@ pub(super) struct Taken {
 }
 
 impl Engine {
-    /// The step back from a large change that serves its canary areas worse than was promised, when its trial is over.
+    /// The step back from a large change that serves its canary areas worse than was promised, when
+    /// its trial is over.
     pub(super) fn rolled_back(&mut self, tier: Tier, now: Timestamp) -> Option<Taken> {
         let before = self.in_force.clone()?;
         let last = self.last.take()?;
@@ -111,7 +112,8 @@ impl Engine {
         ask(&mut self.gates, ground, &present)
     }
 
-    /// [site] -> age of the newest report of any of its links and nodes, as [`health::ages`] has it.
+    /// [site] -> age of the newest report of any of its links and nodes, as [`health::ages`] has
+    /// it.
     fn site_ages(&self, now: Timestamp) -> Vec<Option<Duration>> {
         let links = self.site_of.iter().enumerate().map(|(link, &site)| {
             let heard = self.estimates.link(LinkId::from_index(link));
@@ -179,8 +181,8 @@ impl Engine {
         self.gates.believes_prices().then(|| self.prices())
     }
 
-    /// Compares prices with those that were kept before a restart: where one jumped, the map stays until it has lasted. Who
-    /// serves nothing yet has nothing to lose by them.
+    /// Compares prices with those that were kept before a restart: where one jumped, the map stays
+    /// until it has lasted. Who serves nothing yet has nothing to lose by them.
     pub fn restore_prices(&mut self, before: &Prices) {
         if self.serving.is_some() {
             self.gates.compare_prices(before, &self.prices());

@@ -25,7 +25,8 @@ pub struct Tick {
     pub drains: Vec<Drain>,
     /// Identifiers of drains that were forgotten.
     pub forgotten: Vec<String>,
-    /// A map to publish at once, or why the one in force stays; `None` when that is for a job to say.
+    /// A map to publish at once, or why the one in force stays; `None` when that is for a job to
+    /// say.
     pub outcome: Option<Result<Draft, Held>>,
     /// Regions whose health reports were not believed.
     pub failed_open: Vec<String>,
@@ -43,8 +44,9 @@ pub struct Cycle {
 }
 
 impl Engine {
-    /// One tick at `now`: drains first, then what the local tier and static services answer at once. Then, and when the
-    /// draft in it was published, [`Engine::job`] tells what is worth solving.
+    /// One tick at `now`: drains first, then what the local tier and static services answer at
+    /// once. Then, and when the draft in it was published, [`Engine::job`] tells what is worth
+    /// solving.
     pub fn tick(&mut self, now: Timestamp) -> Tick {
         self.awake_since.get_or_insert(now);
         self.follow_clock(now);
@@ -71,8 +73,9 @@ impl Engine {
         }
     }
 
-    /// Tick, jobs and adoption one after the other in this thread; `put` brings a draft into service and returns what is
-    /// then in force. What a daemon does with a thread beside, for tests and simulations: a function of its inputs.
+    /// Tick, jobs and adoption one after the other in this thread; `put` brings a draft into
+    /// service and returns what is then in force. What a daemon does with a thread beside, for
+    /// tests and simulations: a function of its inputs.
     pub fn cycle(
         &mut self,
         now: Timestamp,
@@ -111,8 +114,9 @@ impl Engine {
         nodes.iter().map(name).collect()
     }
 
-    /// Brings what was noted under a clock that was ahead back to `now`. It would count as new until the clock is there
-    /// again: measurements would be taken for late ones, and what gates hold would be held.
+    /// Brings what was noted under a clock that was ahead back to `now`. It would count as new
+    /// until the clock is there again: measurements would be taken for late ones, and what gates
+    /// hold would be held.
     fn follow_clock(&mut self, now: Timestamp) {
         if self.noted_until > now.after(AHEAD_MAX) {
             self.noted_until = now;
@@ -137,7 +141,8 @@ impl Engine {
             let facts = self.facts(health, None);
             Some(self.without_services(&facts, &under, now))
         } else {
-            // What the optimizer's gates hold back must not hold back a failover of static services.
+            // What the optimizer's gates hold back must not hold back a failover of static
+            // services.
             let fixed = !self.steering.policies.services.is_empty();
             self.relief(health, &under, now)
                 .or_else(|| self.as_served().filter(|_| fixed))
@@ -154,8 +159,9 @@ impl Engine {
         }
     }
 
-    /// Why nothing is optimized at `now`: too much of demand is stale, or nothing is known since the start, and a map made
-    /// of assumptions must not replace one made of measurements. The local tier goes on, because it only takes away.
+    /// Why nothing is optimized at `now`: too much of demand is stale, or nothing is known since
+    /// the start, and a map made of assumptions must not replace one made of measurements. The
+    /// local tier goes on, because it only takes away.
     pub(super) fn frozen(&self, now: Timestamp) -> Option<Held> {
         self.serving.as_ref()?;
         let freshness = self.estimates.demand_freshness(now);
@@ -169,8 +175,8 @@ impl Engine {
         })
     }
 
-    /// Whether those who usually ask for most have been heard since the start, or it is long ago: until then demand is mostly
-    /// assumed.
+    /// Whether those who usually ask for most have been heard since the start, or it is long ago:
+    /// until then demand is mostly assumed.
     fn has_heard_enough(&self, now: Timestamp) -> bool {
         let Some(usual) = self.contracts.usual_mbps(now) else {
             return true;
@@ -196,7 +202,8 @@ impl Engine {
         heard >= (1.0 - self.options.publish.stale_share_max) * all
     }
 
-    /// The local tier: the map in force with everything moved that stands on what is gone, if what may be used changed.
+    /// The local tier: the map in force with everything moved that stands on what is gone, if what
+    /// may be used changed.
     fn relief(&mut self, health: &Health, under: &Under, now: Timestamp) -> Option<Half> {
         let everything = under.limits == Limits::default() && under.nodes_up.iter().all(|up| *up);
         let seen = self.relieved_under.as_ref();

@@ -3,7 +3,8 @@
 use crate::check::{self, Bands};
 use crate::plan::{Certificate, Instance, Levels, Plan, cost_gap};
 
-/// What rounding onto weights may add to levels 1 to 3, as a share of all demand, before it is told.
+/// What rounding onto weights may add to levels 1 to 3, as a share of all demand, before it is
+/// told.
 const ROUNDING_SHARE: f64 = 1e-6;
 
 /// A plan with shares as answers can have them, and what that rounding costs.
@@ -13,7 +14,8 @@ pub struct OnWeights {
     pub plan: Plan,
     /// Its levels; what does not fit below a hard limit counts as unserved.
     pub levels: Levels,
-    /// Relative distance of its level-4 cost to the certified bound; `None` when rounding costs something on a level above.
+    /// Relative distance of its level-4 cost to the certified bound; `None` when rounding costs
+    /// something on a level above.
     pub gap: Option<f64>,
 }
 
@@ -39,8 +41,8 @@ impl OnWeights {
     }
 }
 
-/// The levels of a plan that answers really follow: what is sent beyond a hard limit is as good as unserved. `None` when it
-/// names what is gone. Overload and money count beyond each of `bands`.
+/// The levels of a plan that answers really follow: what is sent beyond a hard limit is as good as
+/// unserved. `None` when it names what is gone. Overload and money count beyond each of `bands`.
 pub(super) fn as_answered<const N: usize>(
     instance: &Instance,
     plan: &Plan,

@@ -1,21 +1,24 @@
 //! Admission: may a target be taken out, together with all that are out already?
 //!
-//! Let `U(D, s, f)` be the demand that a maximum flow leaves unserved when demand is multiplied by `f`, the targets in
-//! `D` carry nothing, and site `s` (or none) is lost. `A` is the set of active drains, returning ones included: a cold
-//! target counts as gone until it serves. A request for `t` is admitted when all of this holds:
+//! Let `U(D, s, f)` be the demand that a maximum flow leaves unserved when demand is multiplied by
+//! `f`, the targets in `D` carry nothing, and site `s` (or none) is lost. `A` is the set of active
+//! drains, returning ones included: a cold target counts as gone until it serves. A request for `t`
+//! is admitted when all of this holds:
 //!
-//! 1. every service that has an endpoint without drains keeps one with `A + t` (not even `force` may break this:
-//!    no map could be published that leaves a name without an answer);
+//! 1. every service that has an endpoint without drains keeps one with `A + t` (not even `force`
+//!    may break this: no map could be published that leaves a name without an answer);
 //! 2. no budget is overdrawn further than `A` does;
-//! 3. `U(A + t, none, headroom) <= U({}, none, headroom)`: drains leave nobody unserved who would be served without;
-//!    the same holds for requests per second where sites have limits on them, by a flow of their own;
-//! 4. for every other site `s`: `U(A + t, s, 1) <= U({}, s, 1)`: whatever single site is lost meanwhile, its loss is
-//!    no worse than it would be today. A loss that is survivable today stays survivable, and one that is not is no
-//!    excuse for making it worse.
+//! 3. `U(A + t, none, headroom) <= U({}, none, headroom)`: drains leave nobody unserved who would
+//!    be served without; the same holds for requests per second where sites have limits on them, by
+//!    a flow of their own;
+//! 4. for every other site `s`: `U(A + t, s, 1) <= U({}, s, 1)`: whatever single site is lost
+//!    meanwhile, its loss is no worse than it would be today. A loss that is survivable today stays
+//!    survivable, and one that is not is no excuse for making it worse.
 //!
-//! What fails with `{}` in place of `A` is refused, because waiting would not help; what fails only because of `A` waits.
-//! Both comparisons are against the undrained network of the same moment, so a shortage that has other causes does not
-//! forbid a drain that has no part in it. What is not a finite number fails every comparison: no data admits nothing.
+//! What fails with `{}` in place of `A` is refused, because waiting would not help; what fails only
+//! because of `A` waits. Both comparisons are against the undrained network of the same moment, so
+//! a shortage that has other causes does not forbid a drain that has no part in it. What is not a
+//! finite number fails every comparison: no data admits nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,8 +116,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Whether a request that was worth waiting for may start while `active` are out. Never refuses: capacity that was
-    /// lost since may come back before the lease ends.
+    /// Whether a request that was worth waiting for may start while `active` are out. Never
+    /// refuses: capacity that was lost since may come back before the lease ends.
     pub(super) fn retry(&mut self, part: Part, force: bool, active: &Active) -> Verdict {
         let inventory = self.world.inventory;
         let mut together = active.clone();
@@ -142,8 +145,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Proves points 3 and 4 for `out` at 0, with the loss of at most `sites_max` sites. Asks for two maximum flows per
-    /// site, half of them only once per judge.
+    /// Proves points 3 and 4 for `out` at 0, with the loss of at most `sites_max` sites. Asks for
+    /// two maximum flows per site, half of them only once per judge.
     ///
     /// # Errors
     /// A [`Refusal`] that names what is missing and where.
@@ -161,7 +164,8 @@ impl<'a> Judge<'a> {
         } = *self.world;
         let limits = limits_at_zero(&out.parts, inventory);
         let others = self.reserve(out, sites_max);
-        // All questions without drains come first: whoever answers may keep one prepared network at a time.
+        // All questions without drains come first: whoever answers may keep one prepared network at
+        // a time.
         let baseline_unserved_mbps = self.baseline(None, headroom);
         for &site in &others {
             self.baseline(Some(site), 1.0);
@@ -193,8 +197,9 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// Sites whose loss is tried: those in the regions of what is out first, because there the capacity is missing,
-    /// then those with most capacity. A site that is out has nothing left to lose.
+    /// Sites whose loss is tried: those in the regions of what is out first, because there the
+    /// capacity is missing, then those with most capacity. A site that is out has nothing left to
+    /// lose.
     fn reserve(&self, out: &Active, sites_max: usize) -> Vec<SiteId> {
         let inventory = self.world.inventory;
         let region = |site: SiteId| inventory.sites[site.index()].region.as_str();
@@ -271,8 +276,8 @@ impl<'a> Judge<'a> {
             })
     }
 
-    /// Whether what is unserved is at most what it was, in Mbps or requests per second, but for rounding. False when either
-    /// is not a finite number.
+    /// Whether what is unserved is at most what it was, in Mbps or requests per second, but for
+    /// rounding. False when either is not a finite number.
     fn no_worse(&self, unserved: f64, baseline: f64) -> bool {
         baseline.is_finite() && unserved <= baseline + self.rules.tolerance_mbps
     }
@@ -284,8 +289,8 @@ impl WorstSite {
         self.unserved_mbps - self.baseline_unserved_mbps
     }
 
-    /// Orders by what the drains add, then by all that is unserved, then by the least capacity to spare.
-    /// `total_cmp` puts what is not a number above all numbers, so it is named and refused.
+    /// Orders by what the drains add, then by all that is unserved, then by the least capacity to
+    /// spare. `total_cmp` puts what is not a number above all numbers, so it is named and refused.
     fn is_worse_than(&self, other: &Self) -> bool {
         let order = self
             .extra_mbps()

@@ -1,4 +1,5 @@
-//! How far drains reach: which nodes, groups, links and sites are out, which bounds follow, and which budgets they use.
+//! How far drains reach: which nodes, groups, links and sites are out, which bounds follow, and
+//! which budgets they use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +28,8 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Bounds `part`: in Mbps, but for a node as a share of its capacity. `out` nodes take no new clients.
+    /// Bounds `part`: in Mbps, but for a node as a share of its capacity. `out` nodes take no new
+    /// clients.
     pub(super) fn put(&mut self, part: Part, bound: f64, out: bool) {
         let bound = bound.max(0.0);
         match part {
@@ -74,8 +76,9 @@ fn smaller<K: Ord>(bounds: &mut BTreeMap<K, f64>, key: K, bound: f64) {
     *kept = kept.min(bound);
 }
 
-/// Capacity under `limits`, in Mbps: over all sites, the least of the site's bound, its links and its groups.
-/// `lost` does not count. An upper bound on what can be carried, since demand cannot go everywhere.
+/// Capacity under `limits`, in Mbps: over all sites, the least of the site's bound, its links and
+/// its groups. `lost` does not count. An upper bound on what can be carried, since demand cannot go
+/// everywhere.
 pub(super) fn remaining_mbps(inventory: &Inventory, limits: &Limits, lost: Option<SiteId>) -> f64 {
     let sites = inventory.sites.len();
     let (mut egress, mut serving) = (vec![0.0; sites], vec![0.0; sites]);
@@ -104,8 +107,9 @@ pub(super) fn remaining_mbps(inventory: &Inventory, limits: &Limits, lost: Optio
     (0..sites).map(of_site).sum()
 }
 
-/// Everything that is out because of some parts, closed upwards and downwards: a group without nodes is out, a site
-/// without groups or links is out, and so is what stands in a site that is out.
+/// Everything that is out because of some parts, closed upwards and downwards: a group without
+/// nodes is out, a site without groups or links is out, and so is what stands in a site that is
+/// out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Extent {
     sites: BTreeSet<SiteId>,
@@ -200,8 +204,9 @@ impl Extent {
         }
     }
 
-    /// Use of each budget that is used at all. Groups that are out with their whole site count once, as the site; a
-    /// site that lost its groups one by one has used their budget, too, so that small calls are no way around it.
+    /// Use of each budget that is used at all. Groups that are out with their whole site count
+    /// once, as the site; a site that lost its groups one by one has used their budget, too, so
+    /// that small calls are no way around it.
     fn used(&self, inventory: &Inventory) -> BTreeMap<Budget, usize> {
         let mut used = BTreeMap::from([(Budget::World, self.targets)]);
         for node in &self.nodes {
@@ -242,7 +247,8 @@ impl Extent {
         })
     }
 
-    /// Name of the first service that would have no endpoint left anywhere, of those that have one without drains.
+    /// Name of the first service that would have no endpoint left anywhere, of those that have one
+    /// without drains.
     pub(super) fn service_lost<'a>(&self, inventory: &'a Inventory) -> Option<&'a str> {
         let serves = |service: ServiceId, all: bool| {
             inventory.endpoints.iter().any(|endpoint| {

@@ -1,16 +1,18 @@
-//! Drains: steering traffic off a target that stays healthy, as a lease that is admitted, measured and given back
-//! gradually.
+//! Drains: steering traffic off a target that stays healthy, as a lease that is admitted, measured
+//! and given back gradually.
 //!
 //! ```text
 //! request --> admission (services, budgets, max-flow proof) --> queue --> shifting --> drained
 //!                                                                 lease over, cancel |
 //!                       limits for the plan <-- share of each tick        refilling <--'--> serving
 //! ```
-//! [`State`] draws all arrows. Everything here is a pure function of the stored drains, a [`World`] and a time, so that
-//! a restart goes on from what was stored. Nothing here steers traffic: [`Drains::limits`] bounds what the plan may use.
+//! [`State`] draws all arrows. Everything here is a pure function of the stored drains, a [`World`]
+//! and a time, so that a restart goes on from what was stored. Nothing here steers traffic:
+//! [`Drains::limits`] bounds what the plan may use.
 //!
-//! The choice made: a drain that nobody renews ends by itself. Rejected: a drain with a deadline after which force
-//! applies, because a rollout controller that died would then leave the network without the capacity for good.
+//! The choice made: a drain that nobody renews ends by itself. Rejected: a drain with a deadline
+//! after which force applies, because a rollout controller that died would then leave the network
+//! without the capacity for good.
 
 mod admission;
 mod extent;
@@ -168,8 +170,8 @@ impl Drains {
         bounds.finish(inventory)
     }
 
-    /// The drains that shape the map, as a catalog carries them. One whose lease is over at `now` shows as what the
-    /// next step makes of it.
+    /// The drains that shape the map, as a catalog carries them. One whose lease is over at `now`
+    /// shows as what the next step makes of it.
     #[must_use]
     pub fn active(&self, now: Timestamp) -> Vec<ActiveDrain> {
         let state = |drain: &Drain| {

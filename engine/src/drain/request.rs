@@ -90,9 +90,10 @@ pub enum ChangeError {
 impl Drains {
     /// Asks for a drain. It is refused, waits, or starts at once, as its [`Drain::state`] tells.
     ///
-    /// Repeating a request (same requester and key, or same requester and target while the lease lasts) returns the
-    /// drain there is, with its lease extended, and makes no second one. Another requester gets a drain of its own on
-    /// the same target, which serves again when both have ended.
+    /// Repeating a request (same requester and key, or same requester and target while the lease
+    /// lasts) returns the drain there is, with its lease extended, and makes no second one. Another
+    /// requester gets a drain of its own on the same target, which serves again when both have
+    /// ended.
     ///
     /// # Errors
     /// [`RequestError`]; nothing was changed.
@@ -184,7 +185,8 @@ impl Drains {
         }))
     }
 
-    /// Answers a repeated request: extends the lease, and starts a waiting drain that is now forced.
+    /// Answers a repeated request: extends the lease, and starts a waiting drain that is now
+    /// forced.
     fn repeat(
         &mut self,
         index: usize,

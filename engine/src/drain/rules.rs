@@ -12,33 +12,39 @@ pub const LEASE_MAX: Duration = Duration::from_hours(72);
 pub struct Rules {
     /// Longest lease, at most [`LEASE_MAX`].
     pub lease_max: Duration,
-    /// Time over which a target's share falls to 0 when the request names none. Five minutes: a few TTLs, so that
-    /// whoever inherits the load can fill its caches.
+    /// Time over which a target's share falls to 0 when the request names none. Five minutes: a few
+    /// TTLs, so that whoever inherits the load can fill its caches.
     pub ramp: Duration,
-    /// Least time over which a returning target's capacity is given back; a longer ramp of the drain itself wins.
-    /// Ten minutes: its cache is cold, and every miss is load on the parent tier.
+    /// Least time over which a returning target's capacity is given back; a longer ramp of the
+    /// drain itself wins. Ten minutes: its cache is cold, and every miss is load on the parent
+    /// tier.
     pub refill_ramp: Duration,
-    /// Share of its capacity that a returning target gets at once, 0..=1: below it, no measurement means anything.
+    /// Share of its capacity that a returning target gets at once, 0..=1: below it, no measurement
+    /// means anything.
     pub warm_up_share: f64,
-    /// Traffic under which a target may count as drained, in Mbps: stragglers and probes never end altogether.
+    /// Traffic under which a target may count as drained, in Mbps: stragglers and probes never end
+    /// altogether.
     pub drained_below_mbps: f64,
-    /// The same as a share of the traffic when shifting began, 0..=1; the greater of both bounds holds.
+    /// The same as a share of the traffic when shifting began, 0..=1; the greater of both bounds
+    /// holds.
     pub drained_below_share: f64,
-    /// Oldest observation that can prove a target drained: one missed sample of 1-minute telemetry is forgiven.
+    /// Oldest observation that can prove a target drained: one missed sample of 1-minute telemetry
+    /// is forgiven.
     pub observation_age_max: Duration,
-    /// Factor on demand in the capacity proof: 1.1 covers the growth of an ordinary evening over a short lease.
+    /// Factor on demand in the capacity proof: 1.1 covers the growth of an ordinary evening over a
+    /// short lease.
     pub demand_headroom: f64,
     /// Whether the loss of any one other site must stay as survivable as it is without drains.
     pub reserve_worst_site: bool,
-    /// Most sites whose loss is tried in one proof, those in the same regions first, then those with most capacity;
-    /// bounds the time of a proof, which asks for two maximum flows per site.
+    /// Most sites whose loss is tried in one proof, those in the same regions first, then those
+    /// with most capacity; bounds the time of a proof, which asks for two maximum flows per site.
     pub reserve_sites_max: usize,
     /// The same when the proof of the active drains is repeated, every [`Self::recheck_every`].
     pub recheck_sites_max: usize,
     /// Differences in unserved traffic that count as rounding, in Mbps.
     pub tolerance_mbps: f64,
-    /// Most of a group's nodes that may be out one by one, as a share 0..=1, never less than one node unless 0. A third:
-    /// consistent hashing then still finds most objects of the group.
+    /// Most of a group's nodes that may be out one by one, as a share 0..=1, never less than one
+    /// node unless 0. A third: consistent hashing then still finds most objects of the group.
     pub nodes_per_group_share: f64,
     /// Most groups of a site that may be out while the site itself is not.
     pub groups_per_site: usize,
@@ -48,9 +54,11 @@ pub struct Rules {
     pub world_max: usize,
     /// Most requests that may wait.
     pub queue_max: usize,
-    /// Time a request may be overtaken by others behind it in the queue; afterwards nothing starts before it.
+    /// Time a request may be overtaken by others behind it in the queue; afterwards nothing starts
+    /// before it.
     pub patience: Duration,
-    /// Time between two re-evaluations of the queue and of the active drains' proof: proofs cost many max-flows.
+    /// Time between two re-evaluations of the queue and of the active drains' proof: proofs cost
+    /// many max-flows.
     pub recheck_every: Duration,
     /// Most proofs for waiting requests in one re-evaluation.
     pub queue_proofs_max: usize,

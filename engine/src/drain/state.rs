@@ -1,4 +1,5 @@
-//! One drain: its state, its lease, and the share of traffic that it leaves to its target at a given time.
+//! One drain: its state, its lease, and the share of traffic that it leaves to its target at a
+//! given time.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,7 +21,8 @@ use super::world::Bottleneck;
 ///                 `-----------+------------+-----------'
 ///                     lease expired, or cancelled
 /// ```
-/// A drain that is ended in the queue has taken nothing away: it passes through `refilling` in no time.
+/// A drain that is ended in the queue has taken nothing away: it passes through `refilling` in no
+/// time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -118,7 +120,8 @@ pub struct Proof {
     pub headroom: f64,
     /// Capacity that remains with this and all active drains at 0, in Mbps.
     pub remaining_mbps: f64,
-    /// `remaining_mbps` less demand with headroom; the sum over regions, of which one may be short for all that.
+    /// `remaining_mbps` less demand with headroom; the sum over regions, of which one may be short
+    /// for all that.
     pub spare_mbps: f64,
     /// Demand with headroom that would be unserved, in Mbps.
     pub unserved_mbps: f64,
@@ -174,7 +177,8 @@ pub struct Drain {
     pub lease: Duration,
     /// When the lease ends unless renewed.
     pub expires_at: Timestamp,
-    /// Time over which the share falls to 0. 0 for nodes: inside a group nothing can be moved by degrees.
+    /// Time over which the share falls to 0. 0 for nodes: inside a group nothing can be moved by
+    /// degrees.
     #[serde(with = "milliseconds", rename = "ramp_ms")]
     pub ramp: Duration,
     /// When shifting began.
@@ -183,10 +187,11 @@ pub struct Drain {
     pub refilling_since: Option<Timestamp>,
     /// Share from which refilling began, 0..=1.
     pub refill_from: f64,
-    /// Share that the target may have, 1 down to 0 and back: of its traffic while shifting, of its capacity while
-    /// refilling. As of the latest step.
+    /// Share that the target may have, 1 down to 0 and back: of its traffic while shifting, of its
+    /// capacity while refilling. As of the latest step.
     pub planned_share: f64,
-    /// Traffic planned for the target when shifting began, or what was observed when nothing was planned, in Mbps.
+    /// Traffic planned for the target when shifting began, or what was observed when nothing was
+    /// planned, in Mbps.
     pub base_mbps: f64,
     /// When the share reached 0.
     pub share_zero_at: Option<Timestamp>,
@@ -214,8 +219,8 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// Share that the target may have at `now`: of [`Self::base_mbps`] while shifting, of its capacity while
-    /// refilling. Between two steps it goes on along the ramp, never back.
+    /// Share that the target may have at `now`: of [`Self::base_mbps`] while shifting, of its
+    /// capacity while refilling. Between two steps it goes on along the ramp, never back.
     #[must_use]
     pub fn share_at(&self, now: Timestamp, rules: &Rules) -> f64 {
         match self.state {
@@ -232,8 +237,8 @@ impl Drain {
         }
     }
 
-    /// Brings what a clock that was ahead has noted back to `now`: ramps, tails and leases run on from there, and no lease
-    /// ends later than one that is granted now.
+    /// Brings what a clock that was ahead has noted back to `now`: ramps, tails and leases run on
+    /// from there, and no lease ends later than one that is granted now.
     pub(super) fn not_after(&mut self, now: Timestamp) {
         let noted = [
             &mut self.shifting_since,

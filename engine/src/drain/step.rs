@@ -1,4 +1,5 @@
-//! What time does to drains: leases end, shares fall and rise, emptiness is measured, the queue moves up.
+//! What time does to drains: leases end, shares fall and rise, emptiness is measured, the queue
+//! moves up.
 
 use std::time::Duration;
 
@@ -27,11 +28,12 @@ pub struct Changed {
 }
 
 impl Drains {
-    /// Goes on to `now`: ends leases, moves ramps, measures, starts what waited, warns, and forgets. O(drains) besides
-    /// proofs, which are made at most every [`Rules::recheck_every`] or after a drain has moved.
+    /// Goes on to `now`: ends leases, moves ramps, measures, starts what waited, warns, and
+    /// forgets. O(drains) besides proofs, which are made at most every [`Rules::recheck_every`] or
+    /// after a drain has moved.
     ///
-    /// Returns what is to be stored: drains whose state, history or evidence changed. Progress along a ramp follows
-    /// from what is stored.
+    /// Returns what is to be stored: drains whose state, history or evidence changed. Progress
+    /// along a ramp follows from what is stored.
     pub fn step(&mut self, world: &World<'_>, now: Timestamp) -> Vec<Changed> {
         for drain in &mut self.drains {
             drain.not_after(now);
@@ -70,7 +72,8 @@ impl Drains {
         changed
     }
 
-    /// Starts what can start, in the order of the queue, and checks whether the active drains still leave enough.
+    /// Starts what can start, in the order of the queue, and checks whether the active drains still
+    /// leave enough.
     fn recheck(&mut self, world: &World<'_>, now: Timestamp) {
         let rules = self.rules.clone();
         let mut judge = Judge::new(world, &rules, now);
@@ -300,7 +303,8 @@ impl Drain {
         }
     }
 
-    /// When the last cache will have forgotten the target; `None` while a map or an edge may still name it.
+    /// When the last cache will have forgotten the target; `None` while a map or an edge may still
+    /// name it.
     fn tail_ends(&mut self, part: Part, world: &World<'_>, now: Timestamp) -> Option<Timestamp> {
         if self.planned_share > 0.0 {
             return None;
@@ -329,7 +333,8 @@ impl Drain {
         }
     }
 
-    /// Raises a warning, or takes it back when `problem` is `None`; the history tells when it comes and goes.
+    /// Raises a warning, or takes it back when `problem` is `None`; the history tells when it comes
+    /// and goes.
     fn warn(&mut self, kind: Warning, problem: Option<&str>, now: Timestamp, rules: &Rules) {
         let words = match kind {
             Warning::AtRisk => "at risk",

@@ -13,7 +13,8 @@ pub const NAME_BYTES_MAX: usize = 256;
 
 /// A target as people write it and as it is stored: by name, so that it outlives ids.
 ///
-/// Text form, also in JSON: `node:gz1-a-1`, `group:gz1-a`, `site:gz1`, `link:gz1/ct`, `service:live@gz1-a`.
+/// Text form, also in JSON: `node:gz1-a-1`, `group:gz1-a`, `site:gz1`, `link:gz1/ct`,
+/// `service:live@gz1-a`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Target {
@@ -165,7 +166,8 @@ impl Part {
     }
 }
 
-/// Index of `name` among the names of one kind. O(n): drains are asked for by people and rollouts, not by packets.
+/// Index of `name` among the names of one kind. O(n): drains are asked for by people and rollouts,
+/// not by packets.
 fn find<'a>(
     mut names: impl Iterator<Item = &'a str>,
     kind: &'static str,

@@ -1,4 +1,5 @@
-//! What one tick knows of the world outside the drains: plan, telemetry, publishing and spare capacity.
+//! What one tick knows of the world outside the drains: plan, telemetry, publishing and spare
+//! capacity.
 
 use std::time::Duration;
 
@@ -20,11 +21,13 @@ pub struct World<'a> {
     pub demand_mbps: f64,
     /// The map in service; `None` before the first.
     pub published: Option<Published>,
-    /// Newest version that every known edge has acknowledged; `None` when acknowledgements are not tracked.
+    /// Newest version that every known edge has acknowledged; `None` when acknowledgements are not
+    /// tracked.
     pub edges_confirmed: Option<MapVersion>,
     /// Longest TTL of any answer.
     pub ttl_max: Duration,
-    /// Longest time from publishing to serving on an edge, for when acknowledgements are not tracked.
+    /// Longest time from publishing to serving on an edge, for when acknowledgements are not
+    /// tracked.
     pub edge_lag_max: Duration,
 }
 
@@ -35,8 +38,8 @@ pub struct Published {
     pub version: MapVersion,
     /// When it was published.
     pub at: Timestamp,
-    /// Time of the latest tick whose plan this map is: the tick that published it, or a later one that found nothing
-    /// to change. A bound that was set after this time is not in the map yet.
+    /// Time of the latest tick whose plan this map is: the tick that published it, or a later one
+    /// that found nothing to change. A bound that was set after this time is not in the map yet.
     pub holds_as_of: Timestamp,
 }
 
@@ -51,14 +54,15 @@ pub struct Reading {
 
 /// What must be computed from plan, telemetry and capacity. Parts belong to [`World::inventory`].
 pub trait Facts {
-    /// Traffic that the published map puts on `part`, in Mbps; 0 when the map does not name it at all.
+    /// Traffic that the published map puts on `part`, in Mbps; 0 when the map does not name it at
+    /// all.
     fn planned_mbps(&self, part: Part) -> f64;
 
     /// Latest traffic measured on `part`; `None` when nothing was.
     fn observed(&self, part: Part) -> Option<Reading>;
 
-    /// How much of today's demand times `demand_factor` could not be carried under `limits`, with `lost_site` gone
-    /// altogether. What is down for other reasons is down here, too.
+    /// How much of today's demand times `demand_factor` could not be carried under `limits`, with
+    /// `lost_site` gone altogether. What is down for other reasons is down here, too.
     fn feasibility(
         &self,
         limits: &Limits,
@@ -66,7 +70,8 @@ pub trait Facts {
         demand_factor: f64,
     ) -> Feasibility;
 
-    /// How many of today's requests times `demand_factor` no site could answer under `limits`, whatever the bandwidth.
+    /// How many of today's requests times `demand_factor` no site could answer under `limits`,
+    /// whatever the bandwidth.
     fn unanswered(&self, limits: &Limits, demand_factor: f64) -> Unanswered;
 }
 

@@ -5,7 +5,8 @@ use crate::limits::Limits;
 use crate::plan::by_quality;
 use coverage::{AreaId, LinkId};
 
-/// Of a unit's candidates, how many are kept for being large rather than near, so that a shortage can be met.
+/// Of a unit's candidates, how many are kept for being large rather than near, so that a shortage
+/// can be met.
 const LARGE_CANDIDATES: usize = 6;
 
 /// Which links may serve which service under limits, computed once per instance.
@@ -53,7 +54,8 @@ pub(super) struct Shortlist {
 }
 
 impl Facts<'_> {
-    /// Of the links that may serve an area, the nearest and a few of the largest among the rest, by quality.
+    /// Of the links that may serve an area, the nearest and a few of the largest among the rest, by
+    /// quality.
     pub(super) fn near_and_large(
         &self,
         area: AreaId,

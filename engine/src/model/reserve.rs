@@ -1,14 +1,16 @@
 //! The room that each region keeps for the loss of its largest site.
 //!
-//! It is kept for one loss, and whatever is drained or down is that loss: the room is there to be used then. That a further
-//! site could be lost as well, if need be to other regions, is proved when a drain is admitted ([`crate::drain`]).
+//! It is kept for one loss, and whatever is drained or down is that loss: the room is there to be
+//! used then. That a further site could be lost as well, if need be to other regions, is proved
+//! when a drain is admitted ([`crate::drain`]).
 
 use super::Facts;
 use crate::limits::Limits;
 use crate::plan::Region;
 use std::collections::BTreeMap;
 
-/// What the sites of a region carry, Mbps; of each site the less of what its nodes can serve and its links can carry.
+/// What the sites of a region carry, Mbps; of each site the less of what its nodes can serve and
+/// its links can carry.
 #[derive(Default)]
 struct Sites {
     /// As they are built.
@@ -21,8 +23,8 @@ struct Sites {
 }
 
 impl Facts<'_> {
-    /// One row for every region with several sites. Its soft limit is what the sites carry that are left when all are well and
-    /// the largest is lost; its hard limit what they carry now.
+    /// One row for every region with several sites. Its soft limit is what the sites carry that are
+    /// left when all are well and the largest is lost; its hard limit what they carry now.
     pub(crate) fn regions(&self, limits: &Limits) -> Vec<Region> {
         if !self.options.reserve_worst_site {
             return Vec::new();

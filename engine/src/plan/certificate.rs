@@ -143,7 +143,8 @@ pub(super) fn duals(
     }
 }
 
-/// Prices of requests by site; where none of a site's links can carry anything, nothing has been priced.
+/// Prices of requests by site; where none of a site's links can carry anything, nothing has been
+/// priced.
 fn request_prices(instance: &Instance, topology: &Topology, net: &Network) -> Vec<f64> {
     let price = |links: &Vec<usize>| {
         links
@@ -157,7 +158,8 @@ fn request_prices(instance: &Instance, topology: &Topology, net: &Network) -> Ve
         .collect()
 }
 
-/// The certificate of `plan` at `duals`. With two threads its two halves are found at the same time.
+/// The certificate of `plan` at `duals`. With two threads its two halves are found at the same
+/// time.
 pub(super) fn certify(
     instance: &Instance,
     topology: &Topology,
@@ -174,7 +176,8 @@ pub(super) fn certify(
     let of_prices = || levels::bound(instance, topology, &duals);
     let ((loads, levels), mut bound) = both(threads, of_plan, of_prices);
     let objective = levels.cost_cny();
-    // Directed slack: the sums above may be off by their roundings, a bound must not be. Nothing costs less than nothing.
+    // Directed slack: the sums above may be off by their roundings, a bound must not be. Nothing
+    // costs less than nothing.
     let slack = ROUNDING_SLACK * (bound.cost_cny.abs() + objective);
     bound.cost_cny = (bound.cost_cny - slack).max(0.0);
     let demand: f64 = instance.units.iter().map(|u| u.mbps).sum();
@@ -200,7 +203,8 @@ pub(super) fn certify(
     }
 }
 
-/// A bound counts from the first level on: behind one that is not met it says no more than that nothing is below 0.
+/// A bound counts from the first level on: behind one that is not met it says no more than that
+/// nothing is below 0.
 fn forget_unproved(bound: &mut LevelBound, gap_level: u8) {
     if gap_level < 2 {
         bound.overload_mbps = 0.0;
@@ -237,7 +241,8 @@ pub(crate) fn cost_gap(cost_cny: f64, bound_cny: f64) -> f64 {
     }
 }
 
-/// Rows with a price, dearest first; equal prices in the order links, sites, regions, meters, requests, index.
+/// Rows with a price, dearest first; equal prices in the order links, sites, regions, meters,
+/// requests, index.
 fn binding(instance: &Instance, loads: &Loads, duals: &Duals) -> Vec<BindingRow> {
     let mut rows = Vec::new();
     let links = instance.links.iter().map(|l| &l.id);

@@ -1,12 +1,14 @@
 //! Rows that cut across the tree: priced from outside, plans mixed, then made whole again.
 //!
-//! A meter over several sites is no hub of the tree, and requests per second are no flow of it. Such a row is relaxed: for
-//! given prices, between 0 and what the row charges, the network is exact and its dual value a lower bound. The
-//! plans found on the way are mixed by a small master problem (Dantzig and Wolfe 1960), whose duals
-//! are the next prices (`rounds`). In large networks the search begins at the prices where that of a sample ended. The best
-//! mixture splits every unit that its plans do not agree on. Where these are many, and contracts are all there is, they are made
-//! whole: each site gets the part of a free level that it uses in the mixture, and one more exact solve turns the
-//! mixture into a plan that is no dearer. Last, traffic moves round until no more units are split than rows are tight.
+//! A meter over several sites is no hub of the tree, and requests per second are no flow of it.
+//! Such a row is relaxed: for given prices, between 0 and what the row charges, the network is
+//! exact and its dual value a lower bound. The plans found on the way are mixed by a small master
+//! problem (Dantzig and Wolfe 1960), whose duals are the next prices (`rounds`). In large networks
+//! the search begins at the prices where that of a sample ended. The best mixture splits every unit
+//! that its plans do not agree on. Where these are many, and contracts are all there is, they are
+//! made whole: each site gets the part of a free level that it uses in the mixture, and one more
+//! exact solve turns the mixture into a plan that is no dearer. Last, traffic moves round until no
+//! more units are split than rows are tight.
 
 use std::cmp::Ordering;
 
@@ -39,15 +41,16 @@ const EQUAL: Slack = Slack {
     cny: 1e-10,
 };
 
-/// What a vertex differs by for the dust that it leaves out; requests that it brings above a limit are charged many times over.
+/// What a vertex differs by for the dust that it leaves out; requests that it brings above a limit
+/// are charged many times over.
 const OF_A_VERTEX: Slack = Slack {
     mbps_share: 5e-10,
     cny_share: 1e-7,
     cny: 1e-9,
 };
 
-/// A mixture that splits more than so many times what one plan does is made whole by a solve; fewer are sooner brought to a
-/// vertex.
+/// A mixture that splits more than so many times what one plan does is made whole by a solve; fewer
+/// are sooner brought to a vertex.
 const SPLIT_BY_MIXING: usize = 2;
 
 /// What stays the same over the rounds.

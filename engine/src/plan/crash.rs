@@ -1,8 +1,9 @@
 //! The first basis: every unit at the cheapest place that still has room.
 //!
-//! Greedy, either at marginal prices or at the prices of a smaller solve. With prices the units that
-//! have most to lose choose first, and the many that are nearly indifferent fill up what is left. It
-//! leaves at least one quantum of room at every hub, which makes the tree strongly feasible.
+//! Greedy, either at marginal prices or at the prices of a smaller solve. With prices the units
+//! that have most to lose choose first, and the many that are nearly indifferent fill up what is
+//! left. It leaves at least one quantum of room at every hub, which makes the tree strongly
+//! feasible.
 
 use std::cmp::Reverse;
 
@@ -55,8 +56,8 @@ pub(super) fn start(net: &Network, preferred: impl Fn(usize) -> Option<u32>) -> 
     filler.basis(&chosen, &[])
 }
 
-/// Builds a basis in which units stay where they are, as far as there is room; what is left of them goes to the place that is
-/// cheapest by marginal prices.
+/// Builds a basis in which units stay where they are, as far as there is room; what is left of them
+/// goes to the place that is cheapest by marginal prices.
 pub(super) fn start_from_incumbents(net: &Network) -> Basis {
     let mut filler = Filler::new(net, None);
     let mut chosen = Vec::with_capacity(net.demand.len());
@@ -79,8 +80,8 @@ pub(super) fn start_from_incumbents(net: &Network) -> Basis {
     filler.basis(&chosen, &full)
 }
 
-/// Builds a basis at given prices: `potential[hub]` is the price from the hub to the sink. The arcs of units must have been
-/// sorted at these prices.
+/// Builds a basis at given prices: `potential[hub]` is the price from the hub to the sink. The arcs
+/// of units must have been sorted at these prices.
 pub(super) fn start_at_prices(net: &Network, potential: &[i128]) -> Basis {
     let mut filler = Filler::new(net, Some(potential));
     let mut chosen = vec![0; net.demand.len()];
@@ -91,8 +92,9 @@ pub(super) fn start_at_prices(net: &Network, potential: &[i128]) -> Basis {
     filler.basis(&chosen, &[])
 }
 
-/// `[unit]` -> the arc of its best place at given prices, for those that have most to lose elsewhere. `None` for the others,
-/// and where there is no room. The arcs of units must have been sorted at these prices.
+/// `[unit]` -> the arc of its best place at given prices, for those that have most to lose
+/// elsewhere. `None` for the others, and where there is no room. The arcs of units must have been
+/// sorted at these prices.
 pub(super) fn decide(net: &Network, potential: &[i128]) -> Vec<Option<usize>> {
     let mut filler = Filler::new(net, Some(potential));
     let units = net.demand.len();
@@ -200,7 +202,8 @@ impl<'a> Filler<'a> {
         })
     }
 
-    /// Puts `demand` of `unit` on the first of `arcs` that is fair, else on the first with room, else nowhere.
+    /// Puts `demand` of `unit` on the first of `arcs` that is fair, else on the first with room,
+    /// else nowhere.
     fn choose<I: Iterator<Item = usize>>(
         &mut self,
         (unit, demand): (usize, i64),
@@ -255,7 +258,8 @@ impl<'a> Filler<'a> {
         }
     }
 
-    /// The basis in which units use the limited arcs that are `full`, and unit `u` arc `chosen[u]` for the rest.
+    /// The basis in which units use the limited arcs that are `full`, and unit `u` arc `chosen[u]`
+    /// for the rest.
     fn basis(&self, chosen: &[usize], full: &[bool]) -> Basis {
         let net = self.net;
         let hubs = net.hubs.len();

@@ -1,8 +1,9 @@
 //! Sparse columns in echelon form: is a new one a sum of those before it, and of which?
 //!
-//! Each column that is kept has a row of its own, in which later ones have nothing. A new column is reduced by the kept ones in
-//! their order: a multiple of each is taken off, so that its row is empty. Either something is left, the column gets a row of
-//! its own and is kept, or nothing is left of it, and what was taken off says how the kept ones add up to it.
+//! Each column that is kept has a row of its own, in which later ones have nothing. A new column is
+//! reduced by the kept ones in their order: a multiple of each is taken off, so that its row is
+//! empty. Either something is left, the column gets a row of its own and is kept, or nothing is
+//! left of it, and what was taken off says how the kept ones add up to it.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +13,12 @@ pub(super) type Sparse = Vec<(u32, f64)>;
 /// Values below this are rounding; those that count are of the order of 1.
 const ROUNDING: f64 = 1e-13;
 
-/// A column of which no more than this is left, relative to the sum that was taken off it, is nothing: more would be made of
-/// less.
+/// A column of which no more than this is left, relative to the sum that was taken off it, is
+/// nothing: more would be made of less.
 const DEPENDENT: f64 = 1e-8;
 
-/// A column's own row is the first whose value is at least this part of its largest: the first rows have the fewest values.
+/// A column's own row is the first whose value is at least this part of its largest: the first rows
+/// have the fewest values.
 const OWN_SHARE: f64 = 0.01;
 
 /// Columns found independent so far.
@@ -43,8 +45,8 @@ struct Column {
 }
 
 impl Echelon {
-    /// Keeps the column of `variable` when it is independent of those kept; else returns the sum of columns, by variable,
-    /// that is nothing, in which the new one counts once.
+    /// Keeps the column of `variable` when it is independent of those kept; else returns the sum of
+    /// columns, by variable, that is nothing, in which the new one counts once.
     pub(super) fn add(&mut self, variable: u32, values: Sparse) -> Option<Sparse> {
         let (mut values, mut made_of) = (values, vec![(variable, 1.0)]);
         while let Some((row, value, at)) = self.first_owned(&values) {
@@ -63,7 +65,8 @@ impl Echelon {
         None
     }
 
-    /// Of the rows of a column that belong to kept ones, that of the earliest: (row, value, kept column).
+    /// Of the rows of a column that belong to kept ones, that of the earliest: (row, value, kept
+    /// column).
     fn first_owned(&self, values: &Sparse) -> Option<(u32, f64, usize)> {
         let owner = |row: u32| self.owner.get(row as usize).copied().flatten();
         let owned = values
@@ -72,7 +75,8 @@ impl Echelon {
         owned.min_by_key(|owned| owned.2)
     }
 
-    /// Lets a variable of a sum that is nothing leave; what it was part of is made of the others of that sum now.
+    /// Lets a variable of a sum that is nothing leave; what it was part of is made of the others of
+    /// that sum now.
     pub(super) fn exchange(&mut self, leaving: u32, nothing: &Sparse) {
         let share = value_of(nothing, leaving);
         self.work += self.columns.len();
@@ -86,8 +90,8 @@ impl Echelon {
         }
     }
 
-    /// Adds a row after all others, in which a variable has the value that `entry` says. A sum that was nothing before
-    /// and is something there becomes a column that begins there.
+    /// Adds a row after all others, in which a variable has the value that `entry` says. A sum that
+    /// was nothing before and is something there becomes a column that begins there.
     pub(super) fn add_row(&mut self, row: u32, entry: impl Fn(u32) -> f64, something: Sparse) {
         let value = |made_of: &Sparse| {
             made_of
@@ -105,7 +109,8 @@ impl Echelon {
         self.keep(vec![(row, value(&something))], something);
     }
 
-    /// The sum of kept columns, by variable, that comes to `wanted` (`[row]`) in every row that a column owns.
+    /// The sum of kept columns, by variable, that comes to `wanted` (`[row]`) in every row that a
+    /// column owns.
     pub(super) fn solve(&self, mut wanted: Vec<f64>) -> Sparse {
         let mut solution = BTreeMap::<u32, f64>::new();
         for column in &self.columns {

@@ -10,8 +10,9 @@ pub(super) struct Extract {
 }
 
 impl Extract {
-    /// Cuts out `units` with their demands. `capacity` is what an arc of `whole` has here, and 0 leaves it out; the unserved
-    /// arc of a unit has to stay. Hubs keep their indices, and fronts what is left of them.
+    /// Cuts out `units` with their demands. `capacity` is what an arc of `whole` has here, and 0
+    /// leaves it out; the unserved arc of a unit has to stay. Hubs keep their indices, and fronts
+    /// what is left of them.
     pub(super) fn of(
         whole: &Network,
         units: &[(usize, i64)],

@@ -1,7 +1,7 @@
 //! Can the demand be carried at all? Maximum flow, and the cut that says where it cannot.
 //!
-//! Answers drain admission and N-1 questions: which load is left over when these links and sites are
-//! gone. Price and quality play no part, so one answer takes milliseconds.
+//! Answers drain admission and N-1 questions: which load is left over when these links and sites
+//! are gone. Price and quality play no part, so one answer takes milliseconds.
 
 use serde::{Deserialize, Serialize};
 
@@ -99,8 +99,8 @@ pub fn cut(instance: &Instance) -> Option<Cut> {
 impl<'a> FlowModel<'a> {
     /// Builds the network. O(candidates).
     ///
-    /// Nodes: source, sink, regions, sites, links, units. Arcs: one per region, site, link, unit and candidate, in
-    /// that order.
+    /// Nodes: source, sink, regions, sites, links, units. Arcs: one per region, site, link, unit
+    /// and candidate, in that order.
     #[must_use]
     pub fn new(instance: &'a Instance) -> Self {
         let topology = Topology::of(instance);
@@ -269,7 +269,8 @@ impl<'a> FlowModel<'a> {
 const SOURCE: u32 = 0;
 const SINK: u32 = 1;
 
-/// Numbers of nodes and of the first arcs, which follow the same order: regions, sites, links, units.
+/// Numbers of nodes and of the first arcs, which follow the same order: regions, sites, links,
+/// units.
 #[derive(Debug, Clone, Copy)]
 struct Nodes {
     regions: usize,

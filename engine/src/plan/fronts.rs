@@ -5,8 +5,8 @@ use super::threads::both;
 
 impl Network {
     /// Puts the arcs of each unit in the order of their price, the unserved arc still last, and
-    /// makes the first `front` links its front. Arcs to the same link stay together. Returns which arc each unit arc was.
-    /// Rough costs are lost.
+    /// makes the first `front` links its front. Arcs to the same link stay together. Returns which
+    /// arc each unit arc was. Rough costs are lost.
     pub(super) fn sort_by_price(
         &mut self,
         potential: &[i128],

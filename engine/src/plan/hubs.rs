@@ -28,7 +28,8 @@ impl Network {
         for (site, links) in topology.links_of_site.iter().enumerate() {
             let limits = &instance.sites[site];
             let ports: f64 = links.iter().map(|&l| instance.links[l].capacity_mbps).sum();
-            // A site that its own ports cannot fill never binds and needs no hub, unless requests will ask for one.
+            // A site that its own ports cannot fill never binds and needs no hub, unless requests
+            // will ask for one.
             let may_bind = limits.watermark_mbps() < ports || limits.capacity_rps.is_some();
             if links.iter().any(|&l| usable[l]) && may_bind {
                 let steps = self.limit_steps(limits.watermark_mbps(), limits.capacity_mbps, 0);

@@ -1,8 +1,9 @@
 //! The instance: one optimization problem, complete and self-contained.
 //!
-//! An [`Instance`] is what the optimizer, the checker and the baselines all read. It is plain data in
-//! the units of its field names, so a decision made live can be written to a file and replayed later.
-//! Reading is strict: unknown keys are refused, and every fault of the content is reported at once.
+//! An [`Instance`] is what the optimizer, the checker and the baselines all read. It is plain data
+//! in the units of its field names, so a decision made live can be written to a file and replayed
+//! later. Reading is strict: unknown keys are refused, and every fault of the content is reported
+//! at once.
 
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -13,7 +14,8 @@ use super::units::Units;
 /// The only format version this code reads and writes.
 pub const INSTANCE_VERSION: u32 = 1;
 
-/// Most links in one instance. The levels stay apart with any number, but the quantum of money grows with the longest path.
+/// Most links in one instance. The levels stay apart with any number, but the quantum of money
+/// grows with the longest path.
 pub const LINKS_MAX: usize = 32_768;
 
 /// Most sites in one instance.
@@ -48,8 +50,9 @@ pub struct Instance {
     pub slot_seconds: u32,
     /// What one millisecond of quality for one Gbps during one slot is worth, in CNY.
     pub value_cny_per_gbps_ms_slot: f64,
-    /// What it costs to move traffic onto a link that does not carry it now, in equivalent ms: the cold cache and the new
-    /// connection, spread over the time it stays. Part of level 4; units without incumbents never move.
+    /// What it costs to move traffic onto a link that does not carry it now, in equivalent ms: the
+    /// cold cache and the new connection, spread over the time it stays. Part of level 4; units
+    /// without incumbents never move.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub move_cost_ms: f64,
     /// Egress links; candidates and incumbents refer to them by index.
@@ -95,15 +98,16 @@ pub struct Site {
     /// Soft limit in Mbps over all its links. The capacity when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark_mbps: Option<f64>,
-    /// Requests per second that it can answer; no limit when absent. What is above is kept as small as levels 1 to 3 allow,
-    /// before anything else of level 4 counts.
+    /// Requests per second that it can answer; no limit when absent. What is above is kept as small
+    /// as levels 1 to 3 allow, before anything else of level 4 counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_rps: Option<f64>,
 }
 
 /// Limits over all sites of one region, beside those of the sites themselves.
 ///
-/// The soft one is where a reserve goes: what must stay free so that the loss of the worst single site can be carried.
+/// The soft one is where a reserve goes: what must stay free so that the loss of the worst single
+/// site can be carried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Region {
@@ -166,10 +170,12 @@ pub struct Unit {
     pub service: String,
     /// Demand in Mbps. Zero is allowed: the unit still gets an answer.
     pub mbps: f64,
-    /// Its requests per second, which are split like its traffic. Only read by sites that limit them.
+    /// Its requests per second, which are split like its traffic. Only read by sites that limit
+    /// them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rps: f64,
-    /// Candidates above this quality in equivalent ms count as below the floor. No floor when absent.
+    /// Candidates above this quality in equivalent ms count as below the floor. No floor when
+    /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor_ms: Option<f64>,
     /// Where the unit is served now: (link index, share). Empty for a new unit.
@@ -207,7 +213,8 @@ fn is_zero(number: &f64) -> bool {
     *number == 0.0
 }
 
-/// The error with the record that it is in. Following the path takes time, which only faulty files need to take.
+/// The error with the record that it is in. Following the path takes time, which only faulty files
+/// need to take.
 fn located(
     bytes: &[u8],
     error: serde_json::Error,

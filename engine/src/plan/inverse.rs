@@ -71,7 +71,8 @@ impl Inverse {
     }
 }
 
-/// The sum of products over the shorter of both, in eight strands that a processor can add side by side.
+/// The sum of products over the shorter of both, in eight strands that a processor can add side by
+/// side.
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let length = a.len().min(b.len());
     let (a, a_rest) = a[..length].as_chunks::<8>();

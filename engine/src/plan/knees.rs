@@ -8,8 +8,8 @@ use super::network::money_step;
 use super::requests;
 use super::scale::latency_cny_per_mbps;
 
-/// A row this close to a knee, relative to it or to 1 Mbps, is tight; a share this close to one, relative to its unit, is
-/// there. It is above the rounding that limits on requests are forgiven.
+/// A row this close to a knee, relative to it or to 1 Mbps, is tight; a share this close to one,
+/// relative to its unit, is there. It is above the rounding that limits on requests are forgiven.
 const TIGHT: f64 = 2.0 * ROUNDING;
 
 /// A row that was moved this close to a knee, relative to it or to 1 Mbps, has come there.
@@ -64,7 +64,8 @@ impl Row {
         self.knees.iter().copied().find(at)
     }
 
-    /// The knee that its load has come to, or the next one upwards or downwards; none is infinitely far.
+    /// The knee that its load has come to, or the next one upwards or downwards; none is infinitely
+    /// far.
     pub(super) fn next(&self, up: bool) -> f64 {
         if let Some(knee) = self.knee_within(ARRIVED) {
             return knee;
@@ -89,7 +90,8 @@ impl Row {
     }
 }
 
-/// The piece of a unit's cost on a link that its share lies on: its ends in Mbps, and its slope. `None` at a knee.
+/// The piece of a unit's cost on a link that its share lies on: its ends in Mbps, and its slope.
+/// `None` at a knee.
 pub(super) fn piece(
     input: &Instance,
     unit: &Unit,
@@ -111,7 +113,8 @@ pub(super) fn piece(
     if stay > 0.0 && (share - stay).abs() <= TIGHT {
         return None;
     }
-    // A share ends at nothing, or where it no longer stays; the whole unit is where all others have ended.
+    // A share ends at nothing, or where it no longer stays; the whole unit is where all others have
+    // ended.
     let never_moves = unit.incumbent.is_empty() || stay >= 1.0;
     let (between, move_cny) = if never_moves {
         ((0.0, f64::INFINITY), 0.0)

@@ -1,8 +1,9 @@
 //! From shares to weights: a plan whose every share is a multiple of 1/64, as answers have them.
 //!
-//! Each unit is rounded to the largest remainders (Hamilton's method), but a step goes first to where it still fits: below
-//! the hard limits of link, site and region, then below the soft ones. What a unit leaves unserved is spread over its links,
-//! because an answer names somebody for everyone. The result is what the map will really do, and is to be judged as that.
+//! Each unit is rounded to the largest remainders (Hamilton's method), but a step goes first to
+//! where it still fits: below the hard limits of link, site and region, then below the soft ones.
+//! What a unit leaves unserved is spread over its links, because an answer names somebody for
+//! everyone. The result is what the map will really do, and is to be judged as that.
 
 use super::input::Instance;
 use super::levels::Loads;
@@ -10,7 +11,8 @@ use super::result::Plan;
 use super::topology::Topology;
 use super::trim::total;
 
-/// `plan` with weights out of `steps`. Units with one link keep it whole; units without any stay without.
+/// `plan` with weights out of `steps`. Units with one link keep it whole; units without any stay
+/// without.
 #[must_use]
 pub fn on_ladder(instance: &Instance, plan: &Plan, steps: u8) -> Plan {
     let topology = Topology::of(instance);
@@ -90,7 +92,8 @@ impl Ladder<'_> {
             .collect()
     }
 
-    /// 2 when `mbps` more stay below all soft limits of a link, 1 when they stay below the hard ones, else 0.
+    /// 2 when `mbps` more stay below all soft limits of a link, 1 when they stay below the hard
+    /// ones, else 0.
     fn fits(&self, link: u32, mbps: f64) -> u8 {
         let link = link as usize;
         let row = &self.instance.links[link];
@@ -132,7 +135,8 @@ impl Ladder<'_> {
     }
 }
 
-/// The whole part of a number between 0 and `most`, with a little forgiven to what is whole but for rounding.
+/// The whole part of a number between 0 and `most`, with a little forgiven to what is whole but for
+/// rounding.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

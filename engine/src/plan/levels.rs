@@ -1,9 +1,9 @@
 //! The five levels of a plan, and the lower bound on the first four.
 //!
 //! The bound is the Lagrangian dual in the lexicographic order. With prices `p` on links, sites and
-//! meters, no plan is below
-//! `sum_u mbps_u * min_j (cost_uj + p_link + p_site + p_meter) - sum_rows max_y (p_row * y - cost_row(y))`,
-//! where costs are vectors over the levels and `min` and `max` compare from the first level on.
+//! meters, no plan is below `sum_u mbps_u * min_j (cost_uj + p_link + p_site + p_meter) - sum_rows
+//! max_y (p_row * y - cost_row(y))`, where costs are vectors over the levels and `min` and `max`
+//! compare from the first level on.
 
 use super::input::{Instance, Unit};
 use super::network::money_step;
@@ -15,7 +15,8 @@ use super::topology::Topology;
 /// What sums of many shares may be above a limit that they fill exactly, relative to it.
 pub(super) const ROUNDING: f64 = 1e-9;
 
-/// What the sum of a contract's traffic may be off, relative to its free level: no more than this above it is none.
+/// What the sum of a contract's traffic may be off, relative to its free level: no more than this
+/// above it is none.
 const CHARGED_ROUNDING: f64 = 1e-14;
 
 /// Traffic of a plan by link, site, region and meter, in Mbps, and its requests.
@@ -86,7 +87,8 @@ pub(super) fn levels(instance: &Instance, plan: &Plan, loads: &Loads) -> Levels 
     levels
 }
 
-/// A free level with what the sum of the traffic on it may be off; plans and bounds are charged from there, however dear.
+/// A free level with what the sum of the traffic on it may be off; plans and bounds are charged
+/// from there, however dear.
 fn with_rounding(free_mbps: f64) -> f64 {
     free_mbps * (1.0 + CHARGED_ROUNDING)
 }
@@ -162,8 +164,8 @@ pub(super) fn region_price(topology: &Topology, duals: &Duals, link: usize) -> P
     region.map_or_else(Price::default, |region| duals.regions[region])
 }
 
-/// Cost of one Mbps of `unit` at candidate `(link, quality)`, before any price; with the move when the link does not serve
-/// it now.
+/// Cost of one Mbps of `unit` at candidate `(link, quality)`, before any price; with the move when
+/// the link does not serve it now.
 pub(super) fn own_cost(instance: &Instance, unit: &Unit, (link, quality_ms): (u32, f64)) -> Price {
     let moves = !unit.incumbent.is_empty() && unit.incumbent.iter().all(|i| i.0 != link);
     let move_cny = if moves {
@@ -255,8 +257,9 @@ pub(super) fn bound(instance: &Instance, topology: &Topology, duals: &Duals) -> 
     }
 }
 
-/// Adds what `unit` costs at least at these path prices: what stays fills the cheapest links up to the share that they have
-/// now, the rest goes where it is cheapest with the move. `stays` is scratch space.
+/// Adds what `unit` costs at least at these path prices: what stays fills the cheapest links up to
+/// the share that they have now, the rest goes where it is cheapest with the move. `stays` is
+/// scratch space.
 fn bound_unit(
     instance: &Instance,
     unit: &Unit,

@@ -5,8 +5,9 @@
 //! subject to sum_k w_k load_km - z_m + s_m = free_m     for every shared meter m
 //!            sum_k w_k = 1                              w, z, s >= 0
 //! ```
-//! Solved by the revised simplex method with an explicit inverse, which suits a few hundred rows; it is made anew where
-//! pivots have spoilt it. The negated dual of row `m` is the price that the plans should see next; it lies in `[0, price_m]`.
+//! Solved by the revised simplex method with an explicit inverse, which suits a few hundred rows;
+//! it is made anew where pivots have spoilt it. The negated dual of row `m` is the price that the
+//! plans should see next; it lies in `[0, price_m]`.
 
 use super::inverse::{Inverse, dot};
 
@@ -19,7 +20,8 @@ const PIVOT_EPSILON: f64 = 1e-11;
 /// A variable may get this far below 0 so that a larger pivot can be had.
 const BELOW_ZERO: f64 = 1e-10;
 
-/// An inverse that misses a row by more than this, or by more than this part of what is added up there, is spoilt.
+/// An inverse that misses a row by more than this, or by more than this part of what is added up
+/// there, is spoilt.
 const SPOILT: f64 = 1e-9;
 
 /// Pivots after which the inverse is looked at, which it is at the end, too.
@@ -28,7 +30,8 @@ const PIVOTS_TO_LOOK: usize = 100;
 /// No row is smaller than this part of the largest.
 const LEAST_SIZE: f64 = 1e-3;
 
-/// Most pivots of one call, far above what a few new columns need: where many variables are 0 at a time they may lead nowhere.
+/// Most pivots of one call, far above what a few new columns need: where many variables are 0 at a
+/// time they may lead nowhere.
 const PIVOTS_MAX: usize = 1_000;
 
 /// A basic variable.
@@ -112,7 +115,8 @@ impl Master {
         self.price = multiplied(most, &self.size);
     }
 
-    /// The rows whose price would go on but for its ends: above the least one, or below the `charge`.
+    /// The rows whose price would go on but for its ends: above the least one, or below the
+    /// `charge`.
     pub(super) fn held(&self, charge: &[f64]) -> Vec<usize> {
         let held = |(variable, value): (&Variable, &f64)| {
             let (row, at_end) = match *variable {
@@ -227,8 +231,8 @@ impl Master {
         true
     }
 
-    /// The position that is the first to come to 0 on the way, or the one with the largest pivot of those that come there
-    /// hardly later (Harris 1973).
+    /// The position that is the first to come to 0 on the way, or the one with the largest pivot of
+    /// those that come there hardly later (Harris 1973).
     fn leaving(&self, step: &[f64]) -> Option<usize> {
         let positions = step.iter().zip(&self.value).enumerate();
         let falling = positions.filter(|(_, (step, _))| **step > PIVOT_EPSILON);
@@ -286,7 +290,8 @@ impl Master {
         sums
     }
 
-    /// Makes inverse and values of the basis anew, or of another one where that is none or has a negative weight.
+    /// Makes inverse and values of the basis anew, or of another one where that is none or has a
+    /// negative weight.
     fn renew(&mut self) {
         let is_basis = self.invert();
         if !is_basis || self.value.iter().any(|&value| value < -SPOILT) {
@@ -294,8 +299,8 @@ impl Master {
         }
     }
 
-    /// Inverts the basis: first the rows that have a variable of their own, then plan by plan at the positions left. Whether
-    /// it is a basis.
+    /// Inverts the basis: first the rows that have a variable of their own, then plan by plan at
+    /// the positions left. Whether it is a basis.
     fn invert(&mut self) -> bool {
         let size = self.free.len();
         self.inverse = Inverse::identity(size);
@@ -344,8 +349,8 @@ impl Master {
     }
 }
 
-/// `[row]`: its free level or its load, whichever is more; of a row that has next to nothing of both, a part of what the largest
-/// has.
+/// `[row]`: its free level or its load, whichever is more; of a row that has next to nothing of
+/// both, a part of what the largest has.
 fn sizes(free: &[f64], loads: &[f64]) -> Vec<f64> {
     let most = free.iter().zip(loads).map(|(free, load)| free.max(*load));
     let least = LEAST_SIZE * most.clone().fold(0.0, f64::max);
@@ -375,8 +380,8 @@ mod tests {
 
     #[test]
     fn two_plans_mix_to_fill_the_free_level() {
-        // Plan 0 is cheap but puts 10 on the meter; plan 1 costs 6 more and puts nothing there. Above
-        // 4 free Mbps one Mbps costs 1, more than the 0.6 that moving it away costs.
+        // Plan 0 is cheap but puts 10 on the meter; plan 1 costs 6 more and puts nothing there.
+        // Above 4 free Mbps one Mbps costs 1, more than the 0.6 that moving it away costs.
         let mut master = Master::new(vec![4.0], vec![1.0], 0.0, vec![10.0]);
         assert!((master.solve().0 - 6.0).abs() < 1e-12);
         master.add(6.0, &[0.0]);

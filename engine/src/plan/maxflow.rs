@@ -1,7 +1,7 @@
 //! Dinic's maximum flow on the demand network, on integers.
 //!
-//! Rounds of breadth-first levels and depth-first blocking flow (Dinic 1970). The network is shallow
-//! (unit, link, site), so a few rounds do.
+//! Rounds of breadth-first levels and depth-first blocking flow (Dinic 1970). The network is
+//! shallow (unit, link, site), so a few rounds do.
 
 use super::network::as_u32;
 

@@ -5,9 +5,10 @@
 //!          one tree    prices    first     exact       contracts across     plan, prices,
 //!          of hubs     of 1/8    basis     optimum     sites, requests      bound, gap
 //! ```
-//! Five levels are optimized in strict order: unserved, overload, below the floor, cost, moved. They are
-//! kept apart in exact integers, never by tuned penalties. Beside the plan stand [`on_ladder`] (shares as answers can have them), [`feasibility`] (can
-//! it be carried at all, and what is in the way) and [`explain_unit`] (why here and not there).
+//! Five levels are optimized in strict order: unserved, overload, below the floor, cost, moved.
+//! They are kept apart in exact integers, never by tuned penalties. Beside the plan stand
+//! [`on_ladder`] (shares as answers can have them), [`feasibility`] (can it be carried at all, and
+//! what is in the way) and [`explain_unit`] (why here and not there).
 //!
 //! Every stage is a function of its arguments; there is no clock and no shared state. Weighted
 //! penalties and a general-purpose linear-programming library were not taken: the first lose

@@ -1,8 +1,9 @@
 //! The least movement among plans that are as good on levels 1 to 3.
 //!
-//! The same network with money and latency taken out of every cost, started from the incumbents: where these still fit,
-//! nothing is left to do. Where they have little to do with what fits now, the search takes longer than the plan itself; it ends
-//! then, and what the tree of limits cannot keep in its place is the bound.
+//! The same network with money and latency taken out of every cost, started from the incumbents:
+//! where these still fit, nothing is left to do. Where they have little to do with what fits now,
+//! the search takes longer than the plan itself; it ends then, and what the tree of limits cannot
+//! keep in its place is the bound.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -100,7 +101,8 @@ pub(super) fn least(
     (least, basis.pivots)
 }
 
-/// Traffic of units with incumbents that cannot all stay: what of it finds no room where it is, in Mbps.
+/// Traffic of units with incumbents that cannot all stay: what of it finds no room where it is, in
+/// Mbps.
 fn displaced(input: &Instance, topology: &Topology) -> f64 {
     let mut links = vec![0.0; input.links.len()];
     let mut settled = 0.0;

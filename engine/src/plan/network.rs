@@ -1,14 +1,15 @@
-//! The network: unit -> link -> (meter) -> site -> (meter) -> (region) -> sink, with one arc per price step.
+//! The network: unit -> link -> (meter) -> site -> (meter) -> (region) -> sink, with one arc per
+//! price step.
 //!
 //! ```text
 //!   unit ──┬─> link ══> [meter of this site] ══> site ══> [meter over sites] ══> region ══> sink
 //!          └──────────────────────────────── unserved ───────────────────────────────────────┘
 //! ```
-//! A double line is a stack of parallel arcs, cheapest first: up to the watermark, above it, free of
-//! charge, priced. Convexity makes the cheap arc fill first. Links, sites and meters are *hubs*; each
-//! has one parent, so prices add up along one path. A meter that cuts across sites has no place in
-//! this tree: it is *shared*, and its links carry a price that `coupling` finds from outside. So do the arcs of units that bring
-//! requests to sites which limit them.
+//! A double line is a stack of parallel arcs, cheapest first: up to the watermark, above it, free
+//! of charge, priced. Convexity makes the cheap arc fill first. Links, sites and meters are *hubs*;
+//! each has one parent, so prices add up along one path. A meter that cuts across sites has no
+//! place in this tree: it is *shared*, and its links carry a price that `coupling` finds from
+//! outside. So do the arcs of units that bring requests to sites which limit them.
 
 use super::hubs::Draft;
 use super::input::{Instance, Meter, MeterModel};
@@ -28,7 +29,8 @@ pub(super) enum MeterPlace {
     Linear(i128),
     /// A hub of its own.
     Hub(u32),
-    /// Cuts across sites: its links carry this price per Mbps, which lies between 0 and the contract's.
+    /// Cuts across sites: its links carry this price per Mbps, which lies between 0 and the
+    /// contract's.
     Shared(i128),
     /// Cuts across sites, but each site has been given a part of the free level: one hub per site.
     Parts,
@@ -67,7 +69,8 @@ pub(super) struct Network {
     pub(super) capacity: Vec<i64>,
     /// `[arc]` -> cost per quantum.
     pub(super) cost: Vec<i128>,
-    /// `[unit]` -> first of its arcs, and one more entry; the last arc of a unit is its unserved arc.
+    /// `[unit]` -> first of its arcs, and one more entry; the last arc of a unit is its unserved
+    /// arc.
     pub(super) unit_arcs: Vec<u32>,
     /// `[unit]` -> one past the arcs of its front; empty until [`Network::sort_by_price`].
     pub(super) front_end: Vec<u32>,
@@ -189,8 +192,8 @@ impl Network {
         self.meters[meter] = MeterPlace::Shared(price);
     }
 
-    /// Sets the prices of requests, `[link]` -> CNY per request per second. O(arcs) when any changes. Rough costs must be
-    /// taken anew after it.
+    /// Sets the prices of requests, `[link]` -> CNY per request per second. O(arcs) when any
+    /// changes. Rough costs must be taken anew after it.
     pub(super) fn set_request_prices(&mut self, prices: Vec<f64>) {
         let old = std::mem::replace(&mut self.request_cny, prices);
         if old == self.request_cny {

@@ -1,7 +1,8 @@
 //! Which arc enters: block search over the arcs of units and hubs.
 //!
-//! The best arc of a block of units enters, blocks taken in turn. Large networks are searched by rough prices first, in
-//! larger blocks because looking is cheap, over the fronts and then over all arcs; the exact search has the last word.
+//! The best arc of a block of units enters, blocks taken in turn. Large networks are searched by
+//! rough prices first, in larger blocks because looking is cheap, over the fronts and then over all
+//! arcs; the exact search has the last word.
 
 use super::network::{Network, as_u32};
 use super::rough::{Scope, TOLERANCE};
@@ -61,7 +62,8 @@ impl Basis {
         Progress::Paused
     }
 
-    /// The same by rough prices, if `net` has any: `Optimal` says that these show no gain in `scope`.
+    /// The same by rough prices, if `net` has any: `Optimal` says that these show no gain in
+    /// `scope`.
     pub(super) fn run_roughly(&mut self, net: &Network, scope: Scope, pivots_max: u64) -> Progress {
         let Some(costs) = &net.rough else {
             return Progress::Optimal;
@@ -108,7 +110,8 @@ impl Basis {
         best.1
     }
 
-    /// The same by rough prices. What has none is priced exactly and weighed; what only seems to gain is passed over.
+    /// The same by rough prices. What has none is priced exactly and weighed; what only seems to
+    /// gain is passed over.
     fn entering_roughly(&mut self, net: &Network, scope: Scope, places: &Places) -> Option<usize> {
         let costs = net.rough.as_ref()?;
         let mut best = (TOLERANCE, NONE);
@@ -181,15 +184,16 @@ impl Basis {
         arcs.len()
     }
 
-    /// Considers the arcs of one unit; returns how many there were, and by how much the best of those that are not its
-    /// own loses.
+    /// Considers the arcs of one unit; returns how many there were, and by how much the best of
+    /// those that are not its own loses.
     fn price_unit(
         &self,
         net: &Network,
         unit: usize,
         best: &mut (i128, Option<usize>),
     ) -> (usize, i128) {
-        // A unit without traffic would only cause pivots that move nothing; it is placed at the end.
+        // A unit without traffic would only cause pivots that move nothing; it is placed at the
+        // end.
         if net.demand[unit] == 0 {
             return (0, i128::MAX / 2);
         }

@@ -1,8 +1,10 @@
-//! The first answer to a failure: only the units of what failed move, each to its best place that has room.
+//! The first answer to a failure: only the units of what failed move, each to its best place that
+//! has room.
 //!
-//! Places are ranked by the prices of the certificate in force, so that relief goes where the optimizer would send
-//! the next Mbps; units with most to lose choose first, below watermarks before above them. No other unit moves, and
-//! no hard limit is exceeded. It is not optimal and has no certificate; it is there in milliseconds.
+//! Places are ranked by the prices of the certificate in force, so that relief goes where the
+//! optimizer would send the next Mbps; units with most to lose choose first, below watermarks
+//! before above them. No other unit moves, and no hard limit is exceeded. It is not optimal and has
+//! no certificate; it is there in milliseconds.
 
 use std::cmp::Ordering;
 
@@ -53,7 +55,8 @@ pub(super) struct Room {
     links: Vec<f64>,
     sites: Vec<f64>,
     regions: Vec<f64>,
-    /// `[site]`: requests per second; without end where they are not limited, and where the limit is not hard.
+    /// `[site]`: requests per second; without end where they are not limited, and where the limit
+    /// is not hard.
     requests: Vec<f64>,
 }
 

@@ -1,9 +1,10 @@
 //! The second resource of a site: requests per second, which are split like traffic.
 //!
-//! A unit brings as many requests per Mbps as it has, so a limit on them is no capacity of the network. It is a row of its
-//! own, priced from outside like a meter that cuts across sites: a unit's arcs carry the price times its requests per
-//! Mbps. What no plan can keep below the limit is charged; the charge is far above every other cost of level 4, so that
-//! it is paid only where levels 1 to 3 leave no other way.
+//! A unit brings as many requests per Mbps as it has, so a limit on them is no capacity of the
+//! network. It is a row of its own, priced from outside like a meter that cuts across sites: a
+//! unit's arcs carry the price times its requests per Mbps. What no plan can keep below the limit
+//! is charged; the charge is far above every other cost of level 4, so that it is paid only where
+//! levels 1 to 3 leave no other way.
 
 use super::input::{Instance, Site, Unit};
 use super::levels::ROUNDING;
@@ -30,8 +31,9 @@ pub(super) fn per_mbps(unit: &Unit) -> f64 {
     }
 }
 
-/// What one request per second above a limit is charged, in CNY per slot: for the mean mix of traffic and requests, per
-/// Mbps, [`EXCESS_FACTOR`] times the worst quality, a move and the dearest contract together. 0 when there are no requests.
+/// What one request per second above a limit is charged, in CNY per slot: for the mean mix of
+/// traffic and requests, per Mbps, [`EXCESS_FACTOR`] times the worst quality, a move and the
+/// dearest contract together. 0 when there are no requests.
 pub(super) fn excess_cny_per_rps(instance: &Instance) -> f64 {
     let asking = instance.units.iter().filter(|unit| unit.rps > 0.0);
     let (mbps, rps) = asking.fold((0.0, 0.0), |sum, unit| {
@@ -60,7 +62,8 @@ fn dearest_cny_per_mbps(instance: &Instance) -> f64 {
     latency_cny_per_mbps(instance, worst_ms + instance.move_cost_ms) + dearest_cny
 }
 
-/// What sites have above their limits at these loads, in requests per second; no more than the rounding of all is none.
+/// What sites have above their limits at these loads, in requests per second; no more than the
+/// rounding of all is none.
 pub(super) fn excess_rps(instance: &Instance, loads: &[f64]) -> f64 {
     let over =
         |(site, load): (&Site, &f64)| free_rps(site).map_or(0.0, |free| (load - free).max(0.0));
@@ -86,7 +89,8 @@ pub(super) fn limits_that_bind(instance: &Instance, topology: &Topology) -> Vec<
         .collect()
 }
 
-/// What one Mbps of any unit may be charged for its requests, where that may come to be: 0 where no limit can bind.
+/// What one Mbps of any unit may be charged for its requests, where that may come to be: 0 where no
+/// limit can bind.
 pub(super) fn dearest_excess_cny_per_mbps(instance: &Instance, topology: &Topology) -> f64 {
     let charge = excess_cny_per_rps(instance);
     if charge <= 0.0 {
@@ -161,13 +165,14 @@ pub(super) fn price_per_mbps(unit: &Unit, prices: &[f64], link: u32) -> f64 {
     }
 }
 
-/// Requests per second that a site has without charge: its limit, and what sums of many shares may be above one that they
-/// fill exactly.
+/// Requests per second that a site has without charge: its limit, and what sums of many shares may
+/// be above one that they fill exactly.
 pub(super) fn free_rps(site: &Site) -> Option<f64> {
     above_limit(site, ROUNDING)
 }
 
-/// Where a site is full: so little below what is free that only the sum of the requests is sure not to be charged.
+/// Where a site is full: so little below what is free that only the sum of the requests is sure not
+/// to be charged.
 pub(super) fn filled_rps(site: &Site) -> Option<f64> {
     above_limit(site, ROUNDING * (1.0 - SUM_SHARE))
 }
@@ -177,8 +182,8 @@ fn above_limit(site: &Site, by: f64) -> Option<f64> {
     limit.map(|limit| limit + by * limit.max(1.0))
 }
 
-/// `max over y >= 0 of price * y - charge * max(0, y - free)`: what a site could make of its price. A price above the
-/// charge has no maximum and proves nothing.
+/// `max over y >= 0 of price * y - charge * max(0, y - free)`: what a site could make of its price.
+/// A price above the charge has no maximum and proves nothing.
 pub(super) fn conjugate(site: &Site, price: f64, charge: f64) -> f64 {
     match free_rps(site) {
         Some(free) if price <= charge => price * free,

@@ -40,7 +40,8 @@ pub struct Levels {
     /// Level 4, what these are charged: CNY per slot. No bill, but a price far above all others.
     #[serde(default)]
     pub excess_cny: f64,
-    /// Level 5: traffic that leaves its incumbent link, in Mbps. Units without incumbent never move.
+    /// Level 5: traffic that leaves its incumbent link, in Mbps. Units without incumbent never
+    /// move.
     pub moved_mbps: f64,
 }
 
@@ -99,7 +100,8 @@ pub enum RowKind {
     Region,
     /// A meter's free level or price.
     Meter,
-    /// The requests per second that a site can answer. Load and price of such a row are per request per second.
+    /// The requests per second that a site can answer. Load and price of such a row are per request
+    /// per second.
     Requests,
 }
 
@@ -149,8 +151,9 @@ pub struct Certificate {
     pub levels: Levels,
     /// The bound on the first four.
     pub bound: LevelBound,
-    /// Least movement among all plans as good on levels 1 to 3, in Mbps, or a bound below it where it takes longer to find
-    /// than the plan; `None` when the search was switched off or the solve stopped.
+    /// Least movement among all plans as good on levels 1 to 3, in Mbps, or a bound below it where
+    /// it takes longer to find than the plan; `None` when the search was switched off or the solve
+    /// stopped.
     pub moved_min_possible_mbps: Option<f64>,
     /// Units with more than one link.
     pub split_units: usize,

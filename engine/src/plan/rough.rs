@@ -1,16 +1,18 @@
 //! Rough prices: which arc is worth an exact look.
 //!
-//! Looking for an arc that enters is most of what the simplex does, and nearly every arc it looks at is turned down. For
-//! that a copy of the unit arcs in floating point is enough: half as many bytes in the order in which they are read, and
-//! sums of one instruction. Levels are added up by weights here, which may mislead; so an arc is taken only after its exact
-//! reduced cost has been looked at, and the last word, that nothing is left to gain, is an exact one.
+//! Looking for an arc that enters is most of what the simplex does, and nearly every arc it looks
+//! at is turned down. For that a copy of the unit arcs in floating point is enough: half as many
+//! bytes in the order in which they are read, and sums of one instruction. Levels are added up by
+//! weights here, which may mislead; so an arc is taken only after its exact reduced cost has been
+//! looked at, and the last word, that nothing is left to gain, is an exact one.
 
 use super::network::{Network, SINK, as_u32};
 use super::scale::{Scale, UNLIMITED};
 use super::threads::both;
 use super::tree::NONE;
 
-/// Each level counts this many times the one below it, the least important one this many times the dearest money.
+/// Each level counts this many times the one below it, the least important one this many times the
+/// dearest money.
 const LEVEL_STEP: f64 = 64.0;
 
 /// Smaller gains, as a share of the dearest arc, are left to the exact prices.
@@ -167,8 +169,8 @@ impl RoughCosts {
         self.weights.weigh(cost)
     }
 
-    /// Replaces `best` (gain, arc) when an arc of `unit` gains more; returns how many arcs were looked at. `pred` is the
-    /// unit's tree arc.
+    /// Replaces `best` (gain, arc) when an arc of `unit` gains more; returns how many arcs were
+    /// looked at. `pred` is the unit's tree arc.
     #[inline]
     pub(super) fn look(
         &self,

@@ -1,9 +1,11 @@
 //! The search for prices of rows outside the tree, round by round.
 //!
-//! Each round solves the network at some prices: the plan found joins the mixture of the master problem, and its dual value
-//! is a bound. The master's prices are the next to try, between the best ones so far and them (Wentges 1997), and never further
-//! from the best than a reach (a trust region, which a mixture of few plans for many rows needs; Marsten and others 1975), which
-//! is lengthened where it holds prices on a way that is right, and shortened where round after round brings nothing.
+//! Each round solves the network at some prices: the plan found joins the mixture of the master
+//! problem, and its dual value is a bound. The master's prices are the next to try, between the
+//! best ones so far and them (Wentges 1997), and never further from the best than a reach (a trust
+//! region, which a mixture of few plans for many rows needs; Marsten and others 1975), which is
+//! lengthened where it holds prices on a way that is right, and shortened where round after round
+//! brings nothing.
 
 use super::master::Master;
 use super::network::Network;
@@ -42,7 +44,8 @@ impl Ends {
     }
 }
 
-/// In a large network the gap wanted doubles with each [`ARCS_TO_DOUBLE`] arcs looked through, up to this.
+/// In a large network the gap wanted doubles with each [`ARCS_TO_DOUBLE`] arcs looked through, up
+/// to this.
 const GAP_MAX: f64 = 1e-4;
 
 /// Arcs looked through in all rounds of a small network.
@@ -60,38 +63,46 @@ const SMOOTHING_MAX: f64 = 0.8;
 /// How much of the way to that it goes after a price that was too far.
 const SMOOTHING_STEP: f64 = 0.2;
 
-/// Below this distance between mixture and bound, reaches that hold prices are lengthened: at first, and where prices were
-/// known before.
+/// Below this distance between mixture and bound, reaches that hold prices are lengthened: at
+/// first, and where prices were known before.
 const GAPS_TO_LENGTHEN: [f64; 2] = [1e-2, 1e-5];
 
-/// The first reach of a price of requests, as a multiple of what the requests of the mean Mbps cost now.
+/// The first reach of a price of requests, as a multiple of what the requests of the mean Mbps cost
+/// now.
 const FIRST_REACH: f64 = 0.1;
 
 /// The part of the first reach that is left where prices were known before.
 const KNOWN_REACH: f64 = 1.0 / 256.0;
 
-/// There, no more than this part of what the mean Mbps costs now: a dear contract charges far more than that.
+/// There, no more than this part of what the mean Mbps costs now: a dear contract charges far more
+/// than that.
 const KNOWN_REACH_OF_COST: f64 = 1.0 / 16.0;
 
-/// A cost of no more than this part of what contracts charge for all traffic is nothing to measure distances by.
+/// A cost of no more than this part of what contracts charge for all traffic is nothing to measure
+/// distances by.
 const LEAST_COST: f64 = 1e-9;
 
 /// No reach is less than this part of a charge: it has to grow.
 const LEAST_REACH: f64 = 1e-6;
 
-/// A reach that holds a price grows by this factor, and one that was too long shrinks by it where rounds bring nothing.
+/// A reach that holds a price grows by this factor, and one that was too long shrinks by it where
+/// rounds bring nothing.
 const REACH_GROWTH: f64 = 4.0;
 
-/// A reach of less than this part of the best price is not shortened: steps that small add up to nothing.
+/// A reach of less than this part of the best price is not shortened: steps that small add up to
+/// nothing.
 const SHORTEST_REACH: f64 = 1e-2;
 
-/// So many rounds in a row that do not raise the bound: what the master knows is true only closer to the best prices.
+/// So many rounds in a row that do not raise the bound: what the master knows is true only closer
+/// to the best prices.
 const ROUNDS_IN_VAIN: usize = 10;
 
-/// So many that there is nothing left to be found: the bound is as high as it gets, and plans of equal cost take turns.
+/// So many that there is nothing left to be found: the bound is as high as it gets, and plans of
+/// equal cost take turns.
 const IN_VAIN_MAX: usize = 300;
 
-/// A round that brings more than this part of what the master hoped for went the right way: it may go on further.
+/// A round that brings more than this part of what the master hoped for went the right way: it may
+/// go on further.
 const SUCCESS: f64 = 0.5;
 
 /// Prices tried, plans found, and what they prove.
@@ -115,10 +126,12 @@ pub(super) struct Search<'a> {
     in_vain: usize,
     /// Nothing above what is free in the first plan.
     fits: bool,
-    /// What the first plan costs without what rows charge. Contracts may charge thousands of times what latency costs; prices
-    /// that are to start from, and the way that a search goes, must be right for latency, too.
+    /// What the first plan costs without what rows charge. Contracts may charge thousands of times
+    /// what latency costs; prices that are to start from, and the way that a search goes, must be
+    /// right for latency, too.
     scale: f64,
-    /// The first plan costs next to nothing without what rows charge: there is nothing else to be right for.
+    /// The first plan costs next to nothing without what rows charge: there is nothing else to be
+    /// right for.
     only_charges: bool,
 }
 
@@ -173,7 +186,8 @@ impl<'a> Search<'a> {
         &self.best.1
     }
 
-    /// Tries prices until mixture and bound meet, or enough have been tried; whether nobody stopped it.
+    /// Tries prices until mixture and bound meet, or enough have been tried; whether nobody stopped
+    /// it.
     pub(super) fn run(
         &mut self,
         (net, basis): (&mut Network, &mut Basis),
@@ -296,7 +310,8 @@ impl<'a> Search<'a> {
         !held.is_empty()
     }
 
-    /// Shortens the reaches that were too long: not those of rows that would go on even from where these loads were found.
+    /// Shortens the reaches that were too long: not those of rows that would go on even from where
+    /// these loads were found.
     fn shorten(&mut self, loads: &[f64]) {
         let ways = self.target.iter().zip(&self.best.1);
         let over = loads.iter().zip(&self.rows.free);
@@ -318,8 +333,9 @@ impl<'a> Search<'a> {
     }
 }
 
-/// How far prices may go at first: a contract's as far as its charge; a limit on requests, which charges far more than its
-/// price will ever be, as far as prices of traffic are in a plan of this `cost`. Less where they were `known`.
+/// How far prices may go at first: a contract's as far as its charge; a limit on requests, which
+/// charges far more than its price will ever be, as far as prices of traffic are in a plan of this
+/// `cost`. Less where they were `known`.
 fn first_reach(
     rows: &Rows<'_>,
     net: &Network,
@@ -363,14 +379,16 @@ fn mean_charge(rows: &Rows<'_>) -> f64 {
     sum / f64::max(count, 1.0)
 }
 
-/// Whether the bound still rises from the prices that were tried towards the target of the master (Pessoa and others 2018).
+/// Whether the bound still rises from the prices that were tried towards the target of the master
+/// (Pessoa and others 2018).
 fn leads_on(loads: &[f64], free: &[f64], (best, target): (&[f64], &[f64])) -> bool {
     let over = loads.iter().zip(free).map(|(load, free)| load - free);
     let way = target.iter().zip(best).map(|(target, best)| target - best);
     over.zip(way).map(|(over, way)| over * way).sum::<f64>() > 0.0
 }
 
-/// The next prices: between the best so far and the master's, and never above the charge, not even by a rounding.
+/// The next prices: between the best so far and the master's, and never above the charge, not even
+/// by a rounding.
 fn smooth(weight: f64, (best, target): (&[f64], &[f64]), charge: &[f64]) -> Vec<f64> {
     let between = best
         .iter()

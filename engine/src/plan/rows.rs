@@ -1,7 +1,8 @@
-//! Rows that have no place in the tree of hubs: contracts over several sites, requests per second of sites.
+//! Rows that have no place in the tree of hubs: contracts over several sites, requests per second
+//! of sites.
 //!
-//! They are relaxed. For given prices, between 0 and what a row charges, the network is exact, and its dual value is a lower
-//! bound.
+//! They are relaxed. For given prices, between 0 and what a row charges, the network is exact, and
+//! its dual value is a lower bound.
 
 use super::input::Instance;
 use super::network::{MeterPlace, Network, SINK, as_u32, money_step};
@@ -110,7 +111,8 @@ impl<'a> Rows<'a> {
         self.rows.iter().map(price).collect()
     }
 
-    /// Gives a network these prices. Rough costs must be taken anew when there are rows of requests.
+    /// Gives a network these prices. Rough costs must be taken anew when there are rows of
+    /// requests.
     pub(super) fn set_prices(&self, net: &mut Network, prices: &[f64]) {
         let mut sites = vec![0.0; self.topology.links_of_site.len()];
         for (&row, &price) in self.rows.iter().zip(prices) {

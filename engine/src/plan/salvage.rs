@@ -1,7 +1,8 @@
 //! What to make of a solve that was stopped: the best of what was found and what was known.
 //!
-//! The flow of a search that was cut short is feasible, but may leave demand unserved that has room elsewhere; the plan in
-//! force, as far as it still fits, may be much better. Both are filled up with what room is left, and the better one is taken.
+//! The flow of a search that was cut short is feasible, but may leave demand unserved that has room
+//! elsewhere; the plan in force, as far as it still fits, may be much better. Both are filled up
+//! with what room is left, and the better one is taken.
 
 use super::coupling::compare;
 use super::input::{Instance, Unit};
@@ -11,7 +12,8 @@ use super::requests;
 use super::result::{Plan, Price};
 use super::topology::Topology;
 
-/// The better of `found` and of what is left of `known`, or of the incumbents where nothing else is known, each filled up.
+/// The better of `found` and of what is left of `known`, or of the incumbents where nothing else is
+/// known, each filled up.
 pub(super) fn best(
     input: &Instance,
     topology: &Topology,
@@ -39,8 +41,8 @@ pub(super) fn best(
     }
 }
 
-/// `[unit]` -> what of its shares still fits, and the rest wherever there is room: below watermarks first, the cheapest
-/// places of each unit first, units in their order.
+/// `[unit]` -> what of its shares still fits, and the rest wherever there is room: below watermarks
+/// first, the cheapest places of each unit first, units in their order.
 fn filled(input: &Instance, topology: &Topology, plan: &Plan) -> Vec<Vec<(u32, f64)>> {
     let nothing = Plan {
         shares: vec![Vec::new(); input.units.len()],
@@ -113,7 +115,8 @@ impl Filler<'_> {
         }
     }
 
-    /// Gives a unit up to so many Mbps of a link, as far as there is room on a level; how many it got.
+    /// Gives a unit up to so many Mbps of a link, as far as there is room on a level; how many it
+    /// got.
     fn give(
         &mut self,
         unit: &Unit,

@@ -1,10 +1,10 @@
 //! Prices from a sample: a small solve tells a large one where to start.
 //!
-//! One unit in [`RATIO`] is drawn, the large ones surely and each small one for others of its kind, and that
-//! problem is solved exactly, itself started from a sample of the sample. Its prices are close to the
-//! true ones wherever many units share a row, which is where the work is; the simplex then
-//! removes what error is left. Unlike a smoothed dual this needs no step length and works when money
-//! and latency differ by many orders of magnitude.
+//! One unit in [`RATIO`] is drawn, the large ones surely and each small one for others of its kind,
+//! and that problem is solved exactly, itself started from a sample of the sample. Its prices are
+//! close to the true ones wherever many units share a row, which is where the work is; the simplex
+//! then removes what error is left. Unlike a smoothed dual this needs no step length and works when
+//! money and latency differ by many orders of magnitude.
 
 use std::cmp::Reverse;
 
@@ -28,8 +28,8 @@ pub(super) const FRONT_LINKS: usize = 4;
 /// Networks with fewer units are started greedily.
 const UNITS_MIN: usize = 4_000;
 
-/// A first basis for `net`: at the prices of a sample when it is large, which `rows` have then, too, else greedy. `pivots`
-/// counts the work.
+/// A first basis for `net`: at the prices of a sample when it is large, which `rows` have then,
+/// too, else greedy. `pivots` counts the work.
 pub(super) fn start(
     net: &mut Network,
     rows: &Rows<'_>,
@@ -86,8 +86,9 @@ fn draw<'a>(net: &Network, rows: &Rows<'a>, seed: u64) -> (Network, Rows<'a>) {
     (sample, rows)
 }
 
-/// (unit, quanta) of the units drawn: all that want more than a step, and of the others one for every step of traffic in
-/// their order, which stands for that much (systematic sampling with probability proportional to size; Madow 1949).
+/// (unit, quanta) of the units drawn: all that want more than a step, and of the others one for
+/// every step of traffic in their order, which stands for that much (systematic sampling with
+/// probability proportional to size; Madow 1949).
 fn drawn(demand: &[i64], seed: u64) -> Vec<(usize, i64)> {
     let step = step(demand);
     let mut drawn = Vec::with_capacity(demand.len() / RATIO + 1);
@@ -106,7 +107,8 @@ fn drawn(demand: &[i64], seed: u64) -> Vec<(usize, i64)> {
     drawn
 }
 
-/// The least step, at least 1, by which no more than one unit in [`RATIO`] is drawn. O(units * log(units)).
+/// The least step, at least 1, by which no more than one unit in [`RATIO`] is drawn. O(units *
+/// log(units)).
 fn step(demand: &[i64]) -> i64 {
     let mut sizes = demand.to_vec();
     sizes.sort_unstable_by_key(|&quanta| Reverse(quanta));

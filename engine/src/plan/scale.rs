@@ -1,10 +1,12 @@
 //! Fixed point: flows as `i64` quanta, costs as one `i128` that keeps the five levels apart.
 //!
-//! A cost is `unserved * W1 + overload * W2 + below_floor * W3 + money * W4 + moved`, every weight a power of two. A path
-//! of the network meets each node at most once, so it has at most [`longest_path`] arcs; of these at most half count in any
-//! one of the levels 2, 3 and 5. Each count has bits for twice that and a sign; money has what is left, and its quantum is
-//! the finest at which no path comes to more than half of that. Therefore comparing two sums is comparing the five levels
-//! lexicographically, and a sum can be taken apart again without loss. No weight is a tuned penalty.
+//! A cost is `unserved * W1 + overload * W2 + below_floor * W3 + money * W4 + moved`, every weight
+//! a power of two. A path of the network meets each node at most once, so it has at most
+//! [`longest_path`] arcs; of these at most half count in any one of the levels 2, 3 and 5. Each
+//! count has bits for twice that and a sign; money has what is left, and its quantum is the finest
+//! at which no path comes to more than half of that. Therefore comparing two sums is comparing the
+//! five levels lexicographically, and a sum can be taken apart again without loss. No weight is a
+//! tuned penalty.
 
 use super::input::Instance;
 use super::network::money_step;
@@ -12,17 +14,19 @@ use super::requests;
 use super::result::Price;
 use super::topology::Topology;
 
-/// Where the unserved count starts. Above it are the sign and the few unserved arcs of a path: each one ends at the sink.
+/// Where the unserved count starts. Above it are the sign and the few unserved arcs of a path: each
+/// one ends at the sink.
 const UNSERVED_SHIFT: u32 = 120;
 
-/// Most bits of the money of one arc: those of a path stay below 96, which two conversions take. A float has fewer.
+/// Most bits of the money of one arc: those of a path stay below 96, which two conversions take. A
+/// float has fewer.
 const ARC_BITS_MAX: u32 = 80;
 
 /// What a unit of the upper half of a large count of quanta stands for.
 const LOW_HALF: f64 = 4_294_967_296.0; // 2^32
 
-/// All demand in quanta, at most. Rounding takes less than a quantum from each unit: a million of them on one link are off
-/// by less than 1e-11 of all demand.
+/// All demand in quanta, at most. Rounding takes less than a quantum from each unit: a million of
+/// them on one link are off by less than 1e-11 of all demand.
 const FLOW_QUANTA_MAX: f64 = 576_460_752_303_423_488.0; // 2^59
 
 /// Quanta per Mbps where nobody wants anything: fine enough for capacities.
@@ -81,8 +85,8 @@ impl Scale {
 
     /// Demand or capacity in quanta, rounded down.
     ///
-    /// A sum of rounded demands is an integer not above the true sum, so what fitted before rounding
-    /// still fits after it.
+    /// A sum of rounded demands is an integer not above the true sum, so what fitted before
+    /// rounding still fits after it.
     pub(super) fn flow(self, mbps: f64) -> i64 {
         quanta((mbps * self.flow).floor()).max(0)
     }
@@ -119,7 +123,8 @@ impl Scale {
         ((i128::from(high as i64) << 32) + low) << self.count_bits
     }
 
-    /// Quanta of money as a float, a little rounded: in halves, too. They are fewer than 2^96, those of a path as well.
+    /// Quanta of money as a float, a little rounded: in halves, too. They are fewer than 2^96,
+    /// those of a path as well.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -131,7 +136,8 @@ impl Scale {
         high as f64 * LOW_HALF + f64::from(low)
     }
 
-    /// The cost with movement in the place of money, one quantum per count: what is left are levels 1 to 3 and 5.
+    /// The cost with movement in the place of money, one quantum per count: what is left are levels
+    /// 1 to 3 and 5.
     pub(super) fn of_movement(self, cost: i128) -> i128 {
         let (levels, low) = split(cost, self.floor_shift());
         let (_money, moved) = split(low, self.count_bits);
@@ -172,9 +178,10 @@ impl Scale {
     }
 }
 
-/// Most arcs of a path. It meets each hub at most once, and each unit; on the way from a unit to the next it goes up and
-/// down through the hubs of a link, a part of a meter, a site, a meter and a region, if it has them, and one arc of each.
-/// Only links that are somebody's candidate are met, and no more hubs above them.
+/// Most arcs of a path. It meets each hub at most once, and each unit; on the way from a unit to
+/// the next it goes up and down through the hubs of a link, a part of a meter, a site, a meter and
+/// a region, if it has them, and one arc of each. Only links that are somebody's candidate are met,
+/// and no more hubs above them.
 fn longest_path(instance: &Instance) -> usize {
     let candidates: usize = instance.units.iter().map(|unit| unit.cand.len()).sum();
     let links = instance.links.len().min(candidates);
@@ -188,8 +195,8 @@ fn longest_path(instance: &Instance) -> usize {
     by_hubs.min(by_units)
 }
 
-/// What one arc may cost, but for levels 1 to 3: the dearest contract or the worst quality, and the charge for requests
-/// where it may come to be paid.
+/// What one arc may cost, but for levels 1 to 3: the dearest contract or the worst quality, and the
+/// charge for requests where it may come to be paid.
 fn dearest_arc_cny(instance: &Instance, topology: &Topology) -> f64 {
     let mut dearest: f64 = 0.0;
     for (meter, links) in instance.meters.iter().zip(&topology.links_of_meter) {
@@ -273,7 +280,8 @@ mod tests {
 
     #[test]
     fn levels_never_trade() {
-        // Links, units, and what one Mbps costs at the dearest: from the smallest scale to the largest.
+        // Links, units, and what one Mbps costs at the dearest: from the smallest scale to the
+        // largest.
         for (links, units, dear) in [
             (1, 1, 1e-9),
             (40, 60, 1e3),

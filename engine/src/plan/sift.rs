@@ -1,9 +1,10 @@
 //! The sift: at good prices most units are decided, and the simplex is for the others.
 //!
-//! A unit whose best place leads its second best by more than prices may be wrong stays there, as far as there is room. What
-//! is left is a network with as many full hubs and a fraction of the units; its optimal basis, with the decided units as
-//! leaves, is where the whole starts from. A tree that only knows where units are, not which hubs are full and what their room is
-//! worth, costs a hundred thousand pivots more, even where nearly every unit is in its place.
+//! A unit whose best place leads its second best by more than prices may be wrong stays there, as
+//! far as there is room. What is left is a network with as many full hubs and a fraction of the
+//! units; its optimal basis, with the decided units as leaves, is where the whole starts from. A
+//! tree that only knows where units are, not which hubs are full and what their room is worth,
+//! costs a hundred thousand pivots more, even where nearly every unit is in its place.
 
 use super::crash;
 use super::extract::Extract;
@@ -13,8 +14,8 @@ use super::simplex::{Basis, Progress};
 use super::solve::{SolveOptions, run};
 use super::tree::{NONE, Tree};
 
-/// A basis at `potential`, by whose prices the arcs of units must have been sorted; `pivots` counts the work. `None` when the
-/// deadline came first.
+/// A basis at `potential`, by whose prices the arcs of units must have been sorted; `pivots` counts
+/// the work. `None` when the deadline came first.
 pub(super) fn start(
     net: &Network,
     potential: &[i128],
@@ -58,8 +59,8 @@ fn taken(net: &Network, decided: &[Option<usize>]) -> Vec<i64> {
     taken
 }
 
-/// The basis of the whole: that of the extract, and decided units as leaves. `None` if a step were neither full nor empty
-/// nor in the tree, which an optimal extract rules out.
+/// The basis of the whole: that of the extract, and decided units as leaves. `None` if a step were
+/// neither full nor empty nor in the tree, which an optimal extract rules out.
 fn whole(
     net: &Network,
     extract: &Extract,
@@ -122,7 +123,8 @@ mod tests {
     use super::super::topology::Topology;
     use super::*;
 
-    /// Links of three sites that are nearly full: a hundred units each, half of which have somewhere near to go.
+    /// Links of three sites that are nearly full: a hundred units each, half of which have
+    /// somewhere near to go.
     fn instance() -> Instance {
         let links: Vec<String> = (0..9)
             .map(|link| {

@@ -1,11 +1,11 @@
 //! Primal network simplex on exact integers.
 //!
-//! The classic method (Ahuja, Magnanti, Orlin, *Network Flows*, chapter 11): a spanning tree carries
-//! the flow, an arc with negative reduced cost enters, flow goes round the cycle it closes, the arc
-//! that blocks leaves. Ties for leaving go to the last blocking arc met when the cycle is walked
-//! from its apex along the flow; that keeps the tree strongly feasible (from every node one more
-//! quantum could be sent to the root), and so no sequence of pivots can repeat. Where entering arcs come from is told in
-//! `pricing`.
+//! The classic method (Ahuja, Magnanti, Orlin, *Network Flows*, chapter 11): a spanning tree
+//! carries the flow, an arc with negative reduced cost enters, flow goes round the cycle it closes,
+//! the arc that blocks leaves. Ties for leaving go to the last blocking arc met when the cycle is
+//! walked from its apex along the flow; that keeps the tree strongly feasible (from every node one
+//! more quantum could be sent to the root), and so no sequence of pivots can repeat. Where entering
+//! arcs come from is told in `pricing`.
 
 use super::network::{Network, as_u32};
 use super::rough::RoughPrices;

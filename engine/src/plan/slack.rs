@@ -1,8 +1,9 @@
 //! Which units need no look: those whose second best is further away than prices have moved since.
 //!
-//! Near the optimum hundreds of pivots follow one another that shift a few prices by little, and each opens the way to the
-//! next somewhere in millions of arcs. A unit that was looked at knows by how much its best way is ahead. No reduced cost
-//! changes by more than the sum of all shifts, so until that sum has eaten up the lead the unit has nothing to offer.
+//! Near the optimum hundreds of pivots follow one another that shift a few prices by little, and
+//! each opens the way to the next somewhere in millions of arcs. A unit that was looked at knows by
+//! how much its best way is ahead. No reduced cost changes by more than the sum of all shifts, so
+//! until that sum has eaten up the lead the unit has nothing to offer.
 
 /// How far prices have moved, and from where on each unit is worth a look.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +34,8 @@ impl Slack {
         self.drift = self.drift.saturating_add(change.saturating_abs());
     }
 
-    /// No arc of a unit gains anything now, and the best of those that are not its own loses `lead`.
+    /// No arc of a unit gains anything now, and the best of those that are not its own loses
+    /// `lead`.
     pub(super) fn rest(&mut self, unit: usize, lead: i128) {
         // At the end of its range the drift counts no more; then nobody rests.
         let end = self.drift.saturating_add(lead);

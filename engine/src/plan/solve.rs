@@ -36,8 +36,9 @@ impl<F: Fn() -> bool + Sync> Deadline for F {
 /// What a caller may choose.
 #[derive(Clone, Copy)]
 pub struct SolveOptions<'a> {
-    /// Threads allowed. From 2 on the least movement and the digest are found beside the plan, and the bound beside
-    /// its levels; the simplex itself is sequential. The result does not depend on it.
+    /// Threads allowed. From 2 on the least movement and the digest are found beside the plan, and
+    /// the bound beside its levels; the simplex itself is sequential. The result does not depend on
+    /// it.
     pub threads: usize,
     /// Seed of everything drawn at random.
     pub seed: u64,
@@ -95,9 +96,9 @@ pub struct Solved {
 
 /// Solves a valid instance. Never fails: demand that fits nowhere is unserved.
 ///
-/// The result is a function of `input`, `options` (without `threads`) and `warm`, unless the deadline
-/// cuts it short. `warm` is an earlier plan for similar input; its choices are tried first, but where rows cut across the
-/// tree: prices say more there.
+/// The result is a function of `input`, `options` (without `threads`) and `warm`, unless the
+/// deadline cuts it short. `warm` is an earlier plan for similar input; its choices are tried
+/// first, but where rows cut across the tree: prices say more there.
 #[must_use]
 pub fn solve(input: &Instance, options: &SolveOptions<'_>, warm: Option<&Plan>) -> Solved {
     Standing::cold(input, options, warm).0
@@ -111,7 +112,8 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// The result with its certificate. `pivots` is for the record, `moved` the least movement as far as it is known.
+    /// The result with its certificate. `pivots` is for the record, `moved` the least movement as
+    /// far as it is known.
     pub(super) fn certify(
         self,
         input: &Instance,
@@ -141,7 +143,8 @@ impl Found {
     }
 }
 
-/// Runs the simplex to its end from a feasible basis and settles the rows that have no place in the tree.
+/// Runs the simplex to its end from a feasible basis and settles the rows that have no place in the
+/// tree.
 pub(super) fn optimize(
     input: &Instance,
     topology: &Topology,
@@ -188,7 +191,8 @@ pub(super) fn main_share(shares: &[(u32, f64)]) -> Option<u32> {
         .map(|s| s.0)
 }
 
-/// Runs the simplex stage by stage: by rough prices on the fronts and then on all arcs, and exactly to the end.
+/// Runs the simplex stage by stage: by rough prices on the fronts and then on all arcs, and exactly
+/// to the end.
 pub(super) fn run(net: &Network, basis: &mut Basis, options: &SolveOptions<'_>) -> Progress {
     let mut steps = [
         Step::Rough(Scope::Front),

@@ -1,9 +1,10 @@
 //! A solved instance kept ready for the next event: its network, its spanning tree, its prices.
 //!
-//! A drain or a failure takes a few links away. Instead of building everything anew, the arcs of these links become
-//! dearer than leaving traffic unserved: the flow that stands is still feasible, the tree is still a basis, and the simplex
-//! only has to walk from there. Taking the capacity itself would make the tree infeasible and throw it away. When
-//! links come back their costs do, too.
+//! A drain or a failure takes a few links away. Instead of building everything anew, the arcs of
+//! these links become dearer than leaving traffic unserved: the flow that stands is still feasible,
+//! the tree is still a basis, and the simplex only has to walk from there. Taking the capacity
+//! itself would make the tree infeasible and throw it away. When links come back their costs do,
+//! too.
 
 use super::input::Instance;
 use super::movement::Least;
@@ -100,10 +101,11 @@ impl Standing {
 
     /// Solves `input` from where this stands and moves on to it.
     ///
-    /// `input` must be the instance of [`Self::solve`] but for links or sites whose capacity is now 0, or no longer 0. The
-    /// result is as good as a cold one; it is a function of all inputs since then. `None` when `input` has another shape,
-    /// when more than [`CLOSED_LINKS_MAX`] links are closed, or when an earlier solve was stopped: solve it cold.
-    /// The least movement is only searched for by a cold solve.
+    /// `input` must be the instance of [`Self::solve`] but for links or sites whose capacity is now
+    /// 0, or no longer 0. The result is as good as a cold one; it is a function of all inputs since
+    /// then. `None` when `input` has another shape, when more than [`CLOSED_LINKS_MAX`] links are
+    /// closed, or when an earlier solve was stopped: solve it cold. The least movement is only
+    /// searched for by a cold solve.
     #[must_use]
     pub fn resolve(&mut self, input: &Instance, options: &SolveOptions<'_>) -> Option<Solved> {
         let same_shape = input.units.len() == self.net.demand.len()
@@ -162,7 +164,8 @@ fn closed_links(input: &Instance, topology: &Topology) -> Vec<u32> {
         .collect()
 }
 
-/// Gives closed rows the price that keeps all units off without costing the bound, and frees what stands behind them.
+/// Gives closed rows the price that keeps all units off without costing the bound, and frees what
+/// stands behind them.
 fn forbid(input: &Instance, topology: &Topology, closed: &[u32], duals: &mut Duals) {
     for &link in closed {
         let link = link as usize;

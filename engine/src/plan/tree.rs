@@ -2,8 +2,8 @@
 //!
 //! Nearly all units are leaves that hang from one link. Storing them as children would make every
 //! change of a link's price touch hundreds of nodes, so a unit enters its parent's child list only
-//! while it has children itself, that is while it is split. A leaf's depth and potential follow from
-//! its parent when they are asked for. A pivot thus costs O(hubs moved), not O(units moved).
+//! while it has children itself, that is while it is split. A leaf's depth and potential follow
+//! from its parent when they are asked for. A pivot thus costs O(hubs moved), not O(units moved).
 
 use super::network::as_u32;
 
@@ -59,7 +59,8 @@ impl Tree {
         self.nodes[node as usize].parent
     }
 
-    /// All nodes that are attached, and the root, each after its parent. Depths must be fresh. O(nodes * log(nodes)).
+    /// All nodes that are attached, and the root, each after its parent. Depths must be fresh.
+    /// O(nodes * log(nodes)).
     pub(super) fn downwards(&self) -> Vec<u32> {
         let attached = |&node: &u32| node == 0 || self.parent(node) != NONE;
         let mut nodes: Vec<u32> = (0..as_u32(self.nodes.len())).filter(attached).collect();
@@ -119,8 +120,8 @@ impl Tree {
         self.stack = stem;
     }
 
-    /// Calls `visit(tree, node)` for `node` and all listed nodes below it, parents first, with fresh
-    /// depths. A leaf unit has nothing to refresh and is skipped.
+    /// Calls `visit(tree, node)` for `node` and all listed nodes below it, parents first, with
+    /// fresh depths. A leaf unit has nothing to refresh and is skipped.
     pub(super) fn below(&mut self, node: u32, mut visit: impl FnMut(&Self, u32)) {
         if node >= self.hubs && !self.nodes[node as usize].listed {
             return;

@@ -1,12 +1,14 @@
 //! The last rounding: dust is swept up, and hard limits are kept to the last digits.
 //!
-//! What is left of a share that has ended is a quantum or the rounding of a sum. It goes to the largest share of its unit, so
-//! that no unit is split for it; where there is no other, it is unserved.
+//! What is left of a share that has ended is a quantum or the rounding of a sum. It goes to the
+//! largest share of its unit, so that no unit is split for it; where there is no other, it is
+//! unserved.
 //!
-//! Shares of quanta are shares of demand, and a quantum is missing from each unit: it loses less than a
-//! quantum of demand when it is counted in quanta, and gets it back when its quanta become shares. A limit that is filled
-//! exactly by very many very small units would then be exceeded by one quantum for each of them. Where that is more than a
-//! checker forgives, their shares shrink by as much: parts in a thousand million.
+//! Shares of quanta are shares of demand, and a quantum is missing from each unit: it loses less
+//! than a quantum of demand when it is counted in quanta, and gets it back when its quanta become
+//! shares. A limit that is filled exactly by very many very small units would then be exceeded by
+//! one quantum for each of them. Where that is more than a checker forgives, their shares shrink by
+//! as much: parts in a thousand million.
 
 use super::input::Instance;
 use super::levels::Loads;

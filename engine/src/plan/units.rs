@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
 
-/// A vector of units that is copied when one of its owners changes it, and not before: instances that differ in limits alone
-/// hold the same units.
+/// A vector of units that is copied when one of its owners changes it, and not before: instances
+/// that differ in limits alone hold the same units.
 #[derive(Debug, Clone, Default)]
 pub struct Units(Arc<Shared>);
 

@@ -1,9 +1,10 @@
 //! From a plan to a vertex: no more units split than rows are tight.
 //!
-//! While more shares are open than units and tight rows hold, some of them can be moved round so that every tight row
-//! stays as full as it is. Costs change linearly on the way, so one of the two directions is no dearer; it is followed until
-//! a share ends or another row gets tight. What is left is a basic solution: the push phase of a crossover (Bixby and
-//! Saltzman 1994). Thousands of steps add up their roundings; last, the shares of the basis are solved for again from what the
+//! While more shares are open than units and tight rows hold, some of them can be moved round so
+//! that every tight row stays as full as it is. Costs change linearly on the way, so one of the two
+//! directions is no dearer; it is followed until a share ends or another row gets tight. What is
+//! left is a basic solution: the push phase of a crossover (Bixby and Saltzman 1994). Thousands of
+//! steps add up their roundings; last, the shares of the basis are solved for again from what the
 //! rows hold.
 
 use std::collections::BTreeMap;
@@ -24,7 +25,8 @@ const RATE_EPSILON: f64 = 1e-9;
 /// Most values added up, which is seconds of work. Shares not looked at by then stay as they are.
 const WORK_MAX: usize = 1_000_000_000;
 
-/// Values added up in one pass, for each share: after many steps the columns are dense and off, and fresh ones are cheap.
+/// Values added up in one pass, for each share: after many steps the columns are dense and off, and
+/// fresh ones are cheap.
 const WORK_PER_SHARE: usize = 20;
 
 /// A pass of fewer steps was hardly worth its fresh columns; the next one may do more.
@@ -33,7 +35,8 @@ const STEPS_MIN: usize = 32;
 /// A share this small, which the solve for the basis can do without, has ended.
 const DUST: f64 = 1e-9;
 
-/// How often the basis is solved for: once against the rounding of the steps, and once against its own.
+/// How often the basis is solved for: once against the rounding of the steps, and once against its
+/// own.
 const SOLVES: usize = 2;
 
 /// A share that may grow and shrink.
@@ -53,7 +56,8 @@ struct Share {
 }
 
 impl Share {
-    /// Brings it to a knee that is no more than dust away; whether there was none, so that it stays open.
+    /// Brings it to a knee that is no more than dust away; whether there was none, so that it stays
+    /// open.
     fn stays_open(&mut self) -> bool {
         let (from, to) = self.between;
         let near = |knee: &f64| (self.mbps - knee).abs() <= self.dust_mbps;
@@ -171,7 +175,8 @@ impl<'a> Descent<'a> {
         self.unit_mbps.push(mbps);
     }
 
-    /// Makes a basis of the open shares as far as `work_max` values go, and gives them the values that it has.
+    /// Makes a basis of the open shares as far as `work_max` values go, and gives them the values
+    /// that it has.
     fn pass(&mut self, work_max: usize) -> Pass {
         for (load, row) in self.loads().into_iter().zip(&mut self.rows) {
             row.load = load;
@@ -217,8 +222,8 @@ impl<'a> Descent<'a> {
         traffic.chain(requests)
     }
 
-    /// Makes an open share part of the basis, or moves traffic round until it need not be or another can leave. Whether
-    /// anything was moved.
+    /// Makes an open share part of the basis, or moves traffic round until it need not be or
+    /// another can leave. Whether anything was moved.
     fn admit(&mut self, echelon: &mut Echelon, share: usize) -> bool {
         let holds = |(row, value): (usize, f64)| self.rows[row].held.map(|held| (held.0, value));
         let mut column: Sparse = self.rows_of(share).filter_map(holds).collect();
@@ -246,8 +251,8 @@ impl<'a> Descent<'a> {
         true
     }
 
-    /// Goes along a direction that leaves tight rows as they are, the cheaper way, as far as its costs are linear. `None`
-    /// where rounding has made the direction worthless.
+    /// Goes along a direction that leaves tight rows as they are, the cheaper way, as far as its
+    /// costs are linear. `None` where rounding has made the direction worthless.
     fn step(&mut self, direction: &Sparse) -> Option<End> {
         let size = direction
             .iter()
@@ -361,7 +366,8 @@ impl<'a> Descent<'a> {
                     old.1 = share.mbps / self.input.units[unit].mbps;
                 }
             }
-            // Also what went with a share that was brought to its knee, where none was left to take it.
+            // Also what went with a share that was brought to its knee, where none was left to take
+            // it.
             sweep(shares, whole, DUST);
         }
         plan

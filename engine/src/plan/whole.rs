@@ -1,4 +1,5 @@
-//! What is left to do for a mixture of plans: leave units whole, bring requests to where there is room.
+//! What is left to do for a mixture of plans: leave units whole, bring requests to where there is
+//! room.
 
 use super::coupling::Context;
 use super::input::Instance;
@@ -38,8 +39,8 @@ pub(super) fn mixed(input: &Instance, mixture: &[(f64, &Shares)]) -> Plan {
     plan
 }
 
-/// Gives every site the part of each free level that it uses at these loads of links, and solves that exactly, from `near` on.
-/// Returns the plan, and whether the solve came to its end.
+/// Gives every site the part of each free level that it uses at these loads of links, and solves
+/// that exactly, from `near` on. Returns the plan, and whether the solve came to its end.
 pub(super) fn by_parts(
     context: &Context<'_, '_>,
     loads: &[f64],
@@ -61,7 +62,8 @@ pub(super) fn by_parts(
     (certificate::plan(&net, &basis, input.digest()), finished)
 }
 
-/// The potentials of a network whose rows are priced, for the hubs of one in which they are divided.
+/// The potentials of a network whose rows are priced, for the hubs of one in which they are
+/// divided.
 fn carried_over(
     topology: &Topology,
     (from, potential): (&Network, &[i128]),
@@ -134,8 +136,8 @@ struct Way {
     to: u32,
 }
 
-/// `plan` with requests above limits moved to where there is room for them, the cheapest ways first, at `potential`.
-/// No level before the fourth gets worse.
+/// `plan` with requests above limits moved to where there is room for them, the cheapest ways
+/// first, at `potential`. No level before the fourth gets worse.
 pub(super) fn relieved(
     context: &Context<'_, '_>,
     net: &Network,
@@ -207,7 +209,8 @@ fn add_ways(
         return;
     };
     for arc in arcs().filter(|&arc| site(link(arc)) != site(from)) {
-        // There is room below the soft limits of where it goes; only the floor could still be worse.
+        // There is room below the soft limits of where it goes; only the floor could still be
+        // worse.
         let own = net.scale.price(net.cost[arc] - net.cost[here]);
         if own.below_floor <= 0 {
             let more = net.scale.price(cost(arc) - cost(here));

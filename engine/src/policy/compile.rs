@@ -15,9 +15,10 @@ struct PoolAnswer {
     shares: Vec<(EndpointId, u8)>,
 }
 
-/// Adds pools and static services to a catalog, and their rows to a map whose services are those of the finished catalog.
-/// Endpoints depend on configuration alone, and only their addresses on states, so that clients keep their answers.
-/// O(services x areas), with one answer set per preference and service.
+/// Adds pools and static services to a catalog, and their rows to a map whose services are those of
+/// the finished catalog. Endpoints depend on configuration alone, and only their addresses on
+/// states, so that clients keep their answers. O(services x areas), with one answer set per
+/// preference and service.
 pub fn compile(
     policies: &Policies,
     areas: &PolicyAreas,
@@ -101,7 +102,8 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// The first choice that is up, or the first of all when none is; what is up behind it are runners-up.
+/// The first choice that is up, or the first of all when none is; what is up behind it are
+/// runners-up.
 fn answer_set(order: &[Choice<'_>], pinned: bool, answers: &[PoolAnswer]) -> AnswerSet {
     let first_up = order.iter().find(|choice| choice.is_up(answers));
     let chosen = first_up.filter(|_| !pinned).or_else(|| order.first());
@@ -132,7 +134,8 @@ fn add_pool(pool: &Pool, states: &CheckStates, catalog: &mut Catalog) -> PoolAns
     });
     let endpoint = |ipv4, ipv6, alias| Endpoint {
         group,
-        // No link has a colon in its name's first word, so that nothing is taken for an egress link.
+        // No link has a colon in its name's first word, so that nothing is taken for an egress
+        // link.
         link: format!("pool:{}", pool.name),
         ipv4,
         ipv6,
@@ -183,8 +186,8 @@ fn absent<A: Copy + Into<IpAddr>>() -> Chosen<A> {
     }
 }
 
-/// Pairs of slots with weights whose sums by family are the weights given: both ladders are laid side by side and cut
-/// where either has a step, so there are fewer pairs than steps in both.
+/// Pairs of slots with weights whose sums by family are the weights given: both ladders are laid
+/// side by side and cut where either has a step, so there are fewer pairs than steps in both.
 fn coupled(
     v4: &[(usize, u8)],
     v6: &[(usize, u8)],

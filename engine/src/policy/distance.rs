@@ -1,7 +1,7 @@
 //! Distance on the sphere.
 
-/// Central angle between two points given as (degrees north, degrees east), in radians: the haversine formula (Sinnott,
-/// Sky and Telescope 68, 1984), which is exact enough near and far.
+/// Central angle between two points given as (degrees north, degrees east), in radians: the
+/// haversine formula (Sinnott, Sky and Telescope 68, 1984), which is exact enough near and far.
 pub(super) fn angle((north_a, east_a): (f64, f64), (north_b, east_b): (f64, f64)) -> f64 {
     let (north_a, north_b) = (north_a.to_radians(), north_b.to_radians());
     let half_north = ((north_b - north_a) / 2.0).sin();

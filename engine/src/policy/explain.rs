@@ -31,8 +31,8 @@ pub struct PoolStory {
 }
 
 impl Policies {
-    /// Why a service answers as it does in an area, where the pool `answering` is what the map names; `None` when the
-    /// service is none of these.
+    /// Why a service answers as it does in an area, where the pool `answering` is what the map
+    /// names; `None` when the service is none of these.
     #[must_use]
     pub fn story(
         &self,

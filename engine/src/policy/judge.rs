@@ -54,7 +54,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// [policy] -> preference id. `nets` has for each policy the rule of the longest network that holds the addresses.
+    /// [policy] -> preference id. `nets` has for each policy the rule of the longest network that
+    /// holds the addresses.
     pub fn judge(&mut self, place: &Place, nets: &[Option<u32>]) -> Vec<u32> {
         let policies = self.policies.iter().zip(&mut self.known).zip(nets);
         policies
@@ -101,7 +102,8 @@ fn preference(policy: &Policy, place: &Place, net: Option<u32>) -> Preference {
     }
 }
 
-/// How specifically a rule meets a place: by AS number, by names below the country, by country, by continent.
+/// How specifically a rule meets a place: by AS number, by names below the country, by country, by
+/// continent.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     asn: bool,
@@ -110,8 +112,9 @@ struct Rank {
     continent: bool,
 }
 
-/// Which levels of a place the names of a rule met, outermost first. What meets an outer level first ranks higher, as if
-/// all rules were one tree that is walked from the country inwards; and of two that go the same way, the longer one.
+/// Which levels of a place the names of a rule met, outermost first. What meets an outer level
+/// first ranks higher, as if all rules were one tree that is walked from the country inwards; and
+/// of two that go the same way, the longer one.
 #[derive(PartialEq, Eq)]
 struct Levels(Vec<usize>);
 
@@ -152,8 +155,8 @@ fn levels(names: &[String], place: &Place) -> Option<Vec<usize>> {
         .collect()
 }
 
-/// Labels by distance, ties in their order; in their order when the client's coordinates are not known. Labels without
-/// coordinates are never near.
+/// Labels by distance, ties in their order; in their order when the client's coordinates are not
+/// known. Labels without coordinates are never near.
 fn nearest(policy: &Policy, from: Option<(f64, f64)>) -> Vec<u16> {
     let labels = || (0_u16..).zip(&policy.coordinates);
     let Some(from) = from else {

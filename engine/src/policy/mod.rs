@@ -5,8 +5,9 @@
 //!   preference, states of pools --compile--> rows of the map        every cycle, beside the optimizer's
 //! ```
 //!
-//! A policy speaks of labels, such as `us` and `eu`; a service says which pools stand behind each label, so many services
-//! share one policy. A pool is a set of addresses that answer for each other, or the name of another CDN.
+//! A policy speaks of labels, such as `us` and `eu`; a service says which pools stand behind each
+//! label, so many services share one policy. A pool is a set of addresses that answer for each
+//! other, or the name of another CDN.
 
 mod compile;
 mod distance;
@@ -41,8 +42,8 @@ pub struct At {
     pub continent: Option<String>,
     /// ISO 3166 country code.
     pub country: Option<String>,
-    /// Names below the country, outermost first: ISO 3166-2 codes of subdivisions, or the city in English. Levels may be
-    /// left out, but their order is that of the place.
+    /// Names below the country, outermost first: ISO 3166-2 codes of subdivisions, or the city in
+    /// English. Levels may be left out, but their order is that of the place.
     pub within: Vec<String>,
     /// Autonomous system number.
     pub asn: Option<u32>,
@@ -74,7 +75,8 @@ pub struct Policy {
     pub default: Prefer,
     /// Rules by place.
     pub rules: Vec<Rule>,
-    /// Networks, each with the index of its rule; the longest prefix wins, and wins over all places.
+    /// Networks, each with the index of its rule; the longest prefix wins, and wins over all
+    /// places.
     pub nets: Vec<(Prefix, u32)>,
 }
 

@@ -31,8 +31,9 @@ pub struct Member<A> {
 pub struct Family<A> {
     /// How many are given.
     pub serve: Serve,
-    /// Share of addresses (of weight, for [`Serve::One`]) that must be up. Below it the family is down, and all its
-    /// addresses count as if up: what looks wholly down is more likely a fault of the checks.
+    /// Share of addresses (of weight, for [`Serve::One`]) that must be up. Below it the family is
+    /// down, and all its addresses count as if up: what looks wholly down is more likely a fault of
+    /// the checks.
     pub up_share_min: f64,
     /// The addresses.
     pub members: Vec<Member<A>>,
@@ -110,7 +111,8 @@ pub struct Chosen<A> {
 }
 
 impl<A: Copy + Into<IpAddr>> Family<A> {
-    /// What it gives under the states of its checks. Slots do not depend on states, so that endpoints keep their ids.
+    /// What it gives under the states of its checks. Slots do not depend on states, so that
+    /// endpoints keep their ids.
     #[must_use]
     pub fn choose(&self, checks: &[usize], states: &CheckStates) -> Chosen<A> {
         let up: Vec<bool> = self
@@ -163,8 +165,9 @@ impl<A: Copy + Into<IpAddr>> Family<A> {
     }
 }
 
-/// Weights on the 1/64 ladder: everything above zero keeps a 64th at least, the rest goes by largest remainders (Hamilton's
-/// method). What has no weight is left out, unless nothing has. At most 64 entries.
+/// Weights on the 1/64 ladder: everything above zero keeps a 64th at least, the rest goes by
+/// largest remainders (Hamilton's method). What has no weight is left out, unless nothing has. At
+/// most 64 entries.
 fn ladder(weights: &[(usize, u64)]) -> Vec<(usize, u8)> {
     let mut kept: Vec<(usize, u64)> = weights.iter().filter(|(_, w)| *w > 0).copied().collect();
     if kept.is_empty() {

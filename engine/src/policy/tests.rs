@@ -121,7 +121,8 @@ fn names_below_the_country_may_leave_levels_out_but_not_change_their_order() {
 
 #[test]
 fn who_meets_an_outer_level_has_the_say() {
-    // A tree with branches `by` and `m`, where the place lies in both: the walk goes into `by` and stays there.
+    // A tree with branches `by` and `m`, where the place lies in both: the walk goes into `by` and
+    // stays there.
     let rules = vec![
         rule(at("within=by"), &[0]),
         rule(at("within=m,munich"), &[1]),
@@ -292,7 +293,8 @@ fn forced_labels_and_pins_beat_checks() {
 
 #[test]
 fn when_nothing_is_up_the_first_label_answers_with_what_it_has() {
-    // Two pools stand behind the first label, of which the first is down; the label itself is forced down.
+    // Two pools stand behind the first label, of which the first is down; the label itself is
+    // forced down.
     let forced = |name: &str, n: u8, up: Option<bool>| Pool {
         forced: up,
         ..pool(name, family(Serve::All, 0.5, &[(v4(n), 1)]), None)
@@ -339,7 +341,8 @@ fn when_nothing_is_up_the_first_label_answers_with_what_it_has() {
 }
 
 proptest! {
-    /// Both families of a pool are split by their own weights, in one row of the map; states never move endpoints.
+    /// Both families of a pool are split by their own weights, in one row of the map; states never
+    /// move endpoints.
     #[test]
     fn weights_of_both_families_hold_at_once(
         weights_v4 in prop::collection::vec(1_u32..1000, 1..9),

@@ -1,4 +1,5 @@
-//! The way back of canary areas from a change that failed: to where they were, as far as there is room.
+//! The way back of canary areas from a change that failed: to where they were, as far as there is
+//! room.
 
 use super::canary::Trial;
 use super::loads::{Places, Rows, moved_mbps};
@@ -19,9 +20,9 @@ pub(super) struct Back<'a> {
 }
 
 impl<'a> Back<'a> {
-    /// Takes the areas of `trials` back one by one, each if all that it stood on is still there, nothing there is
-    /// `forbidden` (unit, link), and no hard limit is then exceeded for its sake. One that goes makes room for another; who has
-    /// no room stays where it is.
+    /// Takes the areas of `trials` back one by one, each if all that it stood on is still there,
+    /// nothing there is `forbidden` (unit, link), and no hard limit is then exceeded for its sake.
+    /// One that goes makes room for another; who has no room stays where it is.
     pub(super) fn of(
         ground: Ground<'a>,
         before: &Plan,

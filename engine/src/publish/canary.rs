@@ -1,8 +1,10 @@
-//! Canary areas: a large change is tried on a few first, and taken back when they fare worse than was promised.
+//! Canary areas: a large change is tried on a few first, and taken back when they fare worse than
+//! was promised.
 //!
-//! What is tried is a change, and so is what has passed: the flows from site to site that the whole plan wanted when its trial
-//! began, less what has moved along them since. A later step counts as more of the same while what it moves beyond these flows is
-//! not large by itself. Else it is another change, to other sites or of more areas, and is tried anew.
+//! What is tried is a change, and so is what has passed: the flows from site to site that the whole
+//! plan wanted when its trial began, less what has moved along them since. A later step counts as
+//! more of the same while what it moves beyond these flows is not large by itself. Else it is
+//! another change, to other sites or of more areas, and is tried anew.
 
 use super::flows::Flows;
 use super::loads::share_on;
@@ -173,8 +175,9 @@ pub(super) fn trials(instance: &Instance, before: &Plan, after: &Plan) -> Vec<Tr
     moved.map(trial).collect()
 }
 
-/// Judges trials begun at `since`. `measured` gives the quality of a unit on its present links in ms with the time of
-/// its oldest measurement, and its demand in Mbps; `None` where some link was never measured.
+/// Judges trials begun at `since`. `measured` gives the quality of a unit on its present links in
+/// ms with the time of its oldest measurement, and its demand in Mbps; `None` where some link was
+/// never measured.
 #[must_use]
 pub(super) fn judge(
     rules: &CanaryRules,

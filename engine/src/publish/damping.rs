@@ -1,14 +1,17 @@
-//! Flap damping: who comes and goes too often is not moved towards until it has been quiet (after RFC 2439).
+//! Flap damping: who comes and goes too often is not moved towards until it has been quiet (after
+//! RFC 2439).
 //!
-//! Each time a target goes away costs a penalty that decays by half in a fixed time. Above one threshold the target is
-//! suppressed, below a lower one it is used again. Suppressed targets may be left at any time.
+//! Each time a target goes away costs a penalty that decays by half in a fixed time. Above one
+//! threshold the target is suppressed, below a lower one it is used again. Suppressed targets may
+//! be left at any time.
 
 use coverage::Timestamp;
 use std::time::Duration;
 
 /// What one flap costs.
 const PENALTY: f64 = 1000.0;
-/// Penalties do not grow beyond this, so that nobody is suppressed for longer than a few half-lives.
+/// Penalties do not grow beyond this, so that nobody is suppressed for longer than a few
+/// half-lives.
 const PENALTY_MAX: f64 = 6000.0;
 
 /// Thresholds of damping.

@@ -31,8 +31,8 @@ pub(super) fn beyond(moved: &Flows, known: &Flows) -> f64 {
     beyond.sum()
 }
 
-/// What shares do on the way from `now` to `then`: (from link, to link, share). The first that loses goes to the first that
-/// gains, as it does when a unit goes in slices.
+/// What shares do on the way from `now` to `then`: (from link, to link, share). The first that
+/// loses goes to the first that gains, as it does when a unit goes in slices.
 fn ways(now: &[(u32, f64)], then: &[(u32, f64)]) -> Vec<(u32, u32, f64)> {
     let more = |shares: &[(u32, f64)], others: &[(u32, f64)]| {
         let rest = |&(link, share): &(u32, f64)| (link, share - share_on(others, link));

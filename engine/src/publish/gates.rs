@@ -26,7 +26,8 @@ pub struct GateRules {
     pub canary: CanaryRules,
     /// Age of what is known of a site beyond which its units stay where they are.
     pub frozen_after: Duration,
-    /// Share of its soft limit that a link or site gives up once it is stale; twice that after `frozen_after`.
+    /// Share of its soft limit that a link or site gives up once it is stale; twice that after
+    /// `frozen_after`.
     pub silent_margin: f64,
 }
 
@@ -79,7 +80,8 @@ pub enum Purpose {
     Relief,
     /// The same and nothing else: the input is doubted.
     ReliefAlone,
-    /// Relief in answer to links that were closed a moment ago: who was just sent away from them may go on at once.
+    /// Relief in answer to links that were closed a moment ago: who was just sent away from them
+    /// may go on at once.
     Rescue,
 }
 
@@ -114,8 +116,8 @@ impl Gates {
         }
     }
 
-    /// Brings what was noted under a clock that was ahead back to `now`: nothing is held for longer than if it had just
-    /// begun.
+    /// Brings what was noted under a clock that was ahead back to `now`: nothing is held for longer
+    /// than if it had just begun.
     pub fn not_after(&mut self, now: Timestamp) {
         self.inputs.not_after(now);
         self.damping.not_after(now);
@@ -160,7 +162,8 @@ impl Gates {
         self.inputs.trust_next();
     }
 
-    /// Compares prices with those before the restart; one that jumped is doubted for as long as any input.
+    /// Compares prices with those before the restart; one that jumped is doubted for as long as any
+    /// input.
     pub fn compare_prices(&mut self, before: &Prices, now: &Prices) {
         self.inputs.compare_prices(before, now);
     }
@@ -226,7 +229,8 @@ impl Gates {
         step(ground, plans, &self.rules.step, forbidden, aim)
     }
 
-    /// The gate that forbids a move. Relief does not wait for those that only spare clients and caches.
+    /// The gate that forbids a move. Relief does not wait for those that only spare clients and
+    /// caches.
     pub(super) fn forbids(&self, present: &Present<'_>, asked: Move) -> Option<Gate> {
         let Move {
             unit,
@@ -285,7 +289,8 @@ impl Gates {
         }
     }
 
-    /// Says that a gate begins to hold, and why, or that it holds no more. The figures change all the time that it lasts.
+    /// Says that a gate begins to hold, and why, or that it holds no more. The figures change all
+    /// the time that it lasts.
     pub(super) fn say_once(&mut self, gate: Gate, why: Option<impl FnOnce() -> String>) {
         if why.is_none() || !self.said.contains_key(&gate) {
             self.say(gate, why.map(|why| why()));

@@ -1,8 +1,9 @@
 //! Input that differs too much from the last is held back until it has proved to stay.
 //!
-//! A wrong geo or quality feed moves everybody at once, and so does a demand feed that counts twice. Real demand grows by
-//! per cent between two cycles, so a jump is doubted first. What stays at its new level for a while is believed. Prices of
-//! contracts come with a restart, and are compared with those before it.
+//! A wrong geo or quality feed moves everybody at once, and so does a demand feed that counts
+//! twice. Real demand grows by per cent between two cycles, so a jump is doubted first. What stays
+//! at its new level for a while is believed. Prices of contracts come with a restart, and are
+//! compared with those before it.
 
 use crate::plan::{Instance, Meter, MeterModel};
 use coverage::Timestamp;
@@ -18,7 +19,8 @@ pub type Prices = BTreeMap<String, f64>;
 /// What counts as a jump.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InputRules {
-    /// Relative change of total demand from any that was believed within `settle`: a slow creep is a jump, too.
+    /// Relative change of total demand from any that was believed within `settle`: a slow creep is
+    /// a jump, too.
     pub demand_shift_max: f64,
     /// Share of demand whose best place changed for no visible reason.
     pub best_changed_max: f64,
@@ -56,7 +58,8 @@ struct Seen {
 pub(super) struct Inputs {
     rules: InputRules,
     believed: Option<Seen>,
-    /// When the first input was seen: for a while after a start much of it is assumed, and becomes what is measured.
+    /// When the first input was seen: for a while after a start much of it is assumed, and becomes
+    /// what is measured.
     first: Option<Timestamp>,
     doubted: Option<(Seen, Timestamp)>,
     /// How a price jumped over the restart, as long as that is doubted.
@@ -119,7 +122,8 @@ impl Inputs {
         format!("{jump}; believed if it stays for {seconds} s more")
     }
 
-    /// Doubts the prices that there are now if one of them jumped from what it was before the restart.
+    /// Doubts the prices that there are now if one of them jumped from what it was before the
+    /// restart.
     pub(super) fn compare_prices(&mut self, before: &Prices, now: &Prices) {
         let both = now
             .iter()
@@ -202,7 +206,8 @@ impl Seen {
         }
     }
 
-    /// What changed more than it may; `None` also when the two speak of other things and cannot be compared.
+    /// What changed more than it may; `None` also when the two speak of other things and cannot be
+    /// compared.
     fn jump_to(&self, next: &Self, rules: &InputRules) -> Option<String> {
         let alike = self.units.len() == next.units.len()
             && self.open.len() == next.open.len()

@@ -1,4 +1,5 @@
-//! Whether a plan on the way is worth publishing: the checker's figures for it beside those of both ends.
+//! Whether a plan on the way is worth publishing: the checker's figures for it beside those of both
+//! ends.
 
 use crate::check;
 use crate::plan::{Instance, Levels, Plan};
@@ -25,8 +26,9 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// The ends. What the plan in force does on links that are gone cannot be judged; nothing is worse than that. The
-    /// target may be worse than the plan in force by what rounding onto 64ths costs.
+    /// The ends. What the plan in force does on links that are gone cannot be judged; nothing is
+    /// worse than that. The target may be worse than the plan in force by what rounding onto 64ths
+    /// costs.
     pub(super) fn new(instance: &'a Instance, (before, target): (&Plan, &Plan)) -> Self {
         let levels = |plan: &Plan| Some(first_three(&check::evaluate(instance, plan).ok()?.levels));
         let ends = levels(before).zip(levels(target));

@@ -6,7 +6,8 @@ use crate::plan::{Instance, Plan, Unit};
 /// Loads this little above a limit are rounding, as a share of it.
 pub(super) const ROUNDING_SHARE: f64 = 1e-9;
 
-/// Traffic of a unit that `target` wants on links, or beyond shares, that it does not have now, Mbps.
+/// Traffic of a unit that `target` wants on links, or beyond shares, that it does not have now,
+/// Mbps.
 pub(super) fn moved_mbps(
     instance: &Instance,
     unit: usize,

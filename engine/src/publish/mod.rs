@@ -1,4 +1,5 @@
-//! The gates between a checked plan and a published map: whether it is worth publishing, and how far it may go.
+//! The gates between a checked plan and a published map: whether it is worth publishing, and how
+//! far it may go.
 //!
 //! ```text
 //!   input ─> [inputs] ─> solve ─> checker ─> [gate: worth it?] ─> [canary] ─> [step: budget, ramp, dwell, stale, flaps, swings] ─> map
@@ -41,10 +42,12 @@ pub struct PublishRules {
     pub stale_share_max: f64,
     /// Relative gain in cost and latency below which moving traffic is not worth it (hysteresis).
     pub gain_min: f64,
-    /// Overload, or traffic below the floor, that must be relieved to be worth a move, as a share of all demand.
+    /// Overload, or traffic below the floor, that must be relieved to be worth a move, as a share
+    /// of all demand.
     pub relief_min: f64,
-    /// How far above its watermark a row must be, or a contract above what it has free, before that is a reason to move
-    /// anybody. Plans stop at the limit, and what noise puts above it is not worth a move.
+    /// How far above its watermark a row must be, or a contract above what it has free, before that
+    /// is a reason to move anybody. Plans stop at the limit, and what noise puts above it is not
+    /// worth a move.
     pub bands: Bands,
     /// Largest certified gap of a plan that relieves nothing.
     pub gap_max: f64,
@@ -83,7 +86,8 @@ pub enum Reason {
     First,
     /// What may be used changed: a drain, a refill, a failure, a recovery.
     Limits,
-    /// The map in force leaves demand unserved, overloads, or misses the floor where the plan does better.
+    /// The map in force leaves demand unserved, overloads, or misses the floor where the plan does
+    /// better.
     Relief,
     /// It is cheaper or faster by more than the hysteresis.
     Gain,
@@ -267,11 +271,13 @@ pub enum Held {
     NoGain,
 }
 
-/// Decides whether a verified plan replaces the map in force, whose figures under the same input are `incumbent`; `plan` are
-/// those of its own map, with the same rounding to weights. Demand in Mbps.
+/// Decides whether a verified plan replaces the map in force, whose figures under the same input
+/// are `incumbent`; `plan` are those of its own map, with the same rounding to weights. Demand in
+/// Mbps.
 ///
-/// What is lost, too full or below the floor is relieved however far from the optimum the plan is. Anything else is only
-/// followed with a gap that is narrow enough: a gain beyond the hysteresis, or what changed limits ask for.
+/// What is lost, too full or below the floor is relieved however far from the optimum the plan is.
+/// Anything else is only followed with a gap that is narrow enough: a gain beyond the hysteresis,
+/// or what changed limits ask for.
 ///
 /// # Errors
 /// [`Held`] says why not.
@@ -284,7 +290,8 @@ pub fn gate(
     let Some(incumbent) = incumbent else {
         return Ok(Reason::First);
     };
-    // One Mbps of tolerance: what rounding onto 64ths may cost is no reason to move. Soft levels bear more.
+    // One Mbps of tolerance: what rounding onto 64ths may cost is no reason to move. Soft levels
+    // bear more.
     let least_mbps = [
         1.0,
         rules.relief_min * demand_mbps,

@@ -11,7 +11,8 @@ use coverage::Timestamp;
 const GAIN_SEEN_MIN: f64 = 1e-4;
 
 impl Gates {
-    /// Notes what became of a solve, or of a map without one: whether something about it was refused.
+    /// Notes what became of a solve, or of a map without one: whether something about it was
+    /// refused.
     pub fn note_refusal(&mut self, held: Option<&Held>) {
         let told = |gate: Gate| held.filter(|held| held.word() == gate.word());
         for gate in Gate::OF_REFUSALS {
@@ -19,7 +20,8 @@ impl Gates {
         }
     }
 
-    /// Notes what became of the plan of a full solve that is cheaper than the map in force by `gain`, a share.
+    /// Notes what became of the plan of a full solve that is cheaper than the map in force by
+    /// `gain`, a share.
     pub fn note_verdict(&mut self, verdict: &Result<Reason, Held>, gain: f64) {
         match verdict {
             Err(Held::NoGain) if gain > GAIN_SEEN_MIN => {

@@ -6,9 +6,10 @@ use coverage::WEIGHT_TOTAL;
 /// A share this little short of a step of the ladder is on it.
 const ROUNDING: f64 = 1e-9;
 
-/// Shares on the way from `now` to `then` of which at most `part` (in [0, 1]) has moved, in whole steps of the ladder
-/// of 64ths but for the last, with the share that moves; `None` if not even one step may be made. The first links that
-/// gain are filled first, and the first that lose are left first, so that few hold a share in between.
+/// Shares on the way from `now` to `then` of which at most `part` (in [0, 1]) has moved, in whole
+/// steps of the ladder of 64ths but for the last, with the share that moves; `None` if not even one
+/// step may be made. The first links that gain are filled first, and the first that lose are left
+/// first, so that few hold a share in between.
 pub(super) fn slice(
     now: &[(u32, f64)],
     then: &[(u32, f64)],

@@ -1,9 +1,10 @@
 //! One step from the plan in force towards another: how much of it may happen now.
 //!
-//! Each unit either stays as it is or does what the target wants; one that alone is more than a step may move goes in
-//! slices of 64ths. Who stands on something that is gone moves at once. Then
-//! come moves that relieve what is too full, then gains, the largest first; each only while the budget of the step, the ramp
-//! of its target and the room there last, and nothing forbids it. What is left over is a matter for the next tick.
+//! Each unit either stays as it is or does what the target wants; one that alone is more than a
+//! step may move goes in slices of 64ths. Who stands on something that is gone moves at once. Then
+//! come moves that relieve what is too full, then gains, the largest first; each only while the
+//! budget of the step, the ramp of its target and the room there last, and nothing forbids it. What
+//! is left over is a matter for the next tick.
 
 use super::Gate;
 use super::judge::{Judge, Worth};
@@ -30,7 +31,8 @@ pub struct StepRules {
 impl Default for StepRules {
     fn default() -> Self {
         Self {
-            // A tenth of the traffic of the world on the way to new places is what caches and links are known to bear.
+            // A tenth of the traffic of the world on the way to new places is what caches and links
+            // are known to bear.
             share_max: 0.1,
             ramp_share: 0.25,
             ramp_capacity_share: 0.1,
@@ -100,11 +102,12 @@ pub enum Aim {
     ReliefOnly,
 }
 
-/// The step from `before` to `target`. `forbidden` names the gate that keeps a unit from moving; who stands beyond a hard
-/// limit is not asked, because what does not fit is lost.
+/// The step from `before` to `target`. `forbidden` names the gate that keeps a unit from moving;
+/// who stands beyond a hard limit is not asked, because what does not fit is lost.
 ///
-/// No step is worse than the plan in force where there is another way. Some units can only change places by passing a
-/// soft limit; then they pass it, within the budget, as long as nothing is lost.
+/// No step is worse than the plan in force where there is another way. Some units can only change
+/// places by passing a soft limit; then they pass it, within the budget, as long as nothing is
+/// lost.
 #[must_use]
 pub fn step(
     ground: Ground<'_>,
@@ -173,8 +176,9 @@ fn walked(
     } else {
         withheld = walk.grant_all(&mut wishes, forbidden);
     }
-    // Units that wait for each other's room would wait for ever: then soft limits are passed on the way, and if that does
-    // not help all of them go at once, which is feasible because the target is.
+    // Units that wait for each other's room would wait for ever: then soft limits are passed on the
+    // way, and if that does not help all of them go at once, which is feasible because the target
+    // is.
     let stuck = |wishes: &[Wish], withheld: &BTreeMap<usize, Gate>| {
         wishes.len() == wanted && wanted > 0 && withheld.values().all(|gate| *gate == Gate::Room)
     };

@@ -1,4 +1,5 @@
-//! Oscillation: traffic that goes to and fro between the same two sites is left where it is for a while.
+//! Oscillation: traffic that goes to and fro between the same two sites is left where it is for a
+//! while.
 
 use super::flows::Flows;
 use coverage::Timestamp;
@@ -58,7 +59,8 @@ impl Swings {
         }
     }
 
-    /// Notes what a published step moved: (from, to) -> Mbps. Returns the pairs that swing from now on.
+    /// Notes what a published step moved: (from, to) -> Mbps. Returns the pairs that swing from now
+    /// on.
     pub(super) fn note(
         &mut self,
         moved_mbps: &Flows,

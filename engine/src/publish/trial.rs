@@ -49,8 +49,9 @@ impl Gates {
         })
     }
 
-    /// Ends a trial that has lasted: with the step back, as far as there is room for it, when the canaries fare worse than was
-    /// promised to them. To be asked at each full solve, whether or not there is anything else to be gained.
+    /// Ends a trial that has lasted: with the step back, as far as there is room for it, when the
+    /// canaries fare worse than was promised to them. To be asked at each full solve, whether or
+    /// not there is anything else to be gained.
     pub fn take_back(
         &mut self,
         ground: Ground<'_>,
@@ -116,8 +117,9 @@ impl Gates {
         }
     }
 
-    /// The way back of those whose trial failed and who still stand where they tried to be; `None` when nobody does. They are
-    /// remembered while the failure is: whoever is back by then does not stand there any more.
+    /// The way back of those whose trial failed and who still stand where they tried to be; `None`
+    /// when nobody does. They are remembered while the failure is: whoever is back by then does not
+    /// stand there any more.
     fn back<'a>(
         &mut self,
         ground: Ground<'a>,
@@ -149,8 +151,9 @@ impl Gates {
         Some(back)
     }
 
-    /// The part of a large step that canary areas try. Where none of them is among those who move, others are: twice as many
-    /// areas each time, up to half of all. All of it when even then nobody would try it.
+    /// The part of a large step that canary areas try. Where none of them is among those who move,
+    /// others are: twice as many areas each time, up to half of all. All of it when even then
+    /// nobody would try it.
     fn tried(
         &mut self,
         ground: Ground<'_>,

@@ -264,7 +264,8 @@ impl<'a> Walk<'a> {
         if part.0 >= 1.0 || wish.moved_mbps <= 0.0 {
             return None;
         }
-        // One step of the ladder is the least that can go; who could not go even so would wait for ever.
+        // One step of the ladder is the least that can go; who could not go even so would wait for
+        // ever.
         let least = 1.0 / f64::from(WEIGHT_TOTAL) * mbps / wish.moved_mbps;
         let is_least = part.0 < least;
         let (shares, moved) = slice(now, then, part.0.max(least).min(1.0))?;
@@ -276,8 +277,8 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// What is exceeded where a unit now is, and was less before. Sites may gain beyond their ramp by a part that could not
-    /// be smaller, if they have gained nothing else.
+    /// What is exceeded where a unit now is, and was less before. Sites may gain beyond their ramp
+    /// by a part that could not be smaller, if they have gained nothing else.
     fn too_much(&self, before: &[(Place, [f64; 4])], ramps: bool, is_least: bool) -> Option<Gate> {
         for &(place, before) in before {
             if self.loads.grown_above(&self.most, place, before) {

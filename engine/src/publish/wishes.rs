@@ -33,7 +33,8 @@ impl Walk<'_> {
         first.map(|share| self.ground.site_of[share.0 as usize])
     }
 
-    /// Whether a unit has no place, or stands on one that is no candidate or can carry nothing any more.
+    /// Whether a unit has no place, or stands on one that is no candidate or can carry nothing any
+    /// more.
     pub(super) fn is_homeless(&self, unit: usize) -> bool {
         let shares = &self.shares[unit];
         let gone = |share: &(u32, f64)| !self.ground.may_stand(unit, share.0);

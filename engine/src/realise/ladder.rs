@@ -4,8 +4,9 @@ use coverage::map::SHARES_MAX;
 use coverage::{EndpointId, WEIGHT_TOTAL};
 use std::collections::BTreeMap;
 
-/// Rounds shares onto the 1/64 ladder by largest remainders; the result sums to 64, ordered by endpoint. Shares that
-/// round to nothing are left out; at most [`SHARES_MAX`] are kept, largest first.
+/// Rounds shares onto the 1/64 ladder by largest remainders; the result sums to 64, ordered by
+/// endpoint. Shares that round to nothing are left out; at most [`SHARES_MAX`] are kept, largest
+/// first.
 pub(super) fn ladder(shares: &[(EndpointId, f64)]) -> Vec<(EndpointId, u8)> {
     if let &[(endpoint, _)] = shares {
         return vec![(endpoint, WEIGHT_TOTAL)];

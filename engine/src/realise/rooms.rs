@@ -91,7 +91,8 @@ impl<'a> Rooms<'a> {
         self.may_serve(endpoint, service) && !self.is_closed[link.index()]
     }
 
-    /// The answers of a unit from where its parts were placed; `None` when there is not one endpoint for it.
+    /// The answers of a unit from where its parts were placed; `None` when there is not one
+    /// endpoint for it.
     pub(super) fn answers(
         &self,
         instance: &Instance,
@@ -103,7 +104,8 @@ impl<'a> Rooms<'a> {
         let most = placed.len().max(1) + RUNNERS_UP_MAX;
         let ranked = self.ranked(&instance.units[unit].cand, service, most);
         if placed.is_empty() {
-            // Nothing could be placed: the answer still names the best that exists, for a name is never left empty.
+            // Nothing could be placed: the answer still names the best that exists, for a name is
+            // never left empty.
             placed.extend(ranked.first().map(|&endpoint| (endpoint, 1.0)));
         }
         let shares = ladder(&placed);
@@ -132,8 +134,9 @@ impl<'a> Rooms<'a> {
         self.group_left_mbps[group.index()].min(own)
     }
 
-    /// Places `share` of a unit that goes through `link`: into the group it was in if that has room, else whole into the
-    /// roomiest, else in parts, roomiest first; what fits nowhere goes to the roomiest all the same.
+    /// Places `share` of a unit that goes through `link`: into the group it was in if that has
+    /// room, else whole into the roomiest, else in parts, roomiest first; what fits nowhere goes to
+    /// the roomiest all the same.
     pub(super) fn place(
         &mut self,
         area: AreaId,
@@ -191,7 +194,8 @@ impl<'a> Rooms<'a> {
         }
     }
 
-    /// Endpoints that serve (area, service) now, if the snapshot in service speaks of the same inventory.
+    /// Endpoints that serve (area, service) now, if the snapshot in service speaks of the same
+    /// inventory.
     fn previous_endpoints(&self, area: AreaId, service: ServiceId) -> Vec<EndpointId> {
         let same = |snapshot: &&Snapshot| {
             snapshot.catalog.endpoints.len() >= self.facts.inventory.endpoints.len()
@@ -210,8 +214,9 @@ impl<'a> Rooms<'a> {
         self.previous.filter(same).map(shares).unwrap_or_default()
     }
 
-    /// Endpoints behind a unit's candidates, best quality first, one per group, that may serve under the limits; `most` of
-    /// them, or a few more. Those on closed links come last: better than nobody where there are few others.
+    /// Endpoints behind a unit's candidates, best quality first, one per group, that may serve
+    /// under the limits; `most` of them, or a few more. Those on closed links come last: better
+    /// than nobody where there are few others.
     fn ranked(&self, cand: &[(u32, f64)], service: ServiceId, most: usize) -> Vec<EndpointId> {
         let mut order = Cow::Borrowed(cand);
         // All are in order but for incumbents that were added.

@@ -46,8 +46,9 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// The state that a thing has whatever checks say; `None` when they decide. `thing` is its name in `admin_state`, where
-    /// addresses stand in their shortest form. `checks` are those that its pool will have, which may be more than its own.
+    /// The state that a thing has whatever checks say; `None` when they decide. `thing` is its name
+    /// in `admin_state`, where addresses stand in their shortest form. `checks` are those that its
+    /// pool will have, which may be more than its own.
     pub(super) fn state(
         &self,
         thing: &str,

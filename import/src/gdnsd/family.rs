@@ -163,7 +163,8 @@ fn family(
     }))
 }
 
-/// Whoever ignores health gives addresses that are down, too; a pool does so only below its threshold.
+/// Whoever ignores health gives addresses that are down, too; a pool does so only below its
+/// threshold.
 fn note_ignored_health(
     draft: &Draft<'_>,
     members: &[Member],
@@ -192,8 +193,8 @@ fn needed(thresh: f64, total: u32) -> f64 {
     (thresh * f64::from(total)).ceil()
 }
 
-/// The share with which Watershed needs exactly as much to be up as gdnsd does: the threshold itself, unless their ways of
-/// rounding its product with the total differ.
+/// The share with which Watershed needs exactly as much to be up as gdnsd does: the threshold
+/// itself, unless their ways of rounding its product with the total differ.
 fn share(thresh: f64, total: u32) -> f64 {
     let need = needed(thresh, total);
     // Watershed forgives the last bits of a product.

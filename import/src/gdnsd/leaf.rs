@@ -1,4 +1,5 @@
-//! Resources that hold addresses or a name themselves: multifo, simplefo, static, null, and what all of them share.
+//! Resources that hold addresses or a name themselves: multifo, simplefo, static, null, and what
+//! all of them share.
 
 use super::address::{Watch, address};
 use super::checks::Services;

@@ -269,7 +269,8 @@ impl Walk<'_> {
         Ok(Some(Prefer::List(list)))
     }
 
-    /// The entries of an inner hash. `around` is the default that holds where an entry has none of its own.
+    /// The entries of an inner hash. `around` is the default that holds where an entry has none of
+    /// its own.
     fn inner(
         &mut self,
         hash: &Hash,
@@ -289,7 +290,8 @@ impl Walk<'_> {
                     };
                     let here = own.unwrap_or_else(|| around.clone());
                     self.inner(inner, path, &here)?;
-                    // An inner hash without a default is an entry, too: once a walk has gone into it, it stays inside.
+                    // An inner hash without a default is an entry, too: once a walk has gone into
+                    // it, it stays inside.
                     Some(here)
                 }
                 _ => self.prefer(&entry.node, path)?,

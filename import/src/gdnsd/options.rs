@@ -100,7 +100,8 @@ impl Options {
             "nsid" => self.nsid = nsid(entry, faults)?,
             "state_dir" => self.state_dir = Some(PathBuf::from(node.text(key)?)),
             "run_dir" => moot(faults, "Watershed keeps its files below data-dir"),
-            // Watershed always follows a CNAME within its zone; where gdnsd does not, the report says so for all zones.
+            // Watershed always follows a CNAME within its zone; where gdnsd does not, the report
+            // says so for all zones.
             "experimental_no_chain" => self.follows_cname = !node.truth(key)?,
             "chaos_response" => faults.add(
                 &entry.place,

@@ -30,7 +30,8 @@ pub(crate) enum Kind {
     Leaf(usize),
     /// Datacenters in order.
     Failover(Vec<Datacenter>),
-    /// Datacenters of the map with this index, each at the index it has there; `None` for one that is undefined.
+    /// Datacenters of the map with this index, each at the index it has there; `None` for one that
+    /// is undefined.
     Geo(usize, Vec<Option<Datacenter>>),
 }
 
@@ -152,7 +153,8 @@ impl<'a> Resources<'a> {
         }
     }
 
-    /// A leaf by the name that metafo and geoip give to what stands in their `dcmap`: `geoip_www_eu`.
+    /// A leaf by the name that metafo and geoip give to what stands in their `dcmap`:
+    /// `geoip_www_eu`.
     fn synthesized(&mut self, name: &str, from: &Place) -> Result<Option<Resource>, Trouble> {
         for plugin in ["metafo", "geoip"] {
             let Some(rest) = name

@@ -27,9 +27,10 @@ struct Line {
 }
 
 impl States {
-    /// Reads the file from the state directory of the options, from `state/` or from the directory itself: the first that
-    /// is there. Without one nothing is forced. The file of an installation on this machine is not read unless the options
-    /// name it, because what is imported may come from another one; it is noted.
+    /// Reads the file from the state directory of the options, from `state/` or from the directory
+    /// itself: the first that is there. Without one nothing is forced. The file of an installation
+    /// on this machine is not read unless the options name it, because what is imported may come
+    /// from another one; it is noted.
     pub(super) fn find(
         dir: &Path,
         state_dir: Option<&Path>,

@@ -4,7 +4,8 @@
 //!   record DYNA geoip!www --resources--> tree of datacenters --steer--> policy, label -> pools, forced states
 //! ```
 //!
-//! A service chooses a label by the client's place, then a pool of that label. Deeper trees are spliced into these two levels.
+//! A service chooses a label by the client's place, then a pool of that label. Deeper trees are
+//! spliced into these two levels.
 
 mod model;
 mod names;
@@ -69,7 +70,8 @@ fn area(maps: &[Map], faults: &mut Faults) -> Area {
     }
 }
 
-/// Maps that look at the resolver's address alone. Watershed knows that for all services or for none.
+/// Maps that look at the resolver's address alone. Watershed knows that for all services or for
+/// none.
 fn note_subnets(installation: &Installation, faults: &mut Faults) {
     let maps = &installation.maps;
     if installation.options.client_subnet && !ignores_subnets(maps) {

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 pub(super) struct Names(BTreeSet<String>);
 
 impl Names {
-    /// A name like the one wanted, with letters, digits, `-`, `_` and `.` alone, that nobody has yet.
+    /// A name like the one wanted, with letters, digits, `-`, `_` and `.` alone, that nobody has
+    /// yet.
     pub(super) fn take(&mut self, wanted: &str) -> String {
         let allowed =
             |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);

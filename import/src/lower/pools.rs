@@ -46,7 +46,8 @@ impl Pools {
         index
     }
 
-    /// The pools of a resource without geography, in the order in which they are tried. `forced` holds for all of them.
+    /// The pools of a resource without geography, in the order in which they are tried. `forced`
+    /// holds for all of them.
     pub(super) fn splice(
         &mut self,
         resource: &Resource,

@@ -142,8 +142,8 @@ impl Steerer {
     }
 }
 
-/// Whether distances decide as before among the datacenters that a geoip resource defines: the bound on the length of lists
-/// must not count those that it does not.
+/// Whether distances decide as before among the datacenters that a geoip resource defines: the
+/// bound on the length of lists must not count those that it does not.
 fn nearest_is_exact(
     resource: &Resource,
     max: Option<usize>,
@@ -235,7 +235,8 @@ fn units<'a>(
             })
             .collect(),
         Kind::Geo(_, datacenters) => {
-            // gdnsd drops the first entry of the list that the map gives, whatever the resource defines.
+            // gdnsd drops the first entry of the list that the map gives, whatever the resource
+            // defines.
             let skipped = usize::from(resource.skips_first && list.len() > 1);
             let defined = list[skipped..]
                 .iter()
@@ -256,7 +257,8 @@ fn units<'a>(
     }
 }
 
-/// Notes forced states of datacenters that stand for several labels: the labels have the state one by one.
+/// Notes forced states of datacenters that stand for several labels: the labels have the state one
+/// by one.
 fn note_forced(resource: &Resource, resources: &mut Resources<'_>, place: &Place) {
     let datacenters: Vec<_> = match &resource.kind {
         Kind::Leaf(_) => return,

@@ -1,4 +1,5 @@
-//! The configuration language of gdnsd: nested hashes, arrays and text, with comments, escapes and includes.
+//! The configuration language of gdnsd: nested hashes, arrays and text, with comments, escapes and
+//! includes.
 
 mod include;
 mod lex;

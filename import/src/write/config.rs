@@ -17,7 +17,8 @@ pub(crate) struct Head<'a> {
 
 /// Most workers.
 const WORKERS_MAX: u32 = 256;
-/// Longest client subnets that count, as with gdnsd for IPv4, and as long as prefixes are told apart for IPv6.
+/// Longest client subnets that count, as with gdnsd for IPv4, and as long as prefixes are told
+/// apart for IPv6.
 const SUBNET_BITS: [(&str, u8); 2] = [("ecs-v4-bits-max", 32), ("ecs-v6-bits-max", 64)];
 
 /// The file.

@@ -32,7 +32,8 @@ pub(super) async fn serve<S>(
 ) where
     S: AsRef<HttpView>,
 {
-    // Answers are single small segments: waiting to fill them only costs time. A failure costs no more than that.
+    // Answers are single small segments: waiting to fill them only costs time. A failure costs no
+    // more than that.
     let _ = stream.set_nodelay(true);
     let local = stream
         .local_addr()

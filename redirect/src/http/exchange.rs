@@ -30,8 +30,8 @@ pub(super) struct Ends {
 /// What the response is made of, besides fixed fields.
 type Answer = Response<Full<Bytes>>;
 
-/// Answers a request. The body is never read: a request that has one is answered, and the connection closed, so that no
-/// byte of it can be taken for a request of its own.
+/// Answers a request. The body is never read: a request that has one is answered, and the
+/// connection closed, so that no byte of it can be taken for a request of its own.
 pub(super) fn exchange<B, S: AsRef<HttpView>>(
     request: &hyper::Request<B>,
     ends: &Ends,
@@ -105,8 +105,8 @@ fn read<'r, B>(
     config: &AnswerConfig,
 ) -> Result<Asked<'r>, Malformed> {
     let fields = request.headers();
-    // Nothing here takes a body. Whoever frames one by Transfer-Encoding, perhaps beside a Content-Length, wants two
-    // parsers to disagree (RFC 9112 section 11.2).
+    // Nothing here takes a body. Whoever frames one by Transfer-Encoding, perhaps beside a
+    // Content-Length, wants two parsers to disagree (RFC 9112 section 11.2).
     if fields.contains_key(header::TRANSFER_ENCODING) {
         return Err(Malformed);
     }
@@ -138,8 +138,9 @@ fn read<'r, B>(
     })
 }
 
-/// The host that is asked for. RFC 9112 section 3.2: a request without exactly one valid Host is refused. Where the
-/// target names an authority too, both must agree: one of them was meant for somebody else's eyes.
+/// The host that is asked for. RFC 9112 section 3.2: a request without exactly one valid Host is
+/// refused. Where the target names an authority too, both must agree: one of them was meant for
+/// somebody else's eyes.
 fn host_of<B>(request: &hyper::Request<B>) -> Result<Host, Malformed> {
     let mut lines = request.headers().get_all(header::HOST).iter();
     let line = match (lines.next(), lines.next()) {
@@ -218,8 +219,8 @@ fn count_redirect<S>(redirect: &Redirect<'_>, view: &HttpView, ends: &Ends, shar
 /// A 302.
 fn redirect_response(redirect: Redirect<'_>) -> Answer {
     let mut answer = with_status(StatusCode::FOUND, Bytes::from_static(b"see Location\n"));
-    // Only ASCII without control bytes is ever written into a location, so this cannot fail; if it did, the client must
-    // not be told to go nowhere.
+    // Only ASCII without control bytes is ever written into a location, so this cannot fail; if it
+    // did, the client must not be told to go nowhere.
     match HeaderValue::from_maybe_shared(Bytes::from(redirect.location)) {
         Ok(location) => {
             let fields = answer.headers_mut();

@@ -1,7 +1,8 @@
 //! The server: listeners and workers around the decisions.
 //!
-//! Each worker is a thread with a single-threaded runtime and listeners of its own; the kernel deals connections out
-//! (SO_REUSEPORT). Workers share the pointer to the view, the node loads and the counters, all without locks.
+//! Each worker is a thread with a single-threaded runtime and listeners of its own; the kernel
+//! deals connections out (SO_REUSEPORT). Workers share the pointer to the view, the node loads and
+//! the counters, all without locks.
 
 mod connection;
 mod exchange;
@@ -60,8 +61,8 @@ pub struct RedirectServer {
 }
 
 impl RedirectServer {
-    /// Binds all addresses and starts to serve. `view` is loaded once per request; whoever swaps it changes all answers
-    /// from then on.
+    /// Binds all addresses and starts to serve. `view` is loaded once per request; whoever swaps it
+    /// changes all answers from then on.
     ///
     /// # Errors
     /// [`BindError`]; nothing keeps running then.
@@ -101,7 +102,8 @@ impl RedirectServer {
         Ok(server)
     }
 
-    /// The addresses that are served, in the order of the configuration, with the ports that were chosen.
+    /// The addresses that are served, in the order of the configuration, with the ports that were
+    /// chosen.
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.addrs
@@ -119,7 +121,8 @@ impl RedirectServer {
         &self.loads
     }
 
-    /// Stops taking connections, lets requests in progress end within the grace of the limits, and waits for that.
+    /// Stops taking connections, lets requests in progress end within the grace of the limits, and
+    /// waits for that.
     pub async fn shutdown(self) {
         self.stop.send_replace(true);
         // Every worker holds a receiver until it ends.
@@ -130,7 +133,8 @@ impl RedirectServer {
 /// Listeners of each worker.
 type Listeners = Vec<Vec<TcpListener>>;
 
-/// Binds every address once per worker; the first of them chooses the port where that is ours to choose.
+/// Binds every address once per worker; the first of them chooses the port where that is ours to
+/// choose.
 fn bind_all(config: &RedirectConfig) -> Result<(Vec<SocketAddr>, Listeners), BindError> {
     let mut addrs = Vec::new();
     let mut listeners: Listeners = (0..config.workers).map(|_| Vec::new()).collect();

@@ -1,4 +1,5 @@
-//! A stream that loses patience: with clients that are slow to ask, silent between requests, or slow to take answers.
+//! A stream that loses patience: with clients that are slow to ask, silent between requests, or
+//! slow to take answers.
 //!
 //! ```text
 //!   opened --first byte--> asking --answer written--> idle --first byte--> asking ...
@@ -6,10 +7,12 @@
 //!   and whenever a write cannot go on: stalled, write_timeout; at the end: closing, LINGER
 //! ```
 //!
-//! Closing says so to the client first and then waits for its end, dropping what it still sends: a socket that is closed
-//! with bytes unread is reset, and the reset can overtake the last answer (RFC 9112 section 9.6).
+//! Closing says so to the client first and then waits for its end, dropping what it still sends: a
+//! socket that is closed with bytes unread is reset, and the reset can overtake the last answer
+//! (RFC 9112 section 9.6).
 //!
-//! The time of a request runs from its first byte and is not prolonged by further bytes, so trickling gains nothing.
+//! The time of a request runs from its first byte and is not prolonged by further bytes, so
+//! trickling gains nothing.
 
 use crate::config::Limits;
 use std::io;
@@ -41,7 +44,8 @@ enum Wait {
 /// Around a stream: fails with [`io::ErrorKind::TimedOut`] when patience ends.
 pub(super) struct Patient<'e, T> {
     stream: T,
-    /// Set when patience ended with a client that owed something; silence between requests is no debt.
+    /// Set when patience ended with a client that owed something; silence between requests is no
+    /// debt.
     expired: &'e AtomicBool,
     header_timeout: Duration,
     idle_timeout: Duration,

@@ -1,7 +1,7 @@
 //! HTTPDNS: the addresses of a service over HTTP, for applications that pass their resolver by.
 //!
-//! One decision, [`resolve`], and three thin shapes of question and answer around it, so that existing client libraries
-//! can be pointed here:
+//! One decision, [`resolve`], and three thin shapes of question and answer around it, so that
+//! existing client libraries can be pointed here:
 //!
 //! ```text
 //! GET /httpdns/d?host=NAME&query=4,6[&ip=CLIENT]          JSON {host, ips, ipsv6, ttl, client_ip, map_version}
@@ -9,8 +9,9 @@
 //! GET /resolve?name=NAME&type=A[&edns_client_subnet=P]    JSON in the shape of public DoH resolvers
 //! ```
 //!
-//! The client is whoever asks. To ask for another one takes the token (as `token=` or `Authorization: Bearer`), or an
-//! address among the trusted ones: otherwise anybody could map the network by asking in everybody's name.
+//! The client is whoever asks. To ask for another one takes the token (as `token=` or
+//! `Authorization: Bearer`), or an address among the trusted ones: otherwise anybody could map the
+//! network by asking in everybody's name.
 
 mod reply;
 
@@ -57,7 +58,8 @@ pub struct Addresses {
     pub scope: u8,
 }
 
-/// The one decision: the same that DNS takes for this name and client. `None` when no service has the name.
+/// The one decision: the same that DNS takes for this name and client. `None` when no service has
+/// the name.
 #[must_use]
 pub fn resolve(view: &HttpView, name: &HostName, client: IpAddr) -> Option<Addresses> {
     let client = client.to_canonical();
@@ -76,7 +78,8 @@ pub fn resolve(view: &HttpView, name: &HostName, client: IpAddr) -> Option<Addre
         ipv4: some_of(&endpoint.ipv4, most, spread),
         ipv6: some_of(&endpoint.ipv6, most, spread),
         ttl_s: facts.ttl_s,
-        // Where one answer cannot hold all addresses, the client's prefix decided which ones it got.
+        // Where one answer cannot hold all addresses, the client's prefix decided which ones it
+        // got.
         scope: if cut {
             decision.scope.max(bits)
         } else {
@@ -85,7 +88,8 @@ pub fn resolve(view: &HttpView, name: &HostName, client: IpAddr) -> Option<Addre
     })
 }
 
-/// At most `most` addresses, beginning where `spread` says, so that clients share out what one answer cannot hold.
+/// At most `most` addresses, beginning where `spread` says, so that clients share out what one
+/// answer cannot hold.
 fn some_of<A: Copy>(all: &[A], most: usize, spread: u64) -> Vec<A> {
     if all.len() <= most {
         return all.to_vec();
@@ -220,7 +224,8 @@ fn type_parameter(query: &str) -> Result<u16, Refusal> {
     }
 }
 
-/// The client that is asked for, and whether the caller named it. A prefix is asked for by its first address.
+/// The client that is asked for, and whether the caller named it. A prefix is asked for by its
+/// first address.
 fn client_of(
     caller: &Caller<'_>,
     query: &str,

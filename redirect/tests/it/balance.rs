@@ -37,7 +37,8 @@ fn a_hot_object_spreads_and_comes_home_when_it_cools() {
     for _ in 0..10_000 {
         *counts.entry(send(&view, &loads, "/hot").0).or_default() += 1;
     }
-    // Five quarters of the mean of a thousand: eight nodes are enough to carry it, and none carries more.
+    // Five quarters of the mean of a thousand: eight nodes are enough to carry it, and none carries
+    // more.
     assert!(counts.values().all(|count| *count <= 1_251), "{counts:?}");
     assert_eq!(counts.len(), 8, "no more nodes than it takes: {counts:?}");
     for _ in 0..16 {
@@ -63,7 +64,8 @@ fn counts_survive_a_change_of_snapshot() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// After every single request, the node that took it is within the floor or five quarters of the mean.
+    /// After every single request, the node that took it is within the floor or five quarters of
+    /// the mean.
     #[test]
     fn no_node_passes_its_bound(
         members in 1_usize..20,

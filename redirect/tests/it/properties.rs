@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 
 static VIEW: LazyLock<HttpView> = LazyLock::new(|| view(|_| ()));
 
-/// The authority as the most lenient reader would find it, after the URL rules of browsers: leading and trailing blanks
-/// and all tabs and line ends dropped, backslashes taken for slashes, any number of slashes after the scheme, user
-/// information cut off.
+/// The authority as the most lenient reader would find it, after the URL rules of browsers: leading
+/// and trailing blanks and all tabs and line ends dropped, backslashes taken for slashes, any
+/// number of slashes after the scheme, user information cut off.
 fn lenient_authority(url: &str) -> String {
     let blank = |char: char| char <= ' ';
     let kept = url

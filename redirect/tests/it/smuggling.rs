@@ -6,8 +6,8 @@ use redirect::Event;
 /// A request that must never be seen: it follows each attack on the same connection.
 const HIDDEN: &str = "GET /hidden HTTP/1.1\r\nHost: go.example.com\r\n\r\n";
 
-/// Sends an attack with a hidden request behind it. It must be refused by exactly one response, and the connection be
-/// closed, so that nothing hidden is answered.
+/// Sends an attack with a hidden request behind it. It must be refused by exactly one response, and
+/// the connection be closed, so that nothing hidden is answered.
 fn refused(running: &Running, attack: &str) -> String {
     let response = running.exchange(format!("{attack}{HIDDEN}").as_bytes());
     assert_eq!(

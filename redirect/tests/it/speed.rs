@@ -1,4 +1,5 @@
-//! How long a decision takes, and what a request costs the server. Run with `--release --ignored --nocapture`.
+//! How long a decision takes, and what a request costs the server. Run with `--release --ignored
+//! --nocapture`.
 
 use crate::world::{Running, nodes, view};
 use redirect::{Host, Method, NodeLoads, Outcome, Request, Scheme, decide};

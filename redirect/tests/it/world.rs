@@ -1,4 +1,5 @@
-//! A small world: two provinces, three endpoints, services with and without nodes; and a server over it.
+//! A small world: two provinces, three endpoints, services with and without nodes; and a server
+//! over it.
 
 use arc_swap::ArcSwap;
 use coverage::area::{AreaAttrs, AreaTableBuilder};
@@ -55,7 +56,8 @@ fn endpoint(group: u32, link: &str, last: u8, nodes: Vec<EndpointNode>) -> Endpo
     }
 }
 
-/// Endpoint 0 serves the east with ten nodes, 1 the west with four; 2 is the runner-up of both, without nodes.
+/// Endpoint 0 serves the east with ten nodes, 1 the west with four; 2 is the runner-up of both,
+/// without nodes.
 pub(crate) fn catalog() -> Catalog {
     let group = |name: &str| Group {
         name: name.to_owned(),

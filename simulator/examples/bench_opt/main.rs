@@ -1,7 +1,9 @@
-//! Measures the optimizer on the named instances and stories, and writes the report: `make bench-opt`.
+//! Measures the optimizer on the named instances and stories, and writes the report: `make
+//! bench-opt`.
 //!
-//! Each instance runs in a process of its own, so that its memory can be told. Times are medians; beside the time on the
-//! clock stands the processor time, because other programs may use the same cores.
+//! Each instance runs in a process of its own, so that its memory can be told. Times are medians;
+//! beside the time on the clock stands the processor time, because other programs may use the same
+//! cores.
 
 #![allow(
     clippy::print_stdout,

@@ -24,7 +24,8 @@ impl Times {
         result
     }
 
-    /// The same on a copy of `instance` that nobody has read: digests are kept with units once they are made.
+    /// The same on a copy of `instance` that nobody has read: digests are kept with units once they
+    /// are made.
     pub(super) fn of_fresh<T>(
         &mut self,
         instance: &Instance,
@@ -81,7 +82,8 @@ fn peak_rss_mb() -> f64 {
     kib.unwrap_or(0.0) / 1024.0
 }
 
-/// Solves `runs` times with one and two threads and once with eight; every result must be the same and pass the checker.
+/// Solves `runs` times with one and two threads and once with eight; every result must be the same
+/// and pass the checker.
 pub(super) fn measure(name: Name, instance: &Instance, runs: usize) -> Result<Value, Failure> {
     let before_mb = peak_rss_mb();
     let mut first: Option<Solved> = None;

@@ -5,7 +5,8 @@ use super::yardsticks::BASELINES;
 use serde_json::Value;
 use std::fmt::Write as _;
 
-/// The report as Markdown. Writing to a string does not fail, so results of writing are not looked at.
+/// The report as Markdown. Writing to a string does not fail, so results of writing are not looked
+/// at.
 pub(super) fn markdown(all: &Value) -> String {
     let mut page = String::from("# The optimizer, measured\n\n");
     let _ = writeln!(

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 
 /// Load from which baselines are compared: below it there is room for everybody.
 const LOADED: f64 = 0.6;
-/// How much dearer than the plan stable allocation and rank with watermark have to be at least, as ratios.
+/// How much dearer than the plan stable allocation and rank with watermark have to be at least, as
+/// ratios.
 const WANTED: [(&str, &str, f64); 2] = [
     ("stable", "stable allocation", 1.08),
     ("rank", "rank with watermark", 1.14),
@@ -109,7 +110,8 @@ fn none(what: &str, share: f64) -> Verdict {
     }
 }
 
-/// How much dearer a baseline is where it matters, by both ways of counting, and that ours serves no less.
+/// How much dearer a baseline is where it matters, by both ways of counting, and that ours serves
+/// no less.
 fn dearer(instances: &[Value], (key, name, wanted): (&str, &str, f64)) -> Verdict {
     // An instance whose load is not known may be one of those that count.
     let counts = |row: &&Value| number(&row["load"]).partial_cmp(&LOADED) != Some(Ordering::Less);

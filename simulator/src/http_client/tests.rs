@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 /// A request as the server saw it: method and path, host, forwarded client or token, body.
 pub(crate) type Seen = (String, String, String, String);
 
-/// Starts a server that redirects to `authority`, answers HTTPDNS with `address`, and takes telemetry.
+/// Starts a server that redirects to `authority`, answers HTTPDNS with `address`, and takes
+/// telemetry.
 pub(crate) async fn server(
     authority: &str,
     address: IpAddr,

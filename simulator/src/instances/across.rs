@@ -1,4 +1,5 @@
-//! Contracts of operators: one for all ports of an ISP in a region, whose free level any of its sites may use.
+//! Contracts of operators: one for all ports of an ISP in a region, whose free level any of its
+//! sites may use.
 
 use super::assemble::cents;
 use crate::random::Random;

@@ -1,4 +1,5 @@
-//! Requests per second as a second resource: services differ in how many come with a Mbps, sites in what they can answer.
+//! Requests per second as a second resource: services differ in how many come with a Mbps, sites in
+//! what they can answer.
 
 use super::draw::log_normal;
 use crate::random::Random;

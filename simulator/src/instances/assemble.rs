@@ -154,8 +154,9 @@ fn running_ports(ground: &Ground) -> Vec<usize> {
     first
 }
 
-/// Capacity of every link. One part is what it would carry if each unit were spread evenly over its candidates, so that
-/// a plan without shortage exists; the other is drawn, so that what is near is often too small.
+/// Capacity of every link. One part is what it would carry if each unit were spread evenly over its
+/// candidates, so that a plan without shortage exists; the other is drawn, so that what is near is
+/// often too small.
 fn ports(recipe: &Recipe, ground: &Ground, sizes: &[f64], units: &[Unit]) -> Vec<f64> {
     let mut mbps = vec![0.0; ground.sites.iter().map(|site| site.ports.len()).sum()];
     for unit in units {
@@ -296,7 +297,8 @@ impl Choices {
         }
     }
 
-    /// Candidates of a client: the best of those near it, and the largest of the wider neighbourhood.
+    /// Candidates of a client: the best of those near it, and the largest of the wider
+    /// neighbourhood.
     fn of_client(
         &self,
         recipe: &Recipe,

@@ -28,7 +28,8 @@ pub(super) struct Colo {
     pub(super) place: Place,
 }
 
-/// All of them, by code. Lines that are no colo would be a fault of the shipped file; a test counts them.
+/// All of them, by code. Lines that are no colo would be a fault of the shipped file; a test counts
+/// them.
 pub(super) fn colos() -> Vec<Colo> {
     let read = |line: &'static str| {
         let mut fields = line.split(',');
@@ -63,8 +64,9 @@ pub(super) fn sites(colos: &[Colo]) -> Vec<SiteDraft> {
 
 /// Places of `cities`, given their pairwise distances in km (`None`: unknown).
 ///
-/// Cities whose name only one colo has are anchors. Every city, anchors too, is put where the sum of absolute differences
-/// between true and known distances is least: a few anchors that share nothing but a name do not bend it.
+/// Cities whose name only one colo has are anchors. Every city, anchors too, is put where the sum
+/// of absolute differences between true and known distances is least: a few anchors that share
+/// nothing but a name do not bend it.
 pub(super) fn locate(cities: &[&str], km: &[Vec<Option<f64>>], colos: &[Colo]) -> Vec<Place> {
     let mut named: BTreeMap<String, Vec<Place>> = BTreeMap::new();
     for colo in colos {

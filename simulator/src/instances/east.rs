@@ -4,7 +4,8 @@ use super::assemble::{WATERMARK_SHARE, cents};
 use engine::plan::Instance;
 use std::collections::BTreeSet;
 
-/// Takes from the clients that see eastern sites every other site, and from those sites half of their capacity.
+/// Takes from the clients that see eastern sites every other site, and from those sites half of
+/// their capacity.
 pub(super) fn confine_the_east(instance: &mut Instance) {
     let east: BTreeSet<String> = instance
         .sites

@@ -61,7 +61,8 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    /// Quality of the path from a client to a port, in equivalent ms with two decimals; a function of its arguments.
+    /// Quality of the path from a client to a port, in equivalent ms with two decimals; a function
+    /// of its arguments.
     pub(super) fn quality_ms(&self, seed: u64, client: usize, site: usize, port: usize) -> f64 {
         let (from, to) = (&self.clients[client], &self.sites[site]);
         let noise = mix(seed ^ mix(client as u64) ^ (site as u64) << 32 ^ (port as u64) << 24);
@@ -75,7 +76,8 @@ impl Ground {
     }
 }
 
-/// Client subnets of /24, drawn where the addresses are; an area's demand is what its people ask for.
+/// Client subnets of /24, drawn where the addresses are; an area's demand is what its people ask
+/// for.
 pub(super) fn subnets(
     table: &AreaTable,
     units: usize,
@@ -139,7 +141,8 @@ pub(super) fn subnets(
     })
 }
 
-/// Clients at the `count` places with the most addresses, and sites where a real CDN has its points of presence.
+/// Clients at the `count` places with the most addresses, and sites where a real CDN has its points
+/// of presence.
 pub(super) fn cities(table: &AreaTable, count: usize) -> Result<Ground, GenerateError> {
     let mut order: Vec<usize> = (0..table.areas().len())
         .filter(|&index| table.areas()[index].attrs.latitude.is_some())

@@ -1,4 +1,5 @@
-//! Named optimization problems of known make, for measuring and comparing: the same seed gives the same bytes.
+//! Named optimization problems of known make, for measuring and comparing: the same seed gives the
+//! same bytes.
 //!
 //! ```text
 //!   area table (real prefixes, areas, ISPs)  --> ground: clients, sites with ports
@@ -10,8 +11,9 @@
 //!                                                 |
 //!                                             storm: drains and failures, one after another
 //! ```
-//! Where clients are and which ISP they have is real; how much they ask for and what sites can carry is drawn. Demand is
-//! log-normal, capacity is drawn without looking at the demand around it, so many sites are full while others are idle.
+//! Where clients are and which ISP they have is real; how much they ask for and what sites can
+//! carry is drawn. Demand is log-normal, capacity is drawn without looking at the demand around it,
+//! so many sites are full while others are idle.
 
 mod across;
 mod asking;
@@ -36,7 +38,8 @@ use std::str::FromStr;
 /// A named instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Name {
-    /// China: 488 pairs of province and ISP, 3 services, 300 sites, contracts that cut across sites.
+    /// China: 488 pairs of province and ISP, 3 services, 300 sites, contracts that cut across
+    /// sites.
     Cn488,
     /// The same with requests per second, which four sites in five limit.
     Cn488Requests,
@@ -101,8 +104,9 @@ impl FromStr for Name {
 pub struct Sources<'a> {
     /// Prefixes with country, province, ISP and coordinates.
     pub table: &'a AreaTable,
-    /// Measured round-trip times between cities: CSV with the columns `from,to,km,avg_ms,min_ms,max_ms,mdev_ms`. Without
-    /// them [`Name::World242`] takes the largest places of the table and distances.
+    /// Measured round-trip times between cities: CSV with the columns
+    /// `from,to,km,avg_ms,min_ms,max_ms,mdev_ms`. Without them [`Name::World242`] takes the largest
+    /// places of the table and distances.
     pub round_trips_csv: Option<&'a str>,
 }
 
@@ -154,7 +158,8 @@ pub fn generate(name: Name, seed: u64, sources: &Sources<'_>) -> Result<Instance
     Ok(instance)
 }
 
-/// An instance of the make of [`Name::Ecs100k`] in another size: `units` client subnets, `sites` sites.
+/// An instance of the make of [`Name::Ecs100k`] in another size: `units` client subnets, `sites`
+/// sites.
 ///
 /// # Errors
 /// [`GenerateError`] when the sources do not suffice.

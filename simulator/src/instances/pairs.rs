@@ -8,7 +8,8 @@ use coverage::AreaTable;
 use coverage::area::{Area, AreaAttrs};
 use std::collections::BTreeMap;
 
-/// Columns `province,isp,addresses`: GB/T 2260 code, short name of the ISP, IPv4 addresses; derived from ip2region.
+/// Columns `province,isp,addresses`: GB/T 2260 code, short name of the ISP, IPv4 addresses; derived
+/// from ip2region.
 const PAIRS: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../data/geo/pairs.csv"
@@ -45,7 +46,8 @@ pub(super) fn provinces(
     })
 }
 
-/// The pairs as areas. What one company runs under several names counts as one ISP, as in the area table, but stays apart.
+/// The pairs as areas. What one company runs under several names counts as one ISP, as in the area
+/// table, but stays apart.
 fn pairs(table: &AreaTable) -> Result<Vec<Area>, GenerateError> {
     let mut places: BTreeMap<&str, (f32, f32)> = BEYOND.into_iter().collect();
     for area in table.areas().iter().filter(|a| a.attrs.country == "cn") {

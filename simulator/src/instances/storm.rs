@@ -1,4 +1,5 @@
-//! Bad quarters of an hour: what fails or is drained, one after another, in an instance that is in use.
+//! Bad quarters of an hour: what fails or is drained, one after another, in an instance that is in
+//! use.
 
 use crate::random::Random;
 use engine::plan::{Instance, Plan};
@@ -18,7 +19,8 @@ pub enum StormEvent {
     },
 }
 
-/// `drains` drains and `losses` losses in mixed order, of sites and links that carry something in `plan`; no row twice.
+/// `drains` drains and `losses` losses in mixed order, of sites and links that carry something in
+/// `plan`; no row twice.
 #[must_use]
 pub fn storm(
     instance: &Instance,

@@ -1,4 +1,5 @@
-//! Clients in cities with measured round-trip times between them, and sites at points of presence near those cities.
+//! Clients in cities with measured round-trip times between them, and sites at points of presence
+//! near those cities.
 
 use super::GenerateError;
 use super::colos::{self, Colo};
@@ -8,13 +9,14 @@ use crate::geography::{Place, Reach, distance_km, idle_path};
 use crate::random::Random;
 use std::collections::BTreeSet;
 
-/// Half the circumference of the Earth as a round-trip time: what a pair without measurement counts as, ms.
+/// Half the circumference of the Earth as a round-trip time: what a pair without measurement counts
+/// as, ms.
 const UNMEASURED_MS: f64 = 400.0;
 /// A server answers its own city in this many ms.
 const SAME_CITY_MS: f64 = 2.0;
 
-/// One client per city that the measurements start from, one site per point of presence. What is measured to the city
-/// nearest to a site, and the way from there, is what the site is away.
+/// One client per city that the measurements start from, one site per point of presence. What is
+/// measured to the city nearest to a site, and the way from there, is what the site is away.
 pub(super) fn measured(csv: &str, seed: u64) -> Result<Ground, GenerateError> {
     let rows = csv
         .lines()
@@ -70,7 +72,8 @@ impl<'a> Between<'a> {
             cities,
         };
         for row in rows {
-            // Targets are written as "City Country, Continent"; the longest city that it begins with is meant.
+            // Targets are written as "City Country, Continent"; the longest city that it begins
+            // with is meant.
             let begins = |city: &usize| row.to.starts_with(&spoken[*city]);
             let to = (0..spoken.len())
                 .filter(begins)

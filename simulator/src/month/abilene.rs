@@ -1,8 +1,9 @@
 //! Real traffic: two weeks of a research network, repeated until the month is full.
 //!
-//! What a node of Abilene received stands for one area's first service, what it sent for the second one. That network
-//! carried about a thousandth of what a CDN's area asks for; the fewer speak, the more the sum jumps from slot to slot. The
-//! month is a hard one for forecasts, and its days repeat after a fortnight: figures from it are to be labelled so.
+//! What a node of Abilene received stands for one area's first service, what it sent for the second
+//! one. That network carried about a thousandth of what a CDN's area asks for; the fewer speak, the
+//! more the sum jumps from slot to slot. The month is a hard one for forecasts, and its days repeat
+//! after a fortnight: figures from it are to be labelled so.
 
 use super::scenario::{Clock, HISTORY_DAYS, SLOT_MS, SLOTS_PER_DAY, UnitShape};
 use coverage::Timestamp;

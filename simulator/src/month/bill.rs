@@ -32,7 +32,8 @@ pub struct Month {
     pub bills: Vec<ContractBill>,
     /// All contracts together, CNY.
     pub bill_cny: f64,
-    /// The same were no slot forgiven: what it takes to pay for a level that holds in every slot, CNY.
+    /// The same were no slot forgiven: what it takes to pay for a level that holds in every slot,
+    /// CNY.
     pub every_slot_cny: f64,
     /// Difference of expected and real demand of all units, as a share of the real one.
     pub forecast_error_share: f64,
@@ -70,7 +71,8 @@ pub struct Month {
     pub certain_cny: Vec<f64>,
 }
 
-/// What a meter would cost were each of its slots charged, CNY. Days that were not played cost what is paid in any case.
+/// What a meter would cost were each of its slots charged, CNY. Days that were not played cost what
+/// is paid in any case.
 pub(super) fn every_slot_cny(
     terms: &engine::inventory::Meter,
     samples: &[f64],

@@ -29,8 +29,8 @@ pub struct MixedZones {
     other_zone: UtcOffset,
 }
 
-/// A month over `inventory` and the areas of `table`, with as much demand in all as options or else its services say.
-/// Areas ask as they do where a population drives a daemon.
+/// A month over `inventory` and the areas of `table`, with as much demand in all as options or else
+/// its services say. Areas ask as they do where a population drives a daemon.
 ///
 /// # Errors
 /// [`MixedZones`]: no month is the month of all contracts.
@@ -104,7 +104,8 @@ pub fn configured(
     Ok(scenario)
 }
 
-/// The areas that ask for most, in the order of the table, with their shares of all they ask for; and how many areas ask.
+/// The areas that ask for most, in the order of the table, with their shares of all they ask for;
+/// and how many areas ask.
 fn heaviest(table: &AreaTable) -> (Vec<(usize, f64)>, usize) {
     let population = PopulationOptions::default();
     let shares = area_shares(table.areas(), &population.home, population.home_share);

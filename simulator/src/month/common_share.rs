@@ -1,8 +1,10 @@
-//! A controller after CASCARA's online heuristic, for comparison: one share of capacity for all, free slots where needed.
+//! A controller after CASCARA's online heuristic, for comparison: one share of capacity for all,
+//! free slots where needed.
 //!
-//! Every contract is held to the same share of its capacity. Where a slot does not fit, the contract with most free slots
-//! left takes a whole one; when none is left, the share rises by a step (Singh et al., NSDI 2021, section 5). Left out:
-//! their per-link fractions after months of experience. Shared with our own controller: forecast, optimizer, candidates.
+//! Every contract is held to the same share of its capacity. Where a slot does not fit, the
+//! contract with most free slots left takes a whole one; when none is left, the share rises by a
+//! step (Singh et al., NSDI 2021, section 5). Left out: their per-link fractions after months of
+//! experience. Shared with our own controller: forecast, optimizer, candidates.
 
 use super::scenario::{SLOTS_PER_DAY, Scenario};
 use coverage::Timestamp;
@@ -32,7 +34,8 @@ pub(super) struct CommonShare {
 }
 
 impl CommonShare {
-    /// Begins with the share that would have served the days before the month, were all contracts one.
+    /// Begins with the share that would have served the days before the month, were all contracts
+    /// one.
     pub(super) fn new(scenario: &Scenario) -> Self {
         let mut capacity_mbps = vec![0.0; scenario.inventory.meters.len()];
         for (link, known) in scenario
@@ -113,7 +116,8 @@ impl CommonShare {
         if !meters.clone().any(|meter| above(&meter)) {
             return Verdict::Settled;
         }
-        // Something costs money: a month's contract that is full and has free slots left takes one instead.
+        // Something costs money: a month's contract that is full and has free slots left takes one
+        // instead.
         let left = |meter: usize| ledger.tokens_left(meter, level(meter), now);
         let full = |meter: &usize| {
             model(*meter) == BillingModel::Month95
@@ -148,8 +152,8 @@ fn period_price(ledger: &Ledger, meter: usize, now: Timestamp) -> f64 {
     }
 }
 
-/// What a contract costs on average per Mbps and slot, whatever the slot: how whoever fills the cheapest contract first
-/// looks at it.
+/// What a contract costs on average per Mbps and slot, whatever the slot: how whoever fills the
+/// cheapest contract first looks at it.
 pub(super) fn average_price(ledger: &Ledger, meter: usize, now: Timestamp) -> Marginal {
     let terms = ledger.terms(meter);
     if matches!(terms.model, BillingModel::Flat | BillingModel::PerGb) {

@@ -1,10 +1,12 @@
-//! Figures as comma-separated rows, for spreadsheets and scripts. No field needs quotes: policies go by their keys.
+//! Figures as comma-separated rows, for spreadsheets and scripts. No field needs quotes: policies
+//! go by their keys.
 
 use super::bill::Month;
 use super::scenario::Scenario;
 use std::fmt::Write as _;
 
-/// One row per policy. `bound_cny`: what nobody can go below with the same latency, if it is known, per month.
+/// One row per policy. `bound_cny`: what nobody can go below with the same latency, if it is known,
+/// per month.
 #[must_use]
 pub fn policies_csv(months: &[Month], bound_cny: impl Fn(&Month) -> f64) -> String {
     let mut text = String::from(

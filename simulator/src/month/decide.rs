@@ -1,4 +1,5 @@
-//! A policy at work: what it expects, what it asks the optimizer, and what it does when a slot turns out otherwise.
+//! A policy at work: what it expects, what it asks the optimizer, and what it does when a slot
+//! turns out otherwise.
 
 use super::common_share::{CommonShare, average_price};
 use super::policy::{MonthError, Policy};
@@ -8,11 +9,12 @@ use engine::billing::budget::{Budget, BudgetError, Outlook};
 use engine::billing::{ControlOptions, Controller, Forecast, Ledger, Verdict};
 use engine::plan::{Instance, Movement, Plan, SolveOptions, solve};
 
-/// Part of a slot that passes before a correction is felt: a minute until telemetry shows what came, a minute until
-/// answers with a TTL of a minute have been asked for again.
+/// Part of a slot that passes before a correction is felt: a minute until telemetry shows what
+/// came, a minute until answers with a TTL of a minute have been asked for again.
 const REACTED_SHARE: f64 = 0.4;
-/// Of the difference between a slot's demand and what was expected of it, how much shows after its first minute: demand
-/// that goes straight from the middle of one slot to the middle of the next has then gone seven tenths of the way.
+/// Of the difference between a slot's demand and what was expected of it, how much shows after its
+/// first minute: demand that goes straight from the middle of one slot to the middle of the next
+/// has then gone seven tenths of the way.
 const SEEN_SHARE: f64 = 0.7;
 /// Load above a watermark below this share of it is none.
 const TOLERANCE: f64 = 1e-6;
@@ -153,8 +155,8 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// After the first minutes of the slot: whether what has shown by then makes the rest of it worth another plan, for a
-    /// level that would be exceeded or for a link beyond its watermark.
+    /// After the first minutes of the slot: whether what has shown by then makes the rest of it
+    /// worth another plan, for a level that would be exceeded or for a link beyond its watermark.
     fn corrects(&mut self, slot: usize, plan: &Plan) -> bool {
         // The one knows what comes, the other decides once per slot by its authors' rules.
         if matches!(self.policy, Policy::Foreseen | Policy::CommonShare) {

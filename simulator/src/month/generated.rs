@@ -1,4 +1,5 @@
-//! The instance `month-95`: a national CDN with mixed contracts at public list prices, made from a seed.
+//! The instance `month-95`: a national CDN with mixed contracts at public list prices, made from a
+//! seed.
 
 use super::MonthOptions;
 use super::scenario::{Scenario, UnitShape};
@@ -10,7 +11,8 @@ use engine::billing::UtcOffset;
 use engine::inventory::{self, BillingModel, Inventory};
 use engine::plan::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Site, Unit};
 
-/// Province: code, latitude and longitude of its largest city, millions of people (census of 2020, rounded).
+/// Province: code, latitude and longitude of its largest city, millions of people (census of 2020,
+/// rounded).
 const PROVINCES: [(&str, f64, f64, f64); 31] = [
     ("bj", 39.9, 116.4, 22.0),
     ("tj", 39.1, 117.2, 14.0),

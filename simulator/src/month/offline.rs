@@ -1,4 +1,5 @@
-//! What the month could have cost for somebody who knew it: levels from the demand that came, and a certified bound.
+//! What the month could have cost for somebody who knew it: levels from the demand that came, and a
+//! certified bound.
 
 use super::policy::MonthError;
 use super::scenario::{SLOTS_PER_DAY, Scenario};
@@ -12,8 +13,9 @@ const UNSERVED_CNY_PER_MBPS: f64 = 0.5;
 
 /// The whole month as one program, with every slot's true demand merged into scenes day by day.
 ///
-/// The bound holds for every plan that keeps watermarks and serves everything, whatever it knew: merging slots, sharing
-/// tokens by volume and forgetting outages can only make the program cheaper.
+/// The bound holds for every plan that keeps watermarks and serves everything, whatever it knew:
+/// merging slots, sharing tokens by volume and forgetting outages can only make the program
+/// cheaper.
 ///
 /// # Errors
 /// [`MonthError::Budget`].

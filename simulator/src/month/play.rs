@@ -30,9 +30,9 @@ pub fn play(
         ledger.advance(now);
         let decision = decider.decide(&ledger, slot)?;
         if slot % CHECK_EVERY == 0 && policy != Policy::Nearest {
-            // The checker shares no code with the optimizer; a plan that it refuses ends the run. Only the
-            // nearest-first policy may exceed capacities.
-            // The instance has the demand that the last part was planned for.
+            // The checker shares no code with the optimizer; a plan that it refuses ends the run.
+            // Only the nearest-first policy may exceed capacities. The instance has the demand that
+            // the last part was planned for.
             if let Some((_, plan)) = decision.parts.last() {
                 engine::check::evaluate(decider.instance(), plan)
                     .map_err(|fault| MonthError::Slot { slot, fault })?;

@@ -1,4 +1,5 @@
-//! Plots of a month as SVG, drawn by hand: no library, readable in light and dark, equal bytes for equal figures.
+//! Plots of a month as SVG, drawn by hand: no library, readable in light and dark, equal bytes for
+//! equal figures.
 
 use super::bill::Month;
 use engine::inventory::BillingModel;
@@ -16,8 +17,8 @@ const TICKS_LEFT: f64 = 56.0;
 const EDGE: f64 = 48.0;
 /// Height of a row of the legend, px.
 const LEGEND_ROW: f64 = 18.0;
-/// Colours of series, told apart also without red and green (Okabe and Ito 2008). Further series repeat them, dashed if
-/// they are lines and paler if they are bars.
+/// Colours of series, told apart also without red and green (Okabe and Ito 2008). Further series
+/// repeat them, dashed if they are lines and paler if they are bars.
 const COLOURS: [&str; 8] = [
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999", "#b8a900",
 ];
@@ -355,7 +356,8 @@ fn latencies(months: &[Month]) -> String {
     )
 }
 
-/// A step of 1, 2 or 5 times a power of ten, by which an axis up to `most` has about `spaces` spaces.
+/// A step of 1, 2 or 5 times a power of ten, by which an axis up to `most` has about `spaces`
+/// spaces.
 fn round_step(most: f64, spaces: f64) -> f64 {
     let rough = most / spaces;
     let power = 10_f64.powf(rough.log10().floor());

@@ -18,9 +18,11 @@ pub enum Policy {
     Cheapest,
     /// The optimizer with a price for each slot above what is certain, unplanned.
     Unplanned,
-    /// The optimizer with levels planned to hold in every slot: no free slot is used, neither on purpose nor for noise.
+    /// The optimizer with levels planned to hold in every slot: no free slot is used, neither on
+    /// purpose nor for noise.
     NoBurst,
-    /// The optimizer with a common share of all capacities as level, and free slots where that does not suffice.
+    /// The optimizer with a common share of all capacities as level, and free slots where that does
+    /// not suffice.
     CommonShare,
     /// The optimizer with the controller of levels and free slots.
     Controlled,

@@ -36,8 +36,8 @@ const GROWTH_PER_DAY: f64 = 0.0005;
 /// Milliseconds of a day.
 const DAY_MS: u64 = 86_400_000;
 
-/// The clock of those who ask, in whole hours from Greenwich: what evenings, weekends and working hours go by. Contracts
-/// may count their months by another one.
+/// The clock of those who ask, in whole hours from Greenwich: what evenings, weekends and working
+/// hours go by. Contracts may count their months by another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Clock {
     east_ms: i64,
@@ -146,7 +146,8 @@ pub struct MonthOptions {
     pub outages: usize,
     /// How demand moves.
     pub traffic: Traffic,
-    /// Busiest hours of all units of a configured CDN together, Mbps; what its services assume when absent.
+    /// Busiest hours of all units of a configured CDN together, Mbps; what its services assume when
+    /// absent.
     pub peak_mbps: Option<f64>,
 }
 
@@ -156,7 +157,8 @@ pub enum Traffic {
     /// Drawn: a curve by hour for each service, days that differ, short noise.
     #[default]
     Drawn,
-    /// Measured: two weeks of a research network, repeated. Special evenings are left out, it has its own.
+    /// Measured: two weeks of a research network, repeated. Special evenings are left out, it has
+    /// its own.
     Abilene,
 }
 
@@ -275,7 +277,8 @@ impl Scenario {
         &self.demand[HISTORY_DAYS * SLOTS_PER_DAY + slot - 1]
     }
 
-    /// The same month with every `step`-th unit alone, which asks for as much more: for tests, which have little time.
+    /// The same month with every `step`-th unit alone, which asks for as much more: for tests,
+    /// which have little time.
     #[cfg(test)]
     pub(super) fn thinned(mut self, step: usize) -> Self {
         let kept = |unit: &usize| unit.is_multiple_of(step);
@@ -361,7 +364,8 @@ fn draw_demand(
     demand
 }
 
-/// Special evenings within the month: 3 hours around 21 h by the clock of those who ask, of one service each.
+/// Special evenings within the month: 3 hours around 21 h by the clock of those who ask, of one
+/// service each.
 fn draw_specials(
     slots: usize,
     midnight: usize,
@@ -381,8 +385,9 @@ fn draw_specials(
     (0..options.specials).map(&mut draw).collect()
 }
 
-/// Half of the outages are failures of one link for 1 to 6 hours at any time; half are drains of a site for 2 hours
-/// between 9 and 15 h, when people work. Days begin `midnight` slots after those of the month.
+/// Half of the outages are failures of one link for 1 to 6 hours at any time; half are drains of a
+/// site for 2 hours between 9 and 15 h, when people work. Days begin `midnight` slots after those
+/// of the month.
 fn draw_outages(
     instance: &Instance,
     slots: usize,

@@ -35,7 +35,8 @@ pub(super) struct Tally {
     bursts: usize,
     solves: u64,
     error: f64,
-    /// `[hour]` -> links and slots by load over capacity, in hundredths. Parts of a slot count as such.
+    /// `[hour]` -> links and slots by load over capacity, in hundredths. Parts of a slot count as
+    /// such.
     fills: Vec<[f64; FILL_BINS]>,
     before: Option<Plan>,
     samples: Vec<Vec<f64>>,

@@ -18,7 +18,8 @@ struct Draw {
     passed: u64,
 }
 
-/// Draws positions for each chosen area: `[area id] -> draw`, with the size of areas given by `size`.
+/// Draws positions for each chosen area: `[area id] -> draw`, with the size of areas given by
+/// `size`.
 fn positions(
     areas: usize,
     chosen: &[usize],
@@ -41,7 +42,8 @@ fn positions(
     draws
 }
 
-/// Walks ranges (first, size, area id) and hands out the drawn offsets: `found(slot, first, offset, size)`.
+/// Walks ranges (first, size, area id) and hands out the drawn offsets: `found(slot, first, offset,
+/// size)`.
 fn walk(
     ranges: impl Iterator<Item = (u64, u64, AreaId)>,
     draws: &mut [Option<Draw>],

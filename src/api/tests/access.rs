@@ -4,7 +4,8 @@ use super::*;
 use axum::body::to_bytes;
 use serde_json::{Value, json};
 
-/// Every route that needs a token, with a body that is good enough to come past decoding, and the least role.
+/// Every route that needs a token, with a body that is good enough to come past decoding, and the
+/// least role.
 const ROUTES: [(&str, &str, &str, &str); 19] = [
     ("GET", "/v1/drains", "", "viewer"),
     ("GET", "/v1/drains/d9", "", "viewer"),

@@ -151,7 +151,8 @@ async fn bodies_are_bounded_by_kind() {
         .await
         .unwrap_err();
     assert_eq!(fault.status(), Some(413), "{fault}");
-    // The same size is no burden for telemetry, whose own bound is announced without sending the body.
+    // The same size is no burden for telemetry, whose own bound is announced without sending the
+    // body.
     let batch = vec![b'\n'; super::super::BODY_BYTES_MAX as usize * 2];
     assert_eq!(
         client
@@ -172,7 +173,8 @@ async fn bodies_are_bounded_by_kind() {
 async fn who_sends_too_much_still_reads_why() {
     let world = World::new().await;
     let mut socket = announced(&world, TOO_MANY_BYTES).await;
-    // Our end of the connection is closed behind the answer, but theirs is read until they close it.
+    // Our end of the connection is closed behind the answer, but theirs is read until they close
+    // it.
     socket
         .write_all(&vec![b'\n'; TOO_MANY_BYTES])
         .await

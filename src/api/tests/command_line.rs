@@ -24,7 +24,8 @@ impl Shell {
         }
     }
 
-    /// Runs a command as the binary would, and returns its exit code. Words are separated by white space.
+    /// Runs a command as the binary would, and returns its exit code. Words are separated by white
+    /// space.
     async fn run(&self, role: &str, words: &str) -> u8 {
         let token = self.tokens.path().join(role);
         let mut line = vec!["watershed".to_owned()];
@@ -122,7 +123,8 @@ async fn a_rollout_waits_until_the_target_is_empty_and_gives_it_back() {
     let shell = Shell::new(&world);
     let client = world.client("rollout");
     let reports = tokio::spawn(async move {
-        // Clients want something, or the map would stay for want of data; nothing of it is on the target.
+        // Clients want something, or the map would stay for want of data; nothing of it is on the
+        // target.
         let lines = concat!(
             r#"{"kind":"demand","area":"cn","service":"live","mbps":100}"#,
             "\n",

@@ -85,7 +85,8 @@ async fn the_document_lists_every_route() {
     );
 }
 
-/// Asks for a described route and one with a method that is not: the router knows the first and not the other.
+/// Asks for a described route and one with a method that is not: the router knows the first and not
+/// the other.
 async fn answers(world: &World, method: &str, path: &str) {
     let routes = router(world.control.clone(), auth(), Metrics::of_process());
     let concrete = path.replace("{id}", "d9").replace("{digest}", "00");

@@ -44,7 +44,8 @@ async fn a_drain_is_asked_for_seen_renewed_and_ended() {
     let all: Vec<view::Drain> = client.get_json("/v1/drains").await.unwrap();
     assert_eq!(all.len(), 1);
 
-    // A poll that is out of time shows the drain as it stands; one whose milestone is reached comes back at once.
+    // A poll that is out of time shows the drain as it stands; one whose milestone is reached comes
+    // back at once.
     let started = Instant::now();
     let wait = format!("{path}?wait=serving&timeout=200ms");
     let waited: view::Drain = client.get_json(&wait).await.unwrap();

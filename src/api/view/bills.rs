@@ -37,10 +37,11 @@ pub struct Bill {
     pub period_start: u64,
     /// Its end.
     pub period_end: u64,
-    /// Level of that period if it ended now, Mbps: 95th percentile or peak of its samples; null where there are none, or no
-    /// level is charged.
+    /// Level of that period if it ended now, Mbps: 95th percentile or peak of its samples; null
+    /// where there are none, or no level is charged.
     pub so_far_mbps: Option<f64>,
-    /// Level that the month is charged whatever follows, the commitment included, Mbps; 0 for contracts by volume.
+    /// Level that the month is charged whatever follows, the commitment included, Mbps; 0 for
+    /// contracts by volume.
     pub certain_mbps: f64,
     /// What the month costs whatever follows, CNY.
     pub certain_cny: f64,
@@ -48,8 +49,8 @@ pub struct Bill {
     pub planned_mbps: Option<f64>,
     /// Slots that the period forgives.
     pub burst_slots: u64,
-    /// Of them, how many may still go above the planned level, or above the certain one where nothing is planned; missing
-    /// slots count as spent.
+    /// Of them, how many may still go above the planned level, or above the certain one where
+    /// nothing is planned; missing slots count as spent.
     pub burst_slots_left: u64,
 }
 

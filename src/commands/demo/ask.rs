@@ -29,7 +29,8 @@ pub(super) struct DnsAnswer {
     pub(super) scope: Option<u8>,
 }
 
-/// Asks for A with the client's /24 as Client Subnet. Lost datagrams are errors: on loopback none is lost.
+/// Asks for A with the client's /24 as Client Subnet. Lost datagrams are errors: on loopback none
+/// is lost.
 pub(super) async fn dns(
     server: SocketAddr,
     name: &str,

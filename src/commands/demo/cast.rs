@@ -57,7 +57,8 @@ impl Daemon {
             .context("cannot kill a process of the demo")
     }
 
-    /// Starts it again on the same data directory, with its API where it was, so that everybody finds it again.
+    /// Starts it again on the same data directory, with its API where it was, so that everybody
+    /// finds it again.
     pub(super) fn reopen(&mut self, url: &str) -> anyhow::Result<()> {
         let listen = url.trim_start_matches("http://");
         self.set.retain(|key| !key.starts_with("api.listen"));

@@ -1,4 +1,5 @@
-//! What the slot costs: the map in force against what simpler policies would have done on the same input.
+//! What the slot costs: the map in force against what simpler policies would have done on the same
+//! input.
 
 use crate::client::ApiClient;
 use crate::commands::output;
@@ -24,11 +25,12 @@ pub(super) struct Costs {
 const INPUTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Asks the control plane for its input and the map in force, and lets every policy answer it. Nobody is charged for
-/// moves, so that the map in force has no advantage over those who would start from nothing.
+/// Asks the control plane for its input and the map in force, and lets every policy answer it.
+/// Nobody is charged for moves, so that the map in force has no advantage over those who would
+/// start from nothing.
 ///
-/// Contracts count the mean of a slot. What a second adds to it or takes from it is in no bill, and no map could follow it;
-/// so demand is the mean of several seconds.
+/// Contracts count the mean of a slot. What a second adds to it or takes from it is in no bill, and
+/// no map could follow it; so demand is the mean of several seconds.
 pub(super) async fn compare(api: &ApiClient) -> anyhow::Result<Costs> {
     let mut input: Instance = api.get_json("/v1/instance?fresh=true").await?;
     for already in 1..INPUTS {

@@ -1,4 +1,5 @@
-//! Who is who: which group an address or an authority belongs to, and real client prefixes of an area.
+//! Who is who: which group an address or an authority belongs to, and real client prefixes of an
+//! area.
 
 use coverage::AreaTable;
 use engine::inventory::Inventory;
@@ -61,7 +62,8 @@ pub(super) fn clients(table: &AreaTable, area: &str, count: usize) -> Vec<Ipv4Ad
         .zip(ends)
         .filter(|((_, area), _)| *area == id)
         .flat_map(|((start, _), end)| {
-            // From the first /24 that begins in the range to the last that ends in it; there are at most 2^24.
+            // From the first /24 that begins in the range to the last that ends in it; there are at
+            // most 2^24.
             let after_last = u32::try_from((u64::from(end) + 1) / 256).unwrap_or(0);
             (start.div_ceil(256)..after_last).map(|prefix| prefix << 8)
         });

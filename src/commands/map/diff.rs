@@ -1,6 +1,8 @@
-//! Two maps side by side: which areas of which services answer differently, and for how many addresses.
+//! Two maps side by side: which areas of which services answer differently, and for how many
+//! addresses.
 //!
-//! Maps are read from files, where a control plane keeps the newest ones, so that this works while it is down.
+//! Maps are read from files, where a control plane keeps the newest ones, so that this works while
+//! it is down.
 
 use crate::areas;
 use crate::args::Global;
@@ -71,7 +73,8 @@ pub(super) fn diff(global: &Global, old: &str, new: &str) -> Result<(), CommandE
     Ok(tell(&difference)?)
 }
 
-/// Keys that may have signed the maps here: our own where we publish, the control plane's on an edge.
+/// Keys that may have signed the maps here: our own where we publish, the control plane's on an
+/// edge.
 fn keys(data_dir: &Path) -> Result<Vec<VerifyingKey>, CommandError> {
     let mut keys = accepted_keys(data_dir);
     let own = fs::read(data_dir.join("map.key"))

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Of what free slots open, how much whoever knows the future plans to use: slots are used whole or not at all.
+/// Of what free slots open, how much whoever knows the future plans to use: slots are used whole or
+/// not at all.
 const FORESEEN_TOKEN_SHARE: f64 = 0.97;
 
 /// How well the bound is to be known.
@@ -32,7 +33,8 @@ The month is November 2026. Without -c the instance is generated from the seed. 
 A part of the month is billed as if the rest carried nothing: contracts forgive as many slots as in the whole month
 (432 by month-95), so that a week costs far less than a quarter of a month. Compare policies, not lengths.")]
 pub struct MonthArgs {
-    /// Days to play, from the first of November 2026; the free slots are always those of the whole month.
+    /// Days to play, from the first of November 2026; the free slots are always those of the whole
+    /// month.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..=30))]
     pub days: u8,
     /// Seed of demand, contracts and failures.
@@ -47,14 +49,15 @@ pub struct MonthArgs {
     /// How demand moves.
     #[arg(long, value_enum, default_value_t = TrafficArg::Drawn)]
     pub traffic: TrafficArg,
-    /// With -c: what all services together are asked for if everyone had their busiest hour at once; the sum of their
-    /// initial-mbps when absent.
+    /// With -c: what all services together are asked for if everyone had their busiest hour at
+    /// once; the sum of their initial-mbps when absent.
     #[arg(long, value_name = "MBPS", value_parser = positive_mbps)]
     pub peak_mbps: Option<f64>,
     /// What one ms less for one Gbps during five minutes is worth, CNY.
     #[arg(long, value_name = "CNY", default_value_t = 0.02, value_parser = value_of_ms)]
     pub value_of_ms: f64,
-    /// Folder for policies.csv, contracts.csv, hours.csv, outages.csv and the plots; made if it is missing.
+    /// Folder for policies.csv, contracts.csv, hours.csv, outages.csv and the plots; made if it is
+    /// missing.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Policies played at a time; all cores when absent. The figures do not depend on it.
@@ -184,7 +187,8 @@ fn scenario(global: &Global, args: &MonthArgs) -> Result<Scenario, CommandError>
     Ok(scenario)
 }
 
-/// The bound first, because the policy that knows the future needs its levels; then policies, a few at a time.
+/// The bound first, because the policy that knows the future needs its levels; then policies, a few
+/// at a time.
 fn play_all(scenario: &Scenario, threads: Option<u16>) -> anyhow::Result<Played> {
     let bar = progress(scenario);
     bar.set_message("bound");
@@ -250,7 +254,8 @@ fn progress(scenario: &Scenario) -> ProgressBar {
     bar
 }
 
-/// Makes the folder and writes into it what is known before the month: a folder that cannot be written is found out first.
+/// Makes the folder and writes into it what is known before the month: a folder that cannot be
+/// written is found out first.
 fn prepare(dir: &Path, scenario: &Scenario) -> Result<(), CommandError> {
     let usage = |what: &str, fault: std::io::Error| {
         CommandError::Usage(format!(

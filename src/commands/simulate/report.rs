@@ -70,7 +70,8 @@ struct Row {
     bursts: usize,
 }
 
-/// Whether a policy kept to what the bound supposes, but for rounding and noise: watermarks kept, everything served.
+/// Whether a policy kept to what the bound supposes, but for rounding and noise: watermarks kept,
+/// everything served.
 fn covered(month: &Month) -> bool {
     month.overload_share <= 1e-3 && month.unserved_share + month.lost_share <= 1e-4
 }

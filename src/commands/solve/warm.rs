@@ -1,7 +1,8 @@
-//! An earlier plan to start a solve from: rows `unit,link,share` of `--assign`, or JSON with `shares` as `--report` has them.
+//! An earlier plan to start a solve from: rows `unit,link,share` of `--assign`, or JSON with
+//! `shares` as `--report` has them.
 //!
-//! Indices must mean what they meant then. A plan that is out of date costs pivots, not quality, so rows beyond the instance are
-//! passed over; shares that never were any are refused.
+//! Indices must mean what they meant then. A plan that is out of date costs pivots, not quality, so
+//! rows beyond the instance are passed over; shares that never were any are refused.
 
 use super::super::CommandError;
 use engine::plan::{Instance, Plan};

@@ -90,7 +90,8 @@ impl Actor {
         };
         let detail = reason.clone().unwrap_or_default();
         if reason.is_some() {
-            // A kill switch works without a store; the answer then says that a restart will not know of it.
+            // A kill switch works without a store; the answer then says that a restart will not
+            // know of it.
             self.engine.pin(reason.clone());
             self.event(action, format!("{who}: {detail}"));
         }

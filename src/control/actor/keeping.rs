@@ -1,5 +1,5 @@
-//! What the actor keeps over a restart of what it learns: billing slots with what their links said, those that the store
-//! refused, usual demand, levels and prices.
+//! What the actor keeps over a restart of what it learns: billing slots with what their links said,
+//! those that the store refused, usual demand, levels and prices.
 
 use super::{Actor, LEVELS_FLAG, PRICES_FLAG};
 use crate::store::LedgerRow;
@@ -90,7 +90,8 @@ impl Actor {
         }
     }
 
-    /// Keeps the prices of contracts, once they are believed: the next start compares its own with them.
+    /// Keeps the prices of contracts, once they are believed: the next start compares its own with
+    /// them.
     pub(super) fn keep_prices(&mut self) {
         if self.unstored.prices_kept {
             return;

@@ -14,7 +14,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// So many days of slots of each meter are read back after a restart, whatever the clock says: this month and the one before.
+/// So many days of slots of each meter are read back after a restart, whatever the clock says: this
+/// month and the one before.
 const LEDGER_DAYS: u64 = 63;
 
 /// The engine with what the store holds.
@@ -69,7 +70,8 @@ pub(super) fn telemetry(engine: &Engine) -> Limits {
     }
 }
 
-/// Billing samples of the last months, and what links said of those that may still change; what is gone is left out.
+/// Billing samples of the last months, and what links said of those that may still change; what is
+/// gone is left out.
 fn ledger(
     store: &dyn StateStore,
     inventory: &Inventory,

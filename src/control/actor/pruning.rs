@@ -1,4 +1,5 @@
-//! What the store may forget: billing slots that no bill needs any more, and old entries of the audit log.
+//! What the store may forget: billing slots that no bill needs any more, and old entries of the
+//! audit log.
 
 use super::Actor;
 use crate::clock::now;
@@ -21,7 +22,8 @@ pub(super) struct Pruning {
     slots: u64,
     /// Time that entries of the audit log are kept.
     audit_kept: Duration,
-    /// When the newest entry of the audit log was written that was there at the start, and the start.
+    /// When the newest entry of the audit log was written that was there at the start, and the
+    /// start.
     newest: (Option<Timestamp>, Instant),
     next: Instant,
 }
@@ -45,7 +47,8 @@ impl Pruning {
         })
     }
 
-    /// `at`, but no later than the newest entry at the start says: a clock that is ahead must not empty the log.
+    /// `at`, but no later than the newest entry at the start says: a clock that is ahead must not
+    /// empty the log.
     fn no_later(&self, at: Timestamp) -> Timestamp {
         let (newest, start) = self.newest;
         newest.map_or(at, |newest| at.min(newest.after(start.elapsed())))

@@ -69,8 +69,8 @@ impl Actor {
         kept
     }
 
-    /// Gives the worker what is worth its time now: levels once a day, else the next solve. What failed does not wait for
-    /// levels, and neither does the first plan after a start.
+    /// Gives the worker what is worth its time now: levels once a day, else the next solve. What
+    /// failed does not wait for levels, and neither does the first plan after a start.
     fn assign(&mut self) {
         let at = now();
         let urgent = self.engine.last().is_none() || self.engine.wants_warm(at);

@@ -220,7 +220,8 @@ fn ratios(ours: &ServerReport, other: &ServerReport) -> Vec<Ratio> {
             range: None,
         })
     };
-    // The floor keeps no data and spends next to nothing in user mode: only its whole cost is a measure.
+    // The floor keeps no data and spends next to nothing in user mode: only its whole cost is a
+    // measure.
     if other.kind == Kind::Echo {
         let cost = [
             rounds("CPU per answer", |round| round.cpu_us),

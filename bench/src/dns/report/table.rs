@@ -4,7 +4,8 @@ use super::{Figures, PolicyReport, Ratio};
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use std::fmt::Write as _;
 
-/// A server under full load that is on its core for less than this share of the time was kept off it by others.
+/// A server under full load that is on its core for less than this share of the time was kept off
+/// it by others.
 const BUSY_MIN: f64 = 0.9;
 
 impl PolicyReport {

@@ -1,4 +1,5 @@
-//! Knot DNS: one UDP worker, the module geoip in its mode geodb, as knot.conf(5) and the module's manual describe.
+//! Knot DNS: one UDP worker, the module geoip in its mode geodb, as knot.conf(5) and the module's
+//! manual describe.
 
 use super::{Launch, Setup, packaged, write, zone_file};
 use crate::dns::policy::{DATA_CENTERS, LABEL, TTL_S, ZONE, rules};

@@ -245,7 +245,8 @@ pub(super) fn write(dir: &Path, file: &str, text: &str) -> Result<()> {
     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// A program of a Debian package: where packages put daemons, which need not be on everybody's path.
+/// A program of a Debian package: where packages put daemons, which need not be on everybody's
+/// path.
 fn packaged(name: &str) -> Result<PathBuf> {
     let places = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
     let found = places.map(|place| Path::new(place).join(name));

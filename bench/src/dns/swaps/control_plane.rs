@@ -130,7 +130,8 @@ impl Shared {
             .with_context(|| format!("the edge asked for {path}"))?;
         self.taken.store(after.version, Ordering::Relaxed);
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        // The first map is not waited for, and neither is the pace of swaps that were missed while they were off.
+        // The first map is not waited for, and neither is the pace of swaps that were missed while
+        // they were off.
         if after.version > 0 {
             while !self.swapping.load(Ordering::Relaxed) {
                 std::thread::sleep(LOOK_EVERY);

@@ -1,8 +1,10 @@
-//! What swapping snapshots costs and breaks: an edge under full load that is sent a new map 100 times a second.
+//! What swapping snapshots costs and breaks: an edge under full load that is sent a new map 100
+//! times a second.
 //!
-//! An ordinary daemon makes the map once; from it two generations are made that differ in every address. The edge then
-//! follows a control plane of ours that hands it one after the other. Every answer is compared with the right address of
-//! its prefix, in whichever generation: an answer mixed from two snapshots, a lost or a wrong one is counted.
+//! An ordinary daemon makes the map once; from it two generations are made that differ in every
+//! address. The edge then follows a control plane of ours that hands it one after the other. Every
+//! answer is compared with the right address of its prefix, in whichever generation: an answer
+//! mixed from two snapshots, a lost or a wrong one is counted.
 
 use crate::dns::ask::ask_each;
 use crate::dns::compare::{Measured, Plan, measure_with};
@@ -24,7 +26,8 @@ mod report;
 
 pub use report::SwapReport;
 
-/// Prefixes that are asked for: few, because the right answer of each is found out first, one by one.
+/// Prefixes that are asked for: few, because the right answer of each is found out first, one by
+/// one.
 const PREFIXES: usize = 1 << 14;
 
 /// One measurement without swaps and one with them.

@@ -2,13 +2,15 @@
 
 use super::program::{Dual, Program};
 
-/// The bound of `dual` as it is, or with its prices of levels made consistent, whichever is higher. CNY.
+/// The bound of `dual` as it is, or with its prices of levels made consistent, whichever is higher.
+/// CNY.
 pub(super) fn lower(program: &Program<'_>, dual: &Dual) -> f64 {
     value(program, dual).max(value(program, &consistent(program, dual)))
 }
 
-/// Prices below a level never above the price of going above it, and together never more than the level itself costs:
-/// else the value would take the largest level or the largest excess, far from any plan.
+/// Prices below a level never above the price of going above it, and together never more than the
+/// level itself costs: else the value would take the largest level or the largest excess, far from
+/// any plan.
 fn consistent(program: &Program<'_>, dual: &Dual) -> Dual {
     let mut dual = dual.clone();
     let meters = program.widths()[2];
@@ -81,7 +83,8 @@ fn value(program: &Program<'_>, dual: &Dual) -> f64 {
         for (meter, price) in meter_dual.iter().enumerate() {
             if let Some(level) = program.level_at[scene_index * meters + meter] {
                 worth[level] += scene.slots * price;
-                // Excess pays when the price below the level is above that of a token; there is a largest one.
+                // Excess pays when the price below the level is above that of a token; there is a
+                // largest one.
                 slot += (dual.token[level] - price).min(0.0) * levels[level].max_mbps;
             }
         }

@@ -1,13 +1,15 @@
 //! Units taken together where there are too many to plan them one by one.
 //!
-//! A level is the load of many units, and which of two neighbours makes it matters little. Units whose best links are the
-//! same, in the same order, become one: what it asks for is their sum, and what a link is like for it their mean.
+//! A level is the load of many units, and which of two neighbours makes it matters little. Units
+//! whose best links are the same, in the same order, become one: what it asks for is their sum, and
+//! what a link is like for it their mean.
 
 use super::{Outlook, Scene};
 use crate::plan::{Instance, Unit};
 use std::collections::BTreeMap;
 
-/// Of how many of their best links units must agree to be taken together; the first that makes few enough counts.
+/// Of how many of their best links units must agree to be taken together; the first that makes few
+/// enough counts.
 const AGREED: [usize; 5] = [12, 6, 4, 2, 1];
 /// Weight of a unit that never asks for anything.
 const WEIGHT_MIN: f64 = 1e-9;
@@ -18,8 +20,9 @@ pub(super) struct Bundled {
     pub(super) scenes: Vec<Scene>,
 }
 
-/// The units of an outlook taken together, `None` when they make no more than `flows_max` flows as they are. At most one
-/// unit per link is left, so that there may be more flows than that where there are very many links.
+/// The units of an outlook taken together, `None` when they make no more than `flows_max` flows as
+/// they are. At most one unit per link is left, so that there may be more flows than that where
+/// there are very many links.
 pub(super) fn taken_together(outlook: &Outlook<'_>, flows_max: usize) -> Option<Bundled> {
     let units = &outlook.instance.units;
     let scenes = outlook.scenes.len().max(1);
@@ -79,7 +82,8 @@ fn grouped(ranked: &[Vec<u32>], agreed: usize) -> Vec<Vec<usize>> {
     groups.into_values().collect()
 }
 
-/// One unit in the place of several: the links that most of their demand may use, as many as one of them has.
+/// One unit in the place of several: the links that most of their demand may use, as many as one of
+/// them has.
 fn bundle(units: &[Unit], group: &[usize], weights: &[f64]) -> Unit {
     // Link -> weight of those who may use it, and the sum of their ms by weight.
     let mut links: BTreeMap<u32, (f64, f64)> = BTreeMap::new();

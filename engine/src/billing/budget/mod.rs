@@ -1,15 +1,17 @@
 //! Levels and free slots of a month, planned as one linear program over scenes of the time to come.
 //!
-//! A *scene* stands for many slots with like demand. A *level* is what one meter will be charged for: of a month, or of a
-//! day. Traffic above the level is allowed in as many slots as the contract forgives ("tokens"); the program counts them
-//! by volume: a slot used up to the capacity spends a whole one. With y the load of a meter, θ its level, e what goes
-//! above it, K its capacity, k its tokens, n the slots of a scene:
+//! A *scene* stands for many slots with like demand. A *level* is what one meter will be charged
+//! for: of a month, or of a day. Traffic above the level is allowed in as many slots as the
+//! contract forgives ("tokens"); the program counts them by volume: a slot used up to the capacity
+//! spends a whole one. With y the load of a meter, θ its level, e what goes above it, K its
+//! capacity, k its tokens, n the slots of a scene:
 //!
 //! ```text
 //!   min  Σ price·θ + Σ n·(latency and volume money)      y <= θ + e,   Σ n·e <= k·(K - θ),   loads <= capacities
 //! ```
-//! Real slots are used whole or not at all, so this is a relaxation. Its value is a lower bound for every way to serve the
-//! same demand, also when slots are merged into scenes by their mean demand: the mean of feasible plans is feasible for it.
+//! Real slots are used whole or not at all, so this is a relaxation. Its value is a lower bound for
+//! every way to serve the same demand, also when slots are merged into scenes by their mean demand:
+//! the mean of feasible plans is feasible for it.
 
 mod bound;
 mod bundle;
@@ -54,7 +56,8 @@ pub struct Level {
 /// The time to be planned.
 #[derive(Clone, Debug)]
 pub struct Outlook<'a> {
-    /// Links, sites, candidates and the value of latency. Its demand and its meters' prices are not read.
+    /// Links, sites, candidates and the value of latency. Its demand and its meters' prices are not
+    /// read.
     pub instance: &'a Instance,
     /// What will be asked for.
     pub scenes: Vec<Scene>,
@@ -100,7 +103,8 @@ pub struct Budget {
     pub level_mbps: Vec<f64>,
     /// `[level][day]` -> free slots that the plan uses in all days that a day of scenes stands for.
     pub slots_by_day: Vec<Vec<f64>>,
-    /// `[level]` -> what a Mbps above the level is worth in one slot, CNY: the value of a token per Mbps that it opens.
+    /// `[level]` -> what a Mbps above the level is worth in one slot, CNY: the value of a token per
+    /// Mbps that it opens.
     pub above_cny_per_mbps: Vec<f64>,
     /// Cost of the plan found, CNY: levels, latency, volume.
     pub cost_cny: f64,
@@ -121,7 +125,8 @@ impl Budget {
 }
 
 impl Outlook<'_> {
-    /// Plans the levels. Deterministic; stops at the gap or the number of rounds that `options` give.
+    /// Plans the levels. Deterministic; stops at the gap or the number of rounds that `options`
+    /// give.
     ///
     /// # Errors
     /// [`BudgetError`] names the record that cannot be planned with.
@@ -129,11 +134,12 @@ impl Outlook<'_> {
         self.plan_until(options, &|| false)
     }
 
-    /// The same, unless `deadline` comes first. Between two looks at it lies a step of all flows, which
-    /// [`BudgetOptions::flows_max`] bounds.
+    /// The same, unless `deadline` comes first. Between two looks at it lies a step of all flows,
+    /// which [`BudgetOptions::flows_max`] bounds.
     ///
     /// # Errors
-    /// [`BudgetError`] names the record that cannot be planned with, or says that the deadline came.
+    /// [`BudgetError`] names the record that cannot be planned with, or says that the deadline
+    /// came.
     pub fn plan_until(
         &self,
         options: &BudgetOptions,

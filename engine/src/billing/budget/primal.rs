@@ -14,8 +14,8 @@ pub(super) struct Reading {
     pub(super) money_cny: f64,
 }
 
-/// Reads flows. What they carry above a link's or site's capacity is charged as unserved beside its own cost, so that the
-/// cost never flatters.
+/// Reads flows. What they carry above a link's or site's capacity is charged as unserved beside its
+/// own cost, so that the cost never flatters.
 pub(super) fn read(program: &Program<'_>, primal: &Primal) -> Reading {
     let [links, sites, meters, width] = program.widths();
     let outlook = program.outlook;
@@ -79,7 +79,8 @@ pub(super) fn read(program: &Program<'_>, primal: &Primal) -> Reading {
     }
 }
 
-/// Free slots that loads use above a level, by day: what they carry above it over what one slot opens.
+/// Free slots that loads use above a level, by day: what they carry above it over what one slot
+/// opens.
 fn above_by_day(level: &Level, loads: &[(f64, f64, usize)], mbps: f64) -> Vec<f64> {
     let days = loads.iter().map(|(_, _, day)| day + 1).max().unwrap_or(0);
     let mut used = vec![0.0; days];
@@ -92,8 +93,9 @@ fn above_by_day(level: &Level, loads: &[(f64, f64, usize)], mbps: f64) -> Vec<f6
     used
 }
 
-/// The lowest level whose tokens cover what these loads carry above it. The excess less what tokens open is convex in the
-/// level and not positive at the capacity, so halving finds the first point where they suffice.
+/// The lowest level whose tokens cover what these loads carry above it. The excess less what tokens
+/// open is convex in the level and not positive at the capacity, so halving finds the first point
+/// where they suffice.
 fn cheapest(level: &Level, loads: &[(f64, f64, usize)]) -> f64 {
     let suffices = |mbps: f64| {
         let above: f64 = loads

@@ -1,7 +1,9 @@
-//! The method: a primal-dual hybrid gradient (Chambolle and Pock 2011) with averaged restarts and adapted primal weight
-//! (Applegate et al., PDLP, 2021). Units keep their demand by projection, so that only capacities and levels have prices.
+//! The method: a primal-dual hybrid gradient (Chambolle and Pock 2011) with averaged restarts and
+//! adapted primal weight (Applegate et al., PDLP, 2021). Units keep their demand by projection, so
+//! that only capacities and levels have prices.
 //!
-//! Rows of a scene are scaled by its slots. Prices are then per slot, and all scenes move at the same pace.
+//! Rows of a scene are scaled by its slots. Prices are then per slot, and all scenes move at the
+//! same pace.
 
 use super::run::Run;
 use super::{Budget, Outlook, bound, primal};
@@ -15,8 +17,9 @@ pub struct BudgetOptions {
     pub gap: f64,
     /// Stops after this many rounds.
     pub rounds_max: usize,
-    /// Most flows (candidates of units, times scenes) that are planned one by one. Where there are more, units whose best
-    /// links are the same are taken together. A flow takes about 60 bytes, and 20 to 30 ns in a round.
+    /// Most flows (candidates of units, times scenes) that are planned one by one. Where there are
+    /// more, units whose best links are the same are taken together. A flow takes about 60 bytes,
+    /// and 20 to 30 ns in a round.
     pub flows_max: usize,
 }
 

@@ -1,7 +1,8 @@
 //! Euclidean projection onto a simplex.
 
-/// Moves `point` to the nearest point with no negative coordinate and the sum `total`. O(n²) for the few coordinates of a
-/// unit: entries below the running threshold leave until none does (Michelot 1986).
+/// Moves `point` to the nearest point with no negative coordinate and the sum `total`. O(n²) for
+/// the few coordinates of a unit: entries below the running threshold leave until none does
+/// (Michelot 1986).
 pub(super) fn project(point: &mut [f64], total: f64) {
     if total <= 0.0 {
         point.fill(0.0);
@@ -42,7 +43,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// The projection is feasible, and no feasible corner lies on its far side (the variational inequality).
+        /// The projection is feasible, and no feasible corner lies on its far side (the variational
+        /// inequality).
         #[test]
         fn the_nearest_point_is_found(
             point in prop::collection::vec(-50.0..50.0_f64, 1..12),

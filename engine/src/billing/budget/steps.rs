@@ -8,7 +8,8 @@ use super::{Level, simplex};
 const ROWS_PER_CANDIDATE: f64 = 3.0;
 
 impl Program<'_> {
-    /// One step of flows and levels against the prices, one step of prices against the extrapolated loads.
+    /// One step of flows and levels against the prices, one step of prices against the extrapolated
+    /// loads.
     pub(super) fn round(&self, run: &mut Run) {
         let before = run.primal.level.clone();
         self.step_levels(run);
@@ -35,7 +36,8 @@ impl Program<'_> {
         run.add();
     }
 
-    /// Moves a scene's flows against the prices of its links; `load` becomes what links would carry one step ahead.
+    /// Moves a scene's flows against the prices of its links; `load` becomes what links would carry
+    /// one step ahead.
     fn step_flows(&self, run: &mut Run, scene: usize, load: &mut [f64]) {
         let [links, sites, meters, width] = self.widths();
         let price = |link: usize| {

@@ -114,7 +114,8 @@ fn without_tokens_the_peak_is_paid_where_it_is_cheapest() {
 
 #[test]
 fn meters_take_turns_at_the_peak() {
-    // 10 slots of peak 150; each of two meters may burst in 5 of them up to 100, so each needs a level of 50.
+    // 10 slots of peak 150; each of two meters may burst in 5 of them up to 100, so each needs a
+    // level of 50.
     let instance = instance(&[100.0, 100.0], &[&[(0, 5.0), (1, 5.0)]]);
     let plan = outlook(
         &instance,
@@ -205,7 +206,8 @@ proptest! {
     }
 }
 
-/// Units in a row, each with its two nearest of four links; neighbours have the same ones at a little other distance.
+/// Units in a row, each with its two nearest of four links; neighbours have the same ones at a
+/// little other distance.
 fn row(units: u32) -> Instance {
     let cand = |unit: u32| {
         let at = f64::from(unit) * 3.0 / f64::from(units);

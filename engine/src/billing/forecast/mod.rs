@@ -1,7 +1,8 @@
-//! What will be asked for: a profile per unit, by kind of day and time of day, scaled to the latest days.
+//! What will be asked for: a profile per unit, by kind of day and time of day, scaled to the latest
+//! days.
 //!
-//! Weekdays and weekends have a profile each, in bins of half an hour, smoothed over the days. The ratio of what came to
-//! what the profile said, over all units, follows growth within a day or two.
+//! Weekdays and weekends have a profile each, in bins of half an hour, smoothed over the days. The
+//! ratio of what came to what the profile said, over all units, follows growth within a day or two.
 
 mod usual;
 
@@ -48,7 +49,8 @@ pub enum DemandFault {
     },
 }
 
-/// Time to come as scenes: day 0 is the rest of today, day 1 all later weekdays, day 2 all later weekend days.
+/// Time to come as scenes: day 0 is the rest of today, day 1 all later weekdays, day 2 all later
+/// weekend days.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Horizon {
     /// What is expected.
@@ -73,7 +75,8 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// A forecast without history, for demand that follows the clock of `zone`; slots are at most half an hour long.
+    /// A forecast without history, for demand that follows the clock of `zone`; slots are at most
+    /// half an hour long.
     #[must_use]
     pub fn new(units: usize, zone: UtcOffset, slot_ms: u64) -> Self {
         Self {
@@ -171,7 +174,8 @@ impl Forecast {
         bins.all(|(weekday, weekend)| !(weekday.is_empty() && weekend.is_empty()))
     }
 
-    /// Expected change of each unit's demand from one slot to the next, by the slope of its profile; 1 where unknown.
+    /// Expected change of each unit's demand from one slot to the next, by the slope of its
+    /// profile; 1 where unknown.
     #[must_use]
     pub fn growth(&self, from: Timestamp, to: Timestamp) -> Vec<f64> {
         let at = |time: Timestamp, unit: usize| {
@@ -242,7 +246,8 @@ impl Forecast {
     }
 }
 
-/// Merges consecutive demands whose totals are alike into scenes of their mean. `slots`: how many each stands for.
+/// Merges consecutive demands whose totals are alike into scenes of their mean. `slots`: how many
+/// each stands for.
 #[must_use]
 pub fn merge(demands: &[Vec<f64>], slots: f64, day: usize) -> Vec<Scene> {
     let totals: Vec<f64> = demands.iter().map(|demand| demand.iter().sum()).collect();

@@ -17,7 +17,8 @@ pub struct UsualDemand {
 }
 
 impl UsualDemand {
-    /// Which bin of a weekday (0..48) or of a day of the weekend (48..96) this is: the newest of each is what counts.
+    /// Which bin of a weekday (0..48) or of a day of the weekend (48..96) this is: the newest of
+    /// each is what counts.
     #[must_use]
     pub fn place(&self) -> usize {
         place_of(self.bin)
@@ -47,8 +48,8 @@ impl Forecast {
         })
     }
 
-    /// Takes back what [`Self::take_learnt`] gave before a restart, in any order. Returns how many bins were of use: what is
-    /// for another number of units, or no traffic, is left out.
+    /// Takes back what [`Self::take_learnt`] gave before a restart, in any order. Returns how many
+    /// bins were of use: what is for another number of units, or no traffic, is left out.
     pub fn restore(&mut self, mut known: Vec<UsualDemand>) -> usize {
         known.retain(|usual| usual.is_sane(self.units));
         known.sort_by_key(|usual| usual.bin);

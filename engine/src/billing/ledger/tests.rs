@@ -253,7 +253,8 @@ fn daily_contracts_charge_the_mean_of_their_days() {
     ] {
         let (_, mut ledger) = ledger(model, "+08:00");
         let start = NOVEMBER - 8 * 3_600_000;
-        // On the first day 14 slots of 90 and the rest 40; the other 29 days are below the commitment.
+        // On the first day 14 slots of 90 and the rest 40; the other 29 days are below the
+        // commitment.
         ledger.restore(
             (0..288)
                 .map(|slot| sample(start + slot * SLOT_MS, if slot < 14 { 90.0 } else { 40.0 })),
@@ -301,8 +302,8 @@ fn volume_costs_what_slots_carry_and_a_port_what_was_agreed() {
 }
 
 proptest! {
-    /// Whatever comes later, the bill of a finished month is never below what was called certain, and what was called
-    /// certain never falls.
+    /// Whatever comes later, the bill of a finished month is never below what was called certain,
+    /// and what was called certain never falls.
     #[test]
     fn the_certain_floor_only_rises(
         model in prop::sample::select(vec![
@@ -397,8 +398,8 @@ const TOLD: [(usize, u64, f64); 9] = [
     (1, 4, 100.0),
 ];
 
-/// What the slots of [`TOLD`] carry when its samples come in the order of `indices`, as a store has it that is read back
-/// after `restart_after` of them.
+/// What the slots of [`TOLD`] carry when its samples come in the order of `indices`, as a store has
+/// it that is read back after `restart_after` of them.
 fn carried(indices: &[usize], restart_after: Option<usize>) -> Vec<f64> {
     type Stored = BTreeMap<Timestamp, (f64, Vec<LinkPart>)>;
     fn put(stored: &mut Stored, ledger: &Ledger, slots: impl IntoIterator<Item = SlotSample>) {

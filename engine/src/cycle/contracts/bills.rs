@@ -30,10 +30,11 @@ pub struct Bill {
     pub period_start: Timestamp,
     /// Its end, ms since 1970.
     pub period_end: Timestamp,
-    /// Level of that period if it ended now, Mbps: 95th percentile or peak of its samples; `None` where there are none, or no
-    /// level is charged.
+    /// Level of that period if it ended now, Mbps: 95th percentile or peak of its samples; `None`
+    /// where there are none, or no level is charged.
     pub so_far_mbps: Option<f64>,
-    /// Level that the month is charged whatever follows, the commitment included, Mbps; 0 for contracts by volume.
+    /// Level that the month is charged whatever follows, the commitment included, Mbps; 0 for
+    /// contracts by volume.
     pub certain_mbps: f64,
     /// What the month costs whatever follows, CNY.
     pub certain_cny: f64,
@@ -41,8 +42,8 @@ pub struct Bill {
     pub planned_mbps: Option<f64>,
     /// Slots that the period forgives.
     pub burst_slots: u64,
-    /// Of them, how many may still go above the planned level, or above the certain one where nothing is planned; missing
-    /// slots count as spent.
+    /// Of them, how many may still go above the planned level, or above the certain one where
+    /// nothing is planned; missing slots count as spent.
     pub burst_slots_left: u64,
 }
 

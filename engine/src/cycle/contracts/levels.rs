@@ -73,7 +73,8 @@ pub enum LevelsOutcome {
     },
     /// Something more urgent came; those of before stay, and it is tried again.
     GivenUp,
-    /// They could not be planned, [`Contracts::fault`] says why; those of before stay, and it is tried again.
+    /// They could not be planned, [`Contracts::fault`] says why; those of before stay, and it is
+    /// tried again.
     Failed,
 }
 
@@ -159,7 +160,8 @@ impl Contracts {
         }
     }
 
-    /// The levels in force as text, to be kept over a restart, when there is something new in it since the last call.
+    /// The levels in force as text, to be kept over a restart, when there is something new in it
+    /// since the last call.
     fn take_levels(&mut self) -> Option<String> {
         let planned_at = self.planned_at?;
         if !std::mem::take(&mut self.unkept) {
@@ -192,8 +194,9 @@ impl Contracts {
         (0..self.ledger.meters()).find(|&meter| self.ledger.terms(meter).name == name)
     }
 
-    /// Takes back levels that were kept, if they belong to the month that holds `now`. Returns whether they do. What does
-    /// not read, or names meters that are gone, is left out: levels are then planned anew after a day.
+    /// Takes back levels that were kept, if they belong to the month that holds `now`. Returns
+    /// whether they do. What does not read, or names meters that are gone, is left out: levels are
+    /// then planned anew after a day.
     fn restore_levels(&mut self, text: &str, now: Timestamp) -> bool {
         let Ok(state) = serde_json::from_str::<State>(text) else {
             return false;
@@ -253,7 +256,8 @@ impl Contracts {
 }
 
 impl Engine {
-    /// Levels to be planned at `now`: once a day, as soon as a day was seen. It takes seconds; run it where there is time.
+    /// Levels to be planned at `now`: once a day, as soon as a day was seen. It takes seconds; run
+    /// it where there is time.
     pub fn levels_job(&mut self, now: Timestamp) -> Option<LevelsJob> {
         if !self.contracts.wants_levels(now) {
             return None;
@@ -285,8 +289,8 @@ impl Engine {
         })
     }
 
-    /// Acts on planned levels at `now`. A plan that failed or was given up leaves those of before, and is tried again ten
-    /// minutes later.
+    /// Acts on planned levels at `now`. A plan that failed or was given up leaves those of before,
+    /// and is tried again ten minutes later.
     pub fn adopt_levels(&mut self, planned: PlannedLevels, now: Timestamp) -> LevelsOutcome {
         match planned.found {
             Ok(budget) => {
@@ -313,8 +317,8 @@ impl Engine {
         LevelsOutcome::Failed
     }
 
-    /// Levels in force and what was spent of the day's free slots, as text to be kept over a restart; `None` when nothing of
-    /// it has changed since the last call.
+    /// Levels in force and what was spent of the day's free slots, as text to be kept over a
+    /// restart; `None` when nothing of it has changed since the last call.
     pub fn take_levels(&mut self) -> Option<String> {
         self.contracts.take_levels()
     }

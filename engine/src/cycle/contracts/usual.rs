@@ -13,8 +13,9 @@ impl super::Contracts {
 }
 
 impl Engine {
-    /// What [`UsualDemand`] is counted by: SHA-256 over the names of services and areas in their order, and the clock of
-    /// demand, as lower-case hex. Demand that was learnt under another digest is that of others.
+    /// What [`UsualDemand`] is counted by: SHA-256 over the names of services and areas in their
+    /// order, and the clock of demand, as lower-case hex. Demand that was learnt under another
+    /// digest is that of others.
     #[must_use]
     pub fn demand_digest(&self) -> String {
         let services = self.inventory.services.iter();
@@ -40,8 +41,8 @@ impl Engine {
         self.contracts.forecast.take_learnt()
     }
 
-    /// Takes back what [`Self::take_learnt_demand`] gave before a restart, under the same [`Self::demand_digest`]. Returns
-    /// how many bins were of use.
+    /// Takes back what [`Self::take_learnt_demand`] gave before a restart, under the same
+    /// [`Self::demand_digest`]. Returns how many bins were of use.
     pub fn restore_demand(&mut self, known: Vec<UsualDemand>) -> usize {
         self.contracts.forecast.restore(known)
     }

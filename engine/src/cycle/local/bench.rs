@@ -1,4 +1,5 @@
-//! The plan in force, taken apart and put together again: who lost a place, and where there is room.
+//! The plan in force, taken apart and put together again: who lost a place, and where there is
+//! room.
 
 use super::{Rates, better_than_nothing};
 use crate::limits::Limits;
@@ -6,8 +7,8 @@ use crate::model::{Facts, Reach};
 use crate::plan::{self, Changes, Duals, Instance, Plan, Price, give, relieve};
 use std::collections::BTreeMap;
 
-/// A part counts as too full when its load is above its capacity by more than this share of it and this many Mbps: maps are
-/// rounded to 64ths, and what rounding adds moves nobody.
+/// A part counts as too full when its load is above its capacity by more than this share of it and
+/// this many Mbps: maps are rounded to 64ths, and what rounding adds moves nobody.
 const TOO_FULL: (f64, f64) = (0.001, 1.0);
 
 /// A unit that lost a place.
@@ -113,7 +114,8 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Takes `surplus_mbps` off the links that `here` names: from those who lose least by going elsewhere, the last one in part.
+    /// Takes `surplus_mbps` off the links that `here` names: from those who lose least by going
+    /// elsewhere, the last one in part.
     fn take_off(&mut self, surplus_mbps: f64, here: impl Fn(usize) -> bool) {
         let mut stand: Vec<(f64, usize)> = Vec::new();
         for unit in 0..self.ground.units.len() {
@@ -156,8 +158,9 @@ impl<'a> Bench<'a> {
         best.fold(f64::INFINITY, f64::min) - now
     }
 
-    /// New shares for all units that lost something. `None` when the checker finds them infeasible, or worse than
-    /// leaving what is lost unserved: beside what stays, which is the same either way.
+    /// New shares for all units that lost something. `None` when the checker finds them infeasible,
+    /// or worse than leaving what is lost unserved: beside what stays, which is the same either
+    /// way.
     pub(super) fn replaced(&self, duals: &Duals) -> Option<Changes> {
         if self.torn.is_empty() {
             return Some(Changes::new());
@@ -191,7 +194,8 @@ impl<'a> Bench<'a> {
         Some(self.torn.iter().zip(placed.shares).map(merged).collect())
     }
 
-    /// [site] -> Mbps of the plan in force with `changed`, which are new shares for all that is torn.
+    /// [site] -> Mbps of the plan in force with `changed`, which are new shares for all that is
+    /// torn.
     pub(super) fn sites_with(&self, changed: &Changes) -> Vec<f64> {
         let mut sites_mbps = self.loads.sites_mbps.clone();
         for ((&unit, shares), torn) in changed.iter().zip(self.torn.values()) {
@@ -221,8 +225,8 @@ impl<'a> Bench<'a> {
         self.facts.inventory.links[link as usize].site.index()
     }
 
-    /// What lost its place, as an instance over the room that the rest leaves; all of it stands on one more link, whose
-    /// index comes with it and which is in no site.
+    /// What lost its place, as an instance over the room that the rest leaves; all of it stands on
+    /// one more link, whose index comes with it and which is in no site.
     fn homeless(&self) -> (Instance, u32) {
         let ground = self.ground;
         let on = &self.loads;

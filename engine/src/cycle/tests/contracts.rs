@@ -7,7 +7,8 @@ use crate::billing::UsualDemand;
 const SLOTS: u64 = 288;
 const SLOT: Duration = Duration::from_mins(5);
 
-/// Demand of each area in a slot of the day, Mbps: a quiet night and an evening peak of an hour and a half.
+/// Demand of each area in a slot of the day, Mbps: a quiet night and an evening peak of an hour and
+/// a half.
 fn usual(slot: u64) -> f64 {
     match slot {
         228..246 => 130.0,
@@ -334,7 +335,8 @@ fn a_restart_keeps_what_was_spent_of_the_days_free_slots() {
     assert!(world.engine.restore_levels(&old.to_string(), now));
 }
 
-/// Two links of one contract that carry 40 Mbps each, of which the second says nothing from a slot on.
+/// Two links of one contract that carry 40 Mbps each, of which the second says nothing from a slot
+/// on.
 fn half_silent(silent_from: u64, slots: u64) -> Vec<f64> {
     let inventory = {
         let mut inventory = inventory();

@@ -1,4 +1,5 @@
-//! Gates at work in whole cycles: what they hold, what they say, and that held plans end where they were to lead.
+//! Gates at work in whole cycles: what they hold, what they say, and that held plans end where they
+//! were to lead.
 
 use super::*;
 use crate::publish::{Gate, Held, Reason};
@@ -152,7 +153,8 @@ fn canaries_that_fare_worse_are_taken_back_even_if_nothing_else_is_worth_a_move(
     assert_eq!(world.stops(Gate::Canary).len(), 1);
     world.demand(MBPS);
     assert_eq!(last(&world.cycle()), "canary", "the trial is under way");
-    // What they get is little worse than what they had, so that it alone would not be worth a move back.
+    // What they get is little worse than what they had, so that it alone would not be worth a move
+    // back.
     for area in MOVERS {
         world.quality(area, better(area), 33.0);
     }

@@ -139,7 +139,8 @@ fn table() -> Arc<AreaTable> {
     Arc::new(builder.finish().unwrap())
 }
 
-/// The rules of a deployment, but for the time between two moves of an area: these tests have none to wait.
+/// The rules of a deployment, but for the time between two moves of an area: these tests have none
+/// to wait.
 fn rules() -> PublishRules {
     let mut rules = PublishRules::default();
     rules.gates.step.dwell_min = Duration::ZERO;

@@ -36,8 +36,8 @@ fn ground(engine: &Engine) -> (Arc<Snapshot>, Arc<Plan>, Timestamp, Arc<Instance
     )
 }
 
-/// Adopts a result that must be refused, by that gate and for a reason that holds `why`. Then the same world goes on: what is
-/// found next is published, and the gate says so.
+/// Adopts a result that must be refused, by that gate and for a reason that holds `why`. Then the
+/// same world goes on: what is found next is published, and the gate says so.
 fn refused(world: &mut World, solved: Solved, gate: Gate, why: &str) {
     let before = ground(&world.engine);
     let adopted = world.engine.adopt(solved, world.now);

@@ -3,7 +3,8 @@
 use super::*;
 use crate::drain::{Request, State};
 
-/// Requests per second that each node of the second site can answer; the site plans with 90 % of its four.
+/// Requests per second that each node of the second site can answer; the site plans with 90 % of
+/// its four.
 const NODE_RPS: f64 = 500.0;
 
 /// A world whose second site can answer few requests; `usual` of them come with each Mbps.
@@ -54,7 +55,8 @@ fn a_site_gets_no_more_requests_than_it_can_answer() {
         world.demand(60.0);
         world.cycle();
         let here = at_second(&world, |_| 60.0 * usual);
-        // Six areas of 60 Mbps are nearest to it: 360 requests per second fit, 3,600 do not. Weights are 64ths.
+        // Six areas of 60 Mbps are nearest to it: 360 requests per second fit, 3,600 do not.
+        // Weights are 64ths.
         if usual > 1.0 {
             let step = 60.0 * usual / 64.0;
             assert!(
@@ -92,7 +94,8 @@ fn a_drain_is_refused_when_too_few_would_be_left_to_answer() {
             node.capacity_rps = Some(rps).filter(|rps| rps.is_finite());
         }
         let mut world = world_of(inventory);
-        // 21,600 requests per second; 27,000 are planned for at most, and 22,500 without one site, which is too little for a tenth more.
+        // 21,600 requests per second; 27,000 are planned for at most, and 22,500 without one site,
+        // which is too little for a tenth more.
         world.demand(60.0);
         world.cycle();
         let request = Request {

@@ -1,4 +1,5 @@
-//! No data is not good news: who falls silent is relied on less, and who alone falls silent is taken for down.
+//! No data is not good news: who falls silent is relied on less, and who alone falls silent is
+//! taken for down.
 
 use super::World;
 use coverage::observation::Sample;
@@ -11,7 +12,8 @@ const MBPS: f64 = 60.0;
 const SITE: usize = 1;
 const NODES: std::ops::Range<usize> = 4..8;
 
-/// Age from which reports are stale here, and from which who says nothing is not relied on, seconds.
+/// Age from which reports are stale here, and from which who says nothing is not relied on,
+/// seconds.
 const STALE_S: u64 = 180;
 const FROZEN_S: u64 = 600;
 
@@ -119,7 +121,8 @@ fn when_reports_of_a_site_come_back_one_by_one_nobody_is_taken_for_dead() {
 fn silence_does_not_undo_what_nodes_say_of_themselves() {
     let mut world = World::serving(MBPS);
     go_on(&mut world, STALE_S + 60, &[], &[]);
-    // A site and a half of six: a quarter of the region says that it is down, a sixteenth more is silent.
+    // A site and a half of six: a quarter of the region says that it is down, a sixteenth more is
+    // silent.
     for second in 0..2 {
         world.wait(1 + second);
         for node in [0, 1, 2, 3, 8, 9] {

@@ -114,7 +114,8 @@ fn the_warm_solve_is_no_worse_than_the_local_one_and_the_full_one_no_worse_than_
 
 #[test]
 fn a_warm_solve_that_betters_what_is_in_force_is_published_as_such() {
-    // What has room is far away. The local tier goes there; with all others moving up by one nobody is below the floor.
+    // What has room is far away. The local tier goes there; with all others moving up by one nobody
+    // is below the floor.
     let mut world = World::serving(120.0);
     world.wait(10);
     world.demand(120.0);
@@ -181,7 +182,8 @@ fn a_reopened_link_is_warm_as_well() {
     world.demand(MBPS);
     let tick = world.tick();
     assert!(matches!(tick.outcome, None | Some(Ok(_))));
-    // The tree of the last full solve was built without the link, so it takes a full one to come back.
+    // The tree of the last full solve was built without the link, so it takes a full one to come
+    // back.
     assert_eq!(world.engine.job(world.now).unwrap().tier(), Tier::Full);
     let mut world = World::serving(MBPS);
     let id = world.close("link:s2/ct");

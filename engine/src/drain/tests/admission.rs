@@ -13,7 +13,8 @@ fn the_proof_holds_the_numbers() {
         (0.0, 0.0)
     );
     assert_eq!(proof.sites_checked, 4);
-    // Losing gz2 leaves 300 Mbps in the south, just enough; losing any other site leaves more overall.
+    // Losing gz2 leaves 300 Mbps in the south, just enough; losing any other site leaves more
+    // overall.
     let worst = proof.worst_site.unwrap();
     assert_eq!(
         (worst.site.as_str(), worst.unserved_mbps, worst.spare_mbps),

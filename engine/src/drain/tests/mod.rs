@@ -17,8 +17,8 @@ const TTL: Duration = Duration::from_secs(60);
 /// Longest way from publishing to serving.
 const LAG: Duration = Duration::from_secs(10);
 
-/// Two regions of two sites of two groups of three nodes of 100 Mbps, one link of 600 Mbps per site. Every group serves
-/// `live`; only `gz1-b` and `bj1-b` serve `static`.
+/// Two regions of two sites of two groups of three nodes of 100 Mbps, one link of 600 Mbps per
+/// site. Every group serves `live`; only `gz1-b` and `bj1-b` serve `static`.
 fn inventory() -> Inventory {
     let mut inventory = Inventory::default();
     let names = [

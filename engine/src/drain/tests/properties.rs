@@ -145,8 +145,9 @@ fn is_arrow(from: State, to: State) -> bool {
     )
 }
 
-/// With everything that is out at 0: nobody is unserved who would be served without drains, and no single site's loss
-/// is worse than without. Computed from the drains alone, by the toy's own arithmetic.
+/// With everything that is out at 0: nobody is unserved who would be served without drains, and no
+/// single site's loss is worse than without. Computed from the drains alone, by the toy's own
+/// arithmetic.
 fn admitted_is_feasible(bench: &Bench) {
     let mut out = Limits::default();
     for drain in bench.drains.iter().filter(|drain| drain.state.is_active()) {
@@ -209,7 +210,8 @@ fn without_budgets() -> Rules {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
-    /// Any sequence keeps the invariants, what was admitted stays feasible, and in the end all serves again.
+    /// Any sequence keeps the invariants, what was admitted stays feasible, and in the end all
+    /// serves again.
     #[test]
     fn any_sequence_is_safe_and_ends(
         acts in acts(), demand in 0.0..1300.0_f64, budgets in any::<bool>(),
@@ -247,8 +249,8 @@ proptest! {
         prop_assert!(bench.drains.iter().all(|drain| drain.state.is_final()));
     }
 
-    /// Draining everything in many small calls, in any order, stops where capacity stops. The demand is one that
-    /// every single drain would leave served.
+    /// Draining everything in many small calls, in any order, stops where capacity stops. The
+    /// demand is one that every single drain would leave served.
     #[test]
     fn everything_cannot_be_drained_piece_by_piece(
         order in Just((0..24_u32).collect::<Vec<u32>>()).prop_shuffle(),

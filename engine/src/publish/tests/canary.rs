@@ -1,4 +1,5 @@
-//! Large changes are tried on canary areas: which ones, how far a trial that passed goes, and what is taken back.
+//! Large changes are tried on canary areas: which ones, how far a trial that passed goes, and what
+//! is taken back.
 
 use super::super::back::Back;
 use super::super::canary::{Trial, is_canary};
@@ -194,7 +195,8 @@ impl Scene {
     }
 }
 
-/// All but ten of the areas have tried the second site, and that has passed after a minute; half of them have gone there.
+/// All but ten of the areas have tried the second site, and that has passed after a minute; half of
+/// them have gone there.
 fn half_way() -> (Scene, Plan, Plan) {
     let (mut scene, canaries) = with_canaries();
     scene.gates.rules.step.share_max = 0.5;

@@ -220,7 +220,8 @@ fn a_slice_leaves_a_link_that_stays_too_full_without_it() {
     let mut target = all_on(0);
     target.shares[0] = vec![(1, 1.0)];
     let step = scene.step(&all_on(0), &target, 0).unwrap();
-    // 50 Mbps may come to the second site; the first link carries a thousand more than it should all the while.
+    // 50 Mbps may come to the second site; the first link carries a thousand more than it should
+    // all the while.
     assert!(
         (45.0..=50.0).contains(&step.moved_mbps),
         "{}",
@@ -228,7 +229,8 @@ fn a_slice_leaves_a_link_that_stays_too_full_without_it() {
     );
 }
 
-/// The second site can answer ten units; ten leave it and ten others come. The scene, where they are, and where they go.
+/// The second site can answer ten units; ten leave it and ten others come. The scene, where they
+/// are, and where they go.
 fn changing_places(rules: GateRules) -> (Scene, Plan, Plan) {
     let mut scene = Scene::new(rules);
     scene.instance.sites[1].capacity_rps = Some(100.0);

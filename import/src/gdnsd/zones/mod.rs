@@ -1,4 +1,5 @@
-//! Zone files: what is static is written anew with all names absolute, what is dynamic becomes services.
+//! Zone files: what is static is written anew with all names absolute, what is dynamic becomes
+//! services.
 
 mod name;
 mod read;

@@ -63,7 +63,8 @@ pub(super) fn is_within(name: &str, zone: &str) -> bool {
     zone == "." || name == zone || name.strip_suffix(&zone).is_some_and(is_absolute)
 }
 
-/// The zone that a file's name means, absolute and in lower case: `@` stands for a slash, `ROOT_ZONE` for the root.
+/// The zone that a file's name means, absolute and in lower case: `@` stands for a slash,
+/// `ROOT_ZONE` for the root.
 pub(super) fn of_file(file: &str) -> String {
     if file == "ROOT_ZONE" {
         return ".".to_owned();

@@ -5,8 +5,9 @@
 //!                                         ^
 //!                            stories: drains, losses, flapping health, frozen telemetry
 //! ```
-//! Only the public interface of [`engine::cycle::Engine`] is used: observations and drains go in, drafts come out. What is
-//! measured is what a CDN would see: where the map in force sends traffic, and how much of that is served.
+//! Only the public interface of [`engine::cycle::Engine`] is used: observations and drains go in,
+//! drafts come out. What is measured is what a CDN would see: where the map in force sends traffic,
+//! and how much of that is served.
 
 mod cdn;
 mod player;
@@ -89,12 +90,14 @@ pub struct Outcome {
     pub refusals: Vec<String>,
     /// Traffic that new maps sent elsewhere, summed, Mbps.
     pub moved_mbps: f64,
-    /// Share of all demand that was lost or did not fit under the map in force, mean over the steps.
+    /// Share of all demand that was lost or did not fit under the map in force, mean over the
+    /// steps.
     pub lost_share: f64,
-    /// Worst step: demand that did not fit under the map in force and yet could have been served, Mbps. Capacity is what
-    /// drains, losses and health leave.
+    /// Worst step: demand that did not fit under the map in force and yet could have been served,
+    /// Mbps. Capacity is what drains, losses and health leave.
     pub servable_lost_mbps_max: f64,
-    /// Sites whose planned traffic rose and fell by more than a tenth of the largest, each at least twice.
+    /// Sites whose planned traffic rose and fell by more than a tenth of the largest, each at least
+    /// twice.
     pub oscillating_sites: usize,
     /// Planned traffic that came to frozen sites after they had been silent for two periods, Mbps.
     pub to_frozen_mbps: f64,

@@ -1,4 +1,5 @@
-//! Virtual time: what is true is observed, the engine decides, clients follow, and all of it is measured.
+//! Virtual time: what is true is observed, the engine decides, clients follow, and all of it is
+//! measured.
 
 mod judge;
 mod senses;

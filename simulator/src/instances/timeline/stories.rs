@@ -27,8 +27,8 @@ pub(super) fn tell(story: Story, player: &mut Player, seed: u64) {
     }
 }
 
-/// Every 70 s another thing: a site, group or link is drained with a ramp of a minute, or a link is lost and the monitor
-/// takes it out at once.
+/// Every 70 s another thing: a site, group or link is drained with a ramp of a minute, or a link is
+/// lost and the monitor takes it out at once.
 fn drain_storm(player: &mut Player, seed: u64) {
     let mut random = Random::new(seed ^ 8);
     let (mut drains, mut losses) = (DRAINS, LOSSES);
@@ -63,8 +63,8 @@ fn drain_storm(player: &mut Player, seed: u64) {
     }
 }
 
-/// The site that carries most, of those that are small enough in their region for reports about them to be believed, changes
-/// between well and unwell.
+/// The site that carries most, of those that are small enough in their region for reports about
+/// them to be believed, changes between well and unwell.
 fn flap(player: &mut Player) {
     let believed = |site: &usize| player.part_of_region(*site) < BELIEVED_SHARE;
     let busiest = player.loaded().1.into_iter().filter(believed);
@@ -79,8 +79,8 @@ fn flap(player: &mut Player) {
     }
 }
 
-/// Half of the sites fall silent. All others are measured a little worse at each step, and demand rises by a tenth: by what
-/// is known, the silent ones are where one would like to be.
+/// Half of the sites fall silent. All others are measured a little worse at each step, and demand
+/// rises by a tenth: by what is known, the silent ones are where one would like to be.
 fn stale(player: &mut Player, seed: u64) {
     let mut random = Random::new(seed ^ 16);
     let mut sites: Vec<usize> = (0..player.cdn.inventory.sites.len()).collect();

@@ -50,7 +50,8 @@ fn a_site_that_flaps_is_left_at_once_and_nothing_is_lost() {
 #[test]
 fn a_site_that_flaps_is_returned_to_a_few_times_only() {
     let outcome = play_small(Story::Flap);
-    // Each change of health is told to the edges; but after its third failure nobody is sent there until it is quiet.
+    // Each change of health is told to the edges; but after its third failure nobody is sent there
+    // until it is quiet.
     assert!(outcome.to_flapping_mbps < 0.05 * outcome.demand_mbps);
     let moving = |(word, _): &(&String, &usize)| !word.contains("limits");
     let moves: usize = outcome
@@ -82,7 +83,8 @@ fn what_was_solved_live_is_solved_again_from_its_file() {
     let mut player = Player::new(cdn, 3);
     for steps in [1, 20, 7] {
         player.wait(steps);
-        // What the API gives out now is what the next cycle solves, if nothing is observed in between.
+        // What the API gives out now is what the next cycle solves, if nothing is observed in
+        // between.
         let file = serde_json::to_vec(&player.engine().instance(false, player.now)).unwrap();
         player.cycle();
         let last = player.engine().last().unwrap();

@@ -13,7 +13,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// The site whose drain must be refused when its continent has nothing to spare, and what makes it so.
+/// The site whose drain must be refused when its continent has nothing to spare, and what makes it
+/// so.
 const SCARCE_SITE: &str = "iad1";
 const CROWD: &str = "scale *@us 5";
 const NO_CROWD: &str = "scale *@us 1";
@@ -93,7 +94,8 @@ impl Stage {
         Ok(())
     }
 
-    /// The busiest group of a site that has two and is alone in its province: its clients have reason to come back.
+    /// The busiest group of a site that has two and is alone in its province: its clients have
+    /// reason to come back.
     async fn group_to_drain(&mut self) -> anyhow::Result<(String, String)> {
         let stats = self.population.stats().await?;
         let inventory = &self.config.inventory;

@@ -12,7 +12,8 @@ use tokio::time::sleep;
 const EVENING: f64 = 13.0;
 
 impl Stage {
-    /// The evening peak comes; flat ports, which cost nothing more, fill, and the map moves no more than it must.
+    /// The evening peak comes; flat ports, which cost nothing more, fill, and the map moves no more
+    /// than it must.
     pub(super) async fn evening(&mut self, checks: &mut Checks) -> anyhow::Result<()> {
         chapter("the evening peak: flat ports fill first, and the map moves just enough");
         let (full_before, before_mbps) = self.flat_ports().await?;
@@ -82,7 +83,8 @@ impl Stage {
         Ok(())
     }
 
-    /// How full the flat ports of the country are on average, as shares of their watermarks, and what they carry in Mbps.
+    /// How full the flat ports of the country are on average, as shares of their watermarks, and
+    /// what they carry in Mbps.
     async fn flat_ports(&mut self) -> anyhow::Result<(f64, f64)> {
         let stats = self.population.stats().await?;
         let inventory = &self.config.inventory;

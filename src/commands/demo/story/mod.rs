@@ -1,4 +1,5 @@
-//! The story, chapter by chapter. Each chapter does something to the running system and checks what came of it.
+//! The story, chapter by chapter. Each chapter does something to the running system and checks what
+//! came of it.
 
 mod bill;
 mod drain;

@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 impl Stage {
-    /// Real questions from several provinces and ISPs, by DNS, 302 and HTTPDNS, each held against the control plane's word.
+    /// Real questions from several provinces and ISPs, by DNS, 302 and HTTPDNS, each held against
+    /// the control plane's word.
     pub(super) async fn questions(&mut self, checks: &mut Checks) -> anyhow::Result<()> {
         chapter("questions from twelve areas, by DNS with Client Subnet, by 302 and by HTTPDNS");
         let mut table = output::table(&[
@@ -67,7 +68,8 @@ impl Stage {
         Ok(())
     }
 
-    /// One client by all three ways. Wire and word may differ for a moment while a new map travels, so it is asked again.
+    /// One client by all three ways. Wire and word may differ for a moment while a new map travels,
+    /// so it is asked again.
     async fn ask_all(&self, client: Ipv4Addr) -> anyhow::Result<Seen> {
         let mut seen = self.ask_once(client).await?;
         for _ in 0..5 {
