@@ -3,10 +3,11 @@
 use crate::cycle::Tier;
 use crate::limits::Limits;
 use crate::model::{Facts, unit_index};
-use crate::plan::{CandidateView, Certificate, Instance, Plan, explain_unit};
 use crate::policy::PolicyStory;
 use coverage::catalog::ActiveDrain;
 use coverage::{Asked, LinkId, ServiceId, Snapshot, Timestamp};
+use instance::{Certificate, Instance, Plan};
+use optimizer::{CandidateView, explain_unit};
 use serde::Serialize;
 use std::net::IpAddr;
 

@@ -12,7 +12,6 @@
 
 pub mod baseline;
 pub mod billing;
-pub mod check;
 pub mod cycle;
 pub mod drain;
 pub mod estimate;
@@ -21,7 +20,6 @@ pub mod health;
 pub mod inventory;
 pub mod limits;
 pub mod model;
-pub mod plan;
 pub mod policy;
 pub mod publish;
 pub mod realise;

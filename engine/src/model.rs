@@ -14,11 +14,12 @@ use crate::estimate::Estimates;
 use crate::health::Margins;
 use crate::inventory::{BillingModel, Inventory};
 use crate::limits::Limits;
-use crate::plan::{
-    INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, RPS_MIN, RPS_PER_MBPS_MAX, Site,
-    Unit, both,
-};
 use coverage::{AreaId, AreaTable, GroupId, LinkId, NodeId, ServiceId, SiteId, Timestamp};
+use instance::{
+    INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, RPS_MIN, RPS_PER_MBPS_MAX, Site,
+    Unit,
+};
+use optimizer::both;
 use reach::Shortlist;
 use std::ops::Range;
 

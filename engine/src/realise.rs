@@ -11,10 +11,10 @@ mod rooms;
 use crate::inventory::{Front, Inventory};
 use crate::limits::Limits;
 use crate::model::{Facts, unit_index};
-use crate::plan::{Changes, Instance, Plan};
 use coverage::catalog::{ActiveDrain, Catalog, Endpoint, EndpointNode, Group};
 use coverage::map::{AnswerSet, CoverageMap, CoverageMapBuilder};
 use coverage::{AreaId, EndpointId, LinkId, NodeId, ServiceId, Snapshot, WEIGHT_TOTAL};
+use instance::{Changes, Instance, Plan};
 use rooms::Rooms;
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! What one tick did, as data for people and programs.
 
 use crate::cycle::{LastSolve, MeterState, Tier};
-use crate::plan::Levels;
 use coverage::Timestamp;
+use instance::Levels;
 use serde::Serialize;
 
 /// The newest tick.

@@ -7,9 +7,10 @@ use crate::drain::{Bottleneck, Facts as DrainFacts, Feasibility, Part, Reading, 
 use crate::estimate::Estimate;
 use crate::limits::Limits;
 use crate::model::Facts;
-use crate::plan::{Cut, FeasibilityOptions, FlowModel, Instance, Unit};
 use coverage::{AreaId, EndpointId, GroupId, LinkId, ServiceId, SiteId, Snapshot, Timestamp};
+use instance::{Instance, Unit};
 use loads::Loads;
+use optimizer::{Cut, FeasibilityOptions, FlowModel};
 use std::cell::{OnceCell, RefCell};
 
 /// Candidates per unit in a question of feasibility: many, because a shortage sends traffic far.

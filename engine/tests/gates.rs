@@ -6,9 +6,9 @@
 mod support;
 
 use engine::baseline;
-use engine::check;
-use engine::plan::{Instance, Plan, SolveOptions, on_ladder, solve};
 use engine::publish::{Aim, Gate, Ground, StepRules, step};
+use instance::{Instance, Plan};
+use optimizer::{SolveOptions, on_ladder, solve};
 use proptest::prelude::*;
 use support::{Shape, random_instance};
 
@@ -24,7 +24,7 @@ fn case(seed: u64) -> Option<(Instance, Vec<usize>, Plan, Plan)> {
     let before = baseline::rank_and_fill(&instance, seed).unwrap().plan;
     let before = on_ladder(&instance, &before, 64);
     let fits = |plan: &Plan| {
-        let found = check::evaluate(&instance, plan);
+        let found = checker::evaluate(&instance, plan);
         found.is_ok_and(|found| found.levels.unserved_mbps < 1e-9)
     };
     let whole = |plan: &Plan| plan.shares.iter().all(|shares| !shares.is_empty());
@@ -75,7 +75,7 @@ proptest! {
                 || target.iter().any(|s| unit.mbps * s.1 > 0.1 * instance.sites[site_of[s.0 as usize]].capacity_mbps);
             prop_assert!(taken == before || taken == target || large);
         }
-        prop_assert!(check::evaluate(&instance, &taken.plan).is_ok());
+        prop_assert!(checker::evaluate(&instance, &taken.plan).is_ok());
     }
 
     #[test]
@@ -115,7 +115,7 @@ proptest! {
 
 /// Unserved, overload and below-floor traffic of a plan, Mbps.
 fn soft_levels(instance: &Instance, plan: &Plan) -> [f64; 3] {
-    let levels = check::evaluate(instance, plan).unwrap().levels;
+    let levels = checker::evaluate(instance, plan).unwrap().levels;
     [
         levels.unserved_mbps,
         levels.overload_mbps,
@@ -245,17 +245,17 @@ fn each_step_of_a_rescue_passes_the_check_of_answers_and_a_pile_does_not() {
         for _ in 0..12 {
             let taken = step(ground, (&plan, &target), &rules, |_| None, Aim::All).plan;
             let next = answered(&instance, &taken);
-            let of = check::Answers {
+            let of = checker::Answers {
                 plan: &next,
                 named: &|unit| next.shares[unit].len(),
                 wanted: &taken,
                 checked: &exact,
                 in_force: Some(&plan),
             };
-            let found = check::answers(&instance, &of);
+            let found = checker::answers(&instance, &of);
             assert_eq!(found, Ok(()), "seed {seed}");
             steps += 1;
-            beyond += usize::from(check::evaluate(&instance, &next).is_err());
+            beyond += usize::from(checker::evaluate(&instance, &next).is_err());
             // All that may go there on one link.
             let mut pile = next.clone();
             let link = (lost + 1) % instance.links.len();
@@ -264,10 +264,11 @@ fn each_step_of_a_rescue_passes_the_check_of_answers_and_a_pile_does_not() {
                     *shares = vec![(u32::try_from(link).unwrap(), 1.0)];
                 }
             }
-            if check::evaluate(&instance, &pile).is_err() {
+            if checker::evaluate(&instance, &pile).is_err() {
                 let plan = &pile;
-                piles +=
-                    usize::from(check::answers(&instance, &check::Answers { plan, ..of }).is_err());
+                piles += usize::from(
+                    checker::answers(&instance, &checker::Answers { plan, ..of }).is_err(),
+                );
             }
             plan = next;
         }

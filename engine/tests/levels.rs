@@ -9,7 +9,7 @@
 
 use engine::billing::budget::{Budget, BudgetOptions, Level, Outlook};
 use engine::billing::{Forecast, Horizon, UtcOffset};
-use engine::plan::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Site, Unit};
+use instance::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Site, Unit};
 use std::time::Instant;
 
 const SITES: u32 = 250;

@@ -5,11 +5,12 @@
 #[path = "plan_support/mod.rs"]
 mod support;
 
+use checker::CheckFailure;
 use engine::baseline;
-use engine::check::{self, CheckFailure};
-use engine::plan::{
-    FeasibilityOptions, Instance, Limit, Movement, Outcome, SolveOptions, Solved, cut,
-    explain_unit, feasibility, report, solve, write_assign,
+use instance::Instance;
+use optimizer::{
+    FeasibilityOptions, Limit, Movement, Outcome, SolveOptions, Solved, cut, explain_unit,
+    feasibility, report, solve, write_assign,
 };
 use proptest::prelude::*;
 
@@ -25,7 +26,7 @@ fn solved(instance: &Instance) -> Solved {
 fn check_against_reference(instance: &Instance) {
     instance.validate().unwrap();
     let solved = solved(instance);
-    let verified = check::verify(instance, &solved.plan, &solved.certificate).unwrap();
+    let verified = checker::verify(instance, &solved.plan, &solved.certificate).unwrap();
     assert_eq!(verified.levels_proved, 3, "{:?}", solved.certificate);
     let expected = reference_levels(instance);
     let levels = &solved.certificate.levels;
@@ -81,7 +82,7 @@ proptest! {
         for shape in [Shape::Small, Shape::Medium] {
             let instance = crossing_instance(shape, seed);
             let solved = solved(&instance);
-            let verified = check::verify(&instance, &solved.plan, &solved.certificate).unwrap();
+            let verified = checker::verify(&instance, &solved.plan, &solved.certificate).unwrap();
             prop_assert_eq!(verified.levels_proved, 3);
             let gap = verified.gap.unwrap();
             prop_assert!(gap < 2e-6, "gap {}", gap);
@@ -95,7 +96,7 @@ proptest! {
                 let instance = with_requests(instance, seed);
                 instance.validate().unwrap();
                 let solved = solved(&instance);
-                let verified = check::verify(&instance, &solved.plan, &solved.certificate).unwrap();
+                let verified = checker::verify(&instance, &solved.plan, &solved.certificate).unwrap();
                 prop_assert_eq!(verified.levels_proved, 3);
                 let gap = verified.gap.unwrap();
                 prop_assert!(gap < 1e-4, "gap {}", gap);
@@ -121,7 +122,7 @@ proptest! {
         let instance = random_instance(Shape::Medium, seed);
         let cold = solved(&instance);
         let warm = solve(&instance, &SolveOptions::default(), Some(&cold.plan));
-        check::verify(&instance, &warm.plan, &warm.certificate).unwrap();
+        checker::verify(&instance, &warm.plan, &warm.certificate).unwrap();
         let (a, b) = (cold.certificate.objective, warm.certificate.objective);
         prop_assert!((a - b).abs() <= 1e-7 * a.max(1.0));
     }
@@ -131,7 +132,7 @@ proptest! {
 fn a_start_from_a_sample_ends_at_the_optimum() {
     let instance = random_instance(Shape::Large, 1);
     let cold = solved(&instance);
-    let verified = check::verify(&instance, &cold.plan, &cold.certificate).unwrap();
+    let verified = checker::verify(&instance, &cold.plan, &cold.certificate).unwrap();
     assert_eq!(verified.levels_proved, 3);
     assert!(verified.gap.unwrap() < 1e-6, "{verified:?}");
     let seeded = SolveOptions {
@@ -163,7 +164,7 @@ fn rows_outside_the_tree_start_from_a_sample_whatever_the_sizes_of_units() {
     for instance in instances {
         instance.validate().unwrap();
         let solved = solved(&instance);
-        let verified = check::verify(&instance, &solved.plan, &solved.certificate).unwrap();
+        let verified = checker::verify(&instance, &solved.plan, &solved.certificate).unwrap();
         assert!(verified.gap.unwrap() < 1e-4, "{verified:?}");
         let options = SolveOptions {
             threads: 8,
@@ -191,7 +192,7 @@ fn very_many_very_small_units_fill_a_limit_and_no_more() {
     instance.regions.clear();
     instance.units[0].mbps = 1e9;
     let solved = solved(&instance);
-    let verified = check::verify(&instance, &solved.plan, &solved.certificate).unwrap();
+    let verified = checker::verify(&instance, &solved.plan, &solved.certificate).unwrap();
     assert_eq!(verified.levels_proved, 3);
 }
 
@@ -203,7 +204,7 @@ fn a_cost_that_is_only_rounding_has_no_gap() {
         instance.regions.clear();
         let solved = solved(&instance);
         assert!((0.0..1e-12).contains(&solved.certificate.objective));
-        let verified = check::verify(&instance, &solved.plan, &solved.certificate).unwrap();
+        let verified = checker::verify(&instance, &solved.plan, &solved.certificate).unwrap();
         assert_eq!((solved.certificate.gap_level, verified.gap), (4, Some(0.0)));
     }
 }
@@ -219,7 +220,7 @@ fn a_hot_region_is_named_by_the_cut() {
     assert_eq!(cut.missing_by_region[0].0, "east");
     assert!((cut.missing_by_region[0].1 - 150.0).abs() < 1e-6);
     let report = report(&instance, &solved);
-    assert_eq!(report.cut, engine::plan::cut(&instance));
+    assert_eq!(report.cut, optimizer::cut(&instance));
 }
 
 #[test]
@@ -260,7 +261,7 @@ fn a_stopped_solve_is_feasible_and_says_so() {
     };
     let stopped = solve(&instance, &options, None);
     assert_eq!(stopped.outcome, Outcome::Stopped);
-    check::verify(&instance, &stopped.plan, &stopped.certificate).unwrap();
+    checker::verify(&instance, &stopped.plan, &stopped.certificate).unwrap();
     let best = solved(&instance);
     let quality = |s: &Solved| (s.certificate.levels.unserved_mbps, s.certificate.objective);
     assert!(quality(&stopped) >= quality(&best));
@@ -324,7 +325,7 @@ fn no_baseline_beats_the_bound() {
         ]
         .map(Result::unwrap);
         for baseline in found {
-            check::evaluate(&instance, &baseline.plan).unwrap();
+            checker::evaluate(&instance, &baseline.plan).unwrap();
             let levels = baseline.levels;
             let levels = (
                 levels.unserved_mbps,
@@ -355,7 +356,7 @@ fn one_part_of_a_problem_is_the_problem_and_weights_use_every_candidate() {
             assert!(shares.len() <= unit.cand.len());
         }
         if spread.over_capacity_mbps < 1e-9 {
-            check::evaluate(&instance, &spread.plan).unwrap();
+            checker::evaluate(&instance, &spread.plan).unwrap();
         }
     }
 }
@@ -376,13 +377,13 @@ fn stable_allocation_keeps_what_is_better_when_a_region_is_full() {
                 {"area": "near", "service": "s", "mbps": 60, "cand": [[1, 5], [2, 40]]}]}"#;
     let instance = Instance::read(text.as_bytes()).unwrap();
     let stable = baseline::stable(&instance).unwrap();
-    check::evaluate(&instance, &stable.plan).unwrap();
+    checker::evaluate(&instance, &stable.plan).unwrap();
     assert_eq!(
         stable.plan.shares,
         [vec![(0, 0.5), (2, 0.5)], vec![(1, 1.0)]]
     );
     let ranked = baseline::rank_and_fill(&instance, 1).unwrap();
-    check::evaluate(&instance, &ranked.plan).unwrap();
+    checker::evaluate(&instance, &ranked.plan).unwrap();
 }
 
 #[test]
@@ -403,8 +404,8 @@ fn the_checker_refuses_what_was_tampered_with() {
     let Solved {
         plan, certificate, ..
     } = solved(&instance);
-    let refused = |plan: &engine::plan::Plan, certificate: &engine::plan::Certificate| {
-        check::verify(&instance, plan, certificate).unwrap_err()
+    let refused = |plan: &instance::Plan, certificate: &instance::Certificate| {
+        checker::verify(&instance, plan, certificate).unwrap_err()
     };
     let unit = plan.shares.iter().position(|s| !s.is_empty()).unwrap();
 
@@ -457,7 +458,7 @@ fn the_checker_refuses_false_claims() {
     let Solved {
         plan, certificate, ..
     } = solved(&instance);
-    let spoil: [fn(&mut engine::plan::Certificate); 9] = [
+    let spoil: [fn(&mut instance::Certificate); 9] = [
         |c| c.objective *= 0.99,
         |c| c.lower_bound *= 1.001,
         |c| c.bound.unserved_mbps += 1.0,
@@ -472,19 +473,19 @@ fn the_checker_refuses_false_claims() {
         let mut bad = certificate.clone();
         spoil(&mut bad);
         assert!(
-            check::verify(&instance, &plan, &bad).is_err(),
+            checker::verify(&instance, &plan, &bad).is_err(),
             "case {index}"
         );
     }
     let mut bad = certificate.clone();
     bad.duals.meters[0].cny_per_mbps = f64::INFINITY;
     assert!(matches!(
-        check::verify(&instance, &plan, &bad),
+        checker::verify(&instance, &plan, &bad),
         Err(CheckFailure::Price { .. })
     ));
     bad.duals.meters.pop();
     assert!(matches!(
-        check::verify(&instance, &plan, &bad),
+        checker::verify(&instance, &plan, &bad),
         Err(CheckFailure::Length { .. })
     ));
 }

@@ -5,10 +5,9 @@ mod warm;
 use super::{CommandError, output};
 use crate::args::{Global, SolveArgs};
 use anyhow::Context;
-use engine::check::{self, Verified};
-use engine::plan::{
-    self, BindingRow, Instance, InstanceError, Outcome, Report, RowKind, SolveOptions, Solved,
-};
+use checker::Verified;
+use instance::{BindingRow, Instance, InstanceError, RowKind};
+use optimizer::{Outcome, Report, SolveOptions, Solved};
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -47,17 +46,17 @@ pub(super) fn solve(global: &Global, args: &SolveArgs) -> Result<(), CommandErro
         deadline: Some(&expired),
         ..SolveOptions::default()
     };
-    let solved = plan::solve(&instance, &options, warm.as_ref());
+    let solved = optimizer::solve(&instance, &options, warm.as_ref());
     let solve_ms = started.elapsed().as_secs_f64() * 1e3;
 
     bar.set_message("checking the plan");
-    let verified = check::verify(&instance, &solved.plan, &solved.certificate)
+    let verified = checker::verify(&instance, &solved.plan, &solved.certificate)
         .context("the independent checker refuses the plan; keep the instance file, this is a fault of the solver")?;
     let report = Report {
         read_ms,
         solve_ms,
         peak_rss_mb: peak_rss_mb(),
-        ..plan::report(&instance, &solved)
+        ..optimizer::report(&instance, &solved)
     };
     bar.finish_and_clear();
     write(args, &report, &solved)?;
@@ -104,7 +103,7 @@ fn write(args: &SolveArgs, report: &Report, solved: &Solved) -> anyhow::Result<(
     if let Some(path) = &args.assign {
         let written = fs::File::create(path).and_then(|file| {
             let mut out = BufWriter::new(file);
-            plan::write_assign(&solved.plan, &mut out)?;
+            optimizer::write_assign(&solved.plan, &mut out)?;
             out.flush()
         });
         written.with_context(|| format!("cannot write the plan {}", path.display()))?;

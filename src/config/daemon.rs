@@ -3,10 +3,10 @@
 use super::gates;
 use super::section::Section;
 use super::{Api, AreaSource, Config, Role, Token, Upstream};
+use checker::Bands;
 use coverage::PrefixSet;
 use dns::{DnsConfig, EcsBits, EcsPolicy};
 use engine::billing::ControlOptions;
-use engine::check::Bands;
 use engine::cycle::EngineOptions;
 use engine::drain::Rules;
 use engine::estimate::EstimateOptions;

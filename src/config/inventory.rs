@@ -7,7 +7,7 @@ use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use engine::inventory::{
     BillingModel, Endpoint, Front, Group, Inventory, Link, Meter, Node, NodePort, Service, Site,
 };
-use engine::plan::RPS_PER_MBPS_MAX;
+use instance::RPS_PER_MBPS_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

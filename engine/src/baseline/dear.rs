@@ -2,8 +2,9 @@
 
 use super::room::Room;
 use super::{AMOUNT_EPSILON_MBPS, Baseline, order, share};
-use crate::check::CheckFailure;
-use crate::plan::{Instance, money_step};
+use checker::CheckFailure;
+use instance::Instance;
+use optimizer::money_step;
 use std::collections::BTreeMap;
 
 /// Rank and spill with prices: units in a random order, each at the candidate that costs least at

@@ -23,9 +23,9 @@ pub use pop::pop;
 pub use spread::spread;
 pub use stable::stable;
 
-use crate::check::{self, CheckFailure};
-use crate::plan::{Instance, Levels, Plan};
+use checker::CheckFailure;
 use coverage::split::scatter;
+use instance::{Instance, Levels, Plan};
 use room::Room;
 
 /// Share of a capacity that rank-and-fill uses before it goes on to the next candidate.
@@ -51,7 +51,7 @@ impl Baseline {
             shares,
             input_digest: instance.digest(),
         };
-        let found = check::measure(instance, &plan)?;
+        let found = checker::measure(instance, &plan)?;
         let (levels, over_capacity_mbps) = (found.levels, found.over_capacity_mbps);
         Ok(Self {
             plan,

@@ -1,9 +1,10 @@
 //! The problem in random parts, each solved by itself (POP: Narayanan et al., SOSP 2021).
 
 use super::Baseline;
-use crate::check::CheckFailure;
-use crate::plan::{Instance, SolveOptions, solve};
+use checker::CheckFailure;
 use coverage::split::scatter;
+use instance::Instance;
+use optimizer::{SolveOptions, solve};
 
 /// Units drawn into `parts` parts of equal capacity, each solved to its optimum with that part of
 /// every limit and of every free level. Fast, because parts are small and could be solved beside

@@ -1,6 +1,6 @@
 //! What links, sites and regions can still take.
 
-use crate::plan::Instance;
+use instance::Instance;
 use std::collections::BTreeMap;
 
 /// Room in Mbps, by the three kinds of limits that a unit of traffic counts against.

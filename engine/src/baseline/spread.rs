@@ -2,8 +2,8 @@
 
 use super::Baseline;
 use super::room::Room;
-use crate::check::CheckFailure;
-use crate::plan::Instance;
+use checker::CheckFailure;
+use instance::Instance;
 
 /// Every unit over all its candidates, in proportion to what their links can carry: weighted round
 /// robin with static weights. A site's or region's limit counts as the part of it that falls to

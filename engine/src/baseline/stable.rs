@@ -2,8 +2,8 @@
 
 use super::room::Room;
 use super::{AMOUNT_EPSILON_MBPS, Baseline, share};
-use crate::check::CheckFailure;
-use crate::plan::Instance;
+use checker::CheckFailure;
+use instance::Instance;
 use std::collections::BTreeMap;
 
 /// Stable allocation (Gale and Shapley, with divisible demand): units propose by quality, links,

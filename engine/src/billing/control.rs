@@ -16,8 +16,8 @@ use super::budget::{BudgetError, BudgetOptions};
 use super::ledger::Ledger;
 use super::marginal::{Marginal, period_price};
 use super::steer::Steer;
-use crate::plan::Instance;
 use coverage::Timestamp;
+use instance::Instance;
 
 /// Questions to the optimizer within one slot.
 const ROUNDS_MAX: u32 = 24;
@@ -93,7 +93,7 @@ impl Controller {
                 instance.meters.len()
             )));
         }
-        let steer = |(index, meter): (usize, &crate::plan::Meter)| {
+        let steer = |(index, meter): (usize, &instance::Meter)| {
             let terms = ledger.terms(index);
             if terms.name != meter.id {
                 return Err(wrong(format!(

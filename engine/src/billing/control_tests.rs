@@ -3,8 +3,8 @@
 use super::budget::Scene;
 use super::*;
 use crate::inventory::{self, BillingModel, Inventory};
-use crate::plan::{Instance, Link, Meter, MeterModel, Site, Unit};
 use coverage::{SiteId, Timestamp};
+use instance::{Instance, Link, Meter, MeterModel, Site, Unit};
 use proptest::prelude::*;
 use std::time::Duration;
 

@@ -7,8 +7,8 @@ use super::ledger::Ledger;
 use super::marginal::period_price;
 use super::steer::Pace;
 use crate::inventory::BillingModel;
-use crate::plan::Instance;
 use coverage::Timestamp;
+use instance::Instance;
 
 /// Levels, relative to the present one, at which the tokens that the past has left are compared.
 const REFERENCES: [f64; 13] = [

@@ -5,14 +5,15 @@ use super::draft::Half;
 use super::job::{Failure, Found, Solved};
 use super::steps::Taken;
 use super::{Draft, Engine, LastSolve, Tier, Under};
-use crate::check::{self, Answers};
 use crate::limits::Limits;
 use crate::model::Facts;
-use crate::plan::{Instance, Outcome, Plan};
 use crate::publish::{Held, Reason, gate};
 use crate::realise::{RunnersUp, amounts_to, catalog, patch, planned_by_site, realise};
+use checker::Answers;
 use coverage::map::CoverageMapBuilder;
 use coverage::{AreaId, Body, ServiceId, Timestamp};
+use instance::{Instance, Plan};
+use optimizer::Outcome;
 
 /// Relative gain that ends a way of several steps; less is rounding.
 const GAIN_LEFT_MIN: f64 = 1e-6;
@@ -209,7 +210,7 @@ impl Engine {
             checked: plan,
             in_force: in_force.filter(|plan| plan.shares.len() == taken.shares.len()),
         };
-        let checked = check::answers(instance, &answers);
+        let checked = checker::answers(instance, &answers);
         checked.map_err(|failure| Held::Checker(format!("as it would be answered, {failure}")))
     }
 

@@ -19,8 +19,8 @@ use crate::billing::{
     UtcOffset, Verdict,
 };
 use crate::inventory::Inventory;
-use crate::plan::{Instance, Plan};
 use coverage::{LinkId, Timestamp};
+use instance::{Instance, Plan};
 use serde::Serialize;
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use super::{Engine, Steering};
 use crate::explain::{self, ExplainError, Explanation};
-use crate::plan::Instance;
 use coverage::Timestamp;
+use instance::Instance;
 use std::net::IpAddr;
 
 impl Engine {

@@ -6,14 +6,12 @@ mod tampered;
 
 use super::weights::{OnWeights, as_answered};
 use super::{Engine, LastSolve, Under};
-use crate::check::{self, Bands, CheckFailure, Verified};
 use crate::health::{Health, Margins};
 use crate::model::{Facts, Reach};
-use crate::plan::{
-    self, Certificate, Deadline, Instance, Levels, Outcome, Plan, SolveOptions, Standing, both,
-    on_ladder,
-};
+use checker::{Bands, CheckFailure, Verified};
 use coverage::{LinkId, Timestamp, WEIGHT_TOTAL};
+use instance::{Certificate, Instance, Levels, Plan};
+use optimizer::{Deadline, Outcome, SolveOptions, Standing, both, on_ladder};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -61,8 +59,8 @@ pub(super) struct Tree {
 /// What an instance says of links and sites.
 #[derive(Clone, Debug)]
 pub(super) struct Ports {
-    pub(super) links: Vec<plan::Link>,
-    pub(super) sites: Vec<plan::Site>,
+    pub(super) links: Vec<instance::Link>,
+    pub(super) sites: Vec<instance::Site>,
 }
 
 impl Ports {
@@ -243,7 +241,7 @@ fn warm(
 
 /// Links that can carry nothing, rising.
 fn closed(instance: &Instance) -> Vec<u32> {
-    let shut = |site: &&plan::Site| site.capacity_mbps <= 0.0;
+    let shut = |site: &&instance::Site| site.capacity_mbps <= 0.0;
     let shut: Vec<&str> = instance
         .sites
         .iter()
@@ -266,7 +264,7 @@ struct Answered {
 }
 
 impl Answered {
-    fn of(instance: &Instance, solved: &plan::Solved, in_force: InForce<'_>) -> Self {
+    fn of(instance: &Instance, solved: &optimizer::Solved, in_force: InForce<'_>) -> Self {
         let bands = in_force.bands;
         let before = |plan| as_answered(instance, plan, [bands]).map(|[levels]| levels);
         let plan = on_ladder(instance, &solved.plan, WEIGHT_TOTAL);
@@ -296,12 +294,12 @@ impl Found {
     /// Checks a plan, and how the one in force fares on the same instance.
     fn new(
         instance: Instance,
-        solved: plan::Solved,
+        solved: optimizer::Solved,
         tree: Option<Tree>,
         in_force: InForce<'_>,
     ) -> Self {
         let judge = || Answered::of(&instance, &solved, in_force);
-        let verify = || check::verify(&instance, &solved.plan, &solved.certificate);
+        let verify = || checker::verify(&instance, &solved.plan, &solved.certificate);
         let (answered, verified) = both(solved.threads, judge, verify);
         let Answered {
             weights,

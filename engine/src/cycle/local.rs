@@ -3,16 +3,15 @@
 //!
 //! Three things take traffic off a part: it is gone (a failure, a drain that is through), it may no
 //! longer serve the service, or its capacity fell below what stands on it, which sheds the
-//! difference. What lost its place goes through [`crate::plan::relieve`] as an instance of its own,
+//! difference. What lost its place goes through [`optimizer::relieve`] as an instance of its own,
 //! over the room that all others leave, at the prices of the last solve.
 
 mod bench;
 
-use crate::check;
 use crate::limits::Limits;
 use crate::model::Facts;
-use crate::plan::{self, Changes, Duals, Instance, Plan};
 use bench::Bench;
+use instance::{Changes, Duals, Instance, Plan};
 use std::mem;
 
 /// What the first tier makes of the plan in force.
@@ -56,7 +55,7 @@ pub(super) fn relieved(
     raise_to(ground, &kept);
     let fits = |relieved: &Relieved| {
         let changed = &relieved.changed;
-        changed.is_empty() || check::fits(ground, in_force, changed).is_ok()
+        changed.is_empty() || checker::fits(ground, in_force, changed).is_ok()
     };
     let relieved = relieved.filter(fits);
     (ground.links, ground.sites, ground.regions) = (links, sites, regions);
@@ -85,7 +84,7 @@ fn better_than_nothing(instance: &Instance, plan: &Plan) -> bool {
         input_digest: String::new(),
     };
     let levels = |plan: &Plan| {
-        let levels = check::evaluate(instance, plan).ok()?.levels;
+        let levels = checker::evaluate(instance, plan).ok()?.levels;
         Some([
             levels.unserved_mbps,
             levels.overload_mbps,
@@ -129,7 +128,7 @@ impl Rates {
     }
 
     /// Sum over the sites of a region, Mbps.
-    fn region_mbps(&self, sites: &[plan::Site], region: &str) -> f64 {
+    fn region_mbps(&self, sites: &[instance::Site], region: &str) -> f64 {
         let loads = sites.iter().zip(&self.sites_mbps);
         let here = loads.filter(|(site, _)| site.region == region);
         here.map(|(_, load)| load).sum()

@@ -3,9 +3,9 @@
 use super::{Engine, Tier};
 use crate::health::{self, Health};
 use crate::inventory::{BillingModel, Meter};
-use crate::plan::{Instance, Plan};
 use crate::publish::{Gates, Ground, Held, Present, Prices, Purpose, Reason, Step};
 use coverage::{AreaId, LinkId, NodeId, Timestamp};
+use instance::{Instance, Plan};
 use std::time::Duration;
 
 /// A plan to be published, and whether it is all that was wanted.

@@ -5,10 +5,10 @@ use super::{Adopted, Draft, Engine, Tier, Under, local};
 use crate::drain::Drain;
 use crate::health::Health;
 use crate::limits::Limits;
-use crate::plan::{Duals, Price};
 use crate::publish::{Held, Reason};
 use crate::realise::{RunnersUp, catalog, patch};
 use coverage::{AreaId, NodeId, ServiceId, Snapshot, Timestamp};
+use instance::{Duals, Price};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! What becomes of a plan when answers have weights of 64ths.
 
-use crate::check::{self, Bands};
-use crate::plan::{Certificate, Instance, Levels, Plan, cost_gap};
+use checker::Bands;
+use instance::{Certificate, Instance, Levels, Plan};
+use optimizer::cost_gap;
 
 /// What rounding onto weights may add to levels 1 to 3, as a share of all demand, before it is
 /// told.
@@ -48,7 +49,7 @@ pub(super) fn as_answered<const N: usize>(
     plan: &Plan,
     bands: [Bands; N],
 ) -> Option<[Levels; N]> {
-    let found = check::measure_beyond(instance, plan, bands).ok()?;
+    let found = checker::measure_beyond(instance, plan, bands).ok()?;
     Some(found.map(|found| Levels {
         unserved_mbps: found.levels.unserved_mbps + found.over_capacity_mbps,
         ..found.levels

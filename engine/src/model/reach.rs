@@ -2,8 +2,8 @@
 
 use super::Facts;
 use crate::limits::Limits;
-use crate::plan::by_quality;
 use coverage::{AreaId, LinkId};
+use instance::by_quality;
 
 /// Of a unit's candidates, how many are kept for being large rather than near, so that a shortage
 /// can be met.

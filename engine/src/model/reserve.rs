@@ -6,7 +6,7 @@
 
 use super::Facts;
 use crate::limits::Limits;
-use crate::plan::Region;
+use instance::Region;
 use std::collections::BTreeMap;
 
 /// What the sites of a region carry, Mbps; of each site the less of what its nodes can serve and

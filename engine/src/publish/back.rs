@@ -4,7 +4,7 @@
 use super::canary::Trial;
 use super::loads::{Places, Rows, moved_mbps};
 use super::step::{Ground, Step};
-use crate::plan::Plan;
+use instance::Plan;
 use std::collections::BTreeMap;
 
 /// A plan in force while its canary areas are taken back.

@@ -8,8 +8,8 @@
 
 use super::flows::Flows;
 use super::loads::share_on;
-use crate::plan::{Instance, Plan};
 use coverage::Timestamp;
+use instance::{Instance, Plan};
 use std::time::Duration;
 
 /// How a large change is tried.

@@ -2,7 +2,7 @@
 
 use super::loads::share_on;
 use super::step::Ground;
-use crate::plan::Plan;
+use instance::Plan;
 use std::collections::BTreeMap;
 
 /// (from site, to site) -> Mbps. What changes its link within a site goes from there to there.

@@ -6,8 +6,8 @@ use super::inputs::{InputRules, Inputs, Prices};
 use super::step::{Aim, Ground, Move, Step, StepRules, step};
 use super::swing::{SwingRules, Swings};
 use super::{Gate, Held};
-use crate::plan::{Instance, Plan};
 use coverage::Timestamp;
+use instance::{Instance, Plan};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -5,8 +5,8 @@
 //! at its new level for a while is believed. Prices of contracts come with a restart, and are
 //! compared with those before it.
 
-use crate::plan::{Instance, Meter, MeterModel};
 use coverage::Timestamp;
+use instance::{Instance, Meter, MeterModel};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -181,7 +181,7 @@ impl Inputs {
 
 impl Seen {
     fn of(instance: &Instance) -> Self {
-        let best = |unit: &crate::plan::Unit| {
+        let best = |unit: &instance::Unit| {
             let nearest = unit.cand.iter().min_by(|a, b| a.1.total_cmp(&b.1));
             (unit.mbps, nearest.map(|c| c.0))
         };
@@ -191,9 +191,8 @@ impl Seen {
             .filter(|site| site.capacity_mbps <= 0.0)
             .map(|site| site.id.as_str())
             .collect();
-        let open = |link: &crate::plan::Link| {
-            link.capacity_mbps > 0.0 && !shut.contains(&link.site.as_str())
-        };
+        let open =
+            |link: &instance::Link| link.capacity_mbps > 0.0 && !shut.contains(&link.site.as_str());
         let per_gb = |meter: &Meter| match meter.model {
             MeterModel::PerGb => meter.price_cny_per_gb.unwrap_or(0.0),
             _ => 0.0,

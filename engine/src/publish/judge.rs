@@ -1,8 +1,7 @@
 //! Whether a plan on the way is worth publishing: the checker's figures for it beside those of both
 //! ends.
 
-use crate::check;
-use crate::plan::{Instance, Levels, Plan};
+use instance::{Instance, Levels, Plan};
 
 /// Differences below this share of a figure, or of 1 Mbps, are rounding.
 const ROUNDING_SHARE: f64 = 1e-6;
@@ -30,7 +29,8 @@ impl<'a> Judge<'a> {
     /// worse than that. The target may be worse than the plan in force by what rounding onto 64ths
     /// costs.
     pub(super) fn new(instance: &'a Instance, (before, target): (&Plan, &Plan)) -> Self {
-        let levels = |plan: &Plan| Some(first_three(&check::evaluate(instance, plan).ok()?.levels));
+        let levels =
+            |plan: &Plan| Some(first_three(&checker::evaluate(instance, plan).ok()?.levels));
         let ends = levels(before).zip(levels(target));
         let worst = ends.map(|(was, wanted)| {
             let worst = std::array::from_fn(|level| f64::max(was[level], wanted[level]));
@@ -44,7 +44,7 @@ impl<'a> Judge<'a> {
         let Some((was, worst)) = self.worst else {
             return Worth::Fine;
         };
-        let Ok(found) = check::evaluate(self.instance, plan) else {
+        let Ok(found) = checker::evaluate(self.instance, plan) else {
             return Worth::Loses;
         };
         let is = first_three(&found.levels);

@@ -1,7 +1,7 @@
 //! What plans put on links and sites, and what differs between two.
 
 use super::step::Ground;
-use crate::plan::{Instance, Plan, Unit};
+use instance::{Instance, Plan, Unit};
 
 /// Loads this little above a limit are rounding, as a share of it.
 pub(super) const ROUNDING_SHARE: f64 = 1e-9;
@@ -102,7 +102,7 @@ impl Rows {
 
     /// What should be carried at most.
     pub(super) fn soft(instance: &Instance) -> Self {
-        let rps = |site: &crate::plan::Site| site.capacity_rps.unwrap_or(f64::INFINITY);
+        let rps = |site: &instance::Site| site.capacity_rps.unwrap_or(f64::INFINITY);
         Self {
             links: instance.links.iter().map(|l| l.watermark_mbps()).collect(),
             sites: instance.sites.iter().map(|s| s.watermark_mbps()).collect(),
@@ -169,8 +169,8 @@ impl Rows {
 
 /// [site] -> its region, when that has limits.
 fn regions(instance: &Instance) -> Vec<Option<usize>> {
-    let of = |site: &crate::plan::Site| {
-        let same = |region: &crate::plan::Region| region.id == site.region;
+    let of = |site: &instance::Site| {
+        let same = |region: &instance::Region| region.id == site.region;
         instance.regions.iter().position(same)
     };
     instance.sites.iter().map(of).collect()

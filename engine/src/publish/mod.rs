@@ -32,8 +32,8 @@ pub use inputs::{InputRules, Prices};
 pub use step::{Aim, Ground, Move, Step, StepRules, step};
 pub use swing::SwingRules;
 
-use crate::check::{Bands, Verified};
-use crate::plan::Levels;
+use checker::{Bands, Verified};
+use instance::Levels;
 
 /// Rules of publishing.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,8 +4,8 @@ use super::flows;
 use super::gates::Gates;
 use super::step::Ground;
 use super::{Gate, Held, Reason};
-use crate::plan::Plan;
 use coverage::Timestamp;
+use instance::Plan;
 
 /// A gain below this share is none, and nothing that hysteresis held back.
 const GAIN_SEEN_MIN: f64 = 1e-4;

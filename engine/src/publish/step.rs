@@ -10,7 +10,7 @@ use super::Gate;
 use super::judge::{Judge, Worth};
 use super::walk::Walk;
 use super::wishes::{Urgency, Wish};
-use crate::plan::{Instance, Plan};
+use instance::{Instance, Plan};
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use super::flows;
 use super::gates::{Gates, Present};
 use super::step::{Aim, Ground, Move, Step, step};
 use super::{Gate, Held};
-use crate::plan::Plan;
+use instance::Plan;
 
 impl Gates {
     /// What of a `free` step may be taken: all of it, or what canary areas try of it first.

@@ -5,8 +5,8 @@ use super::loads::{Place, Places, ROUNDING_SHARE, Rows, moved_mbps, share_on};
 use super::slice::slice;
 use super::step::{Ground, Move, StepRules};
 use super::wishes::{Urgency, Wish};
-use crate::plan::Plan;
 use coverage::WEIGHT_TOTAL;
+use instance::Plan;
 use std::collections::BTreeMap;
 
 /// Passes over what is left: one that leaves makes room for another.

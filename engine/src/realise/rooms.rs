@@ -5,9 +5,9 @@ use super::split_index;
 use crate::inventory::Inventory;
 use crate::limits::Limits;
 use crate::model::Facts;
-use crate::plan::{Instance, by_quality};
 use coverage::map::{AnswerSet, RUNNERS_UP_MAX};
 use coverage::{AreaId, EndpointId, GroupId, LinkId, ServiceId, Snapshot};
+use instance::{Instance, by_quality};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

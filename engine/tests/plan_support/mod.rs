@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "shared by tests that each need a part")]
 
-use engine::plan::{Instance, Link, Meter, MeterModel, Region, Site, Unit};
+use instance::{Instance, Link, Meter, MeterModel, Region, Site, Unit};
 
 /// A region with 400 Mbps of demand, 100 Mbps of port at one site and 150 Mbps of room at another;
 /// the third link has plenty, but only the west may use it.
@@ -106,7 +106,7 @@ pub(crate) fn random_instance(shape: Shape, seed: u64) -> Instance {
         links: Vec::new(),
         sites: Vec::new(),
         meters: Vec::new(),
-        units: engine::plan::Units::default(),
+        units: instance::Units::default(),
     };
     for site in 0..sites {
         add_site(&mut instance, &mut r, site, per_site, capacity);

@@ -1,7 +1,8 @@
 //! Time against size: how a cold solve grows with the units.
 
 use super::measure::Times;
-use engine::plan::{Instance, SolveOptions, solve};
+use instance::Instance;
+use optimizer::{SolveOptions, solve};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 

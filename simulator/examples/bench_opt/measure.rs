@@ -1,8 +1,8 @@
 //! One instance, solved cold with one, two and eight threads, and beside the baselines.
 
 use super::{Failure, yardsticks};
-use engine::check;
-use engine::plan::{FeasibilityOptions, Instance, SolveOptions, Solved, feasibility, solve};
+use instance::Instance;
+use optimizer::{FeasibilityOptions, SolveOptions, Solved, feasibility, solve};
 use serde_json::{Value, json};
 use simulator::instances::Name;
 use std::time::Instant;
@@ -111,7 +111,7 @@ pub(super) fn measure(name: Name, instance: &Instance, runs: usize) -> Result<Va
     }
     let peak_mb = peak_rss_mb();
     let solved = first.ok_or("nothing was solved")?;
-    let verified = check::verify(instance, &solved.plan, &solved.certificate)?;
+    let verified = checker::verify(instance, &solved.plan, &solved.certificate)?;
     let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
     let deficit = feasibility(instance, &FeasibilityOptions::default()).unserved_mbps;
     Ok(json!({

@@ -2,8 +2,8 @@
 
 use super::Failure;
 use super::measure::{Times, quantile};
-use engine::check;
-use engine::plan::{Instance, Movement, Plan, SolveOptions, Standing, relieve};
+use instance::{Instance, Plan};
+use optimizer::{Movement, SolveOptions, Standing, relieve};
 use serde_json::{Value, json};
 use simulator::instances::{StormEvent, apply, storm};
 
@@ -24,7 +24,7 @@ pub(super) fn measure(instance: &Instance, seed: u64) -> Result<Value, Failure> 
         threads: 2,
         ..SolveOptions::default()
     };
-    let first = engine::plan::solve(instance, &options, None);
+    let first = optimizer::solve(instance, &options, None);
     let settled = settle(instance, &first.plan);
     let (base, standing) = Standing::solve(&settled, &options, Some(&first.plan));
     let mut drains = Run::default();
@@ -107,11 +107,11 @@ impl Run {
     fn event(
         &mut self,
         plan: &Plan,
-        duals: &engine::plan::Duals,
+        duals: &instance::Duals,
         next: &Instance,
         standing: &mut Standing,
         options: &SolveOptions<'_>,
-    ) -> Result<(Plan, engine::plan::Duals), Failure> {
+    ) -> Result<(Plan, instance::Duals), Failure> {
         let relief = self.local.of(|| relieve(next, plan, duals, &[]));
         let solved = self.exact.of(|| standing.resolve(next, options));
         let solved = solved.ok_or("the standing solve refused the event")?;
@@ -125,8 +125,8 @@ impl Run {
         let mut local = plan.clone();
         relief.apply(&mut local);
         if self.gap.len() % CHECK_EVERY == 1 {
-            check::verify(next, &solved.plan, &solved.certificate)?;
-            check::evaluate(next, &local)?;
+            checker::verify(next, &solved.plan, &solved.certificate)?;
+            checker::evaluate(next, &local)?;
             self.checked += 1;
         }
         Ok((solved.plan, solved.certificate.duals))

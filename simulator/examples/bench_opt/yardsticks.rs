@@ -1,9 +1,9 @@
 //! The baselines on the same instance and candidates, each beside the plan.
 
 use super::Failure;
+use checker::CheckFailure;
 use engine::baseline::{self, Baseline};
-use engine::check::CheckFailure;
-use engine::plan::{Instance, Levels};
+use instance::{Instance, Levels};
 use serde_json::{Map, Value, json};
 
 /// What demand without a place counts for where costs are compared all the same, equivalent ms.

@@ -3,7 +3,7 @@
 
 use super::assemble::cents;
 use crate::random::Random;
-use engine::plan::{Instance, Meter, MeterModel};
+use instance::{Instance, Meter, MeterModel};
 use std::collections::BTreeMap;
 
 /// What is paid for above a free level, in CNY per Mbps and slot, lies between these.

@@ -3,7 +3,7 @@
 
 use super::draw::log_normal;
 use crate::random::Random;
-use engine::plan::Instance;
+use instance::Instance;
 use std::collections::BTreeMap;
 
 /// Requests per second and Mbps of the median service.

@@ -6,7 +6,7 @@ use super::east::confine_the_east;
 use super::ground::Ground;
 use crate::geography::distance_km;
 use crate::random::Random;
-use engine::plan::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Site, Unit};
+use instance::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Site, Unit};
 
 /// Share of its ports that a site can fill.
 const SITE_SHARE: f64 = 0.98;
@@ -108,7 +108,7 @@ pub(super) fn assemble(recipe: &Recipe, ground: &Ground, seed: u64) -> Instance 
         links: Vec::new(),
         sites: Vec::new(),
         meters: Vec::new(),
-        units: engine::plan::Units::default(),
+        units: instance::Units::default(),
     };
     let sizes: Vec<f64> = ground
         .sites

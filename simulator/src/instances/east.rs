@@ -1,7 +1,7 @@
 //! The shortage of `infeasible-east`.
 
 use super::assemble::{WATERMARK_SHARE, cents};
-use engine::plan::Instance;
+use instance::Instance;
 use std::collections::BTreeSet;
 
 /// Takes from the clients that see eastern sites every other site, and from those sites half of

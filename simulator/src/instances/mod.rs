@@ -7,7 +7,7 @@
 //!   measured round-trip times (242 cities)   --> world:  clients
 //!   339 points of presence of a real CDN     --> colos:  sites
 //!                                                 |
-//!                                   assemble: demand, capacity, candidates, contracts --> engine::plan::Instance
+//!                                   assemble: demand, capacity, candidates, contracts --> instance::Instance
 //!                                                 |
 //!                                             storm: drains and failures, one after another
 //! ```
@@ -31,7 +31,7 @@ pub use storm::{StormEvent, apply, storm};
 
 use assemble::{Recipe, assemble};
 use coverage::AreaTable;
-use engine::plan::{Instance, InstanceError};
+use instance::{Instance, InstanceError};
 use std::fmt;
 use std::str::FromStr;
 

@@ -2,7 +2,7 @@
 //! use.
 
 use crate::random::Random;
-use engine::plan::{Instance, Plan};
+use instance::{Instance, Plan};
 
 /// One thing that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

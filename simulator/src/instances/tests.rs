@@ -2,7 +2,7 @@
 
 use super::*;
 use coverage::AreaTable;
-use engine::plan::{FeasibilityOptions, SolveOptions, feasibility, solve};
+use optimizer::{FeasibilityOptions, SolveOptions, feasibility, solve};
 
 /// From Madrid, Oslo is nearer than Madrid itself: what only a measurement can say.
 const CITIES: &str = "from,to,km,avg_ms\nOslo,\"Madrid Spain, Eurasia\",2390,200\n\

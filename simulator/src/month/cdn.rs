@@ -10,7 +10,7 @@ use coverage::{AreaTable, LinkId, ServiceId};
 use engine::billing::UtcOffset;
 use engine::estimate::priors;
 use engine::inventory::{Inventory, Meter};
-use engine::plan::Unit;
+use instance::Unit;
 
 /// Areas kept; the others' demand is added to them in proportion.
 const AREAS_MAX: usize = 64;

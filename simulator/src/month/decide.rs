@@ -7,7 +7,8 @@ use super::scenario::{SLOT_MS, Scenario};
 use engine::baseline;
 use engine::billing::budget::{Budget, BudgetError, Outlook};
 use engine::billing::{ControlOptions, Controller, Forecast, Ledger, Verdict};
-use engine::plan::{Instance, Movement, Plan, SolveOptions, solve};
+use instance::{Instance, Plan};
+use optimizer::{Movement, SolveOptions, solve};
 
 /// Part of a slot that passes before a correction is felt: a minute until telemetry shows what
 /// came, a minute until answers with a TTL of a minute have been asked for again.
@@ -163,9 +164,8 @@ impl<'a> Decider<'a> {
             return false;
         }
         let came = self.scenario.demand_mbps(slot);
-        let seen = |(unit, came): (&engine::plan::Unit, &f64)| {
-            SEEN_SHARE.mul_add(came - unit.mbps, unit.mbps)
-        };
+        let seen =
+            |(unit, came): (&instance::Unit, &f64)| SEEN_SHARE.mul_add(came - unit.mbps, unit.mbps);
         let seen: Vec<f64> = self.instance.units.iter().zip(came).map(seen).collect();
         let expected = self.link_loads(plan, &seen);
         let carried = self.link_loads(plan, came);

@@ -9,7 +9,7 @@ use crate::random::Random;
 use coverage::SiteId;
 use engine::billing::UtcOffset;
 use engine::inventory::{self, BillingModel, Inventory};
-use engine::plan::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Site, Unit};
+use instance::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Site, Unit};
 
 /// Province: code, latitude and longitude of its largest city, millions of people (census of 2020,
 /// rounded).

@@ -34,7 +34,7 @@ pub fn play(
             // Only the nearest-first policy may exceed capacities. The instance has the demand that
             // the last part was planned for.
             if let Some((_, plan)) = decision.parts.last() {
-                engine::check::evaluate(decider.instance(), plan)
+                checker::evaluate(decider.instance(), plan)
                     .map_err(|fault| MonthError::Slot { slot, fault })?;
             }
         }

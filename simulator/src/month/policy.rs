@@ -1,7 +1,7 @@
 //! Who decides where traffic goes, slot by slot: the policies that a month compares.
 
+use checker::CheckFailure;
 use engine::billing::budget::BudgetError;
-use engine::check::CheckFailure;
 
 /// A way to run a month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,7 +100,7 @@ pub enum MonthError {
         /// Slot of the month.
         slot: usize,
         /// Why.
-        fault: engine::plan::InstanceError,
+        fault: instance::InstanceError,
     },
     /// Demand that is none.
     #[error("slot {slot}: {fault}")]

@@ -6,7 +6,7 @@ use crate::random::{Random, noise};
 use coverage::Timestamp;
 use engine::billing::UtcOffset;
 use engine::inventory::Inventory;
-use engine::plan::Instance;
+use instance::Instance;
 use std::collections::BTreeSet;
 
 /// Length of a slot in ms: what contracts count by.

@@ -6,7 +6,7 @@ use super::policy::Policy;
 use super::scenario::{SLOTS_PER_DAY, Scenario};
 use coverage::Timestamp;
 use engine::billing::Ledger;
-use engine::plan::{Instance, Plan};
+use instance::{Instance, Plan};
 
 /// Bins of the latency histogram, half a millisecond each.
 const LATENCY_BINS: usize = 1000;
@@ -119,7 +119,7 @@ impl Tally {
             }
         }
         // What does not fit is lost from all alike.
-        let kept = |(offered, link): (&f64, &engine::plan::Link)| {
+        let kept = |(offered, link): (&f64, &instance::Link)| {
             if *offered > link.capacity_mbps {
                 link.capacity_mbps / offered
             } else {

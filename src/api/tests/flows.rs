@@ -286,8 +286,7 @@ async fn answers_have_the_shapes_that_are_described() {
         (4, 2)
     );
     assert_eq!(inventory.groups[0].links, ["gz1/ct"]);
-    let instance: engine::plan::Instance =
-        client.get_json("/v1/instance?fresh=true").await.unwrap();
+    let instance: instance::Instance = client.get_json("/v1/instance?fresh=true").await.unwrap();
     instance.validate().unwrap();
 }
 

@@ -5,8 +5,9 @@ use crate::client::ApiClient;
 use crate::commands::output;
 use anyhow::Context;
 use comfy_table::{CellAlignment, Table};
-use engine::plan::{Instance, Levels, Plan, SolveOptions};
-use engine::{baseline, check, plan};
+use engine::baseline;
+use instance::{Instance, Levels, Plan};
+use optimizer::SolveOptions;
 use std::time::Duration;
 
 /// One policy's figures.
@@ -54,11 +55,11 @@ pub(super) async fn compare(api: &ApiClient) -> anyhow::Result<Costs> {
         shares,
         input_digest: input.digest(),
     };
-    let solved = plan::solve(&input, &SolveOptions::default(), None);
+    let solved = optimizer::solve(&input, &SolveOptions::default(), None);
     let evaluate = |policy, plan: &Plan| -> anyhow::Result<Row> {
         Ok(Row {
             policy,
-            levels: check::evaluate(&input, plan)
+            levels: checker::evaluate(&input, plan)
                 .with_context(|| policy)?
                 .levels,
         })

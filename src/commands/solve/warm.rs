@@ -5,7 +5,7 @@
 //! rows beyond the instance are passed over; shares that never were any are refused.
 
 use super::super::CommandError;
-use engine::plan::{Instance, Plan};
+use instance::{Instance, Plan};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;

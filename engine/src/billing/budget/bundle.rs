@@ -5,7 +5,7 @@
 //! what a link is like for it their mean.
 
 use super::{Outlook, Scene};
-use crate::plan::{Instance, Unit};
+use instance::{Instance, Unit};
 use std::collections::BTreeMap;
 
 /// Of how many of their best links units must agree to be taken together; the first that makes few

@@ -21,7 +21,8 @@ mod run;
 mod simplex;
 mod steps;
 
-use crate::plan::{Deadline, Instance};
+use instance::Instance;
+use optimizer::Deadline;
 
 pub use program::BudgetOptions;
 

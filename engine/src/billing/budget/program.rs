@@ -7,7 +7,7 @@
 
 use super::run::Run;
 use super::{Budget, Outlook, bound, primal};
-use crate::plan::Deadline;
+use optimizer::Deadline;
 use std::collections::BTreeMap;
 
 /// When to stop.

@@ -1,7 +1,7 @@
 //! Budgets whose best is known, and bounds that hold.
 
 use super::*;
-use crate::plan::{Link, Meter, MeterModel, Site, Unit};
+use instance::{Link, Meter, MeterModel, Site, Unit};
 use proptest::prelude::*;
 
 fn instance(capacities: &[f64], units: &[&[(u32, f64)]]) -> Instance {

@@ -2,7 +2,7 @@
 
 use crate::inventory::Inventory;
 use crate::model::meter_model;
-use crate::plan::{INSTANCE_VERSION, Instance, Link, Meter};
+use instance::{INSTANCE_VERSION, Instance, Link, Meter};
 
 /// Meters and links as they are built, without demand: what a controller needs to know of them.
 pub(super) fn bare(inventory: &Inventory) -> Instance {
@@ -30,6 +30,6 @@ pub(super) fn bare(inventory: &Inventory) -> Instance {
         sites: Vec::new(),
         regions: Vec::new(),
         meters: inventory.meters.iter().map(meter).collect(),
-        units: crate::plan::Units::default(),
+        units: instance::Units::default(),
     }
 }

@@ -3,8 +3,8 @@
 use super::Contracts;
 use crate::billing::{Period, Refused};
 use crate::model::meter_model;
-use crate::plan::MeterModel;
 use coverage::Timestamp;
+use instance::MeterModel;
 use serde::Serialize;
 
 /// What one contract comes to so far.

@@ -5,8 +5,9 @@ use crate::billing::budget::{Budget, BudgetError, BudgetOptions, Level, Outlook,
 use crate::cycle::Engine;
 use crate::health::Health;
 use crate::limits::Limits;
-use crate::plan::{Deadline, Instance};
 use coverage::Timestamp;
+use instance::Instance;
+use optimizer::Deadline;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

@@ -15,9 +15,9 @@ impl Job {
 
 impl Solved {
     /// What comes of it when the solver finds something else: checked like all that it finds.
-    pub(in crate::cycle) fn but_found(self, change: impl FnOnce(&mut plan::Solved)) -> Self {
+    pub(in crate::cycle) fn but_found(self, change: impl FnOnce(&mut optimizer::Solved)) -> Self {
         let found = *self.found.unwrap();
-        let mut solved = plan::Solved {
+        let mut solved = optimizer::Solved {
             plan: found.plan,
             certificate: found.certificate,
             outcome: found.outcome,

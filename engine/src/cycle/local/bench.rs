@@ -4,7 +4,8 @@
 use super::{Rates, better_than_nothing};
 use crate::limits::Limits;
 use crate::model::{Facts, Reach};
-use crate::plan::{self, Changes, Duals, Instance, Plan, Price, give, relieve};
+use instance::{Changes, Duals, Instance, Plan, Price};
+use optimizer::{give, relieve};
 use std::collections::BTreeMap;
 
 /// A part counts as too full when its load is above its capacity by more than this share of it and
@@ -254,7 +255,7 @@ impl<'a> Bench<'a> {
             region.capacity_mbps = rest(region.capacity_mbps, load);
         }
         let nowhere = u32::try_from(links.len()).unwrap_or(u32::MAX);
-        links.push(plan::Link {
+        links.push(instance::Link {
             id: String::new(),
             site: String::new(),
             capacity_mbps: 0.0,
@@ -265,7 +266,7 @@ impl<'a> Bench<'a> {
             let service = self.service(unit);
             let whole = &ground.units[unit];
             let open = |c: &&(u32, f64)| self.open[c.0 as usize][service];
-            plan::Unit {
+            instance::Unit {
                 area: String::new(),
                 service: String::new(),
                 mbps: whole.mbps * torn.lost,

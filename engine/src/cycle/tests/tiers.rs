@@ -1,7 +1,6 @@
 //! Who answers a change, how soon, and what moves.
 
 use super::*;
-use crate::check;
 use crate::publish::{Gate, Held, Reason};
 use coverage::EndpointId;
 use coverage::map::CoverageMap;
@@ -82,7 +81,7 @@ fn the_warm_solve_is_no_worse_than_the_local_one_and_the_full_one_no_worse_than_
     let instance = world.engine.instance(false, world.now);
     let cost = |world: &World| {
         let plan = world.engine.in_force.as_ref().unwrap();
-        let levels = check::evaluate(&instance, plan).unwrap().levels;
+        let levels = checker::evaluate(&instance, plan).unwrap().levels;
         assert!(levels.unserved_mbps < 1.0);
         (levels.overload_mbps, levels.latency_cny + levels.money_cny)
     };

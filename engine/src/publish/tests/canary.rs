@@ -76,7 +76,7 @@ fn no_hard_limit_is_passed_for_a_canary_that_comes_back() {
         |instance, mbps| instance.sites[0].capacity_mbps = mbps,
         |instance, mbps| {
             instance.sites[1].region = "elsewhere".to_owned();
-            instance.regions.push(crate::plan::Region {
+            instance.regions.push(instance::Region {
                 id: "r".to_owned(),
                 capacity_mbps: mbps,
                 watermark_mbps: None,

@@ -5,8 +5,8 @@ mod inputs;
 mod worth;
 
 use super::*;
-use crate::plan::{Instance, Plan};
 use coverage::Timestamp;
+use instance::{Instance, Plan};
 use std::time::Duration;
 
 /// Units of 10 Mbps each.

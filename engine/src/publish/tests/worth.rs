@@ -1,8 +1,8 @@
 //! Whether a plan is worth a map.
 
 use super::*;
-use crate::check::Verified;
-use crate::plan::{LevelBound, Levels};
+use checker::Verified;
+use instance::{LevelBound, Levels};
 
 fn levels(overload_mbps: f64, cost_cny: f64) -> Levels {
     Levels {

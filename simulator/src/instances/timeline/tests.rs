@@ -2,7 +2,8 @@
 
 use super::*;
 use coverage::AreaTable;
-use engine::plan::{Instance, Plan, SolveOptions, solve};
+use instance::{Instance, Plan};
+use optimizer::{SolveOptions, solve};
 
 const SIZE: Size = Size {
     sites: 18,

@@ -1,6 +1,6 @@
 //! What plans amount to: traffic without room, sites that swing.
 
-use engine::plan::Instance;
+use instance::Instance;
 use std::collections::BTreeMap;
 
 /// Traffic above what links and sites can carry, Mbps; the larger of both counts.
@@ -13,7 +13,7 @@ pub(super) fn excess(instance: &Instance, planned: &[f64]) -> f64 {
     for (link, mbps) in instance.links.iter().zip(planned) {
         *sites.entry(&link.site).or_default() += mbps.min(link.capacity_mbps);
     }
-    let over = |site: &engine::plan::Site| {
+    let over = |site: &instance::Site| {
         let mbps = sites.get(site.id.as_str()).copied().unwrap_or(0.0);
         (mbps - site.capacity_mbps).max(0.0)
     };

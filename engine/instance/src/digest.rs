@@ -1,0 +1,82 @@
+//! Digest of an instance: equal for two of them when all their figures are.
+
+use crate::unit::Unit;
+use sha2::{Digest as _, Sha256};
+
+/// The digest of units, which an instance holds in place of the units themselves.
+pub(crate) fn of_units(units: &[Unit]) -> [u8; 32] {
+    let mut sink = Sink::default();
+    sink.count(units.len());
+    for unit in units {
+        sink.text(&unit.area);
+        sink.text(&unit.service);
+        sink.number(unit.mbps);
+        sink.number(unit.rps);
+        sink.optional(unit.floor_ms);
+        sink.pairs(&unit.incumbent);
+        sink.pairs(&unit.cand);
+    }
+    sink.finish()
+}
+
+/// Feeds the digest in blocks, each value with a fixed width or a length before it.
+#[derive(Default)]
+pub(crate) struct Sink {
+    hash: Sha256,
+    buffer: Vec<u8>,
+}
+
+impl Sink {
+    /// Bytes gathered before the hash is fed.
+    const BLOCK_BYTES: usize = 16 * 1024;
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= Self::BLOCK_BYTES {
+            self.hash.update(&self.buffer);
+            self.buffer.clear();
+        }
+    }
+
+    pub(crate) fn count(&mut self, count: usize) {
+        self.bytes(&(count as u64).to_le_bytes());
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.count(text.len());
+        self.bytes(text.as_bytes());
+    }
+
+    pub(crate) fn number(&mut self, number: f64) {
+        // Adding zero turns -0.0 into 0.0: equal numbers must have equal digests.
+        self.bytes(&(number + 0.0).to_bits().to_le_bytes());
+    }
+
+    pub(crate) fn optional(&mut self, number: Option<f64>) {
+        self.count(usize::from(number.is_some()));
+        self.number(number.unwrap_or(0.0));
+    }
+
+    fn pairs(&mut self, pairs: &[(u32, f64)]) {
+        self.count(pairs.len());
+        for &(link, number) in pairs {
+            self.bytes(&link.to_le_bytes());
+            self.number(number);
+        }
+    }
+
+    fn finish(mut self) -> [u8; 32] {
+        self.hash.update(&self.buffer);
+        self.hash.finalize().into()
+    }
+
+    pub(crate) fn hex(self) -> String {
+        let mut hex = String::with_capacity(64);
+        for byte in self.finish() {
+            for nibble in [byte >> 4, byte & 15] {
+                hex.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+            }
+        }
+        hex
+    }
+}

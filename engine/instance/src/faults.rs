@@ -1,0 +1,375 @@
+//! What can be wrong with an instance: every fault, each with the record it is in.
+
+use std::fmt;
+
+use crate::record::{
+    CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, LINKS_MAX,
+    METERS_MAX, Meter, MeterModel, REGIONS_MAX, SITES_MAX, UNITS_MAX,
+};
+use crate::unit::Unit;
+
+/// Most faults kept for the report; the rest are counted.
+pub const FAULTS_KEPT_MAX: usize = 1_000;
+
+/// Largest believable traffic or capacity: 1 Pbps.
+const MBPS_MAX: f64 = 1e9;
+
+/// Largest believable rate of requests, per second.
+const RPS_MAX: f64 = 1e12;
+
+/// Fewest requests per second that are not none: one in thirty years.
+pub const RPS_MIN: f64 = 1e-9;
+
+/// Most believable requests per second of one Mbps: a bit each.
+pub const RPS_PER_MBPS_MAX: f64 = 1e6;
+
+/// Largest believable quality: more than a quarter of an hour.
+const QUALITY_MS_MAX: f64 = 1e6;
+
+/// Largest believable price in CNY per Mbps or GB.
+const PRICE_CNY_MAX: f64 = 1e9;
+
+/// Longest slot: one day.
+const SLOT_SECONDS_MAX: u32 = 86_400;
+
+/// Longest id in bytes.
+const ID_BYTES_MAX: usize = 256;
+
+/// What ids and names have to be like; they are shown on terminals.
+const NAME_RULE: &str = "must have 1 to 256 bytes and no control characters";
+
+/// How far the incumbent shares of a unit may exceed 1 by rounding.
+const SHARE_SUM_TOLERANCE: f64 = 1e-6;
+
+/// One fault: the record and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The record, as `links[3] "gz1/ct"`.
+    pub record: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.record, self.problem)
+    }
+}
+
+/// One line per fault, and how many were left out.
+pub(crate) fn summary(faults: &[Fault], total: usize) -> String {
+    let mut text = format!("instance has {total} fault(s)");
+    for fault in faults {
+        text.push_str("\n  ");
+        text.push_str(&fault.to_string());
+    }
+    if total > faults.len() {
+        text.push_str(&format!("\n  and {} more", total - faults.len()));
+    }
+    text
+}
+
+/// All faults of `instance`, in file order: those kept, and how many there are.
+pub(crate) fn find(instance: &Instance) -> (Vec<Fault>, usize) {
+    let mut finder = Finder {
+        faults: Vec::new(),
+        total: 0,
+    };
+    finder.header(instance);
+    let sites = finder.ids("sites", instance.sites.iter().map(|s| s.id.as_str()));
+    let meters = finder.ids("meters", instance.meters.iter().map(|m| m.id.as_str()));
+    finder.ids("links", instance.links.iter().map(|l| l.id.as_str()));
+    finder.links(instance, &sites, &meters);
+    finder.sites(instance);
+    finder.regions(instance);
+    finder.meters(instance);
+    finder.units(instance);
+    (finder.faults, finder.total)
+}
+
+/// Collects faults.
+struct Finder {
+    faults: Vec<Fault>,
+    total: usize,
+}
+
+impl Finder {
+    fn fault(&mut self, record: impl FnOnce() -> String, problem: impl Into<String>) {
+        self.total += 1;
+        if self.faults.len() < FAULTS_KEPT_MAX {
+            self.faults.push(Fault {
+                record: record(),
+                problem: problem.into(),
+            });
+        }
+    }
+
+    fn header(&mut self, instance: &Instance) {
+        let record = || "instance".to_owned();
+        if instance.version != INSTANCE_VERSION {
+            let problem = format!(
+                "version is {}, expected {INSTANCE_VERSION}",
+                instance.version
+            );
+            self.fault(record, problem);
+        }
+        if !(1..=SLOT_SECONDS_MAX).contains(&instance.slot_seconds) {
+            self.fault(
+                record,
+                format!("slot_seconds must be 1 to {SLOT_SECONDS_MAX}"),
+            );
+        }
+        let value = instance.value_cny_per_gbps_ms_slot;
+        self.number(record, "value_cny_per_gbps_ms_slot", value, PRICE_CNY_MAX);
+        self.number(
+            record,
+            "move_cost_ms",
+            instance.move_cost_ms,
+            QUALITY_MS_MAX,
+        );
+        let sizes = [
+            ("links", instance.links.len(), LINKS_MAX),
+            ("sites", instance.sites.len(), SITES_MAX),
+            ("regions", instance.regions.len(), REGIONS_MAX),
+            ("meters", instance.meters.len(), METERS_MAX),
+            ("units", instance.units.len(), UNITS_MAX),
+            (
+                "candidates",
+                instance.units.iter().map(|u| u.cand.len()).sum(),
+                CANDIDATE_PAIRS_MAX,
+            ),
+        ];
+        for (name, count, max) in sizes {
+            if count > max {
+                self.fault(record, format!("{count} {name}, at most {max} are allowed"));
+            }
+        }
+    }
+
+    /// Reports numbers that are NaN, infinite, negative or above `max`.
+    fn number(&mut self, record: impl FnOnce() -> String, name: &str, value: f64, max: f64) {
+        if !value.is_finite() {
+            self.fault(
+                record,
+                format!("{name} is {value}, expected a finite number"),
+            );
+        } else if value < 0.0 {
+            self.fault(record, format!("{name} is negative ({value})"));
+        } else if value > max {
+            self.fault(
+                record,
+                format!("{name} is {value}, more than the believable {max}"),
+            );
+        }
+    }
+
+    /// Reports empty, overlong and repeated ids; returns the ids sorted, with their indices.
+    fn ids<'a>(&mut self, kind: &str, ids: impl Iterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
+        let mut sorted: Vec<(&str, usize)> = ids.enumerate().map(|(i, id)| (id, i)).collect();
+        for &(id, index) in &sorted {
+            if !is_name(id) {
+                self.fault(|| format!("{kind}[{index}]"), format!("id {NAME_RULE}"));
+            }
+        }
+        sorted.sort_unstable();
+        for pair in sorted.windows(2) {
+            if pair[0].0 == pair[1].0 {
+                let problem = format!("same id as {kind}[{}]", pair[0].1);
+                self.fault(|| format!("{kind}[{}] {:?}", pair[1].1, pair[1].0), problem);
+            }
+        }
+        sorted
+    }
+
+    fn links(&mut self, instance: &Instance, sites: &[(&str, usize)], meters: &[(&str, usize)]) {
+        let mut metered = vec![false; instance.meters.len()];
+        for (index, link) in instance.links.iter().enumerate() {
+            let record = || format!("links[{index}] {:?}", link.id);
+            self.capacity(record, link.capacity_mbps, link.watermark_mbps);
+            if sites
+                .binary_search_by_key(&link.site.as_str(), |s| s.0)
+                .is_err()
+            {
+                self.fault(record, format!("site {:?} is not in sites", link.site));
+            }
+            match meters.binary_search_by_key(&link.meter.as_str(), |m| m.0) {
+                Ok(found) => metered[meters[found].1] = true,
+                Err(_) => self.fault(record, format!("meter {:?} is not in meters", link.meter)),
+            }
+        }
+        for (index, meter) in instance.meters.iter().enumerate() {
+            if !metered[index] {
+                self.fault(
+                    || format!("meters[{index}] {:?}", meter.id),
+                    "no link uses it",
+                );
+            }
+        }
+    }
+
+    fn capacity(&mut self, record: impl Fn() -> String, capacity: f64, watermark: Option<f64>) {
+        self.number(&record, "capacity_mbps", capacity, MBPS_MAX);
+        let Some(watermark) = watermark else { return };
+        self.number(&record, "watermark_mbps", watermark, MBPS_MAX);
+        if watermark > capacity {
+            let problem = format!("watermark_mbps {watermark} is above capacity_mbps {capacity}");
+            self.fault(record, problem);
+        }
+    }
+
+    fn sites(&mut self, instance: &Instance) {
+        for (index, site) in instance.sites.iter().enumerate() {
+            let record = || format!("sites[{index}] {:?}", site.id);
+            self.capacity(record, site.capacity_mbps, site.watermark_mbps);
+            let capacity_rps = site.capacity_rps.unwrap_or(0.0);
+            self.number(record, "capacity_rps", capacity_rps, RPS_MAX);
+        }
+    }
+
+    fn regions(&mut self, instance: &Instance) {
+        self.ids("regions", instance.regions.iter().map(|r| r.id.as_str()));
+        for (index, region) in instance.regions.iter().enumerate() {
+            let record = || format!("regions[{index}] {:?}", region.id);
+            self.capacity(record, region.capacity_mbps, region.watermark_mbps);
+            if instance.sites.iter().all(|site| site.region != region.id) {
+                self.fault(record, "no site is in it");
+            }
+        }
+    }
+
+    fn meters(&mut self, instance: &Instance) {
+        for (index, meter) in instance.meters.iter().enumerate() {
+            self.meter(index, meter);
+        }
+    }
+
+    fn meter(&mut self, index: usize, meter: &Meter) {
+        let record = || format!("meters[{index}] {:?}", meter.id);
+        self.number(record, "free_below_mbps", meter.free_below_mbps, MBPS_MAX);
+        if let Some(price) = meter.price_cny_per_mbps {
+            self.number(record, "price_cny_per_mbps", price, PRICE_CNY_MAX);
+        }
+        if let Some(price) = meter.price_cny_per_gb {
+            self.number(record, "price_cny_per_gb", price, PRICE_CNY_MAX);
+        }
+        match meter.model {
+            MeterModel::PerGb if meter.price_cny_per_gb.is_none() => {
+                self.fault(record, "model per-gb needs price_cny_per_gb");
+            }
+            MeterModel::Month95 | MeterModel::DailyPeakMean | MeterModel::Daily95Mean
+                if meter.price_cny_per_mbps.is_none() =>
+            {
+                self.fault(record, "this model needs price_cny_per_mbps");
+            }
+            _ => {}
+        }
+    }
+
+    fn units(&mut self, instance: &Instance) {
+        let mut names: Vec<(&str, &str, usize)> = Vec::with_capacity(instance.units.len());
+        let mut seen = Vec::new();
+        for (index, unit) in instance.units.iter().enumerate() {
+            names.push((&unit.area, &unit.service, index));
+            self.unit(index, unit, instance.links.len(), &mut seen);
+        }
+        names.sort_unstable();
+        for pair in names.windows(2) {
+            if (pair[0].0, pair[0].1) == (pair[1].0, pair[1].1) {
+                let problem = format!("same area and service as units[{}]", pair[0].2);
+                let record = || format!("units[{}] {:?}", pair[1].2, (pair[1].0, pair[1].1));
+                self.fault(record, problem);
+            }
+        }
+    }
+
+    fn unit(&mut self, index: usize, unit: &Unit, links: usize, seen: &mut Vec<u32>) {
+        let record = || format!("units[{index}] {:?}", (&unit.area, &unit.service));
+        for (what, name) in [("area", &unit.area), ("service", &unit.service)] {
+            if !is_name(name) {
+                self.fault(record, format!("{what} {NAME_RULE}"));
+            }
+        }
+        self.number(record, "mbps", unit.mbps, MBPS_MAX);
+        self.number(record, "rps", unit.rps, RPS_MAX);
+        if unit.rps > 0.0 && unit.rps < RPS_MIN {
+            let problem = format!("rps: {} is neither 0 nor at least {RPS_MIN}", unit.rps);
+            self.fault(record, problem);
+        }
+        if unit.rps > 0.0 && unit.rps > RPS_PER_MBPS_MAX * unit.mbps {
+            let problem = format!(
+                "{} requests per second with {} mbps: at most {RPS_PER_MBPS_MAX} per mbps are believable",
+                unit.rps, unit.mbps
+            );
+            self.fault(record, problem);
+        }
+        if let Some(floor) = unit.floor_ms {
+            self.number(record, "floor_ms", floor, QUALITY_MS_MAX);
+        }
+        if unit.cand.is_empty() {
+            self.fault(record, "no candidates");
+        } else if unit.cand.len() > CANDIDATES_MAX {
+            let count = unit.cand.len();
+            self.fault(
+                record,
+                format!("{count} candidates, at most {CANDIDATES_MAX} are allowed"),
+            );
+        }
+        for &(link, quality) in &unit.cand {
+            if !(0.0..=QUALITY_MS_MAX).contains(&quality) {
+                let name = format!("quality of candidate {link}");
+                self.number(record, &name, quality, QUALITY_MS_MAX);
+            }
+        }
+        self.pairs(record, "candidate", &unit.cand, links, seen);
+        if unit.incumbent.len() > INCUMBENTS_MAX {
+            self.fault(
+                record,
+                format!("more than {INCUMBENTS_MAX} incumbent links"),
+            );
+        }
+        for &(link, share) in &unit.incumbent {
+            if !(0.0..=1.0 + SHARE_SUM_TOLERANCE).contains(&share) {
+                let name = format!("share of incumbent {link}");
+                self.number(record, &name, share, 1.0 + SHARE_SUM_TOLERANCE);
+            }
+        }
+        self.pairs(record, "incumbent", &unit.incumbent, links, seen);
+        let sum: f64 = unit.incumbent.iter().map(|i| i.1).sum();
+        if sum > 1.0 + SHARE_SUM_TOLERANCE {
+            self.fault(
+                record,
+                format!("incumbent shares sum to {sum}, more than 1"),
+            );
+        }
+    }
+
+    /// Reports link indices that are out of range or repeated. `seen` is scratch space.
+    fn pairs(
+        &mut self,
+        record: impl Fn() -> String,
+        kind: &str,
+        pairs: &[(u32, f64)],
+        links: usize,
+        seen: &mut Vec<u32>,
+    ) {
+        seen.clear();
+        seen.extend(pairs.iter().map(|p| p.0));
+        seen.sort_unstable();
+        for pair in seen.windows(2) {
+            if pair[0] == pair[1] {
+                self.fault(&record, format!("{kind} link {} is listed twice", pair[0]));
+            }
+        }
+        for &(link, _) in pairs {
+            if link as usize >= links {
+                let problem = format!("{kind} link {link} is not an index into {links} links");
+                self.fault(&record, problem);
+            }
+        }
+    }
+}
+
+/// Whether a text may be an id or a name.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= ID_BYTES_MAX && !text.contains(char::is_control)
+}

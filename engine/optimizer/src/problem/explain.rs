@@ -1,0 +1,91 @@
+//! Why a unit goes where it goes: every candidate with what it costs at the plan's prices.
+
+use serde::{Deserialize, Serialize};
+
+use crate::problem::levels::{UNSERVED_PRICE, add, own_cost, path_price, region_price};
+use crate::problem::requests;
+use crate::problem::topology::Topology;
+use instance::Instance;
+use instance::{Certificate, Plan, Price};
+
+/// One candidate of one unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CandidateView {
+    /// Index of the link.
+    pub link: u32,
+    /// Quality in equivalent ms.
+    pub quality_ms: f64,
+    /// Price of the link's capacity and watermark.
+    pub link_price: Price,
+    /// Price of the site's capacity and watermark.
+    pub site_price: Price,
+    /// Price of the region's capacity and watermark.
+    pub region_price: Price,
+    /// Marginal money of the link's meter, in CNY per Mbps.
+    pub money_cny_per_mbps: f64,
+    /// What the requests of one Mbps of the unit cost at the site's price, in CNY.
+    #[serde(default)]
+    pub requests_cny_per_mbps: f64,
+    /// What one Mbps costs here more than at the unit's best place, level by level. Zero (up to
+    /// rounding) for the places that are used; the first component that is not zero is the reason
+    /// why another one is not.
+    pub reduced_cost: Price,
+    /// Share of the unit that the plan sends here.
+    pub chosen_share: f64,
+}
+
+/// All candidates of `unit`, in the order of the instance. Empty for an unknown unit.
+///
+/// Resolves the references of the instance anew: O(links + sites + meters + candidates).
+#[must_use]
+pub fn explain_unit(
+    instance: &Instance,
+    plan: &Plan,
+    certificate: &Certificate,
+    unit: usize,
+) -> Vec<CandidateView> {
+    let Some(data) = instance.units.get(unit) else {
+        return Vec::new();
+    };
+    let topology = Topology::of(instance);
+    let duals = &certificate.duals;
+    let requests = requests::by_link(&topology, &duals.requests);
+    let total = |link: u32, quality_ms: f64| {
+        let mut price = add(
+            own_cost(instance, data, (link, quality_ms)),
+            path_price(&topology, duals, link as usize),
+        );
+        price.cny_per_mbps += requests::price_per_mbps(data, &requests, link);
+        price
+    };
+    let mut best = UNSERVED_PRICE;
+    for &(link, quality_ms) in &data.cand {
+        let price = total(link, quality_ms);
+        if price < best {
+            best = price;
+        }
+    }
+    let shares = plan.shares.get(unit).map_or(&[][..], Vec::as_slice);
+    let view = |&(link, quality_ms): &(u32, f64)| {
+        let price = total(link, quality_ms);
+        let site = topology.site_of[link as usize];
+        let meter = topology.meter_of[link as usize];
+        CandidateView {
+            link,
+            quality_ms,
+            link_price: duals.links[link as usize],
+            site_price: site.map_or_else(Price::default, |s| duals.sites[s]),
+            region_price: region_price(&topology, duals, link as usize),
+            money_cny_per_mbps: meter.map_or(0.0, |m| duals.meters[m].cny_per_mbps),
+            requests_cny_per_mbps: requests::price_per_mbps(data, &requests, link),
+            reduced_cost: Price {
+                unserved: price.unserved - best.unserved,
+                overload: price.overload - best.overload,
+                below_floor: price.below_floor - best.below_floor,
+                cny_per_mbps: price.cny_per_mbps - best.cny_per_mbps,
+            },
+            chosen_share: shares.iter().find(|s| s.0 == link).map_or(0.0, |s| s.1),
+        }
+    };
+    data.cand.iter().map(view).collect()
+}

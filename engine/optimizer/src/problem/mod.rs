@@ -1,0 +1,6 @@
+//! The problem behind an instance: references resolved, levels counted.
+
+pub(crate) mod explain;
+pub(crate) mod levels;
+pub(crate) mod requests;
+pub(crate) mod topology;

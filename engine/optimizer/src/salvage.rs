@@ -1,0 +1,139 @@
+//! What to make of a solve that was stopped: the best of what was found and what was known.
+//!
+//! The flow of a search that was cut short is feasible, but may leave demand unserved that has room
+//! elsewhere; the plan in force, as far as it still fits, may be much better. Both are filled up
+//! with what room is left, and the better one is taken.
+
+use crate::problem::levels::{Loads, own_cost};
+use crate::problem::requests;
+use crate::problem::topology::Topology;
+use crate::relief::{AMOUNT_EPSILON_MBPS, Room, give};
+use crate::side::settle::compare;
+use instance::{Instance, Unit};
+use instance::{Plan, Price};
+
+/// The better of `found` and of what is left of `known`, or of the incumbents where nothing else is
+/// known, each filled up.
+pub(crate) fn best(
+    input: &Instance,
+    topology: &Topology,
+    found: Plan,
+    known: Option<&Plan>,
+) -> Plan {
+    let incumbents = || Plan {
+        shares: input
+            .units
+            .iter()
+            .map(|unit| unit.incumbent.clone())
+            .collect(),
+        input_digest: String::new(),
+    };
+    let known = known.cloned().unwrap_or_else(incumbents);
+    let filled = |plan: &Plan| Plan {
+        shares: filled(input, topology, plan),
+        input_digest: found.input_digest.clone(),
+    };
+    let (found, known) = (filled(&found), filled(&known));
+    if compare(input, topology, &known, &found).is_lt() {
+        known
+    } else {
+        found
+    }
+}
+
+/// `[unit]` -> what of its shares still fits, and the rest wherever there is room: below watermarks
+/// first, the cheapest places of each unit first, units in their order.
+fn filled(input: &Instance, topology: &Topology, plan: &Plan) -> Vec<Vec<(u32, f64)>> {
+    let nothing = Plan {
+        shares: vec![Vec::new(); input.units.len()],
+        input_digest: String::new(),
+    };
+    let loads = Loads::of(input, topology, &nothing);
+    let mut rooms = [
+        Room::of(input, &loads, |soft, _| soft),
+        Room::of(input, &loads, |_, hard| hard),
+    ];
+    let mut filler = Filler {
+        topology,
+        rooms: &mut rooms,
+    };
+    let mut shares = nothing.shares;
+    let mut rests = Vec::with_capacity(shares.len());
+    for ((unit, wanted), shares) in input.units.iter().zip(&plan.shares).zip(&mut shares) {
+        let mut rest = unit.mbps;
+        for &(link, share) in wanted {
+            if unit.cand.iter().any(|cand| cand.0 == link) {
+                rest -= filler.give(unit, shares, (link, share * unit.mbps), 1);
+            }
+        }
+        rests.push(rest);
+    }
+    for ((unit, rest), shares) in input.units.iter().zip(rests).zip(&mut shares) {
+        filler.place(input, unit, rest, shares);
+        shares.sort_unstable_by_key(|share| share.0);
+    }
+    shares
+}
+
+/// Fills room up.
+struct Filler<'a> {
+    topology: &'a Topology,
+    /// Below soft limits, below hard ones. Requests are soft alone.
+    rooms: &'a mut [Room; 2],
+}
+
+impl Filler<'_> {
+    /// Places `rest` Mbps of a unit.
+    fn place(
+        &mut self,
+        input: &Instance,
+        unit: &Unit,
+        mut rest: f64,
+        shares: &mut Vec<(u32, f64)>,
+    ) {
+        if rest <= AMOUNT_EPSILON_MBPS && (unit.mbps > 0.0 || !shares.is_empty()) {
+            return;
+        }
+        let priced = unit
+            .cand
+            .iter()
+            .map(|&cand| (own_cost(input, unit, cand), cand.0));
+        let mut places: Vec<(Price, u32)> = priced.collect();
+        places.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(std::cmp::Ordering::Equal));
+        for level in 0..self.rooms.len() {
+            for &(_, link) in &places {
+                if unit.mbps <= 0.0 {
+                    // Without traffic it needs no more than an open place.
+                    if self.rooms[level].left(self.topology, link, 0.0) > 0.0 {
+                        shares.push((link, 1.0));
+                        return;
+                    }
+                } else if rest > AMOUNT_EPSILON_MBPS {
+                    rest -= self.give(unit, shares, (link, rest), level);
+                }
+            }
+        }
+    }
+
+    /// Gives a unit up to so many Mbps of a link, as far as there is room on a level; how many it
+    /// got.
+    fn give(
+        &mut self,
+        unit: &Unit,
+        shares: &mut Vec<(u32, f64)>,
+        (link, mbps): (u32, f64),
+        level: usize,
+    ) -> f64 {
+        let rps = requests::per_mbps(unit);
+        let asked = if level == 0 { rps } else { 0.0 };
+        let taken = self.rooms[level].left(self.topology, link, asked).min(mbps);
+        if taken <= AMOUNT_EPSILON_MBPS {
+            return 0.0;
+        }
+        for room in self.rooms.iter_mut() {
+            room.take(self.topology, link, taken, rps);
+        }
+        give(shares, link, taken / unit.mbps);
+        taken
+    }
+}

@@ -1,0 +1,157 @@
+//! Where costs bend: the knees of what units share, and of a unit's own cost.
+//!
+//! Between two knees everything is linear, which is where `vertex` moves traffic about.
+
+use crate::network::arcs::money_step;
+use crate::network::scale::latency_cny_per_mbps;
+use crate::problem::levels::{Loads, ROUNDING, move_cny_per_mbps};
+use crate::problem::requests;
+use instance::{Instance, Unit};
+
+/// A row this close to a knee, relative to it or to 1 Mbps, is tight; a share this close to one,
+/// relative to its unit, is there. It is above the rounding that limits on requests are forgiven.
+const TIGHT: f64 = 2.0 * ROUNDING;
+
+/// A row that was moved this close to a knee, relative to it or to 1 Mbps, has come there.
+const ARRIVED: f64 = 1e-12;
+
+/// What one Mbps more costs: overload, traffic below the floor, CNY.
+pub(crate) type Slope = [f64; 3];
+
+/// What units share: a link, a site, a region, a meter, the requests of a site.
+#[derive(Default)]
+pub(crate) struct Row {
+    pub(crate) load: f64,
+    /// Where its cost bends, rising.
+    knees: Vec<f64>,
+    /// The slope below each knee, and beyond the last unless that is a hard limit.
+    slopes: Vec<Slope>,
+    /// Its number among the rows that hold, and the load that it holds.
+    pub(crate) held: Option<(u32, f64)>,
+}
+
+impl Row {
+    fn new(load: f64, knees: &[f64], slopes: &[Slope]) -> Self {
+        Self {
+            load,
+            knees: knees.to_vec(),
+            slopes: slopes.to_vec(),
+            held: None,
+        }
+    }
+
+    /// A soft and a hard limit.
+    fn limited(load: f64, watermark: f64, capacity: f64) -> Self {
+        Self::new(load, &[watermark, capacity], &[[0.0; 3], [1.0, 0.0, 0.0]])
+    }
+
+    /// A limit whose excess is charged.
+    fn charged(load: f64, free: f64, cny: f64) -> Self {
+        if cny > 0.0 && free < f64::INFINITY {
+            Self::new(load, &[free], &[[0.0; 3], [0.0, 0.0, cny]])
+        } else {
+            Self::new(load, &[], &[[0.0; 3]])
+        }
+    }
+
+    /// Whether its load is where its cost bends.
+    pub(crate) fn is_tight(&self) -> bool {
+        self.knee_within(TIGHT).is_some()
+    }
+
+    fn knee_within(&self, share: f64) -> Option<f64> {
+        let at = |knee: &f64| (self.load - knee).abs() <= share * knee.max(1.0);
+        self.knees.iter().copied().find(at)
+    }
+
+    /// The knee that its load has come to, or the next one upwards or downwards; none is infinitely
+    /// far.
+    pub(crate) fn next(&self, up: bool) -> f64 {
+        if let Some(knee) = self.knee_within(ARRIVED) {
+            return knee;
+        }
+        let above = self.knees.iter().position(|&knee| knee > self.load);
+        let above = above.unwrap_or(self.knees.len());
+        if up {
+            let is_hard = self.slopes.len() == self.knees.len();
+            let beyond = self.knees.last().filter(|_| is_hard);
+            let next = self.knees.get(above).or(beyond);
+            next.copied().unwrap_or(f64::INFINITY)
+        } else {
+            let below = above.checked_sub(1).map(|at| self.knees[at]);
+            below.unwrap_or(f64::NEG_INFINITY)
+        }
+    }
+
+    pub(crate) fn slope(&self) -> Slope {
+        let above = self.knees.iter().filter(|&&knee| knee < self.load).count();
+        let last = self.slopes.len() - 1;
+        self.slopes[above.min(last)]
+    }
+}
+
+/// The piece of a unit's cost on a link that its share lies on: its ends in Mbps, and its slope.
+/// `None` at a knee.
+pub(crate) fn piece(
+    input: &Instance,
+    unit: &Unit,
+    link: u32,
+    share: f64,
+) -> Option<((f64, f64), Slope)> {
+    let &(_, quality_ms) = unit.cand.iter().find(|cand| cand.0 == link)?;
+    let floor = if unit.floor_ms.is_some_and(|floor| quality_ms > floor) {
+        1.0
+    } else {
+        0.0
+    };
+    let latency = latency_cny_per_mbps(input, quality_ms);
+    let stay = unit
+        .incumbent
+        .iter()
+        .find(|stay| stay.0 == link)
+        .map_or(0.0, |stay| stay.1);
+    if stay > 0.0 && (share - stay).abs() <= TIGHT {
+        return None;
+    }
+    // A share ends at nothing, or where it no longer stays; the whole unit is where all others have
+    // ended.
+    let never_moves = unit.incumbent.is_empty() || stay >= 1.0;
+    let (between, move_cny) = if never_moves {
+        ((0.0, f64::INFINITY), 0.0)
+    } else if share < stay {
+        ((0.0, stay * unit.mbps), 0.0)
+    } else {
+        ((stay * unit.mbps, f64::INFINITY), move_cny_per_mbps(input))
+    };
+    Some((between, [0.0, floor, latency + move_cny]))
+}
+
+/// Links, sites, regions, meters and the requests of sites.
+pub(crate) fn rows(input: &Instance, loads: &Loads, per_rps: f64) -> Vec<Row> {
+    let links = input.links.iter().zip(&loads.links);
+    let links = links.map(|(l, &load)| Row::limited(load, l.watermark_mbps(), l.capacity_mbps));
+    let sites = input.sites.iter().zip(&loads.sites);
+    let sites = sites.map(|(s, &load)| Row::limited(load, s.watermark_mbps(), s.capacity_mbps));
+    let regions = input.regions.iter().zip(&loads.regions);
+    let regions = regions.map(|(r, &load)| Row::limited(load, r.watermark_mbps(), r.capacity_mbps));
+    let meters = input
+        .meters
+        .iter()
+        .zip(&loads.meters)
+        .map(|(meter, &load)| {
+            let (free, cny) = money_step(input, meter);
+            Row::charged(load, free, cny)
+        });
+    let excess_cny = requests::excess_cny_per_rps(input) / per_rps;
+    let asked = input.sites.iter().zip(&loads.requests);
+    let asked = asked.map(|(site, &load)| {
+        let limit = requests::filled_rps(site).unwrap_or(f64::INFINITY);
+        Row::charged(load * per_rps, limit * per_rps, excess_cny)
+    });
+    links
+        .chain(sites)
+        .chain(regions)
+        .chain(meters)
+        .chain(asked)
+        .collect()
+}

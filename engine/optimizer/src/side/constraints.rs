@@ -1,0 +1,219 @@
+//! Rows that have no place in the tree of hubs: contracts over several sites, requests per second
+//! of sites.
+//!
+//! They are relaxed. For given prices, between 0 and what a row charges, the network is exact, and
+//! its dual value is a lower bound.
+
+use crate::network::arcs::{MeterPlace, Network, SINK, as_u32, money_step};
+use crate::network::rough::RoughCosts;
+use crate::problem::requests;
+use crate::problem::topology::Topology;
+use crate::simplex::basis::{Basis, Progress};
+use crate::solve::{SolveOptions, run};
+use instance::Instance;
+
+/// A row without a place in the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Row {
+    /// A meter over several sites, in Mbps.
+    Meter(usize),
+    /// The requests per second of a site.
+    Requests(usize),
+}
+
+/// The rows of an instance, or of a sample of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Rows<'a> {
+    topology: &'a Topology,
+    pub(crate) rows: Vec<Row>,
+    /// `[row]`: what it carries without charge.
+    pub(crate) free: Vec<f64>,
+    /// `[row]`: what it charges for one more, in CNY.
+    pub(crate) charge: Vec<f64>,
+}
+
+/// (unit, link, share) of a plan; of one unit all together, of one link perhaps twice.
+pub(crate) type Shares = Vec<(u32, u32, f64)>;
+
+/// What a plan is without its rows, and what it puts on them.
+pub(crate) struct Measured {
+    /// Cost of level 4 without rows, in CNY.
+    pub(crate) cost: f64,
+    /// `[row]`.
+    pub(crate) loads: Vec<f64>,
+}
+
+impl<'a> Rows<'a> {
+    /// The rows of an instance that may bind.
+    pub(crate) fn of(input: &Instance, topology: &'a Topology, net: &Network) -> Self {
+        let mut rows = Self {
+            topology,
+            rows: Vec::new(),
+            free: Vec::new(),
+            charge: Vec::new(),
+        };
+        for (meter, place) in net.meters.iter().enumerate() {
+            if let MeterPlace::Shared(_) = place {
+                rows.push(Row::Meter(meter), money_step(input, &input.meters[meter]));
+            }
+        }
+        if net.rps_per_mbps.is_empty() {
+            return rows;
+        }
+        let excess_cny = requests::excess_cny_per_rps(input);
+        let limits = requests::limits_that_bind(input, topology);
+        for (index, limit) in limits.into_iter().enumerate() {
+            if let Some(limit) = limit {
+                rows.push(Row::Requests(index), (limit, excess_cny));
+            }
+        }
+        rows
+    }
+
+    fn push(&mut self, row: Row, (free, charge): (f64, f64)) {
+        self.rows.push(row);
+        self.free.push(free);
+        self.charge.push(charge);
+    }
+
+    /// The same rows for a sample that has these parts of the traffic and of the requests.
+    pub(crate) fn shrunk(&self, mbps_part: f64, rps_part: f64) -> Self {
+        let mut rows = self.clone();
+        for (row, free) in rows.rows.iter().zip(&mut rows.free) {
+            *free *= match row {
+                Row::Meter(_) => mbps_part,
+                Row::Requests(_) => rps_part,
+            };
+        }
+        rows
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(crate) fn any_requests(&self) -> bool {
+        self.rows.iter().any(|row| matches!(row, Row::Requests(_)))
+    }
+
+    /// `[row]` -> the price that a network has for it.
+    pub(crate) fn prices(&self, net: &Network) -> Vec<f64> {
+        let price = |row: &Row| match *row {
+            Row::Meter(meter) => match net.meters[meter] {
+                MeterPlace::Shared(cost) => net.scale.price(cost).cny_per_mbps,
+                _ => 0.0,
+            },
+            Row::Requests(site) => {
+                let link = self.topology.links_of_site[site].first();
+                link.map_or(0.0, |&link| net.request_cny[link])
+            }
+        };
+        self.rows.iter().map(price).collect()
+    }
+
+    /// Gives a network these prices. Rough costs must be taken anew when there are rows of
+    /// requests.
+    pub(crate) fn set_prices(&self, net: &mut Network, prices: &[f64]) {
+        let mut sites = vec![0.0; self.topology.links_of_site.len()];
+        for (&row, &price) in self.rows.iter().zip(prices) {
+            match row {
+                Row::Meter(meter) => {
+                    net.set_shared_price(self.topology, meter, net.scale.money(price));
+                }
+                Row::Requests(site) => sites[site] = price,
+            }
+        }
+        if self.any_requests() {
+            net.set_request_prices(requests::by_link(self.topology, &sites));
+        }
+    }
+
+    /// Sets the prices and solves again from the present basis; whether it came to its end.
+    pub(crate) fn reprice(
+        &self,
+        net: &mut Network,
+        basis: &mut Basis,
+        prices: &[f64],
+        options: &SolveOptions<'_>,
+    ) -> bool {
+        self.set_prices(net, prices);
+        if self.any_requests() && net.rough.is_some() {
+            net.rough = Some(RoughCosts::of(net, options.threads));
+            basis.forget_rough();
+        }
+        basis.reprice(net);
+        run(net, basis, options) == Progress::Optimal
+    }
+
+    /// Takes down the present plan. O(arcs).
+    pub(crate) fn measure(&self, net: &Network, basis: &Basis) -> Measured {
+        let used = basis
+            .flow
+            .iter()
+            .enumerate()
+            .filter(|(_, flow)| **flow != 0);
+        let mut cost = 0.0;
+        let mut links = vec![0.0; self.topology.site_of.len()];
+        let mut sites = vec![0.0; self.topology.links_of_site.len()];
+        for (arc, &flow) in used {
+            let mbps = net.scale.mbps(flow);
+            cost += mbps * net.scale.price(net.cost[arc]).cny_per_mbps;
+            let Some(unit) = (net.tail[arc] as usize).checked_sub(net.hubs.len()) else {
+                continue;
+            };
+            let link = net.link_of_hub.get(net.head[arc] as usize).copied();
+            let Some(link) = link.filter(|&link| link != u32::MAX) else {
+                continue;
+            };
+            links[link as usize] += mbps;
+            let rps = net.rps_per_mbps.get(unit).map_or(0.0, |rps| rps * mbps);
+            if let Some(site) = self.topology.site_of[link as usize] {
+                sites[site] += rps;
+            }
+        }
+        let load = |row: &Row| match *row {
+            Row::Meter(meter) => {
+                let links_of = self.topology.links_of_meter[meter].iter();
+                links_of.map(|&link| links[link]).sum::<f64>()
+            }
+            Row::Requests(site) => sites[site],
+        };
+        let loads: Vec<f64> = self.rows.iter().map(load).collect();
+        let prices = self.prices(net);
+        let priced: f64 = prices
+            .iter()
+            .zip(&loads)
+            .map(|(price, load)| price * load)
+            .sum();
+        Measured {
+            cost: cost - priced,
+            loads,
+        }
+    }
+
+    /// The dual value of what was found at these prices.
+    pub(crate) fn relaxed(&self, found: &Measured, prices: &[f64]) -> f64 {
+        let over = found
+            .loads
+            .iter()
+            .zip(&self.free)
+            .map(|(load, free)| load - free);
+        let priced = prices.iter().zip(over).map(|(price, over)| price * over);
+        found.cost + priced.sum::<f64>()
+    }
+
+    /// The present plan.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "flows are below 2^59; the relative error is 2^-53"
+    )]
+    pub(crate) fn shares(net: &Network, basis: &Basis) -> Shares {
+        let used = |arc: &usize| basis.flow[*arc] != 0 && net.head[*arc] != SINK;
+        let share = |arc: usize| {
+            let unit = net.tail[arc] - as_u32(net.hubs.len());
+            let part = basis.flow[arc] as f64 / net.demand[unit as usize] as f64;
+            (unit, net.link_of_hub[net.head[arc] as usize], part)
+        };
+        (0..net.unit_arc_count()).filter(used).map(share).collect()
+    }
+}

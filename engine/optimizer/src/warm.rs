@@ -1,0 +1,197 @@
+//! A solved instance kept ready for the next event: its network, its spanning tree, its prices.
+//!
+//! A drain or a failure takes a few links away. Instead of building everything anew, the arcs of
+//! these links become dearer than leaving traffic unserved: the flow that stands is still feasible,
+//! the tree is still a basis, and the simplex only has to walk from there. Taking the capacity
+//! itself would make the tree infeasible and throw it away. When links come back their costs do,
+//! too.
+
+use crate::certificate;
+use crate::movement;
+use crate::movement::Least;
+use crate::network::arcs::Network;
+use crate::network::rough::RoughCosts;
+use crate::network::scale::UNSERVED;
+use crate::problem::topology::Topology;
+use crate::salvage;
+use crate::side::constraints::Rows;
+use crate::simplex::basis::Basis;
+use crate::solve::{Movement, Outcome, SolveOptions, Solved, main_share, optimize};
+use crate::start::crash;
+use crate::start::sample;
+use crate::threads::both;
+use instance::Instance;
+use instance::{Duals, Plan, Price};
+
+/// Most links that may be closed at once; sums of their costs stay far inside `i128` up to here.
+pub const CLOSED_LINKS_MAX: usize = 24;
+
+/// What each Mbps on a closed link costs more: twice what leaving it unserved does.
+const CLOSED_COST: i128 = 2 * UNSERVED;
+
+/// A solved instance, ready for the next one that differs by closed links only.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    net: Network,
+    basis: Basis,
+    /// Indices of the closed links, rising.
+    closed: Vec<u32>,
+    finished: bool,
+}
+
+impl Standing {
+    /// Solves like [`crate::solve`] and keeps what it takes to go on from there.
+    #[must_use]
+    pub fn solve(
+        input: &Instance,
+        options: &SolveOptions<'_>,
+        warm: Option<&Plan>,
+    ) -> (Solved, Self) {
+        let (solved, mut standing) = Self::cold(input, options, warm);
+        let order = standing.net.sort_by_price(
+            &standing.basis.potential,
+            sample::FRONT_LINKS,
+            options.threads,
+        );
+        standing.basis.renumber(&order);
+        standing.net.rough = Some(RoughCosts::of(&standing.net, options.threads));
+        (solved, standing)
+    }
+
+    /// The solve itself; arcs are left in the order in which it needed them.
+    pub(crate) fn cold(
+        input: &Instance,
+        options: &SolveOptions<'_>,
+        warm: Option<&Plan>,
+    ) -> (Solved, Self) {
+        let topology = Topology::of(input);
+        let mut net = Network::build(input, &topology, &[]);
+        let rows = Rows::of(input, &topology, &net);
+        let movement = || match options.movement {
+            Movement::Bounded => movement::least(input, &topology, options),
+            Movement::Unbounded => (Least::Unknown, 0),
+        };
+        let plan = || {
+            let mut pivots = 0;
+            // Where rows cut across the tree, prices say more than an earlier plan does.
+            let mut basis = match warm.filter(|_| rows.is_empty()) {
+                Some(plan) => {
+                    net.rough = Some(RoughCosts::of(&net, options.threads));
+                    crash::start(&net, |unit| main_share(plan.shares.get(unit)?))
+                }
+                None => sample::start(&mut net, &rows, options, &mut pivots),
+            };
+            let found = optimize(input, &topology, &rows, (&mut net, &mut basis), options);
+            pivots += basis.pivots;
+            (found, basis, pivots)
+        };
+        let ((mut found, basis, pivots), (moved, more)) = both(options.threads, plan, movement);
+        let finished = found.outcome == Outcome::Finished;
+        if !finished {
+            found.plan = salvage::best(input, &topology, found.plan, warm);
+        }
+        let solved = found.certify(input, &topology, options, pivots + more, moved);
+        let closed = Vec::new();
+        (
+            solved,
+            Self {
+                net,
+                basis,
+                closed,
+                finished,
+            },
+        )
+    }
+
+    /// Solves `input` from where this stands and moves on to it.
+    ///
+    /// `input` must be the instance of [`Self::solve`] but for links or sites whose capacity is now
+    /// 0, or no longer 0. The result is as good as a cold one; it is a function of all inputs since
+    /// then. `None` when `input` has another shape, when more than [`CLOSED_LINKS_MAX`] links are
+    /// closed, or when an earlier solve was stopped: solve it cold. The least movement is only
+    /// searched for by a cold solve.
+    #[must_use]
+    pub fn resolve(&mut self, input: &Instance, options: &SolveOptions<'_>) -> Option<Solved> {
+        let same_shape = input.units.len() == self.net.demand.len()
+            && input.links.len() == self.net.link_hub.len()
+            && input.sites.len() == self.net.site_hub.len();
+        let topology = Topology::of(input);
+        if !same_shape || !self.finished {
+            return None;
+        }
+        // What had no capacity from the beginning has no place in the network.
+        let mut closed = closed_links(input, &topology);
+        closed.retain(|&link| self.net.link_hub[link as usize].is_some());
+        if closed.len() > CLOSED_LINKS_MAX {
+            return None;
+        }
+        self.close(closed);
+        self.basis.reprice(&self.net);
+        let before = self.basis.pivots;
+        let rows = Rows::of(input, &topology, &self.net);
+        let standing = (&mut self.net, &mut self.basis);
+        let mut found = optimize(input, &topology, &rows, standing, options);
+        self.finished = found.outcome == Outcome::Finished;
+        forbid(input, &topology, &self.closed, &mut found.duals);
+        let pivots = self.basis.pivots - before;
+        Some(found.certify(input, &topology, options, pivots, Least::Unknown))
+    }
+
+    /// Closes exactly these links.
+    fn close(&mut self, closed: Vec<u32>) {
+        let old = std::mem::replace(&mut self.closed, closed);
+        let change = |net: &mut Network, links: &[u32], cost: i128| {
+            for &link in links {
+                let Some(hub) = net.link_hub[link as usize] else {
+                    continue;
+                };
+                let hub = net.hubs[hub as usize];
+                for arc in hub.first_arc..hub.end_arc {
+                    net.cost[arc as usize] += cost;
+                }
+            }
+        };
+        change(&mut self.net, &old, -CLOSED_COST);
+        change(&mut self.net, &self.closed, CLOSED_COST);
+    }
+}
+
+/// Links that had capacity and can carry nothing now, rising.
+fn closed_links(input: &Instance, topology: &Topology) -> Vec<u32> {
+    let open = |link: usize| {
+        let site = topology.site_of[link].map_or(0.0, |s| input.sites[s].capacity_mbps);
+        input.links[link].capacity_mbps > 0.0 && site > 0.0
+    };
+    (0..input.links.len())
+        .filter(|&link| !open(link))
+        .map(crate::network::arcs::as_u32)
+        .collect()
+}
+
+/// Gives closed rows the price that keeps all units off without costing the bound, and frees what
+/// stands behind them.
+fn forbid(input: &Instance, topology: &Topology, closed: &[u32], duals: &mut Duals) {
+    for &link in closed {
+        let link = link as usize;
+        let gone = input.links[link].capacity_mbps <= 0.0;
+        duals.links[link] = if gone {
+            certificate::CLOSED
+        } else {
+            Price::default()
+        };
+        if let Some(site) = topology.site_of[link]
+            && input.sites[site].capacity_mbps <= 0.0
+        {
+            duals.sites[site] = certificate::CLOSED;
+        }
+        if let Some(meter) = topology.meter_of[link]
+            && topology.links_of_meter[meter].iter().all(|&l| {
+                closed
+                    .binary_search(&crate::network::arcs::as_u32(l))
+                    .is_ok()
+            })
+        {
+            duals.meters[meter] = Price::default();
+        }
+    }
+}
