@@ -254,7 +254,7 @@ pub(crate) fn planned_by_site(inventory: &Inventory, instance: &Instance, plan: 
     let mut site_mbps = vec![0.0; inventory.sites.len()];
     for (unit, shares) in instance.units.iter().zip(&plan.shares) {
         for &(link, share) in shares {
-            site_mbps[inventory.links[link as usize].site.index()] += unit.mbps * share;
+            site_mbps[inventory.links[link.index()].site.index()] += unit.mbps * share;
         }
     }
     site_mbps

@@ -72,7 +72,7 @@ proptest! {
         for (taken, ((before, target), unit)) in taken.plan.shares.iter().zip(rows) {
             // Only units larger than a whole step, or than a tenth of a small site, go in slices.
             let large = unit.mbps > 0.1 * demand
-                || target.iter().any(|s| unit.mbps * s.1 > 0.1 * instance.sites[site_of[s.0 as usize]].capacity_mbps);
+                || target.iter().any(|s| unit.mbps * s.1 > 0.1 * instance.sites[site_of[s.0.index()]].capacity_mbps);
             prop_assert!(taken == before || taken == target || large);
         }
         prop_assert!(checker::evaluate(&instance, &taken.plan).is_ok());
@@ -105,7 +105,7 @@ proptest! {
         let on_first = |plan: &Plan| -> f64 {
             let units = instance.units.iter().zip(&plan.shares);
             units.map(|(unit, shares)| {
-                let here = shares.iter().filter(|share| site_of[share.0 as usize] == 0);
+                let here = shares.iter().filter(|share| site_of[share.0.index()] == 0);
                 unit.mbps * here.map(|share| share.1).sum::<f64>()
             }).sum()
         };
@@ -142,7 +142,7 @@ fn sites_mbps(instance: &Instance, site_of: &[usize], plan: &Plan) -> Vec<f64> {
     let mut loads = vec![0.0; instance.sites.len()];
     for (unit, shares) in instance.units.iter().zip(&plan.shares) {
         for &(link, share) in shares {
-            loads[site_of[link as usize]] += unit.mbps * share;
+            loads[site_of[link.index()]] += unit.mbps * share;
         }
     }
     loads
@@ -260,7 +260,7 @@ fn each_step_of_a_rescue_passes_the_check_of_answers_and_a_pile_does_not() {
             let mut pile = next.clone();
             let link = (lost + 1) % instance.links.len();
             for (shares, unit) in pile.shares.iter_mut().zip(&*instance.units) {
-                if unit.cand.iter().any(|cand| cand.0 as usize == link) {
+                if unit.cand.iter().any(|cand| cand.0.index() == link) {
                     *shares = vec![(u32::try_from(link).unwrap(), 1.0)];
                 }
             }

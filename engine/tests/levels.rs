@@ -7,6 +7,7 @@
     reason = "a measurement is there to be read, and what it is made of is known"
 )]
 
+use coverage::LinkId;
 use engine::billing::budget::{Budget, BudgetOptions, Level, Outlook};
 use engine::billing::{Forecast, Horizon, UtcOffset};
 use instance::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Site, Unit};
@@ -52,7 +53,7 @@ fn instance(units: u32) -> Instance {
             let far = (x - east).hypot(y - north);
             8.0 + 60.0 * far + if isp == own { 0.0 } else { 25.0 }
         };
-        let mut cand: Vec<(u32, f64)> = (0_u32..).zip(links.iter().map(quality)).collect();
+        let mut cand: Vec<(LinkId, f64)> = (0_u32..).zip(links.iter().map(quality)).collect();
         cand.select_nth_unstable_by(CANDIDATES, |a, b| a.1.total_cmp(&b.1));
         cand.truncate(CANDIDATES);
         cand.sort_by(|a, b| a.1.total_cmp(&b.1));

@@ -6,6 +6,7 @@ use super::{CommandError, output};
 use crate::args::{Global, SolveArgs};
 use anyhow::Context;
 use checker::Verified;
+use coverage::LinkId;
 use instance::{BindingRow, Instance, InstanceError, RowKind};
 use optimizer::{Outcome, Report, SolveOptions, Solved};
 use std::fs;
@@ -72,7 +73,7 @@ struct Kept<'a> {
     #[serde(flatten)]
     report: &'a Report,
     /// `[unit]` -> (link, share).
-    shares: &'a [Vec<(u32, f64)>],
+    shares: &'a [Vec<(LinkId, f64)>],
 }
 
 fn read(path: &Path) -> Result<Instance, CommandError> {

@@ -16,13 +16,14 @@
 use super::evaluate::{add_loads, check_shares, same_length};
 use super::loads::Loads;
 use super::{CLAIM_TOLERANCE, CheckFailure, SHARE_TOLERANCE};
+use coverage::LinkId;
 use instance::{Instance, Plan, Unit};
 
 /// Steps of a whole unit on the ladder of weights.
 const STEPS: f64 = 64.0;
 
 /// Shares of one unit.
-type Shares = [(u32, f64)];
+type Shares = [(LinkId, f64)];
 
 /// Answers, and what they were made from; all plans are of the same instance.
 #[derive(Clone, Copy)]
@@ -106,12 +107,12 @@ impl Sums {
         let rounded = rounding(wanted, (answers.named)(index));
         let free = rounded + 1.0 - self.settled(unit, wanted);
         for &(link, share) in shares {
-            self.beyond_mbps[link as usize] += share.min(free) * unit.mbps;
+            self.beyond_mbps[link.index()] += share.min(free) * unit.mbps;
         }
         let before = answers.in_force.and_then(|plan| plan.shares.get(index));
         let rescued = before.is_some_and(|shares| {
             for &(link, share) in shares {
-                if let Some(load) = self.before_mbps.get_mut(link as usize) {
+                if let Some(load) = self.before_mbps.get_mut(link.index()) {
                     *load += share * unit.mbps;
                 }
             }
@@ -122,7 +123,7 @@ impl Sums {
         let free = rounding(checked, checked.len()) + unplaced;
         for &(link, share) in checked {
             let whole = if rescued { share } else { 0.0 };
-            if let Some(beyond) = self.beyond_mbps.get_mut(link as usize) {
+            if let Some(beyond) = self.beyond_mbps.get_mut(link.index()) {
                 *beyond += (whole + free) * unit.mbps;
             }
         }
@@ -131,8 +132,8 @@ impl Sums {
 
     /// The part of a unit that these shares put on candidates which can carry something.
     fn settled(&self, unit: &Unit, shares: &Shares) -> f64 {
-        let stands = |link: u32| {
-            let open = self.open.get(link as usize).copied().unwrap_or(false);
+        let stands = |link: LinkId| {
+            let open = self.open.get(link.index()).copied().unwrap_or(false);
             open && unit.cand.iter().any(|c| c.0 == link)
         };
         let here = shares.iter().filter(|share| stands(share.0));
@@ -203,7 +204,7 @@ mod tests {
         Instance::read(text.as_bytes()).unwrap()
     }
 
-    fn plan(shares: [&[(u32, f64)]; 4]) -> Plan {
+    fn plan(shares: [&[(LinkId, f64)]; 4]) -> Plan {
         Plan {
             shares: shares.map(<[_]>::to_vec).to_vec(),
             input_digest: String::new(),
@@ -222,11 +223,11 @@ mod tests {
         answers(&instance(), &of).map_err(|failure| failure.to_string())
     }
 
-    const P: &[(u32, f64)] = &[(0, 1.0)];
-    const Q: &[(u32, f64)] = &[(1, 1.0)];
-    const GONE: &[(u32, f64)] = &[(2, 1.0)];
-    const FAR: &[(u32, f64)] = &[(3, 1.0)];
-    const NOWHERE: &[(u32, f64)] = &[];
+    const P: &[(LinkId, f64)] = &[(0, 1.0)];
+    const Q: &[(LinkId, f64)] = &[(1, 1.0)];
+    const GONE: &[(LinkId, f64)] = &[(2, 1.0)];
+    const FAR: &[(LinkId, f64)] = &[(3, 1.0)];
+    const NOWHERE: &[(LinkId, f64)] = &[];
 
     #[test]
     fn what_rounding_moves_is_borne_with_and_more_is_not() {

@@ -211,13 +211,13 @@ fn add_unit(
     let mut least = UNSERVED;
     let mut pieces: Vec<(Vector, f64)> = Vec::new();
     for &(link, quality_ms) in &unit.cand {
-        let Some(&path) = paths.get(link as usize) else {
+        let Some(&path) = paths.get(link.index()) else {
             continue;
         };
         let below = i64::from(unit.floor_ms.is_some_and(|floor_ms| floor_ms < quality_ms));
         let own = Vector {
             counts: [0, 0, below],
-            cny: quality_ms * per_ms + rps_per_mbps * request_cny[link as usize],
+            cny: quality_ms * per_ms + rps_per_mbps * request_cny[link.index()],
         };
         let stay = own.plus(path, 1, 1.0);
         let arrive = stay.plus(moved, 1, 1.0);

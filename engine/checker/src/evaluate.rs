@@ -1,5 +1,6 @@
 //! The levels of any plan, from the raw instance.
 
+use coverage::LinkId;
 use std::collections::BTreeMap;
 
 use instance::{Changes, Duals, Instance, Levels, MeterModel, Plan, Price, RowKind, Unit};
@@ -141,12 +142,12 @@ pub(crate) fn same_length(instance: &Instance, plan: &Plan) -> Result<(), CheckF
 pub(crate) fn add_loads(
     index: usize,
     unit: &Unit,
-    shares: &[(u32, f64)],
+    shares: &[(LinkId, f64)],
     links_mbps: &mut [f64],
 ) -> Result<(), CheckFailure> {
     for &(link, share) in shares {
-        let Some(load) = links_mbps.get_mut(link as usize) else {
-            let problem = format!("candidate link {link} does not exist");
+        let Some(load) = links_mbps.get_mut(link.index()) else {
+            let problem = format!("candidate link {} does not exist", link.0);
             return Err(CheckFailure::Share {
                 unit: index,
                 problem,
@@ -165,7 +166,7 @@ fn count_requests(instance: &Instance, plan: &Plan, found: &mut Evaluation) {
     let mut by_link = vec![0.0; instance.links.len()];
     for (unit, shares) in instance.units.iter().zip(&plan.shares) {
         for &(link, share) in shares {
-            by_link[link as usize] += unit.rps * share;
+            by_link[link.index()] += unit.rps * share;
         }
     }
     for (link, rps) in instance.links.iter().zip(by_link) {
@@ -189,7 +190,7 @@ fn count_requests(instance: &Instance, plan: &Plan, found: &mut Evaluation) {
 pub(crate) fn check_shares(
     index: usize,
     unit: &Unit,
-    shares: &[(u32, f64)],
+    shares: &[(LinkId, f64)],
 ) -> Result<(), CheckFailure> {
     let refuse = |problem: String| {
         Err(CheckFailure::Share {
@@ -200,13 +201,13 @@ pub(crate) fn check_shares(
     let mut sum = 0.0;
     for (at, &(link, share)) in shares.iter().enumerate() {
         if !(share > 0.0 && share <= 1.0 + SHARE_TOLERANCE) {
-            return refuse(format!("share {share} of link {link} is not in (0, 1]"));
+            return refuse(format!("share {share} of link {} is not in (0, 1]", link.0));
         }
         if !unit.cand.iter().any(|c| c.0 == link) {
-            return refuse(format!("link {link} is no candidate"));
+            return refuse(format!("link {} is no candidate", link.0));
         }
         if shares[..at].iter().any(|s| s.0 == link) {
-            return refuse(format!("link {link} is listed twice"));
+            return refuse(format!("link {} is listed twice", link.0));
         }
         sum += share;
     }
@@ -217,7 +218,7 @@ pub(crate) fn check_shares(
 }
 
 /// Levels 1, 3, 5 and the latency part of 4.
-fn unit_levels(instance: &Instance, unit: &Unit, shares: &[(u32, f64)], levels: &mut Levels) {
+fn unit_levels(instance: &Instance, unit: &Unit, shares: &[(LinkId, f64)], levels: &mut Levels) {
     let placed: f64 = shares.iter().map(|s| s.1).sum();
     if 1.0 - placed > SHARE_TOLERANCE * 1e-3 {
         levels.unserved_mbps += (1.0 - placed) * unit.mbps;

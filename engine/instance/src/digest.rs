@@ -1,6 +1,7 @@
 //! Digest of an instance: equal for two of them when all their figures are.
 
 use crate::unit::Unit;
+use coverage::LinkId;
 use sha2::{Digest as _, Sha256};
 
 /// The digest of units, which an instance holds in place of the units themselves.
@@ -57,10 +58,10 @@ impl Sink {
         self.number(number.unwrap_or(0.0));
     }
 
-    fn pairs(&mut self, pairs: &[(u32, f64)]) {
+    fn pairs(&mut self, pairs: &[(LinkId, f64)]) {
         self.count(pairs.len());
         for &(link, number) in pairs {
-            self.bytes(&link.to_le_bytes());
+            self.bytes(&link.0.to_le_bytes());
             self.number(number);
         }
     }

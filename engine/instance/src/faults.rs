@@ -1,5 +1,6 @@
 //! What can be wrong with an instance: every fault, each with the record it is in.
 
+use coverage::LinkId;
 use std::fmt;
 
 use crate::record::{
@@ -316,7 +317,7 @@ impl Finder {
         }
         for &(link, quality) in &unit.cand {
             if !(0.0..=QUALITY_MS_MAX).contains(&quality) {
-                let name = format!("quality of candidate {link}");
+                let name = format!("quality of candidate {}", link.0);
                 self.number(record, &name, quality, QUALITY_MS_MAX);
             }
         }
@@ -329,7 +330,7 @@ impl Finder {
         }
         for &(link, share) in &unit.incumbent {
             if !(0.0..=1.0 + SHARE_SUM_TOLERANCE).contains(&share) {
-                let name = format!("share of incumbent {link}");
+                let name = format!("share of incumbent {}", link.0);
                 self.number(record, &name, share, 1.0 + SHARE_SUM_TOLERANCE);
             }
         }
@@ -348,12 +349,12 @@ impl Finder {
         &mut self,
         record: impl Fn() -> String,
         kind: &str,
-        pairs: &[(u32, f64)],
+        pairs: &[(LinkId, f64)],
         links: usize,
         seen: &mut Vec<u32>,
     ) {
         seen.clear();
-        seen.extend(pairs.iter().map(|p| p.0));
+        seen.extend(pairs.iter().map(|p| p.0.0));
         seen.sort_unstable();
         for pair in seen.windows(2) {
             if pair[0] == pair[1] {
@@ -361,8 +362,8 @@ impl Finder {
             }
         }
         for &(link, _) in pairs {
-            if link as usize >= links {
-                let problem = format!("{kind} link {link} is not an index into {links} links");
+            if link.index() >= links {
+                let problem = format!("{kind} link {} is not an index into {links} links", link.0);
                 self.fault(&record, problem);
             }
         }

@@ -13,6 +13,7 @@ mod faults;
 mod plan;
 mod read;
 mod record;
+mod shares;
 mod unit;
 mod units;
 
@@ -23,5 +24,6 @@ pub use record::{
     CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, LINKS_MAX,
     Link, METERS_MAX, Meter, MeterModel, REGIONS_MAX, Region, SITES_MAX, Site, UNITS_MAX,
 };
+pub use shares::Shares;
 pub use unit::{Unit, by_quality};
 pub use units::Units;

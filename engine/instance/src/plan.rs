@@ -1,5 +1,6 @@
 //! What a solve returns: the plan, and the certificate that says how good it is.
 
+use crate::shares::Shares;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -9,13 +10,13 @@ use std::collections::BTreeMap;
 pub struct Plan {
     /// `[unit]` -> (link index, share of the unit in (0, 1]), by rising link index.
     /// The shares of a unit sum to 1 less its unserved share.
-    pub shares: Vec<Vec<(u32, f64)>>,
+    pub shares: Vec<Shares>,
     /// Digest of the instance it was made for.
     pub input_digest: String,
 }
 
 /// Unit -> its shares by rising link, instead of those that it has in a plan.
-pub type Changes = BTreeMap<usize, Vec<(u32, f64)>>;
+pub type Changes = BTreeMap<usize, Shares>;
 
 /// The five levels of a plan, most important first.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]

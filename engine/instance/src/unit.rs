@@ -1,5 +1,7 @@
 //! One unit of demand.
 
+use crate::shares::Shares;
+use coverage::LinkId;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
@@ -23,9 +25,9 @@ pub struct Unit {
     pub floor_ms: Option<f64>,
     /// Where the unit is served now: (link index, share). Empty for a new unit.
     #[serde(default)]
-    pub incumbent: Vec<(u32, f64)>,
+    pub incumbent: Shares,
     /// Where it may be served: (link index, quality in equivalent ms).
-    pub cand: Vec<(u32, f64)>,
+    pub cand: Vec<(LinkId, f64)>,
 }
 
 #[expect(
@@ -37,13 +39,13 @@ pub(crate) fn is_zero(number: &f64) -> bool {
 }
 
 /// Order of candidates (link, ms): the best first, ties by link.
-pub fn by_quality(a: &(u32, f64), b: &(u32, f64)) -> Ordering {
+pub fn by_quality(a: &(LinkId, f64), b: &(LinkId, f64)) -> Ordering {
     a.1.total_cmp(&b.1).then(a.0.cmp(&b.0))
 }
 
 impl Unit {
     /// Its candidate links, the best first.
-    pub fn ranked(&self) -> Vec<u32> {
+    pub fn ranked(&self) -> Vec<LinkId> {
         let mut cand = self.cand.clone();
         cand.sort_by(by_quality);
         cand.into_iter().map(|(link, _)| link).collect()

@@ -6,6 +6,8 @@ use crate::problem::levels::{self, Loads};
 use crate::problem::topology::Topology;
 use crate::simplex::basis::Basis;
 use crate::threads::both;
+use coverage::LinkId;
+use instance::Shares;
 use instance::{BindingRow, Certificate, Duals, LevelBound, Levels, Plan, Price, RowKind};
 use instance::{Instance, Link, Region, Site};
 
@@ -37,7 +39,7 @@ pub(crate) fn plan(net: &Network, basis: &Basis, input_digest: String) -> Plan {
     let mut shares = Vec::with_capacity(net.demand.len());
     for unit in 0..net.demand.len() {
         shares.push(if net.demand[unit] == 0 {
-            cheapest(net, basis, unit).map_or(Vec::new(), |link| vec![(link, 1.0)])
+            cheapest(net, basis, unit).map_or_else(Shares::new, |link| Shares::whole(LinkId(link)))
         } else {
             unit_shares(net, basis, unit)
         });
@@ -53,7 +55,7 @@ pub(crate) fn plan(net: &Network, basis: &Basis, input_digest: String) -> Plan {
     clippy::cast_precision_loss,
     reason = "flows are below 2^59; the relative error is 2^-53"
 )]
-fn unit_shares(net: &Network, basis: &Basis, unit: usize) -> Vec<(u32, f64)> {
+fn unit_shares(net: &Network, basis: &Basis, unit: usize) -> Shares {
     let mut flows: Vec<(u32, i64)> = Vec::new();
     for arc in net.arcs_of_unit(unit) {
         let (hub, flow) = (net.head[arc], basis.flow[arc]);
@@ -70,7 +72,7 @@ fn unit_shares(net: &Network, basis: &Basis, unit: usize) -> Vec<(u32, f64)> {
     let demand = net.demand[unit] as f64;
     flows
         .into_iter()
-        .map(|(link, flow)| (link, flow as f64 / demand))
+        .map(|(link, flow)| (LinkId(link), flow as f64 / demand))
         .collect()
 }
 

@@ -35,7 +35,7 @@ pub use certificate::{BINDING_ROWS_MAX, cost_gap};
 pub use feasibility::{Cut, Feasibility, FeasibilityOptions, FlowModel, Limit, cut, feasibility};
 pub use network::arcs::money_step;
 pub use problem::explain::{CandidateView, explain_unit};
-pub use relief::{Relief, give, relieve};
+pub use relief::{Relief, relieve};
 pub use report::{Report, report, write_assign};
 pub use solve::{Deadline, Movement, Outcome, SolveOptions, Solved, solve};
 pub use threads::both;

@@ -110,7 +110,7 @@ fn displaced(input: &Instance, topology: &Topology) -> f64 {
         settled += unit.mbps;
         for &(link, share) in &unit.incumbent {
             if unit.cand.iter().any(|cand| cand.0 == link) {
-                links[link as usize] += unit.mbps * share;
+                links[link.index()] += unit.mbps * share;
             }
         }
     }

@@ -6,13 +6,14 @@
 //! before above them. No other unit moves, and no hard limit is exceeded. It is not optimal and has
 //! no certificate; it is there in milliseconds.
 
+use coverage::LinkId;
 use std::cmp::Ordering;
 
 use crate::network::arcs::as_u32;
 use crate::problem::levels::{Loads, UNSERVED_PRICE, add, own_cost, path_price};
 use crate::problem::requests;
 use crate::problem::topology::Topology;
-use instance::Instance;
+use instance::{Instance, Shares};
 use instance::{Duals, Plan, Price};
 
 /// Amounts below this are rounding, in Mbps.
@@ -22,7 +23,7 @@ pub(crate) const AMOUNT_EPSILON_MBPS: f64 = 1e-9;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Relief {
     /// (unit, its new shares by rising link), by rising unit.
-    pub changes: Vec<(u32, Vec<(u32, f64)>)>,
+    pub changes: Vec<(u32, Shares)>,
     /// Traffic that stood on what failed, in Mbps.
     pub lost_mbps: f64,
     /// Part of it that found another place, in Mbps.
@@ -47,7 +48,7 @@ struct Homeless {
     unit: usize,
     lost_mbps: f64,
     /// (price, link), cheapest first; links that failed are left out.
-    places: Vec<(Price, u32)>,
+    places: Vec<(Price, LinkId)>,
 }
 
 /// Room on links, sites and regions below one kind of limit, in Mbps.
@@ -63,7 +64,7 @@ pub(crate) struct Room {
 /// Moves what `plan` has on the links `failed` (indices) and on links and sites of no capacity. `plan` and `duals` must
 /// belong to `instance` or to one that differs by capacities only. O(units + candidates of units that move).
 #[must_use]
-pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[u32]) -> Relief {
+pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[LinkId]) -> Relief {
     let topology = Topology::of(instance);
     let mut open: Vec<bool> = (0..instance.links.len())
         .map(|link| {
@@ -72,7 +73,7 @@ pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[u32]) 
         })
         .collect();
     for &link in failed {
-        if let Some(open) = open.get_mut(link as usize) {
+        if let Some(open) = open.get_mut(link.index()) {
             *open = false;
         }
     }
@@ -87,8 +88,8 @@ pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[u32]) 
         let unit = homeless.unit;
         let mbps = instance.units[unit].mbps;
         let rps = requests::per_mbps(&instance.units[unit]);
-        let kept = plan.shares[unit].iter().filter(|s| open[s.0 as usize]);
-        let mut shares: Vec<(u32, f64)> = kept.copied().collect();
+        let kept = plan.shares[unit].iter().filter(|s| open[s.0.index()]);
+        let mut shares: Shares = kept.copied().collect();
         let mut rest = homeless.lost_mbps;
         relief.lost_mbps += rest;
         for level in 0..rooms.len() {
@@ -103,7 +104,7 @@ pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[u32]) 
                 for room in &mut rooms {
                     room.take(&topology, link, take, rps);
                 }
-                give(&mut shares, link, take / mbps);
+                shares.give(link, take / mbps);
                 rest -= take;
             }
         }
@@ -115,7 +116,7 @@ pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[u32]) 
         }
         relief.unserved_mbps += rest;
         relief.moved_mbps += homeless.lost_mbps - rest;
-        shares.sort_unstable_by_key(|share| share.0);
+        shares.sort();
         relief.changes.push((as_u32(unit), shares));
     }
     relief.changes.sort_unstable_by_key(|change| change.0);
@@ -136,19 +137,19 @@ fn homeless(
         .collect();
     let mut found = Vec::new();
     for (index, (unit, shares)) in instance.units.iter().zip(&plan.shares).enumerate() {
-        if shares.iter().all(|share| open[share.0 as usize]) {
+        if shares.iter().all(|share| open[share.0.index()]) {
             continue;
         }
-        let lost = shares.iter().filter(|share| !open[share.0 as usize]);
+        let lost = shares.iter().filter(|share| !open[share.0.index()]);
         let lost_mbps = unit.mbps * lost.map(|share| share.1).sum::<f64>();
-        let usable = unit.cand.iter().filter(|c| open[c.0 as usize]);
+        let usable = unit.cand.iter().filter(|c| open[c.0.index()]);
         let priced = usable.map(|&(link, quality_ms)| {
             let own = own_cost(instance, unit, (link, quality_ms));
-            let mut price = add(own, paths[link as usize]);
+            let mut price = add(own, paths[link.index()]);
             price.cny_per_mbps += requests::price_per_mbps(unit, &requests, link);
             (price, link)
         });
-        let mut places: Vec<(Price, u32)> = priced.collect();
+        let mut places: Vec<(Price, LinkId)> = priced.collect();
         places.sort_unstable_by(|a, b| order(a.0, b.0).then(a.1.cmp(&b.1)));
         found.push(Homeless {
             unit: index,
@@ -175,14 +176,6 @@ fn regret(homeless: &Homeless) -> Price {
 /// The order of levels; prices are finite.
 fn order(a: Price, b: Price) -> Ordering {
     a.partial_cmp(&b).unwrap_or(Ordering::Equal)
-}
-
-/// Adds to a unit's share of a link; a new one comes last.
-pub fn give(shares: &mut Vec<(u32, f64)>, link: u32, share: f64) {
-    match shares.iter_mut().find(|s| s.0 == link) {
-        Some(old) => old.1 += share,
-        None => shares.push((link, share)),
-    }
 }
 
 impl Room {
@@ -212,23 +205,23 @@ impl Room {
     }
 
     /// What a link can still take of traffic that brings `rps` requests per second with each Mbps.
-    pub(crate) fn left(&self, topology: &Topology, link: u32, rps: f64) -> f64 {
-        let site = topology.site_of[link as usize];
+    pub(crate) fn left(&self, topology: &Topology, link: LinkId, rps: f64) -> f64 {
+        let site = topology.site_of[link.index()];
         let requests = match site {
             Some(site) if rps > 0.0 => self.requests[site] / rps,
             _ => f64::MAX,
         };
         let region = site.and_then(|site| topology.region_of[site]);
-        self.links[link as usize]
+        self.links[link.index()]
             .min(site.map_or(0.0, |s| self.sites[s]))
             .min(region.map_or(f64::MAX, |r| self.regions[r]))
             .min(requests)
     }
 
-    pub(crate) fn take(&mut self, topology: &Topology, link: u32, mbps: f64, rps: f64) {
-        let left = &mut self.links[link as usize];
+    pub(crate) fn take(&mut self, topology: &Topology, link: LinkId, mbps: f64, rps: f64) {
+        let left = &mut self.links[link.index()];
         *left = (*left - mbps).max(0.0);
-        if let Some(site) = topology.site_of[link as usize] {
+        if let Some(site) = topology.site_of[link.index()] {
             self.sites[site] = (self.sites[site] - mbps).max(0.0);
             self.requests[site] = (self.requests[site] - mbps * rps).max(0.0);
             if let Some(region) = topology.region_of[site] {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::feasibility::{Cut, cut};
 use crate::solve::{Outcome, Solved};
+use coverage::LinkId;
 use instance::Instance;
 use instance::{BindingRow, LevelBound, Plan};
 
@@ -120,7 +121,7 @@ pub fn report(instance: &Instance, solved: &Solved) -> Report {
 pub fn write_assign(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "unit,link,share")?;
     for (unit, shares) in plan.shares.iter().enumerate() {
-        for (link, share) in shares {
+        for (LinkId(link), share) in shares {
             writeln!(out, "{unit},{link},{share}")?;
         }
     }

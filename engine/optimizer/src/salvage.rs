@@ -7,8 +7,10 @@
 use crate::problem::levels::{Loads, own_cost};
 use crate::problem::requests;
 use crate::problem::topology::Topology;
-use crate::relief::{AMOUNT_EPSILON_MBPS, Room, give};
+use crate::relief::{AMOUNT_EPSILON_MBPS, Room};
 use crate::side::settle::compare;
+use coverage::LinkId;
+use instance::Shares;
 use instance::{Instance, Unit};
 use instance::{Plan, Price};
 
@@ -43,9 +45,9 @@ pub(crate) fn best(
 
 /// `[unit]` -> what of its shares still fits, and the rest wherever there is room: below watermarks
 /// first, the cheapest places of each unit first, units in their order.
-fn filled(input: &Instance, topology: &Topology, plan: &Plan) -> Vec<Vec<(u32, f64)>> {
+fn filled(input: &Instance, topology: &Topology, plan: &Plan) -> Vec<Shares> {
     let nothing = Plan {
-        shares: vec![Vec::new(); input.units.len()],
+        shares: vec![Shares::new(); input.units.len()],
         input_digest: String::new(),
     };
     let loads = Loads::of(input, topology, &nothing);
@@ -70,7 +72,7 @@ fn filled(input: &Instance, topology: &Topology, plan: &Plan) -> Vec<Vec<(u32, f
     }
     for ((unit, rest), shares) in input.units.iter().zip(rests).zip(&mut shares) {
         filler.place(input, unit, rest, shares);
-        shares.sort_unstable_by_key(|share| share.0);
+        shares.sort();
     }
     shares
 }
@@ -89,7 +91,7 @@ impl Filler<'_> {
         input: &Instance,
         unit: &Unit,
         mut rest: f64,
-        shares: &mut Vec<(u32, f64)>,
+        shares: &mut Shares,
     ) {
         if rest <= AMOUNT_EPSILON_MBPS && (unit.mbps > 0.0 || !shares.is_empty()) {
             return;
@@ -98,7 +100,7 @@ impl Filler<'_> {
             .cand
             .iter()
             .map(|&cand| (own_cost(input, unit, cand), cand.0));
-        let mut places: Vec<(Price, u32)> = priced.collect();
+        let mut places: Vec<(Price, LinkId)> = priced.collect();
         places.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(std::cmp::Ordering::Equal));
         for level in 0..self.rooms.len() {
             for &(_, link) in &places {
@@ -120,8 +122,8 @@ impl Filler<'_> {
     fn give(
         &mut self,
         unit: &Unit,
-        shares: &mut Vec<(u32, f64)>,
-        (link, mbps): (u32, f64),
+        shares: &mut Shares,
+        (link, mbps): (LinkId, f64),
         level: usize,
     ) -> f64 {
         let rps = requests::per_mbps(unit);
@@ -133,7 +135,7 @@ impl Filler<'_> {
         for room in self.rooms.iter_mut() {
             room.take(self.topology, link, taken, rps);
         }
-        give(shares, link, taken / unit.mbps);
+        shares.give(link, taken / unit.mbps);
         taken
     }
 }

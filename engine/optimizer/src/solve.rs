@@ -1,5 +1,6 @@
 //! One solve from beginning to end: network, first basis, simplex, shared meters, certificate.
 
+use coverage::LinkId;
 use serde::{Deserialize, Serialize};
 
 use crate::certificate;
@@ -185,7 +186,7 @@ pub(crate) fn optimize(
 }
 
 /// The link with the largest share; the first of equals.
-pub(crate) fn main_share(shares: &[(u32, f64)]) -> Option<u32> {
+pub(crate) fn main_share(shares: &[(LinkId, f64)]) -> Option<LinkId> {
     shares
         .iter()
         .rev()

@@ -12,8 +12,8 @@
 
 use crate::problem::levels::Loads;
 use crate::problem::topology::Topology;
-use instance::Instance;
-use instance::Plan;
+use coverage::LinkId;
+use instance::{Instance, Plan, Shares};
 
 /// Excess up to this share of a limit, or of 1 Mbps, is left: half of what the checker forgives.
 const TOLERANCE: f64 = 5e-10;
@@ -22,12 +22,12 @@ const TOLERANCE: f64 = 5e-10;
 const DUST: f64 = 1e-12;
 
 /// What a unit's shares come to.
-pub(crate) fn total(shares: &[(u32, f64)]) -> f64 {
+pub(crate) fn total(shares: &[(LinkId, f64)]) -> f64 {
     shares.iter().map(|share| share.1).sum()
 }
 
 /// Gives what is missing of `whole` without the shares up to `dust` to the largest one.
-pub(crate) fn sweep(shares: &mut Vec<(u32, f64)>, whole: f64, dust: f64) {
+pub(crate) fn sweep(shares: &mut Shares, whole: f64, dust: f64) {
     shares.retain(|share| share.1 > dust);
     let rest = whole - total(shares);
     if let Some(largest) = shares.iter_mut().max_by(|a, b| a.1.total_cmp(&b.1)) {
@@ -66,7 +66,7 @@ pub(crate) fn trim(input: &Instance, topology: &Topology, plan: &mut Plan) {
     if kept.iter().all(|&kept| kept >= 1.0) {
         return;
     }
-    for (link, share) in plan.shares.iter_mut().flatten() {
-        *share *= kept[*link as usize];
+    for (link, share) in plan.shares.iter_mut().flat_map(|shares| shares.iter_mut()) {
+        *share *= kept[link.index()];
     }
 }

@@ -20,6 +20,7 @@ use crate::solve::{Movement, Outcome, SolveOptions, Solved, main_share, optimize
 use crate::start::crash;
 use crate::start::sample;
 use crate::threads::both;
+use coverage::LinkId;
 use instance::Instance;
 use instance::{Duals, Plan, Price};
 
@@ -35,7 +36,7 @@ pub struct Standing {
     net: Network,
     basis: Basis,
     /// Indices of the closed links, rising.
-    closed: Vec<u32>,
+    closed: Vec<LinkId>,
     finished: bool,
 }
 
@@ -77,7 +78,7 @@ impl Standing {
             let mut basis = match warm.filter(|_| rows.is_empty()) {
                 Some(plan) => {
                     net.rough = Some(RoughCosts::of(&net, options.threads));
-                    crash::start(&net, |unit| main_share(plan.shares.get(unit)?))
+                    crash::start(&net, |unit| Some(main_share(plan.shares.get(unit)?)?.0))
                 }
                 None => sample::start(&mut net, &rows, options, &mut pivots),
             };
@@ -121,7 +122,7 @@ impl Standing {
         }
         // What had no capacity from the beginning has no place in the network.
         let mut closed = closed_links(input, &topology);
-        closed.retain(|&link| self.net.link_hub[link as usize].is_some());
+        closed.retain(|&link| self.net.link_hub[link.index()].is_some());
         if closed.len() > CLOSED_LINKS_MAX {
             return None;
         }
@@ -138,11 +139,11 @@ impl Standing {
     }
 
     /// Closes exactly these links.
-    fn close(&mut self, closed: Vec<u32>) {
+    fn close(&mut self, closed: Vec<LinkId>) {
         let old = std::mem::replace(&mut self.closed, closed);
-        let change = |net: &mut Network, links: &[u32], cost: i128| {
+        let change = |net: &mut Network, links: &[LinkId], cost: i128| {
             for &link in links {
-                let Some(hub) = net.link_hub[link as usize] else {
+                let Some(hub) = net.link_hub[link.index()] else {
                     continue;
                 };
                 let hub = net.hubs[hub as usize];
@@ -157,22 +158,22 @@ impl Standing {
 }
 
 /// Links that had capacity and can carry nothing now, rising.
-fn closed_links(input: &Instance, topology: &Topology) -> Vec<u32> {
+fn closed_links(input: &Instance, topology: &Topology) -> Vec<LinkId> {
     let open = |link: usize| {
         let site = topology.site_of[link].map_or(0.0, |s| input.sites[s].capacity_mbps);
         input.links[link].capacity_mbps > 0.0 && site > 0.0
     };
     (0..input.links.len())
         .filter(|&link| !open(link))
-        .map(crate::network::arcs::as_u32)
+        .map(LinkId::from_index)
         .collect()
 }
 
 /// Gives closed rows the price that keeps all units off without costing the bound, and frees what
 /// stands behind them.
-fn forbid(input: &Instance, topology: &Topology, closed: &[u32], duals: &mut Duals) {
+fn forbid(input: &Instance, topology: &Topology, closed: &[LinkId], duals: &mut Duals) {
     for &link in closed {
-        let link = link as usize;
+        let link = link.index();
         let gone = input.links[link].capacity_mbps <= 0.0;
         duals.links[link] = if gone {
             certificate::CLOSED
@@ -187,7 +188,7 @@ fn forbid(input: &Instance, topology: &Topology, closed: &[u32], duals: &mut Dua
         if let Some(meter) = topology.meter_of[link]
             && topology.links_of_meter[meter].iter().all(|&l| {
                 closed
-                    .binary_search(&crate::network::arcs::as_u32(l))
+                    .binary_search(&LinkId::from_index(l))
                     .is_ok()
             })
         {

@@ -8,8 +8,8 @@
 use crate::problem::levels::Loads;
 use crate::problem::topology::Topology;
 use crate::trim::total;
-use instance::Instance;
-use instance::Plan;
+use coverage::LinkId;
+use instance::{Instance, Plan, Shares};
 
 /// `plan` with weights out of `steps`. Units with one link keep it whole; units without any stay
 /// without.
@@ -44,22 +44,22 @@ struct Ladder<'a> {
 
 /// A link of a unit that is being rounded.
 struct Rung {
-    link: u32,
+    link: LinkId,
     weight: u8,
     /// What the exact share has above the weight, in steps.
     rest: f64,
 }
 
 impl Ladder<'_> {
-    fn round(&mut self, unit: usize, shares: &[(u32, f64)]) -> Vec<(u32, f64)> {
+    fn round(&mut self, unit: usize, shares: &[(LinkId, f64)]) -> Shares {
         let total = total(shares);
         if total <= 0.0 {
-            return Vec::new();
+            return Shares::new();
         }
         let mbps = self.instance.units[unit].mbps;
         if let &[(link, share)] = shares {
             self.add(link, (1.0 - share) * mbps);
-            return vec![(link, 1.0)];
+            return Shares::whole(link);
         }
         let steps = f64::from(self.steps);
         let mut rungs: Vec<Rung> = shares
@@ -94,8 +94,8 @@ impl Ladder<'_> {
 
     /// 2 when `mbps` more stay below all soft limits of a link, 1 when they stay below the hard
     /// ones, else 0.
-    fn fits(&self, link: u32, mbps: f64) -> u8 {
-        let link = link as usize;
+    fn fits(&self, link: LinkId, mbps: f64) -> u8 {
+        let link = link.index();
         let row = &self.instance.links[link];
         let mut rows = vec![(
             self.loads.links[link],
@@ -123,8 +123,8 @@ impl Ladder<'_> {
         }
     }
 
-    fn add(&mut self, link: u32, mbps: f64) {
-        let link = link as usize;
+    fn add(&mut self, link: LinkId, mbps: f64) {
+        let link = link.index();
         self.loads.links[link] += mbps;
         if let Some(site) = self.topology.site_of[link] {
             self.loads.sites[site] += mbps;

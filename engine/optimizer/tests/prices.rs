@@ -5,6 +5,7 @@
 #[path = "../../tests/plan_support/mod.rs"]
 mod support;
 
+use coverage::LinkId;
 use instance::{Instance, Link, Meter, MeterModel, Site, Unit};
 use optimizer::{SolveOptions, solve};
 
@@ -153,8 +154,8 @@ fn unit_of(numbers: &mut Numbers, index: usize) -> Unit {
 }
 
 /// Different links, and how far they are, ms.
-fn candidates(numbers: &mut Numbers, links: usize) -> Vec<(u32, f64)> {
-    let mut cand: Vec<(u32, f64)> = Vec::new();
+fn candidates(numbers: &mut Numbers, links: usize) -> Vec<(LinkId, f64)> {
+    let mut cand: Vec<(LinkId, f64)> = Vec::new();
     while cand.len() < CANDIDATES {
         let link = u32::try_from(numbers.below(links)).unwrap();
         if cand.iter().all(|known| known.0 != link) {

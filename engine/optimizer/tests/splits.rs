@@ -81,7 +81,7 @@ fn tight_rows(instance: &Instance, plan: &Plan) -> usize {
     let mut loads = vec![0.0; instance.links.len()];
     for (unit, shares) in instance.units.iter().zip(&plan.shares) {
         for &(link, share) in shares {
-            loads[link as usize] += unit.mbps * share;
+            loads[link.index()] += unit.mbps * share;
         }
     }
     let sum = |pick: &dyn Fn(&instance::Link) -> bool| -> f64 {
@@ -115,7 +115,7 @@ fn tight_rows(instance: &Instance, plan: &Plan) -> usize {
     let mut requests = vec![0.0; instance.sites.len()];
     for (unit, shares) in instance.units.iter().zip(&plan.shares) {
         for &(link, share) in shares {
-            let site = &instance.links[link as usize].site;
+            let site = &instance.links[link.index()].site;
             let at = instance.sites.iter().position(|s| s.id == *site).unwrap();
             requests[at] += unit.rps * share;
         }

@@ -73,7 +73,7 @@ proptest! {
         let before = solved.certificate.levels.unserved_mbps;
         prop_assert!((found.levels.unserved_mbps - before - relief.unserved_mbps).abs() < 1e-6);
         let open = |link: u32| {
-            let link = &next.links[link as usize];
+            let link = &next.links[link.index()];
             let site = next.sites.iter().find(|site| site.id == link.site).unwrap();
             link.capacity_mbps > 0.0 && site.capacity_mbps > 0.0
         };

@@ -3,6 +3,7 @@
 use super::room::Room;
 use super::{AMOUNT_EPSILON_MBPS, Baseline, order, share};
 use checker::CheckFailure;
+use coverage::LinkId;
 use instance::Instance;
 use optimizer::money_step;
 use std::collections::BTreeMap;
@@ -52,7 +53,7 @@ fn best(
     rest: f64,
     room: &Room,
     bills: &Bills,
-) -> Option<(u32, f64)> {
+) -> Option<(LinkId, f64)> {
     let demand = &instance.units[unit];
     let nothing = rest <= AMOUNT_EPSILON_MBPS;
     let open = demand.cand.iter().filter_map(|&(link, ms)| {
@@ -93,7 +94,7 @@ impl Bills {
 
     /// What one more Mbps on a link costs in CNY, and for how many Mbps that holds.
     fn price(&self, link: u32) -> (f64, f64) {
-        let meter = self.meter_of[link as usize];
+        let meter = self.meter_of[link.index()];
         let Some(&(free_mbps, price)) = self.steps.get(meter) else {
             return (0.0, f64::INFINITY);
         };
@@ -106,7 +107,7 @@ impl Bills {
     }
 
     fn carry(&mut self, link: u32, mbps: f64) {
-        if let Some(carried) = self.carried_mbps.get_mut(self.meter_of[link as usize]) {
+        if let Some(carried) = self.carried_mbps.get_mut(self.meter_of[link.index()]) {
             *carried += mbps;
         }
     }

@@ -24,6 +24,7 @@ pub use spread::spread;
 pub use stable::stable;
 
 use checker::CheckFailure;
+use coverage::LinkId;
 use coverage::split::scatter;
 use instance::{Instance, Levels, Plan};
 use room::Room;
@@ -46,7 +47,7 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    fn of(instance: &Instance, shares: Vec<Vec<(u32, f64)>>) -> Result<Self, CheckFailure> {
+    fn of(instance: &Instance, shares: Vec<Vec<(LinkId, f64)>>) -> Result<Self, CheckFailure> {
         let plan = Plan {
             shares,
             input_digest: instance.digest(),

@@ -3,6 +3,7 @@
 use super::room::Room;
 use super::{AMOUNT_EPSILON_MBPS, Baseline, share};
 use checker::CheckFailure;
+use coverage::LinkId;
 use instance::Instance;
 use std::collections::BTreeMap;
 
@@ -66,7 +67,7 @@ impl Market {
             }
         }
         // Non-negative floats order like their bits.
-        let bits = |c: &(u32, f64)| (c.0, (c.1 + 0.0).to_bits());
+        let bits = |c: &(LinkId, f64)| (c.0, (c.1 + 0.0).to_bits());
         Self {
             ranked: (0..instance.units.len())
                 .map(|u| instance.units[u].ranked())
@@ -91,14 +92,14 @@ impl Market {
             return;
         };
         let bits = self.quality[unit].get(&link).copied().unwrap_or(0);
-        *self.held[link as usize].entry((bits, unit)).or_insert(0.0) += amount;
+        *self.held[link.index()].entry((bits, unit)).or_insert(0.0) += amount;
         self.room.take(link, amount);
-        while self.room.links[link as usize] < -AMOUNT_EPSILON_MBPS {
-            if !self.evict(link as usize, -self.room.links[link as usize]) {
+        while self.room.links[link.index()] < -AMOUNT_EPSILON_MBPS {
+            if !self.evict(link.index(), -self.room.links[link.index()]) {
                 break;
             }
         }
-        let site = self.room.site_of[link as usize];
+        let site = self.room.site_of[link.index()];
         while self
             .room
             .sites

@@ -293,7 +293,7 @@ fn loads_mbps(instance: &Instance, plan: &Plan) -> Vec<f64> {
     let mut loads = vec![0.0; instance.links.len()];
     for (unit, shares) in instance.units.iter().zip(&plan.shares) {
         for &(link, share) in shares {
-            loads[link as usize] += unit.mbps * share;
+            loads[link.index()] += unit.mbps * share;
         }
     }
     loads

@@ -122,8 +122,8 @@ impl Rates {
 
     /// Adds to a link and its site.
     fn add(&mut self, facts: &Facts<'_>, link: u32, mbps: f64) {
-        let site = facts.inventory.links[link as usize].site.index();
-        self.links_mbps[link as usize] += mbps;
+        let site = facts.inventory.links[link.index()].site.index();
+        self.links_mbps[link.index()] += mbps;
         self.sites_mbps[site] += mbps;
     }
 

@@ -50,7 +50,7 @@ impl Reach {
 pub(super) struct Shortlist {
     /// Links that they were chosen from; `None` at a new area.
     pub(super) links: Option<Vec<LinkId>>,
-    pub(super) cand: Vec<(u32, f64)>,
+    pub(super) cand: Vec<(LinkId, f64)>,
 }
 
 impl Facts<'_> {
@@ -61,8 +61,8 @@ impl Facts<'_> {
         area: AreaId,
         links: &[LinkId],
         reach: &Reach,
-    ) -> Vec<(u32, f64)> {
-        let mut cand: Vec<(u32, f64)> = links
+    ) -> Vec<(LinkId, f64)> {
+        let mut cand: Vec<(LinkId, f64)> = links
             .iter()
             .map(|link| (link.0, self.quality_ms(area, *link)))
             .collect();
@@ -72,11 +72,12 @@ impl Facts<'_> {
             cand.select_nth_unstable_by(near, by_quality);
             let mut rest = cand.split_off(near);
             // A large link twice as far is no better than a near one half its size.
-            let pull = |&(link, quality): &(u32, f64)| {
-                reach.capacity_mbps[link as usize] / quality.max(1.0)
+            let pull = |&(link, quality): &(LinkId, f64)| {
+                reach.capacity_mbps[link.index()] / quality.max(1.0)
             };
-            let by_pull =
-                |a: &(u32, f64), b: &(u32, f64)| pull(b).total_cmp(&pull(a)).then(a.0.cmp(&b.0));
+            let by_pull = |a: &(LinkId, f64), b: &(LinkId, f64)| {
+                pull(b).total_cmp(&pull(a)).then(a.0.cmp(&b.0))
+            };
             rest.select_nth_unstable_by(LARGE_CANDIDATES - 1, by_pull);
             rest.truncate(LARGE_CANDIDATES);
             cand.append(&mut rest);

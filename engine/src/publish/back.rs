@@ -4,6 +4,7 @@
 use super::canary::Trial;
 use super::loads::{Places, Rows, moved_mbps};
 use super::step::{Ground, Step};
+use coverage::LinkId;
 use instance::Plan;
 use std::collections::BTreeMap;
 
@@ -54,7 +55,7 @@ impl<'a> Back<'a> {
     /// Takes one back, or says that it cannot.
     fn takes(&mut self, trial: &Trial) -> bool {
         let unit = trial.unit;
-        let stands = |share: &(u32, f64)| self.ground.may_stand(unit, share.0);
+        let stands = |share: &(LinkId, f64)| self.ground.may_stand(unit, share.0);
         if trial.before.is_empty() || !trial.before.iter().all(stands) {
             return false;
         }
@@ -76,7 +77,7 @@ impl<'a> Back<'a> {
     }
 
     /// Puts a unit somewhere, or takes it away when `times` is -1.
-    fn put(&mut self, unit: usize, shares: &[(u32, f64)], times: f64) {
+    fn put(&mut self, unit: usize, shares: &[(LinkId, f64)], times: f64) {
         for &(link, share) in shares {
             let unit = &self.ground.instance.units[unit];
             self.loads.add(unit, share * times, self.places.of(link));

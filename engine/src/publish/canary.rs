@@ -8,6 +8,7 @@
 
 use super::flows::Flows;
 use super::loads::share_on;
+use coverage::LinkId;
 use coverage::Timestamp;
 use instance::{Instance, Plan};
 use std::time::Duration;
@@ -102,9 +103,9 @@ pub(super) struct Trial {
     /// Index of the unit.
     pub unit: usize,
     /// Where it was.
-    pub before: Vec<(u32, f64)>,
+    pub before: Vec<(LinkId, f64)>,
     /// Where it tries to be.
-    pub after: Vec<(u32, f64)>,
+    pub after: Vec<(LinkId, f64)>,
     /// Quality that the plan promised it, ms.
     pub promised_ms: f64,
 }
@@ -247,7 +248,7 @@ mod tests {
     #[test]
     fn a_unit_tries_a_change_only_where_the_change_put_it() {
         let [trial] = &one()[..] else { unreachable!() };
-        let on = |shares: Vec<(u32, f64)>| {
+        let on = |shares: Vec<(LinkId, f64)>| {
             let mut plan = Plan {
                 shares: vec![Vec::new(); 5],
                 input_digest: String::new(),

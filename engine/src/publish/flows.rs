@@ -2,6 +2,7 @@
 
 use super::loads::share_on;
 use super::step::Ground;
+use coverage::LinkId;
 use instance::Plan;
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ pub(super) fn between(ground: Ground<'_>, before: &Plan, after: &Plan) -> Flows 
     let units = ground.instance.units.iter().zip(pairs);
     for (unit, (now, then)) in units.filter(|(_, (now, then))| now != then) {
         for (from, to, share) in ways(now, then) {
-            let site = |link: u32| ground.site_of.get(link as usize).copied();
+            let site = |link: u32| ground.site_of.get(link.index()).copied();
             if let (Some(from), Some(to)) = (site(from), site(to)) {
                 *flows.entry((from, to)).or_default() += share * unit.mbps;
             }
@@ -33,9 +34,9 @@ pub(super) fn beyond(moved: &Flows, known: &Flows) -> f64 {
 
 /// What shares do on the way from `now` to `then`: (from link, to link, share). The first that
 /// loses goes to the first that gains, as it does when a unit goes in slices.
-fn ways(now: &[(u32, f64)], then: &[(u32, f64)]) -> Vec<(u32, u32, f64)> {
-    let more = |shares: &[(u32, f64)], others: &[(u32, f64)]| {
-        let rest = |&(link, share): &(u32, f64)| (link, share - share_on(others, link));
+fn ways(now: &[(LinkId, f64)], then: &[(LinkId, f64)]) -> Vec<(u32, u32, f64)> {
+    let more = |shares: &[(LinkId, f64)], others: &[(LinkId, f64)]| {
+        let rest = |&(link, share): &(LinkId, f64)| (link, share - share_on(others, link));
         let rest = shares.iter().map(rest).filter(|rest| rest.1 > 0.0);
         rest.collect::<Vec<_>>()
     };

@@ -227,7 +227,7 @@ impl Seen {
             }
         }
         let explained = |link: Option<u32>| {
-            link.is_some_and(|link| self.open[link as usize] != next.open[link as usize])
+            link.is_some_and(|link| self.open[link.index()] != next.open[link.index()])
         };
         let units = self.units.iter().zip(&next.units);
         let changed =

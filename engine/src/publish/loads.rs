@@ -1,6 +1,7 @@
 //! What plans put on links and sites, and what differs between two.
 
 use super::step::Ground;
+use coverage::LinkId;
 use instance::{Instance, Plan, Unit};
 
 /// Loads this little above a limit are rounding, as a share of it.
@@ -11,10 +12,10 @@ pub(super) const ROUNDING_SHARE: f64 = 1e-9;
 pub(super) fn moved_mbps(
     instance: &Instance,
     unit: usize,
-    now: &[(u32, f64)],
+    now: &[(LinkId, f64)],
     target: &Plan,
 ) -> f64 {
-    let gained = |&(link, share): &(u32, f64)| (share - share_on(now, link)).max(0.0);
+    let gained = |&(link, share): &(LinkId, f64)| (share - share_on(now, link)).max(0.0);
     instance.units[unit].mbps * target.shares[unit].iter().map(gained).sum::<f64>()
 }
 
@@ -57,9 +58,9 @@ impl<'a> Places<'a> {
 
     /// A link with its site and region.
     pub(super) fn of(&self, link: u32) -> Place {
-        let site = self.site_of[link as usize];
+        let site = self.site_of[link.index()];
         Place {
-            link: link as usize,
+            link: link.index(),
             site,
             region: self.region_of[site],
         }
@@ -68,11 +69,15 @@ impl<'a> Places<'a> {
 
 impl Rows {
     /// What a plan with these shares puts on rows; links that do not exist carry nothing.
-    pub(super) fn of(instance: &Instance, places: &Places<'_>, shares: &[Vec<(u32, f64)>]) -> Self {
+    pub(super) fn of(
+        instance: &Instance,
+        places: &Places<'_>,
+        shares: &[Vec<(LinkId, f64)>],
+    ) -> Self {
         let mut rows = Self::empty(instance);
         for (unit, shares) in instance.units.iter().zip(shares) {
             for &(link, share) in shares {
-                if (link as usize) < places.site_of.len() {
+                if (link.index()) < places.site_of.len() {
                     rows.add(unit, share, places.of(link));
                 }
             }
@@ -177,6 +182,6 @@ fn regions(instance: &Instance) -> Vec<Option<usize>> {
 }
 
 /// Share of a unit on a link.
-pub(super) fn share_on(shares: &[(u32, f64)], link: u32) -> f64 {
+pub(super) fn share_on(shares: &[(LinkId, f64)], link: u32) -> f64 {
     shares.iter().find(|s| s.0 == link).map_or(0.0, |s| s.1)
 }

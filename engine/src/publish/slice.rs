@@ -1,6 +1,7 @@
 //! A part of what a unit wants, for units that are too large to go at once.
 
 use super::loads::share_on;
+use coverage::LinkId;
 use coverage::WEIGHT_TOTAL;
 
 /// A share this little short of a step of the ladder is on it.
@@ -11,10 +12,10 @@ const ROUNDING: f64 = 1e-9;
 /// step may be made. The first links that gain are filled first, and the first that lose are left
 /// first, so that few hold a share in between.
 pub(super) fn slice(
-    now: &[(u32, f64)],
-    then: &[(u32, f64)],
+    now: &[(LinkId, f64)],
+    then: &[(LinkId, f64)],
     part: f64,
-) -> Option<(Vec<(u32, f64)>, f64)> {
+) -> Option<(Vec<(LinkId, f64)>, f64)> {
     let ladder = f64::from(WEIGHT_TOTAL);
     let gain = |link: u32| (share_on(then, link) - share_on(now, link)).max(0.0);
     let all: f64 = then.iter().map(|share| gain(share.0)).sum();

@@ -53,7 +53,7 @@ pub struct Ground<'a> {
 impl Ground<'_> {
     /// Whether a unit may stand on a link at all: a candidate of its own that can carry anything.
     pub(super) fn may_stand(&self, unit: usize, link: u32) -> bool {
-        let (instance, at) = (self.instance, link as usize);
+        let (instance, at) = (self.instance, link.index());
         let known = instance.units[unit].cand.iter().any(|c| c.0 == link);
         known
             && instance.links.get(at).is_some_and(|row| {

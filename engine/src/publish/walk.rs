@@ -5,6 +5,7 @@ use super::loads::{Place, Places, ROUNDING_SHARE, Rows, moved_mbps, share_on};
 use super::slice::slice;
 use super::step::{Ground, Move, StepRules};
 use super::wishes::{Urgency, Wish};
+use coverage::LinkId;
 use coverage::WEIGHT_TOTAL;
 use instance::Plan;
 use std::collections::BTreeMap;
@@ -12,11 +13,11 @@ use std::collections::BTreeMap;
 /// Passes over what is left: one that leaves makes room for another.
 const PASSES_MAX: usize = 4;
 /// Shares of a unit on links.
-type Shares = [(u32, f64)];
+type Shares = [(LinkId, f64)];
 
 /// What goes now of a unit that is too large to go at once.
 struct Part {
-    shares: Vec<(u32, f64)>,
+    shares: Vec<(LinkId, f64)>,
     moved_mbps: f64,
     /// The gate that keeps back the rest.
     gate: Gate,
@@ -29,7 +30,7 @@ struct Part {
 pub(super) struct Walk<'a> {
     pub(super) ground: Ground<'a>,
     pub(super) target: &'a Plan,
-    pub(super) shares: Vec<Vec<(u32, f64)>>,
+    pub(super) shares: Vec<Vec<(LinkId, f64)>>,
     /// What rows carry as far as this step has come.
     pub(super) loads: Rows,
     /// What they may carry at most after it, and ever.
@@ -219,7 +220,7 @@ impl<'a> Walk<'a> {
         (now, then): (&Shares, &Shares),
         forbidden: &impl Fn(Move) -> Option<Gate>,
     ) -> Result<(), Gate> {
-        let site = |link: u32| self.ground.site_of[link as usize];
+        let site = |link: u32| self.ground.site_of[link.index()];
         for &(link, share) in then {
             if share <= share_on(now, link) {
                 continue;
@@ -245,7 +246,7 @@ impl<'a> Walk<'a> {
             return None;
         }
         let mbps = self.ground.instance.units[wish.unit].mbps;
-        let site = |link: u32| self.ground.site_of[link as usize];
+        let site = |link: u32| self.ground.site_of[link.index()];
         let mut gains: BTreeMap<usize, f64> = BTreeMap::new();
         for &(link, share) in then {
             *gains.entry(site(link)).or_default() += share * mbps;

@@ -2,6 +2,7 @@
 
 use super::loads::{ROUNDING_SHARE, Rows, moved_mbps, share_on};
 use super::walk::Walk;
+use coverage::LinkId;
 
 /// Why a unit would move, most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,16 +29,16 @@ pub(super) struct Wish {
 impl Walk<'_> {
     /// The first site at which a unit wants more than it has.
     pub(super) fn goal(&self, unit: usize) -> Option<usize> {
-        let more = |share: &&(u32, f64)| share.1 > share_on(&self.shares[unit], share.0);
+        let more = |share: &&(LinkId, f64)| share.1 > share_on(&self.shares[unit], share.0);
         let first = self.target.shares[unit].iter().find(more);
-        first.map(|share| self.ground.site_of[share.0 as usize])
+        first.map(|share| self.ground.site_of[share.0.index()])
     }
 
     /// Whether a unit has no place, or stands on one that is no candidate or can carry nothing any
     /// more.
     pub(super) fn is_homeless(&self, unit: usize) -> bool {
         let shares = &self.shares[unit];
-        let gone = |share: &(u32, f64)| !self.ground.may_stand(unit, share.0);
+        let gone = |share: &(LinkId, f64)| !self.ground.may_stand(unit, share.0);
         shares.is_empty() || shares.iter().any(gone)
     }
 
@@ -50,7 +51,7 @@ impl Walk<'_> {
             if *now == self.target.shares[unit] {
                 continue;
             }
-            let mean_ms = |shares: &[(u32, f64)]| {
+            let mean_ms = |shares: &[(LinkId, f64)]| {
                 let quality = |link: u32| {
                     let cand = instance.units[unit].cand.iter().find(|c| c.0 == link);
                     cand.map_or(0.0, |c| c.1)
@@ -76,7 +77,7 @@ impl Walk<'_> {
         wishes
     }
 
-    fn urgency(&self, unit: usize, shares: &[(u32, f64)]) -> Urgency {
+    fn urgency(&self, unit: usize, shares: &[(LinkId, f64)]) -> Urgency {
         if shares.iter().map(|share| share.1).sum::<f64>() < 1.0 - ROUNDING_SHARE {
             return Urgency::Lost;
         }
@@ -98,7 +99,7 @@ impl Walk<'_> {
     }
 
     /// The part of a unit that these shares serve below its floor.
-    fn below_floor(&self, unit: usize, shares: &[(u32, f64)]) -> f64 {
+    fn below_floor(&self, unit: usize, shares: &[(LinkId, f64)]) -> f64 {
         let unit = &self.ground.instance.units[unit];
         let floor_ms = unit.floor_ms.unwrap_or(f64::MAX);
         let below = |link: u32| unit.cand.iter().any(|c| c.0 == link && c.1 > floor_ms);

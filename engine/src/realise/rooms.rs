@@ -217,7 +217,7 @@ impl<'a> Rooms<'a> {
     /// Endpoints behind a unit's candidates, best quality first, one per group, that may serve
     /// under the limits; `most` of them, or a few more. Those on closed links come last: better
     /// than nobody where there are few others.
-    fn ranked(&self, cand: &[(u32, f64)], service: ServiceId, most: usize) -> Vec<EndpointId> {
+    fn ranked(&self, cand: &[(LinkId, f64)], service: ServiceId, most: usize) -> Vec<EndpointId> {
         let mut order = Cow::Borrowed(cand);
         // All are in order but for incumbents that were added.
         if !cand.is_sorted_by(|a, b| by_quality(a, b).is_le()) {
@@ -225,10 +225,10 @@ impl<'a> Rooms<'a> {
         }
         let mut groups = Vec::with_capacity(most);
         let mut ranked = Vec::with_capacity(most);
-        let is_closed = |cand: &&(u32, f64)| self.is_closed[cand.0 as usize];
+        let is_closed = |cand: &&(LinkId, f64)| self.is_closed[cand.0.index()];
         let open = order.iter().filter(|cand| !is_closed(cand));
         for &(link, _) in open.chain(order.iter().filter(is_closed)) {
-            for &endpoint in &self.open[link as usize][service.index()] {
+            for &endpoint in &self.open[link.index()][service.index()] {
                 let group = self.group_of(endpoint);
                 if !groups.contains(&group) {
                     groups.push(group);

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "shared by tests that each need a part")]
 
+use coverage::LinkId;
 use instance::{Instance, Link, Meter, MeterModel, Region, Site, Unit};
 
 /// A region with 400 Mbps of demand, 100 Mbps of port at one site and 150 Mbps of room at another;
@@ -248,7 +249,7 @@ pub(crate) fn random_meter(r: &mut Numbers, id: String, capacity: usize) -> Mete
 
 fn add_unit(instance: &mut Instance, r: &mut Numbers, unit: usize) {
     let links = instance.links.len();
-    let mut cand: Vec<(u32, f64)> = Vec::new();
+    let mut cand: Vec<(LinkId, f64)> = Vec::new();
     for _ in 0..1 + r.below(6) {
         let link = u32::try_from(r.below(links)).unwrap();
         if cand.iter().all(|c| c.0 != link) {
@@ -331,7 +332,7 @@ impl Reference {
                 } else {
                     instance.move_cost_ms / 1000.0 * instance.value_cny_per_gbps_ms_slot
                 };
-                let (tail, link) = (first_unit + index, first_link + link as usize);
+                let (tail, link) = (first_unit + index, first_link + link.index());
                 if let Some((_, share)) = now {
                     self.connect(tail, link, share * unit.mbps, [0.0, 0.0, below, cny]);
                 }

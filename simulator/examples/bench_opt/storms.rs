@@ -63,7 +63,7 @@ fn settle(instance: &Instance, plan: &Plan) -> Instance {
 /// Drains of sites that are nearly full in `plan`.
 fn tight_drains(instance: &Instance, plan: &Plan, seed: u64) -> Vec<StormEvent> {
     let site_of = |link: u32| {
-        let id = &instance.links[link as usize].site;
+        let id = &instance.links[link.index()].site;
         instance.sites.iter().position(|site| site.id == *id)
     };
     let sites: Vec<Option<usize>> = (0..instance.links.len())
@@ -72,7 +72,7 @@ fn tight_drains(instance: &Instance, plan: &Plan, seed: u64) -> Vec<StormEvent> 
     let mut load_mbps = vec![0.0; instance.sites.len()];
     for (unit, shares) in instance.units.iter().zip(&plan.shares) {
         for &(link, share) in shares {
-            if let Some(site) = sites[link as usize] {
+            if let Some(site) = sites[link.index()] {
                 load_mbps[site] += unit.mbps * share;
             }
         }

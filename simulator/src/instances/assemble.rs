@@ -6,6 +6,7 @@ use super::east::confine_the_east;
 use super::ground::Ground;
 use crate::geography::distance_km;
 use crate::random::Random;
+use coverage::LinkId;
 use instance::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Site, Unit};
 
 /// Share of its ports that a site can fill.
@@ -162,7 +163,7 @@ fn ports(recipe: &Recipe, ground: &Ground, sizes: &[f64], units: &[Unit]) -> Vec
     for unit in units {
         let part = f64::from(u32::try_from(unit.cand.len()).unwrap_or(u32::MAX));
         for &(link, _) in &unit.cand {
-            mbps[link as usize] += unit.mbps / part / EVEN_SHARE;
+            mbps[link.index()] += unit.mbps / part / EVEN_SHARE;
         }
     }
     let even: f64 = mbps.iter().sum();
@@ -306,7 +307,7 @@ impl Choices {
         seed: u64,
         client: usize,
         first_link: &[usize],
-    ) -> Vec<(u32, f64)> {
+    ) -> Vec<(LinkId, f64)> {
         let (best, large) = recipe.candidates;
         let near = &self.near[ground.clients[client].home];
         let ports =
@@ -315,10 +316,10 @@ impl Choices {
             let link = u32::try_from(first_link[site] + port).unwrap_or(u32::MAX);
             (link, ground.quality_ms(seed, client, site, port))
         };
-        let mut all: Vec<(u32, f64)> = near.iter().flat_map(ports).map(priced).collect();
+        let mut all: Vec<(LinkId, f64)> = near.iter().flat_map(ports).map(priced).collect();
         all.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-        let mut cand: Vec<(u32, f64)> = all.iter().take(best).copied().collect();
-        let beyond: Vec<(u32, f64)> = self
+        let mut cand: Vec<(LinkId, f64)> = all.iter().take(best).copied().collect();
+        let beyond: Vec<(LinkId, f64)> = self
             .large
             .iter()
             .filter(|site| near.contains(site))

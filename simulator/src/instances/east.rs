@@ -24,7 +24,7 @@ pub(super) fn confine_the_east(instance: &mut Instance) {
             .first()
             .is_some_and(|best| in_east[best.0 as usize])
         {
-            unit.cand.retain(|&(link, _)| in_east[link as usize]);
+            unit.cand.retain(|&(link, _)| in_east[link.index()]);
         }
     }
     for site in instance

@@ -31,7 +31,7 @@ pub fn storm(
     let mut load_mbps = vec![0.0; instance.links.len()];
     for (unit, shares) in instance.units.iter().zip(&plan.shares) {
         for &(link, share) in shares {
-            load_mbps[link as usize] += unit.mbps * share;
+            load_mbps[link.index()] += unit.mbps * share;
         }
     }
     let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
@@ -43,7 +43,7 @@ pub fn storm(
         let id = &instance.sites[*site].id;
         links
             .iter()
-            .any(|&link| instance.links[link as usize].site == *id)
+            .any(|&link| instance.links[link.index()].site == *id)
     };
     let mut sites: Vec<u32> = (0..instance.sites.len())
         .filter(carries)
@@ -78,7 +78,7 @@ pub fn apply(instance: &mut Instance, event: StormEvent) {
             site.watermark_mbps = None;
         }
         StormEvent::Loss { link } => {
-            let link = &mut instance.links[link as usize];
+            let link = &mut instance.links[link.index()];
             link.capacity_mbps = 0.0;
             link.watermark_mbps = None;
         }

@@ -60,7 +60,7 @@ pub fn configured(
         };
         let open: Vec<usize> = (0..links).filter(serves).collect();
         for &(area, share) in &areas {
-            let mut cand: Vec<(u32, f64)> = open
+            let mut cand: Vec<(LinkId, f64)> = open
                 .iter()
                 .map(|link| {
                     (

@@ -6,6 +6,7 @@ use super::scenario::{Scenario, UnitShape};
 use crate::curve::Shape;
 use crate::geography::{Place, Reach, distance_km, idle_path};
 use crate::random::Random;
+use coverage::LinkId;
 use coverage::SiteId;
 use engine::billing::UtcOffset;
 use engine::inventory::{self, BillingModel, Inventory};
@@ -195,7 +196,7 @@ fn units(inventory: &Inventory) -> (Vec<Unit>, Vec<UnitShape>) {
     (units, shapes)
 }
 
-fn candidates(inventory: &Inventory, place: Place, isp: &str) -> Vec<(u32, f64)> {
+fn candidates(inventory: &Inventory, place: Place, isp: &str) -> Vec<(LinkId, f64)> {
     let quality = |(index, link): (usize, &inventory::Link)| {
         let site = &inventory.sites[link.site.index()];
         let there = Place {
@@ -208,10 +209,10 @@ fn candidates(inventory: &Inventory, place: Place, isp: &str) -> Vec<(u32, f64)>
             idle_path(distance_km(place, there), reach).rtt_ms,
         )
     };
-    let mut all: Vec<(u32, f64)> = inventory.links.iter().enumerate().map(quality).collect();
+    let mut all: Vec<(LinkId, f64)> = inventory.links.iter().enumerate().map(quality).collect();
     all.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-    let own = |link: &(u32, f64)| inventory.links[link.0 as usize].isp == isp;
-    let mut kept: Vec<(u32, f64)> = all
+    let own = |link: &(LinkId, f64)| inventory.links[link.0 as usize].isp == isp;
+    let mut kept: Vec<(LinkId, f64)> = all
         .iter()
         .copied()
         .filter(own)

@@ -5,6 +5,7 @@
 //! rows beyond the instance are passed over; shares that never were any are refused.
 
 use super::super::CommandError;
+use coverage::LinkId;
 use instance::{Instance, Plan};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use std::path::Path;
 #[derive(Deserialize)]
 struct Shares {
     /// `[unit]` -> (link, share).
-    shares: Vec<Vec<(u32, f64)>>,
+    shares: Vec<Vec<(LinkId, f64)>>,
 }
 
 /// Reads an earlier plan for `instance`.
@@ -38,7 +39,7 @@ type Triple = (usize, u32, f64);
 fn from_json(text: &str) -> Result<Vec<Triple>, String> {
     let read: Shares = serde_json::from_str(text)
         .map_err(|fault| format!("not a plan: {fault}; give what --assign or --report wrote"))?;
-    let of_unit = |(unit, shares): (usize, Vec<(u32, f64)>)| {
+    let of_unit = |(unit, shares): (usize, Vec<(LinkId, f64)>)| {
         shares
             .into_iter()
             .map(move |(link, share)| (unit, link, share))
@@ -108,7 +109,7 @@ fn plan(triples: Vec<Triple>, instance: &Instance) -> Plan {
         shares: vec![Vec::new(); instance.units.len()],
         input_digest: String::new(),
     };
-    let known = |link: u32| (link as usize) < instance.links.len();
+    let known = |link: u32| (link.index()) < instance.links.len();
     for (unit, link, share) in triples {
         if let Some(shares) = plan.shares.get_mut(unit)
             && known(link)

@@ -118,8 +118,8 @@ impl<'a> FlowModel<'a> {
         let links = instance.links.len();
         ends.extend((0..instance.units.len()).map(|u| (SOURCE, nodes.unit(u))));
         for (index, unit) in instance.units.iter().enumerate() {
-            for &(link, _) in unit.cand.iter().filter(|c| (c.0 as usize) < links) {
-                ends.push((nodes.unit(index), nodes.link(link as usize)));
+            for &(link, _) in unit.cand.iter().filter(|c| (c.0.index()) < links) {
+                ends.push((nodes.unit(index), nodes.link(link.index())));
             }
         }
         let graph = FlowGraph::new(nodes.unit(instance.units.len()) as usize, &ends);
@@ -263,7 +263,7 @@ impl<'a> FlowModel<'a> {
             .cand
             .iter()
             .min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-        best.and_then(|c| self.topology.site_of.get(c.0 as usize).copied().flatten())
+        best.and_then(|c| self.topology.site_of.get(c.0.index()).copied().flatten())
             .map_or("", |site| &self.instance.sites[site].region)
     }
 }

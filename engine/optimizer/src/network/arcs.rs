@@ -227,7 +227,7 @@ impl Network {
             let node = as_u32(hubs + index);
             let demand = self.demand[index];
             for &(link, quality_ms) in &unit.cand {
-                let Some(&Some(hub)) = self.link_hub.get(link as usize) else {
+                let Some(&Some(hub)) = self.link_hub.get(link.index()) else {
                     continue;
                 };
                 let mut cost = self.scale.money(latency_cny_per_mbps(instance, quality_ms));

@@ -1,5 +1,6 @@
 //! Why a unit goes where it goes: every candidate with what it costs at the plan's prices.
 
+use coverage::LinkId;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::levels::{UNSERVED_PRICE, add, own_cost, path_price, region_price};
@@ -12,7 +13,7 @@ use instance::{Certificate, Plan, Price};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CandidateView {
     /// Index of the link.
-    pub link: u32,
+    pub link: LinkId,
     /// Quality in equivalent ms.
     pub quality_ms: f64,
     /// Price of the link's capacity and watermark.
@@ -50,10 +51,10 @@ pub fn explain_unit(
     let topology = Topology::of(instance);
     let duals = &certificate.duals;
     let requests = requests::by_link(&topology, &duals.requests);
-    let total = |link: u32, quality_ms: f64| {
+    let total = |link: LinkId, quality_ms: f64| {
         let mut price = add(
             own_cost(instance, data, (link, quality_ms)),
-            path_price(&topology, duals, link as usize),
+            path_price(&topology, duals, link.index()),
         );
         price.cny_per_mbps += requests::price_per_mbps(data, &requests, link);
         price
@@ -65,17 +66,17 @@ pub fn explain_unit(
             best = price;
         }
     }
-    let shares = plan.shares.get(unit).map_or(&[][..], Vec::as_slice);
-    let view = |&(link, quality_ms): &(u32, f64)| {
+    let shares = plan.shares.get(unit).map_or(&[][..], |shares| shares.as_slice());
+    let view = |&(link, quality_ms): &(LinkId, f64)| {
         let price = total(link, quality_ms);
-        let site = topology.site_of[link as usize];
-        let meter = topology.meter_of[link as usize];
+        let site = topology.site_of[link.index()];
+        let meter = topology.meter_of[link.index()];
         CandidateView {
             link,
             quality_ms,
-            link_price: duals.links[link as usize],
+            link_price: duals.links[link.index()],
             site_price: site.map_or_else(Price::default, |s| duals.sites[s]),
-            region_price: region_price(&topology, duals, link as usize),
+            region_price: region_price(&topology, duals, link.index()),
             money_cny_per_mbps: meter.map_or(0.0, |m| duals.meters[m].cny_per_mbps),
             requests_cny_per_mbps: requests::price_per_mbps(data, &requests, link),
             reduced_cost: Price {

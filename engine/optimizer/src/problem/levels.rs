@@ -9,6 +9,7 @@ use crate::network::arcs::money_step;
 use crate::network::scale::latency_cny_per_mbps;
 use crate::problem::requests;
 use crate::problem::topology::Topology;
+use coverage::LinkId;
 use instance::{Duals, LevelBound, Levels, Plan, Price};
 use instance::{Instance, Unit};
 
@@ -42,7 +43,7 @@ impl Loads {
         };
         for (unit, shares) in instance.units.iter().zip(&plan.shares) {
             for &(link, share) in shares {
-                loads.links[link as usize] += share * unit.mbps;
+                loads.links[link.index()] += share * unit.mbps;
             }
         }
         for (link, &load) in loads.links.iter().enumerate() {
@@ -108,7 +109,7 @@ fn over(load_mbps: f64, watermark_mbps: f64) -> f64 {
     }
 }
 
-fn add_unit(instance: &Instance, unit: &Unit, shares: &[(u32, f64)], levels: &mut Levels) {
+fn add_unit(instance: &Instance, unit: &Unit, shares: &[(LinkId, f64)], levels: &mut Levels) {
     let mut served = 0.0;
     for &(link, share) in shares {
         served += share;
@@ -166,7 +167,11 @@ pub(crate) fn region_price(topology: &Topology, duals: &Duals, link: usize) -> P
 
 /// Cost of one Mbps of `unit` at candidate `(link, quality)`, before any price; with the move when
 /// the link does not serve it now.
-pub(crate) fn own_cost(instance: &Instance, unit: &Unit, (link, quality_ms): (u32, f64)) -> Price {
+pub(crate) fn own_cost(
+    instance: &Instance,
+    unit: &Unit,
+    (link, quality_ms): (LinkId, f64),
+) -> Price {
     let moves = !unit.incumbent.is_empty() && unit.incumbent.iter().all(|i| i.0 != link);
     let move_cny = if moves {
         move_cny_per_mbps(instance)
@@ -277,7 +282,7 @@ fn bound_unit(
             cny_per_mbps: latency_cny_per_mbps(instance, quality_ms),
             ..Price::default()
         };
-        let mut price = add(here, paths[link as usize]);
+        let mut price = add(here, paths[link.index()]);
         price.cny_per_mbps += requests::price_per_mbps(unit, requests, link);
         if settled {
             if let Some(&(_, share)) = unit.incumbent.iter().find(|i| i.0 == link) {

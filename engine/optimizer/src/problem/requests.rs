@@ -10,6 +10,7 @@ use crate::network::arcs::money_step;
 use crate::network::scale::latency_cny_per_mbps;
 use crate::problem::levels::ROUNDING;
 use crate::problem::topology::Topology;
+use coverage::LinkId;
 use instance::Plan;
 use instance::{Instance, Site, Unit};
 
@@ -97,8 +98,8 @@ pub(crate) fn dearest_excess_cny_per_mbps(instance: &Instance, topology: &Topolo
         return 0.0;
     }
     let limits = limits_that_bind(instance, topology);
-    let is_limited = |&(link, _): &(u32, f64)| {
-        let site = topology.site_of[link as usize];
+    let is_limited = |&(link, _): &(LinkId, f64)| {
+        let site = topology.site_of[link.index()];
         site.is_some_and(|site| limits[site].is_some())
     };
     let limited = instance
@@ -114,7 +115,7 @@ fn reachable(instance: &Instance, topology: &Topology) -> Vec<f64> {
     let mut seen = vec![usize::MAX; instance.sites.len()];
     for (index, unit) in instance.units.iter().enumerate() {
         for &(link, _) in &unit.cand {
-            if let Some(site) = topology.site_of[link as usize]
+            if let Some(site) = topology.site_of[link.index()]
                 && seen[site] != index
             {
                 seen[site] = index;
@@ -137,7 +138,7 @@ pub(crate) fn loads(instance: &Instance, topology: &Topology, plan: &Plan) -> Ve
     }
     for (unit, shares) in instance.units.iter().zip(&plan.shares) {
         for &(link, share) in shares {
-            if let Some(site) = topology.site_of[link as usize] {
+            if let Some(site) = topology.site_of[link.index()] {
                 loads[site] += share * unit.rps;
             }
         }
@@ -156,8 +157,8 @@ pub(crate) fn by_link(topology: &Topology, prices: &[f64]) -> Vec<f64> {
 }
 
 /// What the requests of one Mbps cost on a link at these prices of links, in CNY.
-pub(crate) fn price_per_mbps(unit: &Unit, prices: &[f64], link: u32) -> f64 {
-    let price = prices.get(link as usize).copied().unwrap_or(0.0);
+pub(crate) fn price_per_mbps(unit: &Unit, prices: &[f64], link: LinkId) -> f64 {
+    let price = prices.get(link.index()).copied().unwrap_or(0.0);
     if price > 0.0 {
         price * per_mbps(unit)
     } else {

@@ -6,6 +6,7 @@ use crate::network::arcs::money_step;
 use crate::network::scale::latency_cny_per_mbps;
 use crate::problem::levels::{Loads, ROUNDING, move_cny_per_mbps};
 use crate::problem::requests;
+use coverage::LinkId;
 use instance::{Instance, Unit};
 
 /// A row this close to a knee, relative to it or to 1 Mbps, is tight; a share this close to one,
@@ -95,7 +96,7 @@ impl Row {
 pub(crate) fn piece(
     input: &Instance,
     unit: &Unit,
-    link: u32,
+    link: LinkId,
     share: f64,
 ) -> Option<((f64, f64), Slope)> {
     let &(_, quality_ms) = unit.cand.iter().find(|cand| cand.0 == link)?;

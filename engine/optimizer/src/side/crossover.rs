@@ -7,6 +7,7 @@
 //! steps add up their roundings; last, the shares of the basis are solved for again from what the
 //! rows hold.
 
+use coverage::LinkId;
 use std::collections::BTreeMap;
 
 use crate::network::arcs::as_u32;
@@ -42,7 +43,7 @@ const SOLVES: usize = 2;
 /// A share that may grow and shrink.
 struct Share {
     unit: usize,
-    link: u32,
+    link: LinkId,
     mbps: f64,
     /// The knees of its cost that it lies between.
     between: (f64, f64),
@@ -151,7 +152,7 @@ impl<'a> Descent<'a> {
         descent
     }
 
-    fn add_unit(&mut self, index: usize, shares: &[(u32, f64)], per_rps: f64) {
+    fn add_unit(&mut self, index: usize, shares: &[(LinkId, f64)], per_rps: f64) {
         let unit = &self.input.units[index];
         let unit_row = self.holding;
         self.holding += 1;
@@ -202,7 +203,7 @@ impl<'a> Descent<'a> {
     /// The rows that a share is part of, and what one Mbps of it counts there.
     fn rows_of(&self, share: usize) -> impl Iterator<Item = (usize, f64)> {
         let (input, share) = (self.input, &self.shares[share]);
-        let link = share.link as usize;
+        let link = share.link.index();
         let site = self.topology.site_of[link];
         let region = site.and_then(|site| self.topology.region_of[site]);
         let mut first = input.links.len();

@@ -7,13 +7,14 @@ use crate::network::rough::RoughCosts;
 use crate::problem::levels::Loads;
 use crate::problem::requests;
 use crate::problem::topology::Topology;
-use crate::relief::{AMOUNT_EPSILON_MBPS, Room, give};
+use crate::relief::{AMOUNT_EPSILON_MBPS, Room};
 use crate::side::constraints::{Row, Shares};
 use crate::side::settle::Context;
 use crate::simplex::basis::Progress;
 use crate::solve::run;
 use crate::start::crash;
 use crate::start::sample;
+use coverage::LinkId;
 use instance::Instance;
 use instance::Plan;
 
@@ -28,14 +29,14 @@ pub(crate) fn mixed(input: &Instance, mixture: &[(f64, &Shares)]) -> Plan {
     }
     entries.sort_unstable_by_key(|entry| (entry.0, entry.1));
     let mut plan = Plan {
-        shares: vec![Vec::new(); input.units.len()],
+        shares: vec![instance::Shares::new(); input.units.len()],
         input_digest: input.digest(),
     };
     for (unit, link, share) in entries {
         let shares = &mut plan.shares[unit as usize];
         match shares.last_mut() {
-            Some(last) if last.0 == link => last.1 += share,
-            _ => shares.push((link, share)),
+            Some(last) if last.0.0 == link => last.1 += share,
+            _ => shares.push((LinkId(link), share)),
         }
     }
     plan
@@ -134,8 +135,8 @@ struct Way {
     /// What it costs more, in CNY per request per second.
     regret_cny: f64,
     unit: usize,
-    from: u32,
-    to: u32,
+    from: LinkId,
+    to: LinkId,
 }
 
 /// `plan` with requests above limits moved to where there is room for them, the cheapest ways
@@ -157,7 +158,7 @@ pub(crate) fn relieved(
     let mut ways = Vec::new();
     for (unit, shares) in plan.shares.iter().enumerate() {
         for &(from, _) in shares {
-            let full = topology.site_of[from as usize].is_some_and(|site| excess[site] > 0.0);
+            let full = topology.site_of[from.index()].is_some_and(|site| excess[site] > 0.0);
             if full && input.units[unit].rps > 0.0 {
                 add_ways(context, net, potential, (unit, from), &mut ways);
             }
@@ -170,7 +171,7 @@ pub(crate) fn relieved(
     for way in ways {
         let unit = &input.units[way.unit];
         let rps = requests::per_mbps(unit);
-        let Some(site) = topology.site_of[way.from as usize] else {
+        let Some(site) = topology.site_of[way.from.index()] else {
             continue;
         };
         let shares = &mut plan.shares[way.unit];
@@ -186,7 +187,7 @@ pub(crate) fn relieved(
         }
         excess[site] -= take * rps;
         room.take(topology, way.to, take, rps);
-        give(shares, way.to, take / unit.mbps);
+        shares.give(way.to, take / unit.mbps);
         shares[at].1 -= take / unit.mbps;
         shares.retain(|share| share.1 * unit.mbps > AMOUNT_EPSILON_MBPS);
         shares.sort_unstable_by_key(|share| share.0);
@@ -199,13 +200,13 @@ fn add_ways(
     context: &Context<'_, '_>,
     net: &Network,
     potential: &[i128],
-    (unit, from): (usize, u32),
+    (unit, from): (usize, LinkId),
     ways: &mut Vec<Way>,
 ) {
-    let site = |link: u32| context.topology.site_of[link as usize];
+    let site = |link: LinkId| context.topology.site_of[link.index()];
     let cost = |arc: usize| net.cost[arc] + potential[net.head[arc] as usize];
     let arcs = || net.arcs_of_unit(unit).filter(|&arc| net.head[arc] != SINK);
-    let link = |arc: usize| net.link_of_hub[net.head[arc] as usize];
+    let link = |arc: usize| LinkId(net.link_of_hub[net.head[arc] as usize]);
     let there = arcs().filter(|&arc| link(arc) == from);
     let Some(here) = there.min_by_key(|&arc| cost(arc)) else {
         return;

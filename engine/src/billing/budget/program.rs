@@ -119,9 +119,9 @@ impl<'a> Program<'a> {
         let mut first = vec![0];
         for unit in &instance.units {
             candidates.extend(unit.cand.iter().map(|&(link, ms)| Candidate {
-                link: link as usize,
+                link: link.index(),
                 cost: instance.value_cny_per_gbps_ms_slot * ms / 1000.0
-                    + outlook.volume_cny_per_mbps[meter_of[link as usize]],
+                    + outlook.volume_cny_per_mbps[meter_of[link.index()]],
             }));
             candidates.push(Candidate {
                 link: usize::MAX,

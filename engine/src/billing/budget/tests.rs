@@ -1,10 +1,11 @@
 //! Budgets whose best is known, and bounds that hold.
 
 use super::*;
+use coverage::LinkId;
 use instance::{Link, Meter, MeterModel, Site, Unit};
 use proptest::prelude::*;
 
-fn instance(capacities: &[f64], units: &[&[(u32, f64)]]) -> Instance {
+fn instance(capacities: &[f64], units: &[&[(LinkId, f64)]]) -> Instance {
     Instance {
         version: 1,
         slot_seconds: 300,
@@ -195,8 +196,8 @@ proptest! {
         tokens in 0.0..4.0_f64,
     ) {
         let links = u32::try_from(capacities.len()).unwrap();
-        let cands: Vec<Vec<(u32, f64)>> = (0..3).map(|u| (0..links).map(|l| (l, ms[u * 5 + l as usize])).collect()).collect();
-        let cands: Vec<&[(u32, f64)]> = cands.iter().map(Vec::as_slice).collect();
+        let cands: Vec<Vec<(LinkId, f64)>> = (0..3).map(|u| (0..links).map(|l| (l, ms[u * 5 + l.index()])).collect()).collect();
+        let cands: Vec<&[(LinkId, f64)]> = cands.iter().map(Vec::as_slice).collect();
         let instance = instance(&capacities, &cands);
         let scenes: Vec<(f64, &[f64])> = demand.iter().map(|demand| (20.0, demand.as_slice())).collect();
         let levels = vec![(5.0, tokens); capacities.len()];
@@ -211,15 +212,15 @@ proptest! {
 fn row(units: u32) -> Instance {
     let cand = |unit: u32| {
         let at = f64::from(unit) * 3.0 / f64::from(units);
-        let mut links: Vec<(u32, f64)> = (0..4)
+        let mut links: Vec<(LinkId, f64)> = (0..4)
             .map(|link| (link, 10.0 + 4.0 * (at - f64::from(link)).abs()))
             .collect();
         links.sort_by(|a, b| a.1.total_cmp(&b.1));
         links.truncate(2);
         links
     };
-    let units: Vec<Vec<(u32, f64)>> = (0..units).map(cand).collect();
-    let units: Vec<&[(u32, f64)]> = units.iter().map(Vec::as_slice).collect();
+    let units: Vec<Vec<(LinkId, f64)>> = (0..units).map(cand).collect();
+    let units: Vec<&[(LinkId, f64)]> = units.iter().map(Vec::as_slice).collect();
     instance(&[100.0; 4], &units)
 }
 

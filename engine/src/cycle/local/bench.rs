@@ -4,6 +4,7 @@
 use super::{Rates, better_than_nothing};
 use crate::limits::Limits;
 use crate::model::{Facts, Reach};
+use coverage::LinkId;
 use instance::{Changes, Duals, Instance, Plan, Price};
 use optimizer::{give, relieve};
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ const TOO_FULL: (f64, f64) = (0.001, 1.0);
 
 /// A unit that lost a place.
 struct Torn {
-    kept: Vec<(u32, f64)>,
+    kept: Vec<(LinkId, f64)>,
     /// The share that needs a place.
     lost: f64,
 }
@@ -68,14 +69,14 @@ impl<'a> Bench<'a> {
         let mbps = self.ground.units[unit].mbps;
         let mut lost = 0.0;
         for &(link, share) in &self.in_force.shares[unit] {
-            if self.open[link as usize][service] {
+            if self.open[link.index()][service] {
                 self.loads.add(self.facts, link, mbps * share);
             } else {
                 lost += share;
             }
         }
         if lost > 0.0 {
-            let open = |share: &&(u32, f64)| self.open[share.0 as usize][service];
+            let open = |share: &&(LinkId, f64)| self.open[share.0.index()][service];
             let kept = self.in_force.shares[unit].iter().filter(open);
             let kept = kept.copied().collect();
             self.torn.insert(unit, Torn { kept, lost });
@@ -83,7 +84,7 @@ impl<'a> Bench<'a> {
     }
 
     /// What a unit has kept.
-    fn kept(&self, unit: usize) -> &[(u32, f64)] {
+    fn kept(&self, unit: usize) -> &[(LinkId, f64)] {
         let torn = self.torn.get(&unit);
         torn.map_or(&self.in_force.shares[unit], |torn| &torn.kept)
     }
@@ -120,7 +121,7 @@ impl<'a> Bench<'a> {
     fn take_off(&mut self, surplus_mbps: f64, here: impl Fn(usize) -> bool) {
         let mut stand: Vec<(f64, usize)> = Vec::new();
         for unit in 0..self.ground.units.len() {
-            let on_here = |share: &&(u32, f64)| here(share.0 as usize);
+            let on_here = |share: &&(LinkId, f64)| here(share.0.index());
             if let Some(&(link, _)) = self.kept(unit).iter().find(on_here)
                 && self.ground.units[unit].mbps > 0.0
             {
@@ -138,7 +139,7 @@ impl<'a> Bench<'a> {
                 kept: self.in_force.shares[unit].clone(),
                 lost: 0.0,
             });
-            for share in torn.kept.iter_mut().filter(|share| here(share.0 as usize)) {
+            for share in torn.kept.iter_mut().filter(|share| here(share.0.index())) {
                 let taken = (left_mbps / mbps).clamp(0.0, share.1);
                 share.1 -= taken;
                 torn.lost += taken;
@@ -154,7 +155,7 @@ impl<'a> Bench<'a> {
         let service = self.service(unit);
         let cand = &self.ground.units[unit].cand;
         let now = cand.iter().find(|c| c.0 == link).map_or(0.0, |c| c.1);
-        let other = |c: &&(u32, f64)| self.open[c.0 as usize][service] && !here(c.0 as usize);
+        let other = |c: &&(LinkId, f64)| self.open[c.0.index()][service] && !here(c.0.index());
         let best = cand.iter().filter(other).map(|c| c.1);
         best.fold(f64::INFINITY, f64::min) - now
     }
@@ -184,7 +185,7 @@ impl<'a> Bench<'a> {
         if !better_than_nothing(&homeless, &placed) {
             return None;
         }
-        let merged = |((&unit, torn), places): ((&usize, &Torn), Vec<(u32, f64)>)| {
+        let merged = |((&unit, torn), places): ((&usize, &Torn), Vec<(LinkId, f64)>)| {
             let mut shares = torn.kept.clone();
             for (link, share) in places {
                 give(&mut shares, link, share * torn.lost);
@@ -223,7 +224,7 @@ impl<'a> Bench<'a> {
     }
 
     fn site(&self, link: u32) -> usize {
-        self.facts.inventory.links[link as usize].site.index()
+        self.facts.inventory.links[link.index()].site.index()
     }
 
     /// What lost its place, as an instance over the room that the rest leaves; all of it stands on
@@ -265,7 +266,7 @@ impl<'a> Bench<'a> {
         let unit = |(&unit, torn): (&usize, &Torn)| {
             let service = self.service(unit);
             let whole = &ground.units[unit];
-            let open = |c: &&(u32, f64)| self.open[c.0 as usize][service];
+            let open = |c: &&(LinkId, f64)| self.open[c.0.index()][service];
             instance::Unit {
                 area: String::new(),
                 service: String::new(),

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::publish::{Gate, Held, Reason};
+use coverage::LinkId;
 
 /// Mbps of each area.
 const MBPS: f64 = 60.0;
@@ -80,7 +81,7 @@ impl World {
         stops.filter(|s| s.gate == of).map(|s| s.why).collect()
     }
 
-    fn moved_since(&self, before: &[Vec<(u32, f64)>]) -> usize {
+    fn moved_since(&self, before: &[Vec<(LinkId, f64)>]) -> usize {
         let after = self.shares();
         (0..after.len()).filter(|&u| after[u] != before[u]).count()
     }

@@ -48,7 +48,7 @@ proptest! {
             prop_assert!((total - 1.0).abs() < 1e-9);
             for &(link, share) in &after[unit] {
                 prop_assert!(!closed.contains(&link));
-                loads[link as usize] += share * unit.checked_sub(1).map_or(0.0, |area| demand[area]);
+                loads[link.index()] += share * unit.checked_sub(1).map_or(0.0, |area| demand[area]);
             }
         }
         prop_assert!(loads.iter().all(|load| *load <= 1000.0 + ROUNDING_MBPS), "{:?}", loads);

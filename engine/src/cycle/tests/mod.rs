@@ -284,7 +284,7 @@ impl World {
     }
 
     /// [unit] -> where the map in force sends it.
-    fn shares(&self) -> Vec<Vec<(u32, f64)>> {
+    fn shares(&self) -> Vec<Vec<(LinkId, f64)>> {
         self.engine.in_force.as_ref().unwrap().shares.clone()
     }
 

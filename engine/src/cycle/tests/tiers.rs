@@ -3,6 +3,7 @@
 use super::*;
 use crate::publish::{Gate, Held, Reason};
 use coverage::EndpointId;
+use coverage::LinkId;
 use coverage::map::CoverageMap;
 use std::collections::BTreeSet;
 
@@ -10,13 +11,13 @@ use std::collections::BTreeSet;
 const MBPS: f64 = 100.0;
 
 /// Units whose shares differ.
-fn moved(before: &[Vec<(u32, f64)>], after: &[Vec<(u32, f64)>]) -> Vec<usize> {
+fn moved(before: &[Vec<(LinkId, f64)>], after: &[Vec<(LinkId, f64)>]) -> Vec<usize> {
     let differs = |&unit: &usize| before[unit] != after[unit];
     (0..before.len()).filter(differs).collect()
 }
 
 /// Units with a share on a link.
-fn standing_on(shares: &[Vec<(u32, f64)>], link: u32) -> Vec<usize> {
+fn standing_on(shares: &[Vec<(LinkId, f64)>], link: u32) -> Vec<usize> {
     let stands = |&unit: &usize| shares[unit].iter().any(|share| share.0 == link);
     (0..shares.len()).filter(stands).collect()
 }

@@ -250,7 +250,7 @@ impl Player {
         let plan = incumbent(serving, &self.cdn.inventory);
         for (shares, demand) in plan.shares.iter().zip(&self.cdn.demand_mbps) {
             for &(link, share) in shares {
-                mbps[link as usize] += share * demand * self.busier;
+                mbps[link.index()] += share * demand * self.busier;
             }
         }
         mbps
