@@ -41,6 +41,14 @@ dense_id!(
     LinkId
 );
 dense_id!(
+    /// A region with limits over all its sites.
+    RegionId
+);
+dense_id!(
+    /// A billing contract over one or more links.
+    ContractId
+);
+dense_id!(
     /// A group: a service cluster in a site.
     GroupId
 );

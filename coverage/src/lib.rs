@@ -28,7 +28,10 @@ mod units;
 
 pub use alike::Asked;
 pub use area::{AreaId, AreaTable};
-pub use ids::{AnswerSetId, CheckId, EndpointId, GroupId, LinkId, NodeId, ServiceId, SiteId};
+pub use ids::{
+    AnswerSetId, CheckId, ContractId, EndpointId, GroupId, LinkId, NodeId, RegionId, ServiceId,
+    SiteId,
+};
 pub use place::Place;
 pub use prefix::{BadPrefix, Prefix, PrefixSet};
 pub use snapshot::{BadVersion, Body, BodyFault, Decision, Digest, MapVersion, Snapshot};

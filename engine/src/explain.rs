@@ -247,7 +247,7 @@ impl Story<'_> {
         service: ServiceId,
         best: f64,
     ) -> Candidate {
-        let link = LinkId(view.link);
+        let link = view.link;
         let share = self.share(decision, link);
         let above = view.reduced_cost.cny_per_mbps - best;
         let capacity_price = view.link_price.cny_per_mbps + view.site_price.cny_per_mbps;
@@ -285,7 +285,7 @@ impl Story<'_> {
         let inventory = self.facts.inventory;
         let mut links: Vec<LinkId> = (0..inventory.links.len())
             .map(LinkId::from_index)
-            .filter(|link| views.iter().all(|view| view.link != link.0))
+            .filter(|link| views.iter().all(|view| view.link != *link))
             .collect();
         links.sort_by(|a, b| {
             let quality = |link: &LinkId| self.facts.quality_ms(decision.area, *link);

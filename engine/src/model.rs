@@ -345,8 +345,8 @@ impl Facts<'_> {
         // Whoever serves now stays a candidate as long as it may serve.
         for &(link, _) in &incumbent {
             let listed = cand.iter().any(|known| known.0 == link);
-            if !listed && links.binary_search(&LinkId(link)).is_ok() {
-                cand.push((link, self.quality_ms(area, LinkId(link))));
+            if !listed && links.binary_search(&link).is_ok() {
+                cand.push((link, self.quality_ms(area, link)));
             }
         }
         Unit {

@@ -14,7 +14,7 @@ use crate::model::{Facts, unit_index};
 use coverage::catalog::{ActiveDrain, Catalog, Endpoint, EndpointNode, Group};
 use coverage::map::{AnswerSet, CoverageMap, CoverageMapBuilder};
 use coverage::{AreaId, EndpointId, LinkId, NodeId, ServiceId, Snapshot, WEIGHT_TOTAL};
-use instance::{Changes, Instance, Plan};
+use instance::{Changes, Instance, Plan, Shares};
 use rooms::Rooms;
 use std::collections::BTreeMap;
 
@@ -29,21 +29,21 @@ pub fn incumbent(snapshot: &Snapshot, inventory: &Inventory) -> Plan {
 /// in its catalog; a link that is gone leaves its share out.
 #[must_use]
 pub(crate) fn amounts_to(catalog: &Catalog, map: &CoverageMap, inventory: &Inventory) -> Plan {
-    let links: BTreeMap<&str, u32> = inventory
+    let links: BTreeMap<&str, LinkId> = inventory
         .links
         .iter()
         .zip(0..)
-        .map(|(link, index)| (link.name.as_str(), index))
+        .map(|(link, index)| (link.name.as_str(), LinkId(index)))
         .collect();
     let shares_of = |set: &AnswerSet| {
-        let mut shares: BTreeMap<u32, f64> = BTreeMap::new();
+        let mut shares: BTreeMap<LinkId, f64> = BTreeMap::new();
         for &(endpoint, weight) in &set.shares {
             let known = catalog.endpoints.get(endpoint.index());
             if let Some(&link) = known.and_then(|known| links.get(known.link.as_str())) {
                 *shares.entry(link).or_default() += f64::from(weight) / f64::from(WEIGHT_TOTAL);
             }
         }
-        shares.into_iter().collect::<Vec<_>>()
+        shares.into_iter().collect::<Shares>()
     };
     let by_set: Vec<_> = map.answer_sets().iter().map(shares_of).collect();
     let row = |service: &crate::inventory::Service| match catalog.service(&service.served.name) {
@@ -52,7 +52,7 @@ pub(crate) fn amounts_to(catalog: &Catalog, map: &CoverageMap, inventory: &Inven
             .iter()
             .map(|set| by_set[set.index()].clone())
             .collect(),
-        None => vec![Vec::new(); map.areas() as usize],
+        None => vec![Shares::new(); map.areas() as usize],
     };
     Plan {
         shares: inventory.services.iter().flat_map(row).collect(),
@@ -147,13 +147,7 @@ pub fn realise(
         let (service, area) = split_index(unit, areas);
         let mbps = instance.units[unit].mbps;
         for &(link, share) in &plan.shares[unit] {
-            rooms.place(
-                area,
-                service,
-                LinkId(link),
-                (mbps, share),
-                &mut placed[unit],
-            );
+            rooms.place(area, service, link, (mbps, share), &mut placed[unit]);
         }
     }
     for (unit, shares) in placed.into_iter().enumerate() {
@@ -219,7 +213,7 @@ pub(crate) fn patch(
         let mbps = instance.units[unit].mbps;
         let mut placed = Vec::new();
         for &(link, share) in changed.get(&unit).unwrap_or(&plan.shares[unit]) {
-            rooms.place(area, service, LinkId(link), (mbps, share), &mut placed);
+            rooms.place(area, service, link, (mbps, share), &mut placed);
         }
         if let Some(answers) = rooms.answers(instance, unit, placed) {
             map.set(service, area, answers);

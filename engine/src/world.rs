@@ -155,7 +155,7 @@ impl<'a> World<'a> {
     /// Names what a minimum cut holds.
     fn bottleneck(&self, cut: &Cut, missing_mbps: f64) -> Bottleneck {
         let inventory = self.facts.inventory;
-        let link = |link: &u32| format!("link:{}", inventory.links[*link.index()].name);
+        let link = |link: &u32| format!("link:{}", inventory.links[*link as usize].name);
         let site = |site: &u32| format!("site:{}", inventory.sites[*site as usize].name);
         let mut regions = cut.missing_by_region.clone();
         regions.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));

@@ -35,6 +35,8 @@ pub use certificate::{BINDING_ROWS_MAX, cost_gap};
 pub use feasibility::{Cut, Feasibility, FeasibilityOptions, FlowModel, Limit, cut, feasibility};
 pub use network::arcs::money_step;
 pub use problem::explain::{CandidateView, explain_unit};
+pub use problem::index::{Place, Problem};
+pub use problem::loads::{Loads, Room};
 pub use relief::{Relief, relieve};
 pub use report::{Report, report, write_assign};
 pub use solve::{Deadline, Movement, Outcome, SolveOptions, Solved, solve};

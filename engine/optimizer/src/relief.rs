@@ -13,8 +13,8 @@ use crate::network::arcs::as_u32;
 use crate::problem::levels::{Loads, UNSERVED_PRICE, add, own_cost, path_price};
 use crate::problem::requests;
 use crate::problem::topology::Topology;
-use instance::{Instance, Shares};
 use instance::{Duals, Plan, Price};
+use instance::{Instance, Shares};
 
 /// Amounts below this are rounding, in Mbps.
 pub(crate) const AMOUNT_EPSILON_MBPS: f64 = 1e-9;

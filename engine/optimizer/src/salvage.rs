@@ -86,13 +86,7 @@ struct Filler<'a> {
 
 impl Filler<'_> {
     /// Places `rest` Mbps of a unit.
-    fn place(
-        &mut self,
-        input: &Instance,
-        unit: &Unit,
-        mut rest: f64,
-        shares: &mut Shares,
-    ) {
+    fn place(&mut self, input: &Instance, unit: &Unit, mut rest: f64, shares: &mut Shares) {
         if rest <= AMOUNT_EPSILON_MBPS && (unit.mbps > 0.0 || !shares.is_empty()) {
             return;
         }

@@ -186,11 +186,9 @@ fn forbid(input: &Instance, topology: &Topology, closed: &[LinkId], duals: &mut 
             duals.sites[site] = certificate::CLOSED;
         }
         if let Some(meter) = topology.meter_of[link]
-            && topology.links_of_meter[meter].iter().all(|&l| {
-                closed
-                    .binary_search(&LinkId::from_index(l))
-                    .is_ok()
-            })
+            && topology.links_of_meter[meter]
+                .iter()
+                .all(|&l| closed.binary_search(&LinkId::from_index(l)).is_ok())
         {
             duals.meters[meter] = Price::default();
         }

@@ -35,7 +35,7 @@ pub fn cost_and_spill(instance: &Instance, seed: u64) -> Result<Baseline, CheckF
         }
     }
     let demands = instance.units.iter().map(|unit| unit.mbps);
-    let of_unit = |(amounts, demand): (BTreeMap<u32, f64>, f64)| {
+    let of_unit = |(amounts, demand): (BTreeMap<LinkId, f64>, f64)| {
         let shares = amounts.into_iter();
         shares
             .map(|(link, mbps)| (link, share(mbps, demand)))
@@ -93,7 +93,7 @@ impl Bills {
     }
 
     /// What one more Mbps on a link costs in CNY, and for how many Mbps that holds.
-    fn price(&self, link: u32) -> (f64, f64) {
+    fn price(&self, link: LinkId) -> (f64, f64) {
         let meter = self.meter_of[link.index()];
         let Some(&(free_mbps, price)) = self.steps.get(meter) else {
             return (0.0, f64::INFINITY);
@@ -106,7 +106,7 @@ impl Bills {
         }
     }
 
-    fn carry(&mut self, link: u32, mbps: f64) {
+    fn carry(&mut self, link: LinkId, mbps: f64) {
         if let Some(carried) = self.carried_mbps.get_mut(self.meter_of[link.index()]) {
             *carried += mbps;
         }

@@ -26,7 +26,7 @@ pub use stable::stable;
 use checker::CheckFailure;
 use coverage::LinkId;
 use coverage::split::scatter;
-use instance::{Instance, Levels, Plan};
+use instance::{Instance, Levels, Plan, Shares};
 use room::Room;
 
 /// Share of a capacity that rank-and-fill uses before it goes on to the next candidate.
@@ -47,7 +47,7 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    fn of(instance: &Instance, shares: Vec<Vec<(LinkId, f64)>>) -> Result<Self, CheckFailure> {
+    fn of(instance: &Instance, shares: Vec<Shares>) -> Result<Self, CheckFailure> {
         let plan = Plan {
             shares,
             input_digest: instance.digest(),
@@ -68,10 +68,10 @@ impl Baseline {
 /// # Errors
 /// [`CheckFailure`] when the instance is not valid.
 pub fn nearest(instance: &Instance) -> Result<Baseline, CheckFailure> {
-    let best = |ranked: Vec<u32>| {
+    let best = |ranked: Vec<LinkId>| {
         ranked
             .first()
-            .map(|&link| vec![(link, 1.0)])
+            .map(|&link| Shares::whole(link))
             .unwrap_or_default()
     };
     Baseline::of(
@@ -89,7 +89,7 @@ pub fn nearest(instance: &Instance) -> Result<Baseline, CheckFailure> {
 /// [`CheckFailure`] when the instance is not valid.
 pub fn rank_and_fill(instance: &Instance, seed: u64) -> Result<Baseline, CheckFailure> {
     let mut room = Room::of(instance, RANK_FILL_SHARE);
-    let mut shares = vec![Vec::new(); instance.units.len()];
+    let mut shares = vec![Shares::new(); instance.units.len()];
     for unit in order(instance, seed) {
         let demand = instance.units[unit].mbps;
         let mut rest = demand;

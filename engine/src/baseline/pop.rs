@@ -4,6 +4,7 @@ use super::Baseline;
 use checker::CheckFailure;
 use coverage::split::scatter;
 use instance::Instance;
+use instance::Shares;
 use optimizer::{SolveOptions, solve};
 
 /// Units drawn into `parts` parts of equal capacity, each solved to its optimum with that part of
@@ -15,7 +16,7 @@ use optimizer::{SolveOptions, solve};
 pub fn pop(instance: &Instance, parts: u32, seed: u64) -> Result<Baseline, CheckFailure> {
     let parts = parts.max(1);
     let part_of = |unit: usize| scatter(seed ^ scatter(unit as u64)) % u64::from(parts);
-    let mut shares = vec![Vec::new(); instance.units.len()];
+    let mut shares = vec![Shares::new(); instance.units.len()];
     for part in 0..parts {
         let members: Vec<usize> = (0..instance.units.len())
             .filter(|unit| part_of(*unit) == u64::from(part))

@@ -1,5 +1,6 @@
 //! What links, sites and regions can still take.
 
+use coverage::LinkId;
 use instance::Instance;
 use std::collections::BTreeMap;
 
@@ -64,8 +65,8 @@ impl Room {
     }
 
     /// What may still go to a link.
-    pub(super) fn left(&self, link: u32) -> f64 {
-        let link = link as usize;
+    pub(super) fn left(&self, link: LinkId) -> f64 {
+        let link = link.index();
         let site = self.site_of[link];
         let mut left = self.links[link].min(self.sites.get(site).copied().unwrap_or(0.0));
         if let Some(region) = self.region(site) {
@@ -75,9 +76,9 @@ impl Room {
     }
 
     /// Takes `amount`, or gives it back when it is negative.
-    pub(super) fn take(&mut self, link: u32, amount: f64) {
-        let site = self.site_of[link as usize];
-        self.links[link as usize] -= amount;
+    pub(super) fn take(&mut self, link: LinkId, amount: f64) {
+        let site = self.site_of[link.index()];
+        self.links[link.index()] -= amount;
         if let Some(room) = self.sites.get_mut(site) {
             *room -= amount;
         }

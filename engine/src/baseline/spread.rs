@@ -5,6 +5,7 @@ use super::room::Room;
 use checker::CheckFailure;
 use coverage::LinkId;
 use instance::Instance;
+use instance::Shares;
 
 /// Every unit over all its candidates, in proportion to what their links can carry: weighted round
 /// robin with static weights. A site's or region's limit counts as the part of it that falls to
@@ -15,9 +16,9 @@ use instance::Instance;
 pub fn spread(instance: &Instance) -> Result<Baseline, CheckFailure> {
     let weights = weights(instance);
     let shares = instance.units.iter().map(|unit| {
-        let weight = |link: u32| weights.get(link.index()).copied().unwrap_or(0.0);
+        let weight = |link: LinkId| weights.get(link.index()).copied().unwrap_or(0.0);
         let total: f64 = unit.cand.iter().map(|cand| weight(cand.0)).sum();
-        let mut shares: Vec<(LinkId, f64)> = (unit.cand.iter())
+        let mut shares: Shares = (unit.cand.iter())
             .map(|cand| (cand.0, weight(cand.0) / total))
             .filter(|(_, share)| *share > 0.0)
             .collect();

@@ -5,6 +5,7 @@ use super::{AMOUNT_EPSILON_MBPS, Baseline, share};
 use checker::CheckFailure;
 use coverage::LinkId;
 use instance::Instance;
+use instance::Shares;
 use std::collections::BTreeMap;
 
 /// Stable allocation (Gale and Shapley, with divisible demand): units propose by quality, links,
@@ -20,11 +21,9 @@ pub fn stable(instance: &Instance) -> Result<Baseline, CheckFailure> {
             market.propose(unit, amount);
         }
     }
-    let mut shares = vec![Vec::new(); instance.units.len()];
+    let mut shares = vec![Shares::new(); instance.units.len()];
     for (link, held) in market.held.iter().enumerate() {
-        let Ok(link) = u32::try_from(link) else {
-            continue;
-        };
+        let link = LinkId::from_index(link);
         for (&(_, unit), &amount) in held {
             shares[unit].push((link, share(amount, instance.units[unit].mbps)));
         }
@@ -34,7 +33,7 @@ pub fn stable(instance: &Instance) -> Result<Baseline, CheckFailure> {
 
 /// The state of deferred acceptance.
 struct Market {
-    ranked: Vec<Vec<u32>>,
+    ranked: Vec<Vec<LinkId>>,
     /// `[unit]` -> how far down its list it has come; only ever grows.
     place: Vec<usize>,
     /// `[link]` -> (quality as ordered bits, unit) -> amount held.
@@ -48,7 +47,7 @@ struct Market {
     /// Amounts handed back and not yet proposed again.
     returned: Vec<(usize, f64)>,
     /// `[unit]` -> (link, ordered bits of its quality), for eviction keys.
-    quality: Vec<BTreeMap<u32, u64>>,
+    quality: Vec<BTreeMap<LinkId, u64>>,
 }
 
 impl Market {
@@ -146,9 +145,7 @@ impl Market {
         if *worst.get() <= AMOUNT_EPSILON_MBPS {
             worst.remove();
         }
-        let Ok(index) = u32::try_from(link) else {
-            return false;
-        };
+        let index = LinkId::from_index(link);
         self.room.take(index, -amount);
         // A link that refused some of a unit's traffic refuses the rest of it as well.
         if self.ranked[unit].get(self.place[unit]) == Some(&index) {

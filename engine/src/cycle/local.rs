@@ -11,7 +11,8 @@ mod bench;
 use crate::limits::Limits;
 use crate::model::Facts;
 use bench::Bench;
-use instance::{Changes, Duals, Instance, Plan};
+use coverage::LinkId;
+use instance::{Changes, Duals, Instance, Plan, Shares};
 use std::mem;
 
 /// What the first tier makes of the plan in force.
@@ -80,7 +81,7 @@ fn raise_to(ground: &mut Instance, loads: &Rates) {
 /// serves nobody.
 fn better_than_nothing(instance: &Instance, plan: &Plan) -> bool {
     let nothing = Plan {
-        shares: vec![Vec::new(); plan.shares.len()],
+        shares: vec![Shares::new(); plan.shares.len()],
         input_digest: String::new(),
     };
     let levels = |plan: &Plan| {
@@ -121,7 +122,7 @@ impl Rates {
     }
 
     /// Adds to a link and its site.
-    fn add(&mut self, facts: &Facts<'_>, link: u32, mbps: f64) {
+    fn add(&mut self, facts: &Facts<'_>, link: LinkId, mbps: f64) {
         let site = facts.inventory.links[link.index()].site.index();
         self.links_mbps[link.index()] += mbps;
         self.sites_mbps[site] += mbps;

@@ -91,7 +91,7 @@ impl Engine {
             let area = AreaId(u32::try_from(unit % areas).ok()?);
             let (mut ms, mut oldest) = (0.0, now);
             for &(link, share) in shares {
-                let estimate = estimates.quality(area, LinkId(link))?;
+                let estimate = estimates.quality(area, link)?;
                 ms += share * estimate.value;
                 oldest = oldest.min(estimate.at);
             }

@@ -64,7 +64,7 @@ impl Facts<'_> {
     ) -> Vec<(LinkId, f64)> {
         let mut cand: Vec<(LinkId, f64)> = links
             .iter()
-            .map(|link| (link.0, self.quality_ms(area, *link)))
+            .map(|link| (*link, self.quality_ms(area, *link)))
             .collect();
         let most = self.options.candidates_max.max(LARGE_CANDIDATES + 1);
         if cand.len() > most {

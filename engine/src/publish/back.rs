@@ -28,7 +28,7 @@ impl<'a> Back<'a> {
         ground: Ground<'a>,
         before: &Plan,
         trials: &[Trial],
-        forbidden: &dyn Fn(usize, u32) -> bool,
+        forbidden: &dyn Fn(usize, LinkId) -> bool,
     ) -> Self {
         let places = Places::new(ground);
         let mut back = Self {

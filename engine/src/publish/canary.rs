@@ -10,7 +10,7 @@ use super::flows::Flows;
 use super::loads::share_on;
 use coverage::LinkId;
 use coverage::Timestamp;
-use instance::{Instance, Plan};
+use instance::{Instance, Plan, Shares};
 use std::time::Duration;
 
 /// How a large change is tried.
@@ -103,9 +103,9 @@ pub(super) struct Trial {
     /// Index of the unit.
     pub unit: usize,
     /// Where it was.
-    pub before: Vec<(LinkId, f64)>,
+    pub before: Shares,
     /// Where it tries to be.
-    pub after: Vec<(LinkId, f64)>,
+    pub after: Shares,
     /// Quality that the plan promised it, ms.
     pub promised_ms: f64,
 }
@@ -116,7 +116,7 @@ impl Trial {
         let now = in_force
             .shares
             .get(self.unit)
-            .map_or(&[][..], Vec::as_slice);
+            .map_or(&[][..], |shares| shares.as_slice());
         let mut links = self.after.iter().chain(now).map(|share| share.0);
         links
             .all(|link| (share_on(&self.after, link) - share_on(now, link)).abs() < WEIGHT_ROUNDING)
@@ -163,7 +163,7 @@ pub(super) fn trials(instance: &Instance, before: &Plan, after: &Plan) -> Vec<Tr
     let moved = units.filter(|&unit| before.shares[unit] != after.shares[unit]);
     let promised_ms = |unit: usize| {
         let cand = &instance.units[unit].cand;
-        let quality = |link: u32| cand.iter().find(|c| c.0 == link).map_or(0.0, |c| c.1);
+        let quality = |link: LinkId| cand.iter().find(|c| c.0 == link).map_or(0.0, |c| c.1);
         let shares = after.shares[unit].iter();
         shares.map(|&(link, share)| share * quality(link)).sum()
     };
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_unit_tries_a_change_only_where_the_change_put_it() {
         let [trial] = &one()[..] else { unreachable!() };
-        let on = |shares: Vec<(LinkId, f64)>| {
+        let on = |shares: Shares| {
             let mut plan = Plan {
                 shares: vec![Vec::new(); 5],
                 input_digest: String::new(),

@@ -16,7 +16,7 @@ pub(super) fn between(ground: Ground<'_>, before: &Plan, after: &Plan) -> Flows 
     let units = ground.instance.units.iter().zip(pairs);
     for (unit, (now, then)) in units.filter(|(_, (now, then))| now != then) {
         for (from, to, share) in ways(now, then) {
-            let site = |link: u32| ground.site_of.get(link.index()).copied();
+            let site = |link: LinkId| ground.site_of.get(link.index()).copied();
             if let (Some(from), Some(to)) = (site(from), site(to)) {
                 *flows.entry((from, to)).or_default() += share * unit.mbps;
             }
@@ -34,7 +34,7 @@ pub(super) fn beyond(moved: &Flows, known: &Flows) -> f64 {
 
 /// What shares do on the way from `now` to `then`: (from link, to link, share). The first that
 /// loses goes to the first that gains, as it does when a unit goes in slices.
-fn ways(now: &[(LinkId, f64)], then: &[(LinkId, f64)]) -> Vec<(u32, u32, f64)> {
+fn ways(now: &[(LinkId, f64)], then: &[(LinkId, f64)]) -> Vec<(LinkId, LinkId, f64)> {
     let more = |shares: &[(LinkId, f64)], others: &[(LinkId, f64)]| {
         let rest = |&(link, share): &(LinkId, f64)| (link, share - share_on(others, link));
         let rest = shares.iter().map(rest).filter(|rest| rest.1 > 0.0);

@@ -5,6 +5,7 @@
 //! at its new level for a while is believed. Prices of contracts come with a restart, and are
 //! compared with those before it.
 
+use coverage::LinkId;
 use coverage::Timestamp;
 use instance::{Instance, Meter, MeterModel};
 use std::collections::{BTreeMap, VecDeque};
@@ -46,7 +47,7 @@ impl Default for InputRules {
 struct Seen {
     demand_mbps: f64,
     /// [unit] -> (Mbps, its best candidate).
-    units: Vec<(f64, Option<u32>)>,
+    units: Vec<(f64, Option<LinkId>)>,
     /// [link]: whether it can carry anything.
     open: Vec<bool>,
     /// [meter] -> CNY per GB; 0 for other contracts, whose price of a slot changes by nature.
@@ -226,7 +227,7 @@ impl Seen {
                 ));
             }
         }
-        let explained = |link: Option<u32>| {
+        let explained = |link: Option<LinkId>| {
             link.is_some_and(|link| self.open[link.index()] != next.open[link.index()])
         };
         let units = self.units.iter().zip(&next.units);

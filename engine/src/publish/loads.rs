@@ -2,7 +2,7 @@
 
 use super::step::Ground;
 use coverage::LinkId;
-use instance::{Instance, Plan, Unit};
+use instance::{Instance, Plan, Shares, Unit};
 
 /// Loads this little above a limit are rounding, as a share of it.
 pub(super) const ROUNDING_SHARE: f64 = 1e-9;
@@ -57,7 +57,7 @@ impl<'a> Places<'a> {
     }
 
     /// A link with its site and region.
-    pub(super) fn of(&self, link: u32) -> Place {
+    pub(super) fn of(&self, link: LinkId) -> Place {
         let site = self.site_of[link.index()];
         Place {
             link: link.index(),
@@ -69,11 +69,7 @@ impl<'a> Places<'a> {
 
 impl Rows {
     /// What a plan with these shares puts on rows; links that do not exist carry nothing.
-    pub(super) fn of(
-        instance: &Instance,
-        places: &Places<'_>,
-        shares: &[Vec<(LinkId, f64)>],
-    ) -> Self {
+    pub(super) fn of(instance: &Instance, places: &Places<'_>, shares: &[Shares]) -> Self {
         let mut rows = Self::empty(instance);
         for (unit, shares) in instance.units.iter().zip(shares) {
             for &(link, share) in shares {
@@ -182,6 +178,6 @@ fn regions(instance: &Instance) -> Vec<Option<usize>> {
 }
 
 /// Share of a unit on a link.
-pub(super) fn share_on(shares: &[(LinkId, f64)], link: u32) -> f64 {
+pub(super) fn share_on(shares: &[(LinkId, f64)], link: LinkId) -> f64 {
     shares.iter().find(|s| s.0 == link).map_or(0.0, |s| s.1)
 }

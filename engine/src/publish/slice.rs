@@ -3,6 +3,7 @@
 use super::loads::share_on;
 use coverage::LinkId;
 use coverage::WEIGHT_TOTAL;
+use instance::Shares;
 
 /// A share this little short of a step of the ladder is on it.
 const ROUNDING: f64 = 1e-9;
@@ -15,19 +16,19 @@ pub(super) fn slice(
     now: &[(LinkId, f64)],
     then: &[(LinkId, f64)],
     part: f64,
-) -> Option<(Vec<(LinkId, f64)>, f64)> {
+) -> Option<(Shares, f64)> {
     let ladder = f64::from(WEIGHT_TOTAL);
-    let gain = |link: u32| (share_on(then, link) - share_on(now, link)).max(0.0);
+    let gain = |link: LinkId| (share_on(then, link) - share_on(now, link)).max(0.0);
     let all: f64 = then.iter().map(|share| gain(share.0)).sum();
     let moved = ((all * part * ladder + ROUNDING).floor() / ladder).min(all);
     if moved <= 0.0 {
         return None;
     }
-    let mut links: Vec<u32> = now.iter().chain(then).map(|share| share.0).collect();
+    let mut links: Vec<LinkId> = now.iter().chain(then).map(|share| share.0).collect();
     links.sort_unstable();
     links.dedup();
     let (mut to_gain, mut to_lose) = (moved, moved);
-    let mut shares = Vec::with_capacity(links.len());
+    let mut shares = Shares::new();
     for link in links {
         let (was, wanted) = (share_on(now, link), share_on(then, link));
         let gained = (wanted - was).max(0.0).min(to_gain);

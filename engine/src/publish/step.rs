@@ -10,6 +10,7 @@ use super::Gate;
 use super::judge::{Judge, Worth};
 use super::walk::Walk;
 use super::wishes::{Urgency, Wish};
+use coverage::LinkId;
 use instance::{Instance, Plan};
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
@@ -52,7 +53,7 @@ pub struct Ground<'a> {
 
 impl Ground<'_> {
     /// Whether a unit may stand on a link at all: a candidate of its own that can carry anything.
-    pub(super) fn may_stand(&self, unit: usize, link: u32) -> bool {
+    pub(super) fn may_stand(&self, unit: usize, link: LinkId) -> bool {
         let (instance, at) = (self.instance, link.index());
         let known = instance.units[unit].cand.iter().any(|c| c.0 == link);
         known

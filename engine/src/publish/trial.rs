@@ -6,6 +6,7 @@ use super::flows;
 use super::gates::{Gates, Present};
 use super::step::{Aim, Ground, Move, Step, step};
 use super::{Gate, Held};
+use coverage::LinkId;
 use instance::Plan;
 
 impl Gates {
@@ -135,11 +136,11 @@ impl Gates {
         if trials.is_empty() {
             return None;
         }
-        let forbidden = |unit: usize, link: u32| {
+        let forbidden = |unit: usize, link: LinkId| {
             let asked = Move {
                 unit,
                 from: None,
-                to: ground.site_of[link as usize],
+                to: ground.site_of[link.index()],
                 relieves: true,
             };
             self.forbids(present, asked).is_some()

@@ -8,16 +8,15 @@ use super::wishes::{Urgency, Wish};
 use coverage::LinkId;
 use coverage::WEIGHT_TOTAL;
 use instance::Plan;
+use instance::Shares;
 use std::collections::BTreeMap;
 
 /// Passes over what is left: one that leaves makes room for another.
 const PASSES_MAX: usize = 4;
-/// Shares of a unit on links.
-type Shares = [(LinkId, f64)];
 
 /// What goes now of a unit that is too large to go at once.
 struct Part {
-    shares: Vec<(LinkId, f64)>,
+    shares: Shares,
     moved_mbps: f64,
     /// The gate that keeps back the rest.
     gate: Gate,
@@ -30,7 +29,7 @@ struct Part {
 pub(super) struct Walk<'a> {
     pub(super) ground: Ground<'a>,
     pub(super) target: &'a Plan,
-    pub(super) shares: Vec<Vec<(LinkId, f64)>>,
+    pub(super) shares: Vec<Shares>,
     /// What rows carry as far as this step has come.
     pub(super) loads: Rows,
     /// What they may carry at most after it, and ever.
@@ -109,7 +108,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A link with its site and region.
-    pub(super) fn place_of(&self, link: u32) -> Place {
+    pub(super) fn place_of(&self, link: LinkId) -> Place {
         self.places.of(link)
     }
 
@@ -150,8 +149,8 @@ impl<'a> Walk<'a> {
         let within = |(&to, &ramp): (&f64, &f64)| to <= ramp * (1.0 + ROUNDING_SHARE);
         let free = |wish: &Wish| {
             let plans = (
-                self.shares[wish.unit].as_slice(),
-                self.target.shares[wish.unit].as_slice(),
+                &self.shares[wish.unit],
+                &self.target.shares[wish.unit],
             );
             wish.urgency == Urgency::Lost || self.ask(wish, plans, forbidden).is_ok()
         };
@@ -220,7 +219,7 @@ impl<'a> Walk<'a> {
         (now, then): (&Shares, &Shares),
         forbidden: &impl Fn(Move) -> Option<Gate>,
     ) -> Result<(), Gate> {
-        let site = |link: u32| self.ground.site_of[link.index()];
+        let site = |link: LinkId| self.ground.site_of[link.index()];
         for &(link, share) in then {
             if share <= share_on(now, link) {
                 continue;
@@ -246,7 +245,7 @@ impl<'a> Walk<'a> {
             return None;
         }
         let mbps = self.ground.instance.units[wish.unit].mbps;
-        let site = |link: u32| self.ground.site_of[link.index()];
+        let site = |link: LinkId| self.ground.site_of[link.index()];
         let mut gains: BTreeMap<usize, f64> = BTreeMap::new();
         for &(link, share) in then {
             *gains.entry(site(link)).or_default() += share * mbps;

@@ -52,7 +52,7 @@ impl Walk<'_> {
                 continue;
             }
             let mean_ms = |shares: &[(LinkId, f64)]| {
-                let quality = |link: u32| {
+                let quality = |link: LinkId| {
                     let cand = instance.units[unit].cand.iter().find(|c| c.0 == link);
                     cand.map_or(0.0, |c| c.1)
                 };
@@ -102,7 +102,7 @@ impl Walk<'_> {
     fn below_floor(&self, unit: usize, shares: &[(LinkId, f64)]) -> f64 {
         let unit = &self.ground.instance.units[unit];
         let floor_ms = unit.floor_ms.unwrap_or(f64::MAX);
-        let below = |link: u32| unit.cand.iter().any(|c| c.0 == link && c.1 > floor_ms);
+        let below = |link: LinkId| unit.cand.iter().any(|c| c.0 == link && c.1 > floor_ms);
         let shares = shares.iter().filter(|share| below(share.0));
         shares.map(|share| share.1).sum()
     }

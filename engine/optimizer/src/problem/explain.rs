@@ -66,7 +66,10 @@ pub fn explain_unit(
             best = price;
         }
     }
-    let shares = plan.shares.get(unit).map_or(&[][..], |shares| shares.as_slice());
+    let shares = plan
+        .shares
+        .get(unit)
+        .map_or(&[][..], |shares| shares.as_slice());
     let view = |&(link, quality_ms): &(LinkId, f64)| {
         let price = total(link, quality_ms);
         let site = topology.site_of[link.index()];

@@ -5,7 +5,8 @@
 //! what a link is like for it their mean.
 
 use super::{Outlook, Scene};
-use instance::{Instance, Unit};
+use coverage::LinkId;
+use instance::{Instance, Shares, Unit};
 use std::collections::BTreeMap;
 
 /// Of how many of their best links units must agree to be taken together; the first that makes few
@@ -30,7 +31,7 @@ pub(super) fn taken_together(outlook: &Outlook<'_>, flows_max: usize) -> Option<
     if fit(units.iter().map(width).sum()) {
         return None;
     }
-    let ranked: Vec<Vec<u32>> = units.iter().map(Unit::ranked).collect();
+    let ranked: Vec<Vec<LinkId>> = units.iter().map(Unit::ranked).collect();
     let mut groups = Vec::new();
     for agreed in AGREED {
         groups = grouped(&ranked, agreed);
@@ -73,8 +74,8 @@ const fn width(unit: &Unit) -> usize {
 }
 
 /// Units by their best links.
-fn grouped(ranked: &[Vec<u32>], agreed: usize) -> Vec<Vec<usize>> {
-    let mut groups: BTreeMap<&[u32], Vec<usize>> = BTreeMap::new();
+fn grouped(ranked: &[Vec<LinkId>], agreed: usize) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<&[LinkId], Vec<usize>> = BTreeMap::new();
     for (unit, links) in ranked.iter().enumerate() {
         let best = &links[..agreed.min(links.len())];
         groups.entry(best).or_default().push(unit);
@@ -86,7 +87,7 @@ fn grouped(ranked: &[Vec<u32>], agreed: usize) -> Vec<Vec<usize>> {
 /// them has.
 fn bundle(units: &[Unit], group: &[usize], weights: &[f64]) -> Unit {
     // Link -> weight of those who may use it, and the sum of their ms by weight.
-    let mut links: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+    let mut links: BTreeMap<LinkId, (f64, f64)> = BTreeMap::new();
     for &unit in group {
         for &(link, ms) in &units[unit].cand {
             let (weight, sum) = links.entry(link).or_default();
@@ -94,7 +95,7 @@ fn bundle(units: &[Unit], group: &[usize], weights: &[f64]) -> Unit {
             *sum += weights[unit] * ms;
         }
     }
-    let mut links: Vec<(u32, f64, f64)> = links
+    let mut links: Vec<(LinkId, f64, f64)> = links
         .into_iter()
         .map(|(link, (weight, sum))| (link, weight, sum / weight))
         .collect();
@@ -103,7 +104,7 @@ fn bundle(units: &[Unit], group: &[usize], weights: &[f64]) -> Unit {
     links.truncate(most.unwrap_or(0));
     Unit {
         cand: links.into_iter().map(|(link, _, ms)| (link, ms)).collect(),
-        incumbent: Vec::new(),
+        incumbent: Shares::new(),
         ..units[group[0]].clone()
     }
 }

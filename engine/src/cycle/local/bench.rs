@@ -5,8 +5,8 @@ use super::{Rates, better_than_nothing};
 use crate::limits::Limits;
 use crate::model::{Facts, Reach};
 use coverage::LinkId;
-use instance::{Changes, Duals, Instance, Plan, Price};
-use optimizer::{give, relieve};
+use instance::{Changes, Duals, Instance, Plan, Price, Shares};
+use optimizer::relieve;
 use std::collections::BTreeMap;
 
 /// A part counts as too full when its load is above its capacity by more than this share of it and
@@ -15,7 +15,7 @@ const TOO_FULL: (f64, f64) = (0.001, 1.0);
 
 /// A unit that lost a place.
 struct Torn {
-    kept: Vec<(LinkId, f64)>,
+    kept: Shares,
     /// The share that needs a place.
     lost: f64,
 }
@@ -151,7 +151,7 @@ impl<'a> Bench<'a> {
     }
 
     /// What a unit loses in quality when it leaves `link` for the best place elsewhere, ms.
-    fn loss_ms(&self, unit: usize, link: u32, here: &impl Fn(usize) -> bool) -> f64 {
+    fn loss_ms(&self, unit: usize, link: LinkId, here: &impl Fn(usize) -> bool) -> f64 {
         let service = self.service(unit);
         let cand = &self.ground.units[unit].cand;
         let now = cand.iter().find(|c| c.0 == link).map_or(0.0, |c| c.1);
@@ -176,7 +176,7 @@ impl<'a> Bench<'a> {
             .resize(homeless.regions.len(), Price::default());
         duals.meters.resize(homeless.meters.len(), Price::default());
         let stranded = Plan {
-            shares: vec![vec![(nowhere, 1.0)]; homeless.units.len()],
+            shares: vec![Shares::whole(nowhere); homeless.units.len()],
             input_digest: String::new(),
         };
         let relief = relieve(&homeless, &stranded, &duals, &[nowhere]);
@@ -185,12 +185,12 @@ impl<'a> Bench<'a> {
         if !better_than_nothing(&homeless, &placed) {
             return None;
         }
-        let merged = |((&unit, torn), places): ((&usize, &Torn), Vec<(LinkId, f64)>)| {
+        let merged = |((&unit, torn), places): ((&usize, &Torn), Shares)| {
             let mut shares = torn.kept.clone();
-            for (link, share) in places {
-                give(&mut shares, link, share * torn.lost);
+            for &(link, share) in &places {
+                shares.give(link, share * torn.lost);
             }
-            shares.sort_unstable_by_key(|share| share.0);
+            shares.sort();
             (unit, shares)
         };
         Some(self.torn.iter().zip(placed.shares).map(merged).collect())
@@ -223,13 +223,13 @@ impl<'a> Bench<'a> {
         sites_rps
     }
 
-    fn site(&self, link: u32) -> usize {
+    fn site(&self, link: LinkId) -> usize {
         self.facts.inventory.links[link.index()].site.index()
     }
 
     /// What lost its place, as an instance over the room that the rest leaves; all of it stands on
     /// one more link, whose index comes with it and which is in no site.
-    fn homeless(&self) -> (Instance, u32) {
+    fn homeless(&self) -> (Instance, LinkId) {
         let ground = self.ground;
         let on = &self.loads;
         let rest = |limit: f64, load: f64| (limit - load).max(0.0);
@@ -255,7 +255,7 @@ impl<'a> Bench<'a> {
             region.watermark_mbps = region.watermark_mbps.map(|soft| rest(soft, load));
             region.capacity_mbps = rest(region.capacity_mbps, load);
         }
-        let nowhere = u32::try_from(links.len()).unwrap_or(u32::MAX);
+        let nowhere = LinkId::from_index(links.len());
         links.push(instance::Link {
             id: String::new(),
             site: String::new(),
@@ -273,7 +273,7 @@ impl<'a> Bench<'a> {
                 mbps: whole.mbps * torn.lost,
                 rps: whole.rps * torn.lost,
                 floor_ms: whole.floor_ms,
-                incumbent: Vec::new(),
+                incumbent: Shares::new(),
                 cand: whole.cand.iter().filter(open).copied().collect(),
             }
         };
