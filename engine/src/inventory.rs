@@ -2,7 +2,7 @@
 //! here.
 //!
 //! ```text
-//! site --< link (towards one ISP, billed by a meter)
+//! site --< link (towards one ISP, billed by a contract)
 //!   `---< group --< node          endpoint = one group on one link: the addresses an answer names
 //! ```
 
@@ -44,8 +44,8 @@ pub struct Link {
     pub capacity_mbps: f64,
     /// Soft limit, Mbps: traffic above it counts as overload.
     pub watermark_mbps: f64,
-    /// Index of its meter in [`Inventory::meters`].
-    pub meter: usize,
+    /// Index of its contract in [`Inventory::contracts`].
+    pub contract: usize,
 }
 
 /// The five billing models.
@@ -88,7 +88,7 @@ impl BillingModel {
 
 /// A billing contract over one or more links.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Meter {
+pub struct Contract {
     /// Name.
     pub name: String,
     /// How it is billed.
@@ -172,7 +172,7 @@ pub struct Service {
     /// Names, TTL and answer size, as serving knows them.
     pub served: ServedService,
     /// Quality, in equivalent milliseconds, above which an answer counts as below the floor.
-    pub floor_ms: f64,
+    pub latency_limit_ms: f64,
     /// Demand assumed where none was ever observed, Mbps over all areas, spread by address counts.
     pub initial_mbps: f64,
     /// Requests per second of one Mbps, where they are not reported.
@@ -187,7 +187,7 @@ pub struct Inventory {
     /// Links.
     pub links: Vec<Link>,
     /// Meters.
-    pub meters: Vec<Meter>,
+    pub contracts: Vec<Contract>,
     /// Groups.
     pub groups: Vec<Group>,
     /// Nodes.

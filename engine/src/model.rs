@@ -1,6 +1,6 @@
 //! From what is known to what is to be solved: the instance of one cycle.
 //!
-//! Units are all (area, service) pairs, service-major; links, sites and meters keep their inventory
+//! Units are all (area, service) pairs, service-major; links, sites and contracts keep their inventory
 //! indices, so that a plan's link index is a [`LinkId`]. Eligibility is the list of candidates and
 //! never a penalty.
 
@@ -16,8 +16,8 @@ use crate::inventory::{BillingModel, Inventory};
 use crate::limits::Limits;
 use coverage::{AreaId, AreaTable, GroupId, LinkId, NodeId, ServiceId, SiteId, Timestamp};
 use instance::{
-    INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Plan, RPS_MIN, RPS_PER_MBPS_MAX, Site,
-    Unit,
+    Contract, ContractModel, INSTANCE_VERSION, Instance, Link, Plan, RPS_MIN, RPS_PER_MBPS_MAX,
+    Site, Unit,
 };
 use optimizer::both;
 use reach::Shortlist;
@@ -205,7 +205,7 @@ impl Facts<'_> {
             links: self.links(limits),
             sites: self.sites(limits),
             regions: self.regions(limits),
-            meters: self.meters(now),
+            contracts: self.contracts(now),
             units: self.units(&reach).into(),
         }
     }
@@ -224,7 +224,7 @@ impl Facts<'_> {
                 site: self.inventory.sites[link.site.index()].name.clone(),
                 capacity_mbps: link.capacity_mbps.min(bound),
                 watermark_mbps: Some(link.watermark_mbps.min(bound) * relied),
-                meter: self.inventory.meters[link.meter].name.clone(),
+                contract: self.inventory.contracts[link.contract].name.clone(),
             }
         };
         self.inventory.links.iter().enumerate().map(link).collect()
@@ -256,16 +256,17 @@ impl Facts<'_> {
         self.inventory.sites.iter().enumerate().map(site).collect()
     }
 
-    fn meters(&self, now: Timestamp) -> Vec<Meter> {
-        let meter = |(index, meter): (usize, &crate::inventory::Meter)| {
+    fn contracts(&self, now: Timestamp) -> Vec<Contract> {
+        let contract = |(index, contract): (usize, &crate::inventory::Contract)| {
             let marginal = self.contracts.marginal(index, now);
-            let model = meter_model(meter.model);
-            let by_bandwidth = !matches!(model, MeterModel::Flat | MeterModel::PerGb);
-            Meter {
-                id: meter.name.clone(),
+            let model = contract_model(contract.model);
+            let by_bandwidth = !matches!(model, ContractModel::Flat | ContractModel::PerGb);
+            Contract {
+                id: contract.name.clone(),
                 model,
                 price_cny_per_mbps: by_bandwidth.then_some(marginal.price_cny_per_mbps),
-                price_cny_per_gb: (model == MeterModel::PerGb).then_some(meter.price_cny_per_gb),
+                price_cny_per_gb: (model == ContractModel::PerGb)
+                    .then_some(contract.price_cny_per_gb),
                 free_below_mbps: if by_bandwidth {
                     marginal.free_below_mbps
                 } else {
@@ -275,10 +276,10 @@ impl Facts<'_> {
             }
         };
         self.inventory
-            .meters
+            .contracts
             .iter()
             .enumerate()
-            .map(meter)
+            .map(contract)
             .collect()
     }
 
@@ -341,7 +342,7 @@ impl Facts<'_> {
             })
             .cloned()
             .unwrap_or_default();
-        let floor_ms = self.inventory.services[service.index()].floor_ms;
+        let latency_limit_ms = self.inventory.services[service.index()].latency_limit_ms;
         // Whoever serves now stays a candidate as long as it may serve.
         for &(link, _) in &incumbent {
             let listed = cand.iter().any(|known| known.0 == link);
@@ -354,7 +355,7 @@ impl Facts<'_> {
             service: self.inventory.services[service.index()].served.name.clone(),
             mbps: self.demand_mbps(area, service),
             rps: self.requests_of(area, service),
-            floor_ms: Some(floor_ms),
+            latency_limit_ms: Some(latency_limit_ms),
             incumbent,
             cand,
         }
@@ -362,12 +363,12 @@ impl Facts<'_> {
 }
 
 /// How the optimizer calls a billing model.
-pub(crate) const fn meter_model(model: BillingModel) -> MeterModel {
+pub(crate) const fn contract_model(model: BillingModel) -> ContractModel {
     match model {
-        BillingModel::Month95 => MeterModel::Month95,
-        BillingModel::DailyPeakMean => MeterModel::DailyPeakMean,
-        BillingModel::Daily95Mean => MeterModel::Daily95Mean,
-        BillingModel::Flat => MeterModel::Flat,
-        BillingModel::PerGb => MeterModel::PerGb,
+        BillingModel::Month95 => ContractModel::Month95,
+        BillingModel::DailyPeakMean => ContractModel::DailyPeakMean,
+        BillingModel::Daily95Mean => ContractModel::Daily95Mean,
+        BillingModel::Flat => ContractModel::Flat,
+        BillingModel::PerGb => ContractModel::PerGb,
     }
 }

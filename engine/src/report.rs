@@ -1,6 +1,6 @@
 //! What one tick did, as data for people and programs.
 
-use crate::cycle::{LastSolve, MeterState, Tier};
+use crate::cycle::{ContractState, LastSolve, Tier};
 use coverage::Timestamp;
 use instance::Levels;
 use serde::Serialize;
@@ -35,7 +35,8 @@ pub struct CycleReport {
     /// Nodes that were taken for down because they alone of their site say nothing.
     pub silent_nodes: Vec<String>,
     /// How contracts stand.
-    pub meters: Vec<MeterState>,
+    #[serde(rename = "meters")]
+    pub contracts: Vec<ContractState>,
     /// Why the levels of contracts are not planned; empty when they are, or will be after a day.
     pub levels_fault: String,
 }

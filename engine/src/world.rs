@@ -62,8 +62,9 @@ impl<'a> World<'a> {
         self.near.get_or_init(|| {
             let undrained = self.facts.instance(&Limits::default(), self.now);
             let near = |unit: &Unit| {
-                unit.floor_ms
-                    .is_none_or(|floor_ms| unit.cand.iter().any(|(_, ms)| *ms <= floor_ms))
+                unit.latency_limit_ms.is_none_or(|latency_limit_ms| {
+                    unit.cand.iter().any(|(_, ms)| *ms <= latency_limit_ms)
+                })
             };
             undrained.units.iter().map(near).collect()
         })
@@ -145,8 +146,12 @@ impl<'a> World<'a> {
         for (unit, near) in instance.units.iter_mut().zip(self.near()) {
             // Capacity that is too far away to serve well is no reserve for who is served well
             // without drains.
-            unit.cand
-                .retain(|(_, ms)| !near || unit.floor_ms.is_none_or(|floor_ms| *ms <= floor_ms));
+            unit.cand.retain(|(_, ms)| {
+                !near
+                    || unit
+                        .latency_limit_ms
+                        .is_none_or(|latency_limit_ms| *ms <= latency_limit_ms)
+            });
         }
         *asked = Some((limits.clone(), instance.clone()));
         instance

@@ -116,11 +116,7 @@ proptest! {
 /// Unserved, overload and below-floor traffic of a plan, Mbps.
 fn soft_levels(instance: &Instance, plan: &Plan) -> [f64; 3] {
     let levels = checker::evaluate(instance, plan).unwrap().levels;
-    [
-        levels.unserved_mbps,
-        levels.overload_mbps,
-        levels.below_floor_mbps,
-    ]
+    [levels.unserved_mbps, levels.overload_mbps, levels.late_mbps]
 }
 
 /// Whether `is` is worse than `was` on the first level where they differ; `target` may cost a

@@ -10,7 +10,7 @@
 use coverage::LinkId;
 use engine::billing::budget::{Budget, BudgetOptions, Level, Outlook};
 use engine::billing::{Forecast, Horizon, UtcOffset};
-use instance::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Site, Unit};
+use instance::{Contract, ContractModel, INSTANCE_VERSION, Instance, Link, Site, Unit};
 use std::time::Instant;
 
 const SITES: u32 = 250;
@@ -44,7 +44,7 @@ fn instance(units: u32) -> Instance {
     let links: Vec<(u32, u32)> = (0..SITES)
         .flat_map(|site| (0..ISPS).map(move |isp| (site, isp)))
         .collect();
-    let meter_of = |site: u32, isp: u32| format!("m{}-{isp}", site / SITES_PER_METER);
+    let contract_of = |site: u32, isp: u32| format!("m{}-{isp}", site / SITES_PER_METER);
     let unit = |index: u32| {
         let (x, y) = place(10, index);
         let own = index % ISPS;
@@ -62,14 +62,14 @@ fn instance(units: u32) -> Instance {
             service: "s".into(),
             mbps: 0.0,
             rps: 0.0,
-            floor_ms: None,
+            latency_limit_ms: None,
             incumbent: Vec::new(),
             cand,
         }
     };
-    let mut meters: Vec<String> = links.iter().map(|&(s, i)| meter_of(s, i)).collect();
-    meters.sort();
-    meters.dedup();
+    let mut contracts: Vec<String> = links.iter().map(|&(s, i)| contract_of(s, i)).collect();
+    contracts.sort();
+    contracts.dedup();
     Instance {
         version: INSTANCE_VERSION,
         slot_seconds: 300,
@@ -83,7 +83,7 @@ fn instance(units: u32) -> Instance {
                 site: format!("s{site}"),
                 capacity_mbps: LINK_MBPS,
                 watermark_mbps: None,
-                meter: meter_of(site, isp),
+                contract: contract_of(site, isp),
             })
             .collect(),
         sites: (0..SITES)
@@ -95,11 +95,11 @@ fn instance(units: u32) -> Instance {
                 capacity_rps: None,
             })
             .collect(),
-        meters: meters
+        contracts: contracts
             .into_iter()
-            .map(|id| Meter {
+            .map(|id| Contract {
                 id,
-                model: MeterModel::Month95,
+                model: ContractModel::Month95,
                 price_cny_per_mbps: Some(0.0),
                 price_cny_per_gb: None,
                 free_below_mbps: 0.0,
@@ -144,12 +144,12 @@ fn horizon(units: u32) -> Horizon {
 }
 
 fn outlook<'a>(instance: &'a Instance, horizon: &Horizon) -> Outlook<'a> {
-    let level = |meter: usize| {
+    let level = |contract: usize| {
         let links = instance.links.iter();
-        let links = links.filter(|link| link.meter == instance.meters[meter].id);
-        let salt = u32::try_from(meter).unwrap();
+        let links = links.filter(|link| link.contract == instance.contracts[contract].id);
+        let salt = u32::try_from(contract).unwrap();
         Level {
-            meter,
+            contract,
             day: None,
             price_cny_per_mbps: 8.0 + 12.0 * noise(40, salt),
             min_mbps: 0.0,
@@ -160,8 +160,8 @@ fn outlook<'a>(instance: &'a Instance, horizon: &Horizon) -> Outlook<'a> {
     Outlook {
         instance,
         scenes: horizon.scenes.clone(),
-        volume_cny_per_mbps: vec![0.0; instance.meters.len()],
-        levels: (0..instance.meters.len()).map(level).collect(),
+        volume_cny_per_mbps: vec![0.0; instance.contracts.len()],
+        levels: (0..instance.contracts.len()).map(level).collect(),
         unserved_cny_per_mbps: 0.5,
     }
 }

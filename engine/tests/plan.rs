@@ -33,7 +33,7 @@ fn check_against_reference(instance: &Instance) {
     let found = [
         levels.unserved_mbps,
         levels.overload_mbps,
-        levels.below_floor_mbps,
+        levels.late_mbps,
         levels.cost_cny(),
     ];
     for (level, (found, expected)) in found.iter().zip(expected).enumerate() {
@@ -78,7 +78,7 @@ proptest! {
     }
 
     #[test]
-    fn meters_across_sites_are_priced_until_plan_and_bound_meet(seed in any::<u64>()) {
+    fn contracts_across_sites_are_priced_until_plan_and_bound_meet(seed in any::<u64>()) {
         for shape in [Shape::Small, Shape::Medium] {
             let instance = crossing_instance(shape, seed);
             let solved = solved(&instance);
@@ -277,7 +277,7 @@ fn used_candidates_have_no_reduced_cost() {
         for view in views.iter().filter(|v| v.chosen_share > 0.0) {
             let reduced = view.reduced_cost;
             assert_eq!(
-                (reduced.unserved, reduced.overload, reduced.below_floor),
+                (reduced.unserved, reduced.overload, reduced.late),
                 (0, 0, 0)
             );
             assert!(reduced.cny_per_mbps.abs() < 1e-9, "{view:?}");
@@ -312,11 +312,7 @@ fn no_baseline_beats_the_bound() {
         let instance = random_instance(Shape::Medium, seed);
         let solved = solved(&instance);
         let bound = solved.certificate.bound;
-        let bound = (
-            bound.unserved_mbps,
-            bound.overload_mbps,
-            bound.below_floor_mbps,
-        );
+        let bound = (bound.unserved_mbps, bound.overload_mbps, bound.late_mbps);
         let found = [
             baseline::rank_and_fill(&instance, seed),
             baseline::stable(&instance),
@@ -327,11 +323,7 @@ fn no_baseline_beats_the_bound() {
         for baseline in found {
             checker::evaluate(&instance, &baseline.plan).unwrap();
             let levels = baseline.levels;
-            let levels = (
-                levels.unserved_mbps,
-                levels.overload_mbps,
-                levels.below_floor_mbps,
-            );
+            let levels = (levels.unserved_mbps, levels.overload_mbps, levels.late_mbps);
             assert!(levels.0 >= bound.0 - 1e-6, "{levels:?} {bound:?}");
         }
         let nearest = baseline::nearest(&instance).unwrap();
@@ -478,12 +470,12 @@ fn the_checker_refuses_false_claims() {
         );
     }
     let mut bad = certificate.clone();
-    bad.duals.meters[0].cny_per_mbps = f64::INFINITY;
+    bad.duals.contracts[0].cny_per_mbps = f64::INFINITY;
     assert!(matches!(
         checker::verify(&instance, &plan, &bad),
         Err(CheckFailure::Price { .. })
     ));
-    bad.duals.meters.pop();
+    bad.duals.contracts.pop();
     assert!(matches!(
         checker::verify(&instance, &plan, &bad),
         Err(CheckFailure::Length { .. })

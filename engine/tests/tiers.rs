@@ -19,7 +19,7 @@ use engine::billing::{ControlOptions, UtcOffset};
 use engine::cycle::{Adopted, Draft, Engine, EngineOptions, Tier};
 use engine::estimate::EstimateOptions;
 use engine::inventory::{
-    BillingModel, Endpoint, Front, Group, Inventory, Link, Meter, Node, NodePort, Service, Site,
+    BillingModel, Contract, Endpoint, Front, Group, Inventory, Link, Node, NodePort, Service, Site,
 };
 use engine::model::ModelOptions;
 use engine::publish::PublishRules;
@@ -53,7 +53,7 @@ fn inventory() -> Inventory {
                 ttl_s: 60,
                 addresses_max: 2,
             },
-            floor_ms: 100.0,
+            latency_limit_ms: 100.0,
             initial_mbps: 0.0,
             rps_per_mbps: 0.0,
         });
@@ -75,7 +75,7 @@ fn add_site(inventory: &mut Inventory, index: u32) {
         latitude: 20.0 + 25.0 * spread(index, 1),
         longitude: 80.0 + 45.0 * spread(index, 2),
     });
-    inventory.meters.push(Meter {
+    inventory.contracts.push(Contract {
         name: name.clone(),
         model: BillingModel::Month95,
         price_cny_per_mbps_month: 5.0 + 10.0 * spread(index, 4),
@@ -89,7 +89,7 @@ fn add_site(inventory: &mut Inventory, index: u32) {
         isp: "bgp".to_owned(),
         capacity_mbps,
         watermark_mbps: 0.9 * capacity_mbps,
-        meter: index as usize,
+        contract: index as usize,
     });
     inventory.nodes.push(Node {
         name: format!("{name}-1"),

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use instance::{Duals, Instance, LevelBound, Meter, MeterModel, Price, Site, Unit};
+use instance::{Contract, ContractModel, Duals, Instance, LevelBound, Price, Site, Unit};
 
 use super::{CAPACITY_TOLERANCE, CheckFailure, SHARE_TOLERANCE};
 
@@ -34,7 +34,7 @@ const ZERO: Vector = Vector {
 
 impl Vector {
     fn of(price: &Price) -> Self {
-        let counts = [price.unserved, price.overload, price.below_floor].map(i64::from);
+        let counts = [price.unserved, price.overload, price.late].map(i64::from);
         Self {
             counts,
             cny: price.cny_per_mbps,
@@ -89,8 +89,8 @@ pub(crate) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBoun
         .enumerate()
         .map(|(i, s)| (s.id.as_str(), i))
         .collect();
-    let meters: BTreeMap<&str, usize> = instance
-        .meters
+    let contracts: BTreeMap<&str, usize> = instance
+        .contracts
         .iter()
         .enumerate()
         .map(|(i, m)| (m.id.as_str(), i))
@@ -102,7 +102,7 @@ pub(crate) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBoun
         .map(|(i, r)| (r.id.as_str(), i))
         .collect();
     let mut paths = Vec::with_capacity(instance.links.len());
-    let mut ports_mbps = vec![0.0; instance.meters.len()];
+    let mut ports_mbps = vec![0.0; instance.contracts.len()];
     for (index, link) in instance.links.iter().enumerate() {
         let mut path = Vector::of(&duals.links[index]);
         if let Some(&site) = sites.get(link.site.as_str()) {
@@ -111,9 +111,9 @@ pub(crate) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBoun
                 path = path.plus(Vector::of(&duals.regions[region]), 1, 1.0);
             }
         }
-        if let Some(&meter) = meters.get(link.meter.as_str()) {
-            path = path.plus(Vector::of(&duals.meters[meter]), 1, 1.0);
-            ports_mbps[meter] += link.capacity_mbps;
+        if let Some(&contract) = contracts.get(link.contract.as_str()) {
+            path = path.plus(Vector::of(&duals.contracts[contract]), 1, 1.0);
+            ports_mbps[contract] += link.capacity_mbps;
         }
         paths.push(path);
     }
@@ -131,11 +131,11 @@ pub(crate) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBoun
         }
     }
     subtract_rows(&mut total, instance, duals, &ports_mbps);
-    let [unserved_mbps, overload_mbps, below_floor_mbps, cost_cny] = total.0;
+    let [unserved_mbps, overload_mbps, late_mbps, cost_cny] = total.0;
     Ok(LevelBound {
         unserved_mbps,
         overload_mbps,
-        below_floor_mbps,
+        late_mbps,
         cost_cny,
     })
 }
@@ -164,24 +164,24 @@ pub(crate) fn excess_charge_cny(instance: &Instance) -> f64 {
             worst_ms = worst_ms.max(quality_ms);
         }
     }
-    for meter in &instance.meters {
-        dearest = dearest.max(money_above(instance, meter));
+    for contract in &instance.contracts {
+        dearest = dearest.max(money_above(instance, contract));
     }
     let ms = worst_ms + instance.move_cost_ms;
     let way = ms * instance.value_cny_per_gbps_ms_slot / 1_000.0 + dearest;
     100.0 * if way > 0.0 { way } else { 1.0 } * mbps / rps
 }
 
-/// What a Mbps above the free level of a meter costs.
-fn money_above(instance: &Instance, meter: &Meter) -> f64 {
-    match meter.model {
-        MeterModel::Flat => 0.0,
-        MeterModel::PerGb => {
+/// What a Mbps above the free level of a contract costs.
+fn money_above(instance: &Instance, contract: &Contract) -> f64 {
+    match contract.model {
+        ContractModel::Flat => 0.0,
+        ContractModel::PerGb => {
             let gb_per_mbps = f64::from(instance.slot_seconds) / 8_000.0;
-            gb_per_mbps * meter.price_cny_per_gb.unwrap_or(0.0)
+            gb_per_mbps * contract.price_cny_per_gb.unwrap_or(0.0)
         }
-        _ if meter.burst => 0.0,
-        _ => meter.price_cny_per_mbps.unwrap_or(0.0),
+        _ if contract.burst => 0.0,
+        _ => contract.price_cny_per_mbps.unwrap_or(0.0),
     }
 }
 
@@ -214,7 +214,10 @@ fn add_unit(
         let Some(&path) = paths.get(link.index()) else {
             continue;
         };
-        let below = i64::from(unit.floor_ms.is_some_and(|floor_ms| floor_ms < quality_ms));
+        let below = i64::from(
+            unit.latency_limit_ms
+                .is_some_and(|latency_limit_ms| latency_limit_ms < quality_ms),
+        );
         let own = Vector {
             counts: [0, 0, below],
             cny: quality_ms * per_ms + rps_per_mbps * request_cny[link.index()],
@@ -244,7 +247,11 @@ fn check_shape(instance: &Instance, duals: &Duals) -> Result<(), CheckFailure> {
         ("link prices", duals.links.len(), instance.links.len()),
         ("site prices", duals.sites.len(), instance.sites.len()),
         ("region prices", duals.regions.len(), instance.regions.len()),
-        ("meter prices", duals.meters.len(), instance.meters.len()),
+        (
+            "meter prices",
+            duals.contracts.len(),
+            instance.contracts.len(),
+        ),
         ("request prices", duals.requests.len(), instance.sites.len()),
     ];
     for (what, found, expected) in lengths {
@@ -259,7 +266,13 @@ fn check_shape(instance: &Instance, duals: &Duals) -> Result<(), CheckFailure> {
     let ids = instance.links.iter().map(|l| &l.id).zip(&duals.links);
     let ids = ids.chain(instance.sites.iter().map(|s| &s.id).zip(&duals.sites));
     let ids = ids.chain(instance.regions.iter().map(|r| &r.id).zip(&duals.regions));
-    for (id, price) in ids.chain(instance.meters.iter().map(|m| &m.id).zip(&duals.meters)) {
+    for (id, price) in ids.chain(
+        instance
+            .contracts
+            .iter()
+            .map(|m| &m.id)
+            .zip(&duals.contracts),
+    ) {
         if !price.cny_per_mbps.is_finite() {
             return Err(CheckFailure::Price { row: id.clone() });
         }
@@ -277,33 +290,33 @@ fn check_shape(instance: &Instance, duals: &Duals) -> Result<(), CheckFailure> {
     Ok(())
 }
 
-/// Subtracts the best that each row could make of its price. `ports_mbps` bounds a meter's traffic.
+/// Subtracts the best that each row could make of its price. `ports_mbps` bounds a contract's traffic.
 fn subtract_rows(total: &mut Total, instance: &Instance, duals: &Duals, ports_mbps: &[f64]) {
     for (link, price) in instance.links.iter().zip(&duals.links) {
-        let knee = link.watermark_mbps.unwrap_or(link.capacity_mbps);
-        subtract_best(total, price, knee, link.capacity_mbps, OVERLOAD);
+        let breakpoint = link.watermark_mbps.unwrap_or(link.capacity_mbps);
+        subtract_best(total, price, breakpoint, link.capacity_mbps, OVERLOAD);
     }
     for (site, price) in instance.sites.iter().zip(&duals.sites) {
-        let knee = site.watermark_mbps.unwrap_or(site.capacity_mbps);
-        subtract_best(total, price, knee, site.capacity_mbps, OVERLOAD);
+        let breakpoint = site.watermark_mbps.unwrap_or(site.capacity_mbps);
+        subtract_best(total, price, breakpoint, site.capacity_mbps, OVERLOAD);
     }
     for (region, price) in instance.regions.iter().zip(&duals.regions) {
-        let knee = region.watermark_mbps.unwrap_or(region.capacity_mbps);
-        subtract_best(total, price, knee, region.capacity_mbps, OVERLOAD);
+        let breakpoint = region.watermark_mbps.unwrap_or(region.capacity_mbps);
+        subtract_best(total, price, breakpoint, region.capacity_mbps, OVERLOAD);
     }
-    for (index, (meter, price)) in instance.meters.iter().zip(&duals.meters).enumerate() {
+    for (index, (contract, price)) in instance.contracts.iter().zip(&duals.contracts).enumerate() {
         let end = ports_mbps[index];
-        let cny = money_above(instance, meter);
-        let knee = match meter.model {
-            MeterModel::Flat => end,
-            MeterModel::PerGb => 0.0,
-            _ if meter.burst => end,
-            _ => super::charged_from(meter.free_below_mbps).min(end),
+        let cny = money_above(instance, contract);
+        let breakpoint = match contract.model {
+            ContractModel::Flat => end,
+            ContractModel::PerGb => 0.0,
+            _ if contract.burst => end,
+            _ => super::charged_from(contract.free_below_mbps).min(end),
         };
         subtract_best(
             total,
             price,
-            knee,
+            breakpoint,
             end,
             Vector {
                 counts: [0; 3],
@@ -313,17 +326,17 @@ fn subtract_rows(total: &mut Total, instance: &Instance, duals: &Duals, ports_mb
     }
 }
 
-/// Subtracts the largest of `p y - step * max(0, y - knee)` over `y` in {0, knee, end}.
-fn subtract_best(total: &mut Total, price: &Price, knee: f64, end: f64, step: Vector) {
+/// Subtracts the largest of `p y - step * max(0, y - breakpoint)` over `y` in {0, breakpoint, end}.
+fn subtract_best(total: &mut Total, price: &Price, breakpoint: f64, end: f64, step: Vector) {
     let before = Vector::of(price);
     let after = before.plus(step, -1, -1.0);
-    // The slope falls from `before` to `after` at the knee: the peak is the last point up to which
+    // The slope falls from `before` to `after` at the breakpoint: the peak is the last point up to which
     // it is positive.
     if before.order(&ZERO) != Ordering::Greater {
         return;
     }
-    total.add(before, -knee);
+    total.add(before, -breakpoint);
     if after.order(&ZERO) == Ordering::Greater {
-        total.add(after, knee - end);
+        total.add(after, breakpoint - end);
     }
 }

@@ -3,7 +3,7 @@
 use coverage::LinkId;
 use std::collections::BTreeMap;
 
-use instance::{Changes, Duals, Instance, Levels, MeterModel, Plan, Price, RowKind, Unit};
+use instance::{Changes, ContractModel, Duals, Instance, Levels, Plan, Price, RowKind, Unit};
 
 use super::loads::{Loads, rows};
 use super::{CAPACITY_TOLERANCE, CheckFailure, SHARE_TOLERANCE};
@@ -30,7 +30,7 @@ impl Evaluation {
             RowKind::Link => (&self.loads.links, &duals.links),
             RowKind::Site => (&self.loads.sites, &duals.sites),
             RowKind::Region => (&self.loads.regions, &duals.regions),
-            RowKind::Meter => (&self.loads.meters, &duals.meters),
+            RowKind::Contract => (&self.loads.contracts, &duals.contracts),
             RowKind::Requests => {
                 let &(index, load) = self.requests.get(id)?;
                 let price = Price {
@@ -228,8 +228,11 @@ fn unit_levels(instance: &Instance, unit: &Unit, shares: &[(LinkId, f64)], level
         let quality_ms = unit.cand.iter().find(|c| c.0 == link).map_or(0.0, |c| c.1);
         let gbps = share * unit.mbps / 1_000.0;
         levels.latency_cny += gbps * quality_ms * instance.value_cny_per_gbps_ms_slot;
-        if unit.floor_ms.is_some_and(|floor_ms| floor_ms < quality_ms) {
-            levels.below_floor_mbps += share * unit.mbps;
+        if unit
+            .latency_limit_ms
+            .is_some_and(|latency_limit_ms| latency_limit_ms < quality_ms)
+        {
+            levels.late_mbps += share * unit.mbps;
         }
         let before: f64 = unit
             .incumbent
@@ -272,19 +275,19 @@ fn row_levels(instance: &Instance, bands: Bands, found: &mut Evaluation) {
         }
         found.over_capacity_mbps += (load - hard).max(0.0);
     }
-    for meter in &instance.meters {
-        let load = load(&found.loads.meters, &meter.id);
-        found.levels.money_cny += match meter.model {
-            MeterModel::Flat => 0.0,
-            MeterModel::PerGb => {
+    for contract in &instance.contracts {
+        let load = load(&found.loads.contracts, &contract.id);
+        found.levels.money_cny += match contract.model {
+            ContractModel::Flat => 0.0,
+            ContractModel::PerGb => {
                 let gb = load * f64::from(instance.slot_seconds) / 8_000.0;
-                gb * meter.price_cny_per_gb.unwrap_or(0.0)
+                gb * contract.price_cny_per_gb.unwrap_or(0.0)
             }
-            _ if meter.burst => 0.0,
+            _ if contract.burst => 0.0,
             _ => {
-                let free_mbps = meter.free_below_mbps * (1.0 + bands.level);
+                let free_mbps = contract.free_below_mbps * (1.0 + bands.level);
                 (load - super::charged_from(free_mbps)).max(0.0)
-                    * meter.price_cny_per_mbps.unwrap_or(0.0)
+                    * contract.price_cny_per_mbps.unwrap_or(0.0)
             }
         };
     }

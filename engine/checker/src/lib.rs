@@ -10,7 +10,7 @@
 //! on. Vectors under this order form an ordered vector space: adding the same vector to both sides
 //! and multiplying by a non-negative number keep the order. These two rules are all that weak
 //! duality needs. Let `x` be any feasible plan, `y_r` the traffic it puts on row `r` (a link, site,
-//! region or meter), `f_r` the cost of a row and `c` the cost of a candidate. For any price vectors
+//! region or contract), `f_r` the cost of a row and `c` the cost of a candidate. For any price vectors
 //! `p_r`,
 //!
 //! ```text
@@ -20,10 +20,10 @@
 //! ```
 //!
 //! because the shares of a unit (with its unserved share, at cost `(1,0,0,0)`) are non-negative and
-//! sum to 1, and because `y_r` lies between 0 and its hard limit `Y_r` (for a meter: the sum of its
+//! sum to 1, and because `y_r` lies between 0 and its hard limit `Y_r` (for a contract: the sum of its
 //! links' capacities). The last line does not mention `x`. Signs of the prices do not matter: a
 //! foolish price gives a weak bound, never a wrong one. `f_r` is convex and piecewise linear with
-//! one knee, so the maximum is at 0, at the knee or at `Y_r`.
+//! one breakpoint, so the maximum is at 0, at the breakpoint or at `Y_r`.
 //!
 //! Where moving costs, a candidate counts twice: once for the share that it carries now, at its
 //! price and limited to that share, once without limit at its price and the move. The minimum over
@@ -127,7 +127,7 @@ pub enum CheckFailure {
     /// A price is not a finite number.
     #[error("price of {row} is not finite")]
     Price {
-        /// Link, site or meter.
+        /// Link, site or contract.
         row: String,
     },
     /// The certificate claims a figure that the input does not give.
@@ -282,12 +282,7 @@ fn compare_levels(
         found.overload_mbps,
         mbps,
     )?;
-    near(
-        "below-floor mbps",
-        claimed.below_floor_mbps,
-        found.below_floor_mbps,
-        mbps,
-    )?;
+    near("below-floor mbps", claimed.late_mbps, found.late_mbps, mbps)?;
     near("latency cny", claimed.latency_cny, found.latency_cny, cny)?;
     near("money cny", claimed.money_cny, found.money_cny, cny)?;
     near("moving cny", claimed.moving_cny, found.moving_cny, cny)?;
@@ -329,7 +324,7 @@ fn judge(levels: Levels, bound: LevelBound, demand: f64) -> Verified {
     let pairs = [
         (levels.unserved_mbps, bound.unserved_mbps),
         (levels.overload_mbps, bound.overload_mbps),
-        (levels.below_floor_mbps, bound.below_floor_mbps),
+        (levels.late_mbps, bound.late_mbps),
     ];
     let met = pairs
         .iter()
@@ -374,8 +369,8 @@ fn compare_bound(
     )?;
     no_more(
         "bound below floor",
-        claimed.below_floor_mbps,
-        found.below_floor_mbps,
+        claimed.late_mbps,
+        found.late_mbps,
         mbps,
     )?;
     no_more("bound on cost", claimed.cost_cny, found.cost_cny, cny)?;

@@ -1,4 +1,4 @@
-//! What a plan puts on links, sites, regions and meters.
+//! What a plan puts on links, sites, regions and contracts.
 
 use super::{CAPACITY_TOLERANCE, CheckFailure};
 use instance::{Instance, RowKind};
@@ -13,8 +13,8 @@ pub(crate) struct Loads {
     pub(crate) sites: BTreeMap<String, (usize, f64)>,
     /// Region id -> (index, load in Mbps).
     pub(crate) regions: BTreeMap<String, (usize, f64)>,
-    /// Meter id -> (index, load in Mbps).
-    pub(crate) meters: BTreeMap<String, (usize, f64)>,
+    /// Contract id -> (index, load in Mbps).
+    pub(crate) contracts: BTreeMap<String, (usize, f64)>,
 }
 
 impl Loads {
@@ -24,7 +24,7 @@ impl Loads {
             links: rows(instance.links.iter().map(|l| &l.id)),
             sites: rows(instance.sites.iter().map(|s| &s.id)),
             regions: rows(instance.regions.iter().map(|r| &r.id)),
-            meters: rows(instance.meters.iter().map(|m| &m.id)),
+            contracts: rows(instance.contracts.iter().map(|m| &m.id)),
         };
         let region_of: BTreeMap<&str, &String> = instance
             .sites
@@ -39,7 +39,7 @@ impl Loads {
                     &mut loads.regions,
                     region_of.get(link.site.as_str()).copied(),
                 ),
-                (&mut loads.meters, Some(&link.meter)),
+                (&mut loads.contracts, Some(&link.contract)),
             ];
             for (rows, id) in rows {
                 let Some(id) = id else { continue };
@@ -84,13 +84,13 @@ impl Loads {
         Ok(())
     }
 
-    /// Load of a link, site, region or meter by its id, Mbps; nothing on a row that is not known.
+    /// Load of a link, site, region or contract by its id, Mbps; nothing on a row that is not known.
     pub(crate) fn on(&self, kind: RowKind, id: &str) -> f64 {
         let rows = match kind {
             RowKind::Link => &self.links,
             RowKind::Site => &self.sites,
             RowKind::Region => &self.regions,
-            RowKind::Meter => &self.meters,
+            RowKind::Contract => &self.contracts,
             RowKind::Requests => return 0.0,
         };
         rows.get(id).map_or(0.0, |row| row.1)

@@ -13,7 +13,7 @@ pub(crate) fn of_units(units: &[Unit]) -> [u8; 32] {
         sink.text(&unit.service);
         sink.number(unit.mbps);
         sink.number(unit.rps);
-        sink.optional(unit.floor_ms);
+        sink.optional(unit.latency_limit_ms);
         sink.pairs(&unit.incumbent);
         sink.pairs(&unit.cand);
     }

@@ -4,8 +4,8 @@ use coverage::LinkId;
 use std::fmt;
 
 use crate::record::{
-    CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, LINKS_MAX,
-    METERS_MAX, Meter, MeterModel, REGIONS_MAX, SITES_MAX, UNITS_MAX,
+    CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, CONTRACTS_MAX, Contract, ContractModel, INCUMBENTS_MAX,
+    INSTANCE_VERSION, Instance, LINKS_MAX, REGIONS_MAX, SITES_MAX, UNITS_MAX,
 };
 use crate::unit::Unit;
 
@@ -78,12 +78,12 @@ pub(crate) fn find(instance: &Instance) -> (Vec<Fault>, usize) {
     };
     finder.header(instance);
     let sites = finder.ids("sites", instance.sites.iter().map(|s| s.id.as_str()));
-    let meters = finder.ids("meters", instance.meters.iter().map(|m| m.id.as_str()));
+    let contracts = finder.ids("meters", instance.contracts.iter().map(|m| m.id.as_str()));
     finder.ids("links", instance.links.iter().map(|l| l.id.as_str()));
-    finder.links(instance, &sites, &meters);
+    finder.links(instance, &sites, &contracts);
     finder.sites(instance);
     finder.regions(instance);
-    finder.meters(instance);
+    finder.contracts(instance);
     finder.units(instance);
     (finder.faults, finder.total)
 }
@@ -132,7 +132,7 @@ impl Finder {
             ("links", instance.links.len(), LINKS_MAX),
             ("sites", instance.sites.len(), SITES_MAX),
             ("regions", instance.regions.len(), REGIONS_MAX),
-            ("meters", instance.meters.len(), METERS_MAX),
+            ("meters", instance.contracts.len(), CONTRACTS_MAX),
             ("units", instance.units.len(), UNITS_MAX),
             (
                 "candidates",
@@ -182,8 +182,8 @@ impl Finder {
         sorted
     }
 
-    fn links(&mut self, instance: &Instance, sites: &[(&str, usize)], meters: &[(&str, usize)]) {
-        let mut metered = vec![false; instance.meters.len()];
+    fn links(&mut self, instance: &Instance, sites: &[(&str, usize)], contracts: &[(&str, usize)]) {
+        let mut metered = vec![false; instance.contracts.len()];
         for (index, link) in instance.links.iter().enumerate() {
             let record = || format!("links[{index}] {:?}", link.id);
             self.capacity(record, link.capacity_mbps, link.watermark_mbps);
@@ -193,15 +193,18 @@ impl Finder {
             {
                 self.fault(record, format!("site {:?} is not in sites", link.site));
             }
-            match meters.binary_search_by_key(&link.meter.as_str(), |m| m.0) {
-                Ok(found) => metered[meters[found].1] = true,
-                Err(_) => self.fault(record, format!("meter {:?} is not in meters", link.meter)),
+            match contracts.binary_search_by_key(&link.contract.as_str(), |m| m.0) {
+                Ok(found) => metered[contracts[found].1] = true,
+                Err(_) => self.fault(
+                    record,
+                    format!("meter {:?} is not in meters", link.contract),
+                ),
             }
         }
-        for (index, meter) in instance.meters.iter().enumerate() {
+        for (index, contract) in instance.contracts.iter().enumerate() {
             if !metered[index] {
                 self.fault(
-                    || format!("meters[{index}] {:?}", meter.id),
+                    || format!("meters[{index}] {:?}", contract.id),
                     "no link uses it",
                 );
             }
@@ -238,27 +241,32 @@ impl Finder {
         }
     }
 
-    fn meters(&mut self, instance: &Instance) {
-        for (index, meter) in instance.meters.iter().enumerate() {
-            self.meter(index, meter);
+    fn contracts(&mut self, instance: &Instance) {
+        for (index, contract) in instance.contracts.iter().enumerate() {
+            self.contract(index, contract);
         }
     }
 
-    fn meter(&mut self, index: usize, meter: &Meter) {
-        let record = || format!("meters[{index}] {:?}", meter.id);
-        self.number(record, "free_below_mbps", meter.free_below_mbps, MBPS_MAX);
-        if let Some(price) = meter.price_cny_per_mbps {
+    fn contract(&mut self, index: usize, contract: &Contract) {
+        let record = || format!("meters[{index}] {:?}", contract.id);
+        self.number(
+            record,
+            "free_below_mbps",
+            contract.free_below_mbps,
+            MBPS_MAX,
+        );
+        if let Some(price) = contract.price_cny_per_mbps {
             self.number(record, "price_cny_per_mbps", price, PRICE_CNY_MAX);
         }
-        if let Some(price) = meter.price_cny_per_gb {
+        if let Some(price) = contract.price_cny_per_gb {
             self.number(record, "price_cny_per_gb", price, PRICE_CNY_MAX);
         }
-        match meter.model {
-            MeterModel::PerGb if meter.price_cny_per_gb.is_none() => {
+        match contract.model {
+            ContractModel::PerGb if contract.price_cny_per_gb.is_none() => {
                 self.fault(record, "model per-gb needs price_cny_per_gb");
             }
-            MeterModel::Month95 | MeterModel::DailyPeakMean | MeterModel::Daily95Mean
-                if meter.price_cny_per_mbps.is_none() =>
+            ContractModel::Month95 | ContractModel::DailyPeakMean | ContractModel::Daily95Mean
+                if contract.price_cny_per_mbps.is_none() =>
             {
                 self.fault(record, "this model needs price_cny_per_mbps");
             }
@@ -303,8 +311,8 @@ impl Finder {
             );
             self.fault(record, problem);
         }
-        if let Some(floor) = unit.floor_ms {
-            self.number(record, "floor_ms", floor, QUALITY_MS_MAX);
+        if let Some(floor) = unit.latency_limit_ms {
+            self.number(record, "latency_limit_ms", floor, QUALITY_MS_MAX);
         }
         if unit.cand.is_empty() {
             self.fault(record, "no candidates");

@@ -1,7 +1,7 @@
 //! One optimization problem as plain data, and what a solve of it returns.
 //!
 //! ```text
-//! bytes --read--> Instance (links, sites, regions, meters, units) --> Plan, Certificate
+//! bytes --read--> Instance (links, sites, regions, contracts, units) --> Plan, Certificate
 //! ```
 //! The optimizer, the checker and the baselines share these records and nothing else. Everything is
 //! in the units of the field names, so a decision made live can be written to a file and replayed.
@@ -21,8 +21,8 @@ pub use faults::{FAULTS_KEPT_MAX, Fault, RPS_MIN, RPS_PER_MBPS_MAX};
 pub use plan::{BindingRow, Certificate, Changes, Duals, LevelBound, Levels, Plan, Price, RowKind};
 pub use read::InstanceError;
 pub use record::{
-    CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, INCUMBENTS_MAX, INSTANCE_VERSION, Instance, LINKS_MAX,
-    Link, METERS_MAX, Meter, MeterModel, REGIONS_MAX, Region, SITES_MAX, Site, UNITS_MAX,
+    CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, CONTRACTS_MAX, Contract, ContractModel, INCUMBENTS_MAX,
+    INSTANCE_VERSION, Instance, LINKS_MAX, Link, REGIONS_MAX, Region, SITES_MAX, Site, UNITS_MAX,
 };
 pub use shares::Shares;
 pub use unit::{Unit, by_quality};

@@ -27,7 +27,8 @@ pub struct Levels {
     /// Level 2: traffic above watermarks, summed over links and sites, in Mbps.
     pub overload_mbps: f64,
     /// Level 3: traffic on candidates whose quality is above the unit's floor, in Mbps.
-    pub below_floor_mbps: f64,
+    #[serde(rename = "below_floor_mbps", alias = "late_mbps")]
+    pub late_mbps: f64,
     /// Level 4, latency part: CNY per slot.
     pub latency_cny: f64,
     /// Level 4, money part: CNY per slot.
@@ -66,7 +67,8 @@ pub struct Price {
     /// Mbps of overload caused elsewhere for each Mbps carried here.
     pub overload: i32,
     /// Mbps pushed below the floor elsewhere for each Mbps carried here.
-    pub below_floor: i32,
+    #[serde(rename = "below_floor", alias = "late")]
+    pub late: i32,
     /// CNY per Mbps in this slot.
     pub cny_per_mbps: f64,
 }
@@ -82,8 +84,9 @@ pub struct Duals {
     /// `[region]`: price of its capacity and watermark.
     #[serde(default)]
     pub regions: Vec<Price>,
-    /// `[meter]`: marginal money of its contract.
-    pub meters: Vec<Price>,
+    /// `[contract]`: marginal money of its contract.
+    #[serde(rename = "meters", alias = "contracts")]
+    pub contracts: Vec<Price>,
     /// `[site]`: price of a request per second in CNY; 0 where they are not limited.
     #[serde(default)]
     pub requests: Vec<f64>,
@@ -99,8 +102,9 @@ pub enum RowKind {
     Site,
     /// A region's capacity or watermark.
     Region,
-    /// A meter's free level or price.
-    Meter,
+    /// A contract's free level or price.
+    #[serde(rename = "meter")]
+    Contract,
     /// The requests per second that a site can answer. Load and price of such a row are per request
     /// per second.
     Requests,
@@ -112,7 +116,7 @@ pub enum RowKind {
 pub struct BindingRow {
     /// What kind of row.
     pub kind: RowKind,
-    /// Id of the link, site, region or meter.
+    /// Id of the link, site, region or contract.
     pub id: String,
     /// Its traffic in the plan, in Mbps; of [`RowKind::Requests`]: requests per second.
     pub load_mbps: f64,
@@ -129,7 +133,8 @@ pub struct LevelBound {
     /// No plan with that little unserved has less overload, in Mbps.
     pub overload_mbps: f64,
     /// No plan with that little of both has less below the floor, in Mbps.
-    pub below_floor_mbps: f64,
+    #[serde(rename = "below_floor_mbps", alias = "late_mbps")]
+    pub late_mbps: f64,
     /// No plan with that little of all three costs less, in CNY per slot.
     pub cost_cny: f64,
 }
@@ -158,7 +163,7 @@ pub struct Certificate {
     pub moved_min_possible_mbps: Option<f64>,
     /// Units with more than one link.
     pub split_units: usize,
-    /// One price per link, site and meter.
+    /// One price per link, site and contract.
     pub duals: Duals,
     /// The rows with a price, dearest first.
     pub binding: Vec<BindingRow>,

@@ -21,8 +21,8 @@ pub const LINKS_MAX: usize = 32_768;
 /// Most sites in one instance.
 pub const SITES_MAX: usize = 32_768;
 
-/// Most meters in one instance.
-pub const METERS_MAX: usize = 32_768;
+/// Most contracts in one instance.
+pub const CONTRACTS_MAX: usize = 32_768;
 
 /// Most regions with limits in one instance.
 pub const REGIONS_MAX: usize = 4_096;
@@ -62,8 +62,9 @@ pub struct Instance {
     /// Limits over all sites of a region; regions that are not named here have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regions: Vec<Region>,
-    /// Billing meters; links refer to them by id.
-    pub meters: Vec<Meter>,
+    /// Billing contracts; links refer to them by id.
+    #[serde(rename = "meters", alias = "contracts")]
+    pub contracts: Vec<Contract>,
     /// Demand units: traffic of one (area, service) to be placed.
     pub units: Units,
 }
@@ -81,8 +82,9 @@ pub struct Link {
     /// Soft limit in Mbps: traffic above it counts as overload. The capacity when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark_mbps: Option<f64>,
-    /// Id of the meter that bills it.
-    pub meter: String,
+    /// Id of the contract that bills it.
+    #[serde(rename = "meter", alias = "contract")]
+    pub contract: String,
 }
 
 /// A machine room.
@@ -123,15 +125,15 @@ pub struct Region {
 /// A billing contract over one or more links.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Meter {
+pub struct Contract {
     /// Unique name.
     pub id: String,
     /// How the contract counts.
-    pub model: MeterModel,
+    pub model: ContractModel,
     /// What one Mbps above [`Self::free_below_mbps`] costs in this slot, in CNY.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_cny_per_mbps: Option<f64>,
-    /// Price of one gigabyte (10^9 bytes) in CNY; only read by [`MeterModel::PerGb`].
+    /// Price of one gigabyte (10^9 bytes) in CNY; only read by [`ContractModel::PerGb`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_cny_per_gb: Option<f64>,
     /// Level in Mbps up to which this slot costs nothing more.
@@ -145,7 +147,7 @@ pub struct Meter {
 /// How a contract turns traffic into money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum MeterModel {
+pub enum ContractModel {
     /// The 95th percentile of the month's slots.
     #[serde(rename = "month-95")]
     Month95,
@@ -203,7 +205,7 @@ impl Instance {
             sink.text(&link.site);
             sink.number(link.capacity_mbps);
             sink.optional(link.watermark_mbps);
-            sink.text(&link.meter);
+            sink.text(&link.contract);
         }
         sink.count(self.sites.len());
         for site in &self.sites {
@@ -219,14 +221,14 @@ impl Instance {
             sink.number(region.capacity_mbps);
             sink.optional(region.watermark_mbps);
         }
-        sink.count(self.meters.len());
-        for meter in &self.meters {
-            sink.text(&meter.id);
-            sink.count(meter.model as usize);
-            sink.optional(meter.price_cny_per_mbps);
-            sink.optional(meter.price_cny_per_gb);
-            sink.number(meter.free_below_mbps);
-            sink.count(usize::from(meter.burst));
+        sink.count(self.contracts.len());
+        for contract in &self.contracts {
+            sink.text(&contract.id);
+            sink.count(contract.model as usize);
+            sink.optional(contract.price_cny_per_mbps);
+            sink.optional(contract.price_cny_per_gb);
+            sink.number(contract.free_below_mbps);
+            sink.count(usize::from(contract.burst));
         }
         sink.bytes(&self.units.digest());
         sink.hex()

@@ -22,7 +22,8 @@ pub struct Unit {
     /// Candidates above this quality in equivalent ms count as below the floor. No floor when
     /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub floor_ms: Option<f64>,
+    #[serde(rename = "floor_ms", alias = "latency_limit_ms")]
+    pub latency_limit_ms: Option<f64>,
     /// Where the unit is served now: (link index, share). Empty for a new unit.
     #[serde(default)]
     pub incumbent: Shares,

@@ -103,7 +103,7 @@ mod tests {
             service: "s".to_owned(),
             mbps: 1.0,
             rps: 0.0,
-            floor_ms: None,
+            latency_limit_ms: None,
             incumbent: Vec::new(),
             cand: Vec::new(),
         };

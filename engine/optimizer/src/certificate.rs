@@ -1,7 +1,7 @@
 //! From a basis to the plan, its prices and its certificate.
 
 use crate::movement::Least;
-use crate::network::arcs::{MeterPlace, Network, SINK};
+use crate::network::arcs::{ContractPlace, Network, SINK};
 use crate::problem::levels::{self, Loads};
 use crate::problem::topology::Topology;
 use crate::simplex::basis::Basis;
@@ -30,7 +30,7 @@ const COST_EPSILON_CNY: f64 = 1e-9;
 pub(crate) const CLOSED: Price = Price {
     unserved: 1,
     overload: 0,
-    below_floor: 0,
+    late: 0,
     cny_per_mbps: 0.0,
 };
 
@@ -86,8 +86,8 @@ fn cheapest(net: &Network, basis: &Basis, unit: usize) -> Option<u32> {
 
 /// The prices of the basis, row by row.
 ///
-/// A hub's price is the difference of its potential and its parent's. Money that a meter without a
-/// hub puts on its links' arcs is taken out of the links' prices and given to the meter.
+/// A hub's price is the difference of its potential and its parent's. Money that a contract without a
+/// hub puts on its links' arcs is taken out of the links' prices and given to the contract.
 pub(crate) fn duals(
     instance: &Instance,
     topology: &Topology,
@@ -98,14 +98,14 @@ pub(crate) fn duals(
         let parent = net.hubs[hub as usize].parent as usize;
         basis.potential[hub as usize] - basis.potential[parent]
     };
-    let meter_cost = |place: &MeterPlace| match *place {
-        MeterPlace::Linear(cost) | MeterPlace::Shared(cost) => cost,
-        MeterPlace::Hub(hub) => own(hub),
+    let contract_cost = |place: &ContractPlace| match *place {
+        ContractPlace::Linear(cost) | ContractPlace::Shared(cost) => cost,
+        ContractPlace::Hub(hub) => own(hub),
         // A divided network serves to find a plan, never to price it.
-        MeterPlace::Parts => 0,
+        ContractPlace::Parts => 0,
     };
-    let linear = |link: usize| match topology.meter_of[link].map(|m| net.meters[m]) {
-        Some(MeterPlace::Linear(cost) | MeterPlace::Shared(cost)) => cost,
+    let linear = |link: usize| match topology.contract_of[link].map(|m| net.contracts[m]) {
+        Some(ContractPlace::Linear(cost) | ContractPlace::Shared(cost)) => cost,
         _ => 0,
     };
     // What carries nothing has no hub; its price must keep units off without costing the bound.
@@ -131,16 +131,16 @@ pub(crate) fn duals(
     let links = instance.links.iter().enumerate().map(link_price).collect();
     let sites = instance.sites.iter().enumerate().map(site_price).collect();
     let regions = instance.regions.iter().enumerate().map(region_price);
-    let meters = net
-        .meters
+    let contracts = net
+        .contracts
         .iter()
-        .map(|m| net.scale.price(meter_cost(m)))
+        .map(|m| net.scale.price(contract_cost(m)))
         .collect();
     Duals {
         links,
         sites,
         regions: regions.collect(),
-        meters,
+        contracts,
         requests: request_prices(instance, topology, net),
     }
 }
@@ -212,7 +212,7 @@ fn forget_unproved(bound: &mut LevelBound, gap_level: u8) {
         bound.overload_mbps = 0.0;
     }
     if gap_level < 3 {
-        bound.below_floor_mbps = 0.0;
+        bound.late_mbps = 0.0;
     }
     if gap_level < 4 {
         bound.cost_cny = 0.0;
@@ -224,7 +224,7 @@ fn gap(demand: f64, levels: &Levels, bound: &LevelBound) -> (u8, f64) {
     let upper = [
         (levels.unserved_mbps, bound.unserved_mbps),
         (levels.overload_mbps, bound.overload_mbps),
-        (levels.below_floor_mbps, bound.below_floor_mbps),
+        (levels.late_mbps, bound.late_mbps),
     ];
     for (level, (plan, bound)) in (1..).zip(upper) {
         if plan - bound > LEVEL_TOLERANCE * demand.max(1.0) {
@@ -243,14 +243,14 @@ pub fn cost_gap(cost_cny: f64, bound_cny: f64) -> f64 {
     }
 }
 
-/// Rows with a price, dearest first; equal prices in the order links, sites, regions, meters,
+/// Rows with a price, dearest first; equal prices in the order links, sites, regions, contracts,
 /// requests, index.
 fn binding(instance: &Instance, loads: &Loads, duals: &Duals) -> Vec<BindingRow> {
     let mut rows = Vec::new();
     let links = instance.links.iter().map(|l| &l.id);
     let sites = instance.sites.iter().map(|s| &s.id);
     let regions = instance.regions.iter().map(|r| &r.id);
-    let meters = instance.meters.iter().map(|m| &m.id);
+    let contracts = instance.contracts.iter().map(|m| &m.id);
     gather(&mut rows, RowKind::Link, links, &loads.links, &duals.links);
     gather(&mut rows, RowKind::Site, sites, &loads.sites, &duals.sites);
     gather(
@@ -262,10 +262,10 @@ fn binding(instance: &Instance, loads: &Loads, duals: &Duals) -> Vec<BindingRow>
     );
     gather(
         &mut rows,
-        RowKind::Meter,
-        meters,
-        &loads.meters,
-        &duals.meters,
+        RowKind::Contract,
+        contracts,
+        &loads.contracts,
+        &duals.contracts,
     );
     let requests: Vec<Price> = (duals.requests.iter())
         .map(|&cny_per_mbps| Price {

@@ -168,7 +168,7 @@ fn regret(homeless: &Homeless) -> Price {
     Price {
         unserved: second.unserved - first.unserved,
         overload: second.overload - first.overload,
-        below_floor: second.below_floor - first.below_floor,
+        late: second.late - first.late,
         cny_per_mbps: second.cny_per_mbps - first.cny_per_mbps,
     }
 }

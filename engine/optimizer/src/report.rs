@@ -29,7 +29,8 @@ pub struct Report {
     /// Traffic above watermarks, in Mbps.
     pub overload_mbps: f64,
     /// Traffic below the quality floor, in Mbps.
-    pub below_floor_mbps: f64,
+    #[serde(rename = "below_floor_mbps")]
+    pub late_mbps: f64,
     /// Traffic that leaves its incumbent, in Mbps.
     pub moved_mbps: f64,
     /// Least movement possible at the same levels 1 to 3, in Mbps.
@@ -83,7 +84,7 @@ pub fn report(instance: &Instance, solved: &Solved) -> Report {
         gap_level: certificate.gap_level,
         unserved_mbps: levels.unserved_mbps,
         overload_mbps: levels.overload_mbps,
-        below_floor_mbps: levels.below_floor_mbps,
+        late_mbps: levels.late_mbps,
         moved_mbps: levels.moved_mbps,
         moved_min_possible_mbps: certificate.moved_min_possible_mbps,
         latency_cny: levels.latency_cny,

@@ -1,4 +1,4 @@
-//! One solve from beginning to end: network, first basis, simplex, shared meters, certificate.
+//! One solve from beginning to end: network, first basis, simplex, shared contracts, certificate.
 
 use coverage::LinkId;
 use serde::{Deserialize, Serialize};

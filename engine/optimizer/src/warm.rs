@@ -185,12 +185,12 @@ fn forbid(input: &Instance, topology: &Topology, closed: &[LinkId], duals: &mut 
         {
             duals.sites[site] = certificate::CLOSED;
         }
-        if let Some(meter) = topology.meter_of[link]
-            && topology.links_of_meter[meter]
+        if let Some(contract) = topology.contract_of[link]
+            && topology.links_of_contract[contract]
                 .iter()
                 .all(|&l| closed.binary_search(&LinkId::from_index(l)).is_ok())
         {
-            duals.meters[meter] = Price::default();
+            duals.contracts[contract] = Price::default();
         }
     }
 }

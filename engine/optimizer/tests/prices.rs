@@ -6,7 +6,7 @@
 mod support;
 
 use coverage::LinkId;
-use instance::{Instance, Link, Meter, MeterModel, Site, Unit};
+use instance::{Contract, ContractModel, Instance, Link, Site, Unit};
 use optimizer::{SolveOptions, solve};
 
 use support::Numbers;
@@ -110,7 +110,7 @@ fn many_contracts(size: Size, seed: u64, value_cny_per_gbps_ms_slot: f64) -> Ins
                 site: format!("s{site}"),
                 capacity_mbps: capacity_mbps * [1.0, 0.6, 0.4][numbers.below(3)],
                 watermark_mbps: None,
-                meter: format!("m{}", numbers.below(size.contracts)),
+                contract: format!("m{}", numbers.below(size.contracts)),
             });
         }
     }
@@ -118,9 +118,9 @@ fn many_contracts(size: Size, seed: u64, value_cny_per_gbps_ms_slot: f64) -> Ins
         unit.cand = candidates(&mut numbers, links.len());
     }
     let free = [0.5, 0.9, 0.0][numbers.below(3)];
-    let meter = |index: usize| Meter {
+    let contract = |index: usize| Contract {
         id: format!("m{index}"),
-        model: MeterModel::Month95,
+        model: ContractModel::Month95,
         price_cny_per_mbps: Some(50.0 * 10.0_f64.powf(size.decades * (numbers.uniform() - 1.0))),
         price_cny_per_gb: None,
         free_below_mbps: mbps / size.contracts as f64 * free,
@@ -131,7 +131,7 @@ fn many_contracts(size: Size, seed: u64, value_cny_per_gbps_ms_slot: f64) -> Ins
         slot_seconds: 300,
         value_cny_per_gbps_ms_slot,
         move_cost_ms: 0.0,
-        meters: (0..size.contracts).map(meter).collect(),
+        contracts: (0..size.contracts).map(contract).collect(),
         regions: Vec::new(),
         units: units.into(),
         links,
@@ -147,7 +147,7 @@ fn unit_of(numbers: &mut Numbers, index: usize) -> Unit {
         service: "live".to_owned(),
         mbps,
         rps: mbps * [0.0, 1.0, 10.0, 100.0][numbers.below(4)],
-        floor_ms: None,
+        latency_limit_ms: None,
         incumbent: Vec::new(),
         cand: Vec::new(),
     }

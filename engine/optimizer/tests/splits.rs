@@ -58,8 +58,8 @@ fn scarce_requests(seed: u64) -> Instance {
     instance.value_cny_per_gbps_ms_slot = [0.02, 0.0][r.below(2)];
     instance.move_cost_ms = 0.0;
     let price = [0.0, 3e-5, 50.0][r.below(3)];
-    for meter in &mut instance.meters {
-        meter.price_cny_per_mbps = Some(price);
+    for contract in &mut instance.contracts {
+        contract.price_cny_per_mbps = Some(price);
     }
     let mut total = 0.0;
     let per_mbps = [[0.0, 1.0, 60.0], [1.0, 1.0, 1.0], [0.0, 0.0, 1_000.0]][r.below(3)];
@@ -91,9 +91,9 @@ fn tight_rows(instance: &Instance, plan: &Plan) -> usize {
             .map(|(_, load)| load)
             .sum()
     };
-    let at = |load: f64, knees: &[f64]| {
-        let tight = |knee: &f64| (load - knee).abs() < 1e-5_f64.max(1e-8 * knee);
-        knees.iter().any(tight)
+    let at = |load: f64, breakpoints: &[f64]| {
+        let tight = |breakpoint: &f64| (load - breakpoint).abs() < 1e-5_f64.max(1e-8 * breakpoint);
+        breakpoints.iter().any(tight)
     };
     let links = instance.links.iter().zip(&loads);
     let links = links.filter(|(l, load)| at(**load, &[l.watermark_mbps(), l.capacity_mbps]));
@@ -101,10 +101,10 @@ fn tight_rows(instance: &Instance, plan: &Plan) -> usize {
         let load = sum(&|link| link.site == site.id);
         at(load, &[site.watermark_mbps(), site.capacity_mbps])
     });
-    let meters = instance.meters.iter().filter(|meter| {
+    let contracts = instance.contracts.iter().filter(|contract| {
         at(
-            sum(&|link| link.meter == meter.id),
-            &[meter.free_below_mbps],
+            sum(&|link| link.contract == contract.id),
+            &[contract.free_below_mbps],
         )
     });
     let regions = instance.regions.iter().filter(|region| {
@@ -123,5 +123,5 @@ fn tight_rows(instance: &Instance, plan: &Plan) -> usize {
     let asked = instance.sites.iter().zip(&requests);
     let asked =
         asked.filter(|(site, load)| site.capacity_rps.is_some_and(|rps| at(**load, &[rps])));
-    links.count() + sites.count() + regions.count() + meters.count() + asked.count()
+    links.count() + sites.count() + regions.count() + contracts.count() + asked.count()
 }

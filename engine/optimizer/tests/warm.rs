@@ -34,7 +34,7 @@ fn check_resolve(standing: &mut Standing, next: &Instance) {
     for (a, b) in [
         (a.unserved_mbps, b.unserved_mbps),
         (a.overload_mbps, b.overload_mbps),
-        (a.below_floor_mbps, b.below_floor_mbps),
+        (a.late_mbps, b.late_mbps),
         (a.cost_cny(), b.cost_cny()),
     ] {
         assert!((a - b).abs() <= 4e-6 * a.max(1.0), "{a} {b}");

@@ -66,39 +66,39 @@ fn best(
     cheapest.map(|(_, link, mbps)| (link, mbps))
 }
 
-/// What meters have been given so far.
+/// What contracts have been given so far.
 struct Bills {
-    /// `[link]` -> its meter.
-    meter_of: Vec<usize>,
-    /// `[meter]`: free level in Mbps, and price above it in CNY per Mbps.
+    /// `[link]` -> its contract.
+    contract_of: Vec<usize>,
+    /// `[contract]`: free level in Mbps, and price above it in CNY per Mbps.
     steps: Vec<(f64, f64)>,
     carried_mbps: Vec<f64>,
 }
 
 impl Bills {
     fn of(instance: &Instance) -> Self {
-        let meters: BTreeMap<&str, usize> = (instance.meters.iter().zip(0..))
-            .map(|(meter, index)| (meter.id.as_str(), index))
+        let contracts: BTreeMap<&str, usize> = (instance.contracts.iter().zip(0..))
+            .map(|(contract, index)| (contract.id.as_str(), index))
             .collect();
-        let meter_of = |id: &str| meters.get(id).copied().unwrap_or(usize::MAX);
+        let contract_of = |id: &str| contracts.get(id).copied().unwrap_or(usize::MAX);
         Self {
-            meter_of: (instance.links.iter())
-                .map(|link| meter_of(&link.meter))
+            contract_of: (instance.links.iter())
+                .map(|link| contract_of(&link.contract))
                 .collect(),
-            steps: (instance.meters.iter())
-                .map(|meter| money_step(instance, meter))
+            steps: (instance.contracts.iter())
+                .map(|contract| money_step(instance, contract))
                 .collect(),
-            carried_mbps: vec![0.0; instance.meters.len()],
+            carried_mbps: vec![0.0; instance.contracts.len()],
         }
     }
 
     /// What one more Mbps on a link costs in CNY, and for how many Mbps that holds.
     fn price(&self, link: LinkId) -> (f64, f64) {
-        let meter = self.meter_of[link.index()];
-        let Some(&(free_mbps, price)) = self.steps.get(meter) else {
+        let contract = self.contract_of[link.index()];
+        let Some(&(free_mbps, price)) = self.steps.get(contract) else {
             return (0.0, f64::INFINITY);
         };
-        let left = free_mbps - self.carried_mbps[meter];
+        let left = free_mbps - self.carried_mbps[contract];
         if price > 0.0 && left > AMOUNT_EPSILON_MBPS {
             (0.0, left)
         } else {
@@ -107,7 +107,7 @@ impl Bills {
     }
 
     fn carry(&mut self, link: LinkId, mbps: f64) {
-        if let Some(carried) = self.carried_mbps.get_mut(self.meter_of[link.index()]) {
+        if let Some(carried) = self.carried_mbps.get_mut(self.contract_of[link.index()]) {
             *carried += mbps;
         }
     }

@@ -40,7 +40,7 @@ fn cut(instance: &Instance, members: &[usize], parts: f64) -> Instance {
         links: instance.links.clone(),
         sites: instance.sites.clone(),
         regions: instance.regions.clone(),
-        meters: instance.meters.clone(),
+        contracts: instance.contracts.clone(),
         ..*instance
     };
     let less = |mbps: &mut f64| *mbps /= parts;
@@ -59,8 +59,8 @@ fn cut(instance: &Instance, members: &[usize], parts: f64) -> Instance {
         less(&mut region.capacity_mbps);
         region.watermark_mbps.iter_mut().for_each(less);
     }
-    for meter in &mut cut.meters {
-        less(&mut meter.free_below_mbps);
+    for contract in &mut cut.contracts {
+        less(&mut contract.free_below_mbps);
     }
     cut
 }

@@ -1,8 +1,8 @@
-//! One meter's samples, and what they already make certain.
+//! One contract's samples, and what they already make certain.
 
 use super::calendar::{DAY_MS, Period};
 use super::order::OrderStatistics;
-use crate::inventory::{BillingModel, Meter};
+use crate::inventory::{BillingModel, Contract};
 use coverage::Timestamp;
 use std::collections::BTreeMap;
 
@@ -38,10 +38,10 @@ pub struct Statement {
     pub certain_cny: f64,
 }
 
-/// A meter's samples by slot, with a running order of the period that sets its level.
+/// A contract's samples by slot, with a running order of the period that sets its level.
 #[derive(Debug)]
 pub(super) struct Account {
-    terms: Meter,
+    terms: Contract,
     slot_ms: u64,
     samples: BTreeMap<Timestamp, f64>,
     period: Period,
@@ -49,7 +49,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    pub(super) fn new(terms: Meter, slot_ms: u64) -> Self {
+    pub(super) fn new(terms: Contract, slot_ms: u64) -> Self {
         Self {
             terms,
             slot_ms,
@@ -62,7 +62,7 @@ impl Account {
         }
     }
 
-    pub(super) const fn terms(&self) -> &Meter {
+    pub(super) const fn terms(&self) -> &Contract {
         &self.terms
     }
 

@@ -1,8 +1,8 @@
 //! The controller: levels and free slots planned by the day, slots decided every five minutes.
 //!
 //! A percentile contract forgives some slots. Once a day the [budget](super::budget) says what
-//! level each meter is worth and what a free slot ("token") is worth. In each slot the optimizer is
-//! first asked at these prices; meters that it would use far above their level then *burst*: the
+//! level each contract is worth and what a free slot ("token") is worth. In each slot the optimizer is
+//! first asked at these prices; contracts that it would use far above their level then *burst*: the
 //! slot is free for them up to the capacity, and the others are kept to their levels by rising
 //! prices, until nobody exceeds a level without spending a token. Who has spent the day's part of
 //! its tokens asks more for the next. After the first minutes of a slot its rest can be decided
@@ -23,7 +23,7 @@ use instance::Instance;
 const ROUNDS_MAX: u32 = 24;
 /// Part of what a token opens that must be used for it to be spent at first sight.
 const WORTH_SHARE: f64 = 0.5;
-/// From this part on, several meters may begin to burst at a time; below it the fullest alone,
+/// From this part on, several contracts may begin to burst at a time; below it the fullest alone,
 /// because it takes traffic that the others would have gone above their levels for.
 const FULL_SHARE: f64 = 0.85;
 /// Part of what tokens open that is used, before any was seen, and the weight of the newest.
@@ -64,21 +64,21 @@ pub enum Verdict {
     Settled,
 }
 
-/// Levels and tokens of all meters.
+/// Levels and tokens of all contracts.
 #[derive(Debug)]
 pub struct Controller {
     pub(super) options: ControlOptions,
-    pub(super) meters: Vec<Steer>,
+    pub(super) contracts: Vec<Steer>,
     round: u32,
     /// Part of what tokens open that is used when they are spent: they are whole, needs are not.
     pub(super) used_share: f64,
 }
 
 impl Controller {
-    /// A controller for the meters of `ledger`, which `instance` has at the same indices.
+    /// A controller for the contracts of `ledger`, which `instance` has at the same indices.
     ///
     /// # Errors
-    /// [`BudgetError::Inconsistent`] names a meter without links, or whose name is not at its
+    /// [`BudgetError::Inconsistent`] names a contract without links, or whose name is not at its
     /// place.
     pub fn new(
         ledger: &Ledger,
@@ -86,33 +86,33 @@ impl Controller {
         options: ControlOptions,
     ) -> Result<Self, BudgetError> {
         let wrong = |what: String| BudgetError::Inconsistent { what };
-        if instance.meters.len() != ledger.meters() {
+        if instance.contracts.len() != ledger.contracts() {
             return Err(wrong(format!(
-                "the ledger has {} meters, the instance {}",
-                ledger.meters(),
-                instance.meters.len()
+                "the ledger has {} contracts, the instance {}",
+                ledger.contracts(),
+                instance.contracts.len()
             )));
         }
-        let steer = |(index, meter): (usize, &instance::Meter)| {
+        let steer = |(index, contract): (usize, &instance::Contract)| {
             let terms = ledger.terms(index);
-            if terms.name != meter.id {
+            if terms.name != contract.id {
                 return Err(wrong(format!(
                     "meter number {index} is {} in the ledger and {} in the instance",
-                    terms.name, meter.id
+                    terms.name, contract.id
                 )));
             }
-            let capacity = capacity_mbps(instance, &meter.id).ok_or_else(|| {
+            let capacity = capacity_mbps(instance, &contract.id).ok_or_else(|| {
                 wrong(format!(
                     "meter {} has no link: give it one or take it out",
-                    meter.id
+                    contract.id
                 ))
             })?;
             Ok(Steer::new(terms.model, capacity))
         };
         Ok(Self {
             options,
-            meters: instance
-                .meters
+            contracts: instance
+                .contracts
                 .iter()
                 .enumerate()
                 .map(steer)
@@ -125,29 +125,29 @@ impl Controller {
     /// Begins the slot that holds `now`.
     pub fn open(&mut self, ledger: &Ledger, now: Timestamp) {
         self.round = 0;
-        for (meter, steer) in self.meters.iter_mut().enumerate() {
+        for (contract, steer) in self.contracts.iter_mut().enumerate() {
             steer.burst_before = std::mem::take(&mut steer.bursting);
-            let certain = ledger.certain_mbps(meter, now);
+            let certain = ledger.certain_mbps(contract, now);
             if let Some(level) = &mut steer.level_mbps {
                 *level = level.max(certain);
                 let level = *level;
                 let tokens = if self.options.bursts {
-                    ledger.tokens_left(meter, level, now)
+                    ledger.tokens_left(contract, level, now)
                 } else {
                     0
                 };
                 steer.open(level, tokens);
-                steer.level_cny_per_mbps = period_price(ledger, meter, now);
+                steer.level_cny_per_mbps = period_price(ledger, contract, now);
             }
         }
     }
 
-    /// What a meter costs in the open slot.
+    /// What a contract costs in the open slot.
     #[must_use]
-    pub fn marginal(&self, ledger: &Ledger, meter: usize, now: Timestamp) -> Marginal {
-        let steer = &self.meters[meter];
+    pub fn marginal(&self, ledger: &Ledger, contract: usize, now: Timestamp) -> Marginal {
+        let steer = &self.contracts[contract];
         if steer.level_mbps.is_none() || !steer.has_level() {
-            return ledger.marginal(meter, now);
+            return ledger.marginal(contract, now);
         }
         let price_cny_per_mbps = if steer.tokens > 0 {
             steer.asked_cny_per_mbps.min(steer.level_cny_per_mbps)
@@ -161,13 +161,13 @@ impl Controller {
         }
     }
 
-    /// Judges the optimizer's plan for the open slot, `[meter]` Mbps, and decides who bursts.
+    /// Judges the optimizer's plan for the open slot, `[contract]` Mbps, and decides who bursts.
     pub fn judge(&mut self, load_mbps: &[f64]) -> Verdict {
-        for (steer, load) in self.meters.iter_mut().zip(load_mbps) {
+        for (steer, load) in self.contracts.iter_mut().zip(load_mbps) {
             steer.planned_mbps = *load;
         }
         let last = self.round + 1 >= ROUNDS_MAX;
-        let wanted: Vec<f64> = self.meters.iter().map(Steer::wanted_share).collect();
+        let wanted: Vec<f64> = self.contracts.iter().map(Steer::wanted_share).collect();
         let most = wanted.iter().copied().fold(0.0, f64::max);
         if most <= 0.0 {
             return Verdict::Settled;
@@ -177,15 +177,16 @@ impl Controller {
         };
         let fullest = wanted.iter().position(|wanted| *wanted >= most);
         let any_justified = self
-            .meters
+            .contracts
             .iter()
             .zip(&wanted)
             .any(|(steer, wanted)| *wanted > 0.0 && justified(steer, *wanted));
-        for (meter, (steer, wanted)) in self.meters.iter_mut().zip(&wanted).enumerate() {
+        for (contract, (steer, wanted)) in self.contracts.iter_mut().zip(&wanted).enumerate() {
             if *wanted <= 0.0 {
                 continue;
             }
-            let chosen = *wanted >= FULL_SHARE || (most >= WORTH_SHARE && fullest == Some(meter));
+            let chosen =
+                *wanted >= FULL_SHARE || (most >= WORTH_SHARE && fullest == Some(contract));
             if last || chosen || (most < WORTH_SHARE && justified(steer, *wanted)) {
                 steer.bursting = true;
             } else if most < WORTH_SHARE && !any_justified {
@@ -201,7 +202,7 @@ impl Controller {
         }
     }
 
-    /// Takes up the open slot again after a part of it has passed, with what `[meter]` carried on
+    /// Takes up the open slot again after a part of it has passed, with what `[contract]` carried on
     /// average by then and what it would carry from then on if the plan stayed, Mbps. Where that
     /// would end above a level that no free slot was spent on, prices hold the rest of the slot to
     /// what is left below it, and the optimizer is to be asked again.
@@ -212,7 +213,7 @@ impl Controller {
         self.round = 0;
         let mut verdict = Verdict::Settled;
         let loads = carried_mbps.iter().zip(expected_mbps);
-        for (steer, (carried, expected)) in self.meters.iter_mut().zip(loads) {
+        for (steer, (carried, expected)) in self.contracts.iter_mut().zip(loads) {
             let known = carried.is_finite() && expected.is_finite();
             if known && steer.reopen(passed, *carried, *expected) {
                 verdict = Verdict::AskAgain;
@@ -221,11 +222,11 @@ impl Controller {
         verdict
     }
 
-    /// Ends the slot with what was really carried, `[meter]` Mbps, and learns from the difference.
+    /// Ends the slot with what was really carried, `[contract]` Mbps, and learns from the difference.
     /// Returns whether a free slot was spent.
     pub fn close(&mut self, carried_mbps: &[f64]) -> bool {
         let mut spent = false;
-        for (steer, carried) in self.meters.iter_mut().zip(carried_mbps) {
+        for (steer, carried) in self.contracts.iter_mut().zip(carried_mbps) {
             if let Some(used) = steer.used_share(*carried) {
                 self.used_share += USED_SHARE_STEP * (used - self.used_share);
             }
@@ -234,34 +235,39 @@ impl Controller {
         spent
     }
 
-    /// Free slots that a meter has spent since the plan of the day.
+    /// Free slots that a contract has spent since the plan of the day.
     #[must_use]
-    pub fn spent_today(&self, meter: usize) -> f64 {
-        self.meters[meter].today.spent
+    pub fn spent_today(&self, contract: usize) -> f64 {
+        self.contracts[contract].today.spent
     }
 
-    /// Takes over how many free slots a meter had spent since the plan of the day, from before a
+    /// Takes over how many free slots a contract had spent since the plan of the day, from before a
     /// restart.
-    pub fn note_spent(&mut self, meter: usize, slots: f64) {
-        self.meters[meter].today.spent = slots;
+    pub fn note_spent(&mut self, contract: usize, slots: f64) {
+        self.contracts[contract].today.spent = slots;
     }
 
-    /// Whether a meter bursts in the open slot.
+    /// Whether a contract bursts in the open slot.
     #[must_use]
-    pub fn bursting(&self, meter: usize) -> bool {
-        self.meters[meter].bursting
+    pub fn bursting(&self, contract: usize) -> bool {
+        self.contracts[contract].bursting
     }
 
-    /// Level that a meter is planned to be charged, Mbps; `None` while nothing was planned.
+    /// Level that a contract is planned to be charged, Mbps; `None` while nothing was planned.
     #[must_use]
-    pub fn level_mbps(&self, meter: usize) -> Option<f64> {
-        self.meters[meter].level_mbps
+    pub fn level_mbps(&self, contract: usize) -> Option<f64> {
+        self.contracts[contract].level_mbps
     }
 }
 
-/// Watermarks of all links of a meter together, Mbps; `None` when it has none.
-fn capacity_mbps(instance: &Instance, meter: &str) -> Option<f64> {
-    let links = || instance.links.iter().filter(|link| link.meter == meter);
+/// Watermarks of all links of a contract together, Mbps; `None` when it has none.
+fn capacity_mbps(instance: &Instance, contract: &str) -> Option<f64> {
+    let links = || {
+        instance
+            .links
+            .iter()
+            .filter(|link| link.contract == contract)
+    };
     links().next()?;
     Some(
         links()

@@ -4,7 +4,7 @@ use super::budget::Scene;
 use super::*;
 use crate::inventory::{self, BillingModel, Inventory};
 use coverage::{SiteId, Timestamp};
-use instance::{Instance, Link, Meter, MeterModel, Site, Unit};
+use instance::{Contract, ContractModel, Instance, Link, Site, Unit};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const SLOT_MS: u64 = 300_000;
 /// 2026-11-01T00:00Z.
 const NOVEMBER: u64 = 1_793_491_200_000;
 
-fn meters(model: BillingModel) -> (Inventory, Instance) {
+fn contracts(model: BillingModel) -> (Inventory, Instance) {
     let mut inventory = Inventory::default();
     inventory.sites.push(inventory::Site {
         name: "s".into(),
@@ -23,7 +23,7 @@ fn meters(model: BillingModel) -> (Inventory, Instance) {
         longitude: 0.0,
     });
     for index in 0..2 {
-        inventory.meters.push(inventory::Meter {
+        inventory.contracts.push(inventory::Contract {
             name: format!("m{index}"),
             model,
             price_cny_per_mbps_month: 10.0,
@@ -37,7 +37,7 @@ fn meters(model: BillingModel) -> (Inventory, Instance) {
             isp: "ct".into(),
             capacity_mbps: 100.0,
             watermark_mbps: 100.0,
-            meter: index,
+            contract: index,
         });
     }
     let link = |index: usize| Link {
@@ -45,11 +45,11 @@ fn meters(model: BillingModel) -> (Inventory, Instance) {
         site: "s".into(),
         capacity_mbps: 100.0,
         watermark_mbps: None,
-        meter: format!("m{index}"),
+        contract: format!("m{index}"),
     };
-    let meter = |index: usize| Meter {
+    let contract = |index: usize| Contract {
         id: format!("m{index}"),
-        model: MeterModel::Month95,
+        model: ContractModel::Month95,
         price_cny_per_mbps: Some(0.0),
         price_cny_per_gb: None,
         free_below_mbps: 0.0,
@@ -69,13 +69,13 @@ fn meters(model: BillingModel) -> (Inventory, Instance) {
             watermark_mbps: None,
             capacity_rps: None,
         }],
-        meters: (0..2).map(meter).collect(),
+        contracts: (0..2).map(contract).collect(),
         units: vec![Unit {
             area: "a".into(),
             service: "s".into(),
             mbps: 0.0,
             rps: 0.0,
-            floor_ms: None,
+            latency_limit_ms: None,
             incumbent: vec![],
             cand: vec![(0, 5.0), (1, 6.0)],
         }]
@@ -100,7 +100,7 @@ fn horizon(slots: f64, mbps: f64) -> Horizon {
     }
 }
 
-/// Puts a total on two meters at the prices of the controller: first what is free, then the cheaper
+/// Puts a total on two contracts at the prices of the controller: first what is free, then the cheaper
 /// one.
 fn place(total: f64, marginals: &[Marginal]) -> Vec<f64> {
     let free = |marginal: &Marginal| {
@@ -126,25 +126,25 @@ fn place(total: f64, marginals: &[Marginal]) -> Vec<f64> {
 }
 
 #[test]
-fn meters_that_do_not_match_or_have_no_link_are_named() {
-    let (inventory, mut instance) = meters(BillingModel::Month95);
+fn contracts_that_do_not_match_or_have_no_link_are_named() {
+    let (inventory, mut instance) = contracts(BillingModel::Month95);
     let ledger = Ledger::new(&inventory, Duration::from_millis(SLOT_MS));
     let said = |instance: &Instance| {
         Controller::new(&ledger, instance, ControlOptions::default())
             .unwrap_err()
             .to_string()
     };
-    instance.links[1].meter = "m0".into();
+    instance.links[1].contract = "m0".into();
     assert!(said(&instance).contains("m1 has no link"));
-    instance.meters[0].id = "other".into();
+    instance.contracts[0].id = "other".into();
     assert!(said(&instance).contains("m0 in the ledger and other"));
-    instance.meters.pop();
+    instance.contracts.pop();
     assert!(said(&instance).contains("2 meters"));
 }
 
 #[test]
 fn a_month_without_history_is_refused_and_prices_fall_back_to_what_is_certain() {
-    let (inventory, instance) = meters(BillingModel::Month95);
+    let (inventory, instance) = contracts(BillingModel::Month95);
     let ledger = Ledger::new(&inventory, Duration::from_millis(SLOT_MS));
     let mut control = Controller::new(&ledger, &instance, ControlOptions::default()).unwrap();
     let nothing = Horizon {
@@ -161,7 +161,7 @@ fn a_month_without_history_is_refused_and_prices_fall_back_to_what_is_certain() 
 
 #[test]
 fn without_bursts_nothing_bursts_and_the_level_follows_the_peak() {
-    let (inventory, instance) = meters(BillingModel::Month95);
+    let (inventory, instance) = contracts(BillingModel::Month95);
     let ledger = Ledger::new(&inventory, Duration::from_millis(SLOT_MS));
     let options = ControlOptions {
         bursts: false,
@@ -172,7 +172,7 @@ fn without_bursts_nothing_bursts_and_the_level_follows_the_peak() {
     control
         .plan(&ledger, &instance, &horizon(8000.0, 80.0), now)
         .unwrap();
-    let levels = [0, 1].map(|meter| control.level_mbps(meter).unwrap());
+    let levels = [0, 1].map(|contract| control.level_mbps(contract).unwrap());
     assert!(
         (levels.iter().sum::<f64>() - 80.0).abs() < 2.0,
         "{levels:?}"
@@ -185,7 +185,7 @@ fn without_bursts_nothing_bursts_and_the_level_follows_the_peak() {
 
 #[test]
 fn the_rest_of_a_slot_is_asked_for_again_only_when_its_beginning_was_too_much() {
-    let (inventory, instance) = meters(BillingModel::Month95);
+    let (inventory, instance) = contracts(BillingModel::Month95);
     let ledger = Ledger::new(&inventory, Duration::from_millis(SLOT_MS));
     let mut control = Controller::new(&ledger, &instance, ControlOptions::default()).unwrap();
     let now = Timestamp(NOVEMBER);
@@ -193,7 +193,8 @@ fn the_rest_of_a_slot_is_asked_for_again_only_when_its_beginning_was_too_much() 
         .plan(&ledger, &instance, &horizon(8000.0, 80.0), now)
         .unwrap();
     control.open(&ledger, now);
-    let [first, second] = [0, 1].map(|meter| control.marginal(&ledger, meter, now).free_below_mbps);
+    let [first, second] =
+        [0, 1].map(|contract| control.marginal(&ledger, contract, now).free_below_mbps);
     assert_eq!(control.judge(&[first, second]), Verdict::Settled);
     assert_eq!(
         control.reopen(0.4, &[first, second], &[first, second]),
@@ -225,7 +226,7 @@ fn the_rest_of_a_slot_is_asked_for_again_only_when_its_beginning_was_too_much() 
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
-    /// Levels never lie below what is certain; no meter bursts without a token; traffic always
+    /// Levels never lie below what is certain; no contract bursts without a token; traffic always
     /// finds a place.
     #[test]
     fn levels_and_tokens_are_kept(
@@ -235,7 +236,7 @@ proptest! {
         base in 10.0..90.0_f64,
         swings in prop::collection::vec(0.3..2.0_f64, 17),
     ) {
-        let (inventory, instance) = meters(model);
+        let (inventory, instance) = contracts(model);
         let mut ledger = Ledger::new(&inventory, Duration::from_millis(SLOT_MS));
         let mut control = Controller::new(&ledger, &instance, ControlOptions::default()).unwrap();
         for slot in 0..3 * 288_u64 {
@@ -249,7 +250,7 @@ proptest! {
             let total = (base * swings[usize::try_from(slot).unwrap() % 17]).min(200.0);
             let mut rounds = 0;
             let load = loop {
-                let marginals: Vec<Marginal> = (0..2).map(|meter| control.marginal(&ledger, meter, now)).collect();
+                let marginals: Vec<Marginal> = (0..2).map(|contract| control.marginal(&ledger, contract, now)).collect();
                 let load = place(total, &marginals);
                 rounds += 1;
                 prop_assert!(rounds <= 30);
@@ -258,15 +259,15 @@ proptest! {
                 }
             };
             prop_assert!((load.iter().sum::<f64>() - total).abs() < 1e-9, "all is served");
-            for meter in 0..2 {
-                let level = control.level_mbps(meter).unwrap();
-                prop_assert!(level >= ledger.certain_mbps(meter, now) - 1e-9);
-                if control.bursting(meter) {
-                    prop_assert!(ledger.tokens_left(meter, level, now) > 0);
+            for contract in 0..2 {
+                let level = control.level_mbps(contract).unwrap();
+                prop_assert!(level >= ledger.certain_mbps(contract, now) - 1e-9);
+                if control.bursting(contract) {
+                    prop_assert!(ledger.tokens_left(contract, level, now) > 0);
                     prop_assert!(model != BillingModel::DailyPeakMean);
                 }
             }
-            ledger.restore((0..2).map(|meter| SlotSample { meter, slot: now, mbps: load[meter] }));
+            ledger.restore((0..2).map(|contract| SlotSample { contract, slot: now, mbps: load[contract] }));
             control.close(&load);
         }
     }

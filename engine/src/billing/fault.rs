@@ -12,7 +12,7 @@ pub enum SampleFault {
     /// No number, infinite, or negative.
     #[error("sample of {name} at {} ms: {mbps} is no traffic; send a finite number of Mbps, 0 or more", at.0)]
     NotTraffic {
-        /// Link or meter.
+        /// Link or contract.
         name: String,
         /// What was sent.
         mbps: f64,
@@ -45,11 +45,11 @@ pub enum SampleFault {
         /// Index that was given.
         link: usize,
     },
-    /// No such meter.
-    #[error("stored sample of meter number {meter}: there is no such meter")]
+    /// No such contract.
+    #[error("stored sample of contract number {contract}: there is no such meter")]
     UnknownMeter {
         /// Index that was given.
-        meter: usize,
+        contract: usize,
     },
 }
 

@@ -1,17 +1,17 @@
-//! The ledger: link samples become slot samples of meters, in whatever order they arrive.
+//! The ledger: link samples become slot samples of contracts, in whatever order they arrive.
 //!
-//! A slot stays open to late samples for [`LATE_MAX_SLOTS`]. A link of a meter that is silent while
+//! A slot stays open to late samples for [`LATE_MAX_SLOTS`]. A link of a contract that is silent while
 //! others speak is taken for what it carried last, for a while: silence is not zero traffic. What
 //! is refused is counted and named; a clock that jumps makes samples be refused until it is right
 //! again, and takes nothing away that was known. What links said of slots that are still open
-//! outlives a restart beside what meters carried; where it does not, what comes later counts where
+//! outlives a restart beside what contracts carried; where it does not, what comes later counts where
 //! it is more than that.
 
 use super::Marginal;
 use super::account::{Account, Statement};
 use super::calendar::Period;
 use super::fault::{Refused, SampleFault};
-use crate::inventory::{Inventory, Meter};
+use crate::inventory::{Contract, Inventory};
 use coverage::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,16 +22,16 @@ const LATE_MAX_SLOTS: u64 = 12;
 const AHEAD_MAX_SLOTS: u64 = 2;
 /// Slots that a silent link is taken for what it carried last.
 const CARRIED_MAX_SLOTS: u64 = 3;
-/// Most slots of a meter that take samples at a time, whatever the clock says.
+/// Most slots of a contract that take samples at a time, whatever the clock says.
 const OPEN_MAX: usize = 64;
 /// What two sums of the same parts may differ by, relative to them.
 const ROUNDING: f64 = 1e-9;
 
-/// One meter's slot.
+/// One contract's slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SlotSample {
-    /// Index of the meter.
-    pub meter: usize,
+    /// Index of the contract.
+    pub contract: usize,
     /// Start of the slot, a multiple of the slot length.
     pub slot: Timestamp,
     /// Mean traffic of the slot, Mbps.
@@ -51,23 +51,23 @@ pub struct LinkPart {
     pub samples: u32,
 }
 
-/// Slot samples of the running month and the one before, per meter.
+/// Slot samples of the running month and the one before, per contract.
 #[derive(Debug)]
 pub struct Ledger {
     slot_ms: u64,
     accounts: Vec<Account>,
-    /// `[meter]`.
+    /// `[contract]`.
     open: Vec<Gathering>,
-    /// `[link]` -> meter, and the link's place among the meter's.
+    /// `[link]` -> contract, and the link's place among the contract's.
     places: Vec<(usize, usize)>,
     now: Option<Timestamp>,
     refused: Refused,
 }
 
-/// Slots of a meter that still take samples.
+/// Slots of a contract that still take samples.
 #[derive(Debug, Default)]
 struct Gathering {
-    /// Indices of the links of the meter.
+    /// Indices of the links of the contract.
     links: Vec<usize>,
     slots: BTreeMap<Timestamp, Gathered>,
     newest: Timestamp,
@@ -79,7 +79,7 @@ struct Gathered {
     /// What it carried at least: what is known from before this process, and not explained by
     /// `parts`. Mbps.
     restored: f64,
-    /// `[link of the meter]` -> sum of its samples in Mbps, and how many there were.
+    /// `[link of the contract]` -> sum of its samples in Mbps, and how many there were.
     parts: Vec<(f64, u32)>,
 }
 
@@ -124,7 +124,7 @@ impl Gathering {
         }
     }
 
-    /// What a link of the meter carried in a slot, or in the last before it that is not too far
+    /// What a link of the contract carried in a slot, or in the last before it that is not too far
     /// away.
     fn link_mbps(&self, link: usize, slot: Timestamp, slot_ms: u64) -> Option<f64> {
         let from = Timestamp(slot.0.saturating_sub(CARRIED_MAX_SLOTS * slot_ms));
@@ -134,7 +134,7 @@ impl Gathering {
         Some(sum / f64::from(count))
     }
 
-    /// What all links of the meter carried in a slot.
+    /// What all links of the contract carried in a slot.
     fn of_parts(&self, slot: Timestamp, slot_ms: u64) -> f64 {
         let mean = |link: usize| self.link_mbps(link, slot, slot_ms).unwrap_or(0.0);
         (0..self.links.len()).map(mean).sum()
@@ -166,21 +166,21 @@ impl Ledger {
     #[must_use]
     pub fn new(inventory: &Inventory, slot: Duration) -> Self {
         let slot_ms = u64::try_from(slot.as_millis()).unwrap_or(u64::MAX).max(1);
-        let account = |meter: &Meter| Account::new(meter.clone(), slot_ms);
+        let account = |contract: &Contract| Account::new(contract.clone(), slot_ms);
         let mut open: Vec<Gathering> = inventory
-            .meters
+            .contracts
             .iter()
             .map(|_| Gathering::default())
             .collect();
         let mut places = Vec::with_capacity(inventory.links.len());
         for (index, link) in inventory.links.iter().enumerate() {
-            let links = &mut open[link.meter].links;
-            places.push((link.meter, links.len()));
+            let links = &mut open[link.contract].links;
+            places.push((link.contract, links.len()));
             links.push(index);
         }
         Self {
             slot_ms,
-            accounts: inventory.meters.iter().map(account).collect(),
+            accounts: inventory.contracts.iter().map(account).collect(),
             open,
             places,
             now: None,
@@ -189,11 +189,16 @@ impl Ledger {
     }
 
     /// Takes back samples that were stored before a restart. What is no traffic, or of no known
-    /// meter, is refused and counted.
+    /// contract, is refused and counted.
     pub fn restore(&mut self, samples: impl IntoIterator<Item = SlotSample>) {
-        for SlotSample { meter, slot, mbps } in samples {
-            if let Some(slot) = self.known_slot(meter, slot, mbps) {
-                self.accounts[meter].set(slot, mbps);
+        for SlotSample {
+            contract,
+            slot,
+            mbps,
+        } in samples
+        {
+            if let Some(slot) = self.known_slot(contract, slot, mbps) {
+                self.accounts[contract].set(slot, mbps);
             }
         }
     }
@@ -207,20 +212,25 @@ impl Ledger {
         under_way: impl IntoIterator<Item = SlotSample>,
         parts: impl IntoIterator<Item = LinkPart>,
     ) {
-        for SlotSample { meter, slot, mbps } in under_way {
-            if let Some(slot) = self.known_slot(meter, slot, mbps) {
-                self.reopen(meter, slot, |gathered| gathered.restored = mbps);
+        for SlotSample {
+            contract,
+            slot,
+            mbps,
+        } in under_way
+        {
+            if let Some(slot) = self.known_slot(contract, slot, mbps) {
+                self.reopen(contract, slot, |gathered| gathered.restored = mbps);
             }
         }
         for part in parts {
-            let Some(&(meter, place)) = self.places.get(part.link) else {
+            let Some(&(contract, place)) = self.places.get(part.link) else {
                 self.refused
                     .add(SampleFault::UnknownLink { link: part.link });
                 continue;
             };
-            if let Some(slot) = self.known_slot(meter, part.slot, part.mbps_sum) {
+            if let Some(slot) = self.known_slot(contract, part.slot, part.mbps_sum) {
                 let known = (part.mbps_sum, part.samples);
-                self.reopen(meter, slot, |gathered| gathered.parts[place] = known);
+                self.reopen(contract, slot, |gathered| gathered.parts[place] = known);
             }
         }
         for open in &mut self.open {
@@ -228,12 +238,12 @@ impl Ledger {
         }
     }
 
-    /// The slot that what was stored of a meter belongs to; `None`, counted, when it is no traffic
-    /// or of no known meter.
-    fn known_slot(&mut self, meter: usize, at: Timestamp, mbps: f64) -> Option<Timestamp> {
-        let judged = match self.accounts.get(meter) {
+    /// The slot that what was stored of a contract belongs to; `None`, counted, when it is no traffic
+    /// or of no known contract.
+    fn known_slot(&mut self, contract: usize, at: Timestamp, mbps: f64) -> Option<Timestamp> {
+        let judged = match self.accounts.get(contract) {
             Some(account) => sane(&account.terms().name, mbps, at),
-            None => Err(SampleFault::UnknownMeter { meter }),
+            None => Err(SampleFault::UnknownMeter { contract }),
         };
         match judged {
             Ok(()) => Some(self.slot_of(at)),
@@ -245,9 +255,9 @@ impl Ledger {
     }
 
     /// Changes what is gathered of a slot that takes samples again.
-    fn reopen(&mut self, meter: usize, slot: Timestamp, change: impl FnOnce(&mut Gathered)) {
-        let open = &mut self.open[meter];
-        change(open.entry(slot, &self.accounts[meter]));
+    fn reopen(&mut self, contract: usize, slot: Timestamp, change: impl FnOnce(&mut Gathered)) {
+        let open = &mut self.open[contract];
+        change(open.entry(slot, &self.accounts[contract]));
         open.newest = open.newest.max(slot);
         open.bound(slot, self.slot_ms);
     }
@@ -259,8 +269,8 @@ impl Ledger {
 
     /// What a slot carried as far as it is known, Mbps; `None` when it takes no more samples.
     #[must_use]
-    pub fn open_mbps(&self, meter: usize, slot: Timestamp) -> Option<f64> {
-        let open = &self.open[meter];
+    pub fn open_mbps(&self, contract: usize, slot: Timestamp) -> Option<f64> {
+        let open = &self.open[contract];
         let is_open = open.slots.contains_key(&slot);
         is_open.then(|| open.mbps(slot, self.slot_ms))
     }
@@ -273,9 +283,9 @@ impl Ledger {
         )
     }
 
-    /// What links of a meter said of a slot that still takes samples: what a restart would lose.
-    pub fn parts(&self, meter: usize, slot: Timestamp) -> impl Iterator<Item = LinkPart> {
-        let open = &self.open[meter];
+    /// What links of a contract said of a slot that still takes samples: what a restart would lose.
+    pub fn parts(&self, contract: usize, slot: Timestamp) -> impl Iterator<Item = LinkPart> {
+        let open = &self.open[contract];
         let known = open.slots.get(&slot).into_iter();
         let parts = known.flat_map(|known| open.links.iter().zip(&known.parts));
         parts.filter_map(move |(&link, &(mbps_sum, samples))| {
@@ -294,17 +304,17 @@ impl Ledger {
         self.now = Some(now);
         let slot_ms = self.slot_ms;
         let kept = (LATE_MAX_SLOTS + CARRIED_MAX_SLOTS + 1) * slot_ms;
-        for meter in 0..self.open.len() {
-            self.open[meter].not_after(now, slot_ms);
-            self.settle(meter, self.open[meter].first_under_way(slot_ms), now);
+        for contract in 0..self.open.len() {
+            self.open[contract].not_after(now, slot_ms);
+            self.settle(contract, self.open[contract].first_under_way(slot_ms), now);
             // Those that were under way at a restart, when the clock may have been wrong.
-            let account = &self.accounts[meter];
-            let slots = self.open[meter].slots.keys();
+            let account = &self.accounts[contract];
+            let slots = self.open[contract].slots.keys();
             let uncounted = slots.filter(|slot| account.sample(**slot).is_none());
             for slot in uncounted.copied().collect::<Vec<_>>() {
-                self.settle(meter, slot, now);
+                self.settle(contract, slot, now);
             }
-            let open = &mut self.open[meter];
+            let open = &mut self.open[contract];
             open.slots = open.slots.split_off(&Timestamp(now.0.saturating_sub(kept)));
         }
     }
@@ -324,7 +334,7 @@ impl Ledger {
         at: Timestamp,
     ) -> Result<Vec<SlotSample>, SampleFault> {
         self.judge(inventory, link, mbps, at)
-            .map(|(meter, place)| self.gather(meter, place, mbps, at))
+            .map(|(contract, place)| self.gather(contract, place, mbps, at))
             .inspect_err(|fault| self.refused.add(fault.clone()))
     }
 
@@ -359,9 +369,15 @@ impl Ledger {
         Ok(place)
     }
 
-    fn gather(&mut self, meter: usize, place: usize, mbps: f64, at: Timestamp) -> Vec<SlotSample> {
+    fn gather(
+        &mut self,
+        contract: usize,
+        place: usize,
+        mbps: f64,
+        at: Timestamp,
+    ) -> Vec<SlotSample> {
         let slot = self.slot_of(at);
-        let (open, account) = (&mut self.open[meter], &self.accounts[meter]);
+        let (open, account) = (&mut self.open[contract], &self.accounts[contract]);
         let part = &mut open.entry(slot, account).parts[place];
         part.0 += mbps;
         part.1 = part.1.saturating_add(1);
@@ -372,14 +388,14 @@ impl Ledger {
             slot
         };
         let now = self.now.unwrap_or(open.newest).max(at);
-        self.settle(meter, first, now)
+        self.settle(contract, first, now)
     }
 
     /// Counts a slot and those that carry on from it, as far as they are over: the mean of a slot
     /// counts when it can fall no more. Returns the first and those that have changed.
-    fn settle(&mut self, meter: usize, first: Timestamp, now: Timestamp) -> Vec<SlotSample> {
+    fn settle(&mut self, contract: usize, first: Timestamp, now: Timestamp) -> Vec<SlotSample> {
         let slot_ms = self.slot_ms;
-        let (open, account) = (&self.open[meter], &mut self.accounts[meter]);
+        let (open, account) = (&self.open[contract], &mut self.accounts[contract]);
         let last = Timestamp(first.0.saturating_add(CARRIED_MAX_SLOTS * slot_ms));
         let slots = open.slots.range(first..=last).map(|(slot, _)| *slot);
         let mut changed = Vec::new();
@@ -390,22 +406,30 @@ impl Ledger {
                 account.set(slot, mbps);
             }
             if differs || slot == first {
-                changed.push(SlotSample { meter, slot, mbps });
+                changed.push(SlotSample {
+                    contract,
+                    slot,
+                    mbps,
+                });
             }
         }
         changed
     }
 
-    /// The newest slots of each meter that has any, with their means so far, newest first: what a
+    /// The newest slots of each contract that has any, with their means so far, newest first: what a
     /// restart in the middle of them would lose.
     pub fn under_way(&self) -> impl Iterator<Item = SlotSample> {
         let slot_ms = self.slot_ms;
-        let meters = self.open.iter().enumerate();
-        meters.flat_map(move |(meter, open)| {
+        let contracts = self.open.iter().enumerate();
+        contracts.flat_map(move |(contract, open)| {
             let slots = open.first_under_way(slot_ms)..=open.newest;
             open.slots.range(slots).rev().map(move |(&slot, _)| {
                 let mbps = open.mbps(slot, slot_ms);
-                SlotSample { meter, slot, mbps }
+                SlotSample {
+                    contract,
+                    slot,
+                    mbps,
+                }
             })
         })
     }
@@ -415,8 +439,8 @@ impl Ledger {
     /// nothing in these either.
     #[must_use]
     pub fn link_mbps(&self, link: usize, slot: Timestamp) -> Option<f64> {
-        let &(meter, place) = self.places.get(link)?;
-        self.open[meter].link_mbps(place, slot, self.slot_ms)
+        let &(contract, place) = self.places.get(link)?;
+        self.open[contract].link_mbps(place, slot, self.slot_ms)
     }
 
     /// What was refused so far.
@@ -431,10 +455,10 @@ impl Ledger {
         self.slot_ms
     }
 
-    /// The contract of a meter.
+    /// The contract of a contract.
     #[must_use]
-    pub fn terms(&self, meter: usize) -> &Meter {
-        self.accounts[meter].terms()
+    pub fn terms(&self, contract: usize) -> &Contract {
+        self.accounts[contract].terms()
     }
 
     /// How late a sample of a link may come and be counted, whichever moment of its slot it is of.
@@ -449,53 +473,53 @@ impl Ledger {
         self.now.map_or(Duration::ZERO, |now| now.since(at))
     }
 
-    /// How many meters there are.
+    /// How many contracts there are.
     #[must_use]
-    pub const fn meters(&self) -> usize {
+    pub const fn contracts(&self) -> usize {
         self.accounts.len()
     }
 
-    /// Level that a meter is charged whatever follows, in the month (or the day, by contract) that
+    /// Level that a contract is charged whatever follows, in the month (or the day, by contract) that
     /// holds `at`, Mbps: the (free slots + 1)-th largest sample so far, or the commitment when that
     /// is more. It never falls within the period.
     #[must_use]
-    pub fn certain_mbps(&self, meter: usize, at: Timestamp) -> f64 {
-        let account = &self.accounts[meter];
+    pub fn certain_mbps(&self, contract: usize, at: Timestamp) -> f64 {
+        let account = &self.accounts[contract];
         account.certain_mbps(at).max(account.terms().commit_mbps)
     }
 
     /// Level of the period that holds `at` if it ended then, Mbps: 95th percentile or peak of the
     /// samples so far, without the commitment; `None` where there are none, or no level is charged.
     #[must_use]
-    pub fn so_far_mbps(&self, meter: usize, at: Timestamp) -> Option<f64> {
-        self.accounts[meter].so_far_mbps(at)
+    pub fn so_far_mbps(&self, contract: usize, at: Timestamp) -> Option<f64> {
+        self.accounts[contract].so_far_mbps(at)
     }
 
     /// Slots that may still exceed `level_mbps` in the period that holds `at` without being charged
     /// for it.
     #[must_use]
-    pub fn tokens_left(&self, meter: usize, level_mbps: f64, at: Timestamp) -> u64 {
-        self.accounts[meter].tokens_left(level_mbps, at)
+    pub fn tokens_left(&self, contract: usize, level_mbps: f64, at: Timestamp) -> u64 {
+        self.accounts[contract].tokens_left(level_mbps, at)
     }
 
     /// Free slots of the period that holds `at`, whether spent or not.
     #[must_use]
-    pub fn tokens(&self, meter: usize, at: Timestamp) -> u64 {
-        let account = &self.accounts[meter];
+    pub fn tokens(&self, contract: usize, at: Timestamp) -> u64 {
+        let account = &self.accounts[contract];
         account.forgiven(account.level_period(at))
     }
 
-    /// The period that sets the level of a meter: the day for contracts by day, else the month.
+    /// The period that sets the level of a contract: the day for contracts by day, else the month.
     #[must_use]
-    pub fn level_period(&self, meter: usize, at: Timestamp) -> Period {
-        self.accounts[meter].level_period(at)
+    pub fn level_period(&self, contract: usize, at: Timestamp) -> Period {
+        self.accounts[contract].level_period(at)
     }
 
     /// Charged level of the month before the one that holds `at`, Mbps; `None` when nothing is
     /// known of it.
     #[must_use]
-    pub fn last_month_mbps(&self, meter: usize, at: Timestamp) -> Option<f64> {
-        let account = &self.accounts[meter];
+    pub fn last_month_mbps(&self, contract: usize, at: Timestamp) -> Option<f64> {
+        let account = &self.accounts[contract];
         let month = account.terms().utc_offset.month_before(at);
         let statement = account.statement(month.start, month.end);
         (statement.known > 0).then_some(statement.level_mbps)
@@ -503,15 +527,15 @@ impl Ledger {
 
     /// What the month that holds `month_of` is known to cost as of `as_of`.
     #[must_use]
-    pub fn statement(&self, meter: usize, month_of: Timestamp, as_of: Timestamp) -> Statement {
-        self.accounts[meter].statement(month_of, as_of)
+    pub fn statement(&self, contract: usize, month_of: Timestamp, as_of: Timestamp) -> Statement {
+        self.accounts[contract].statement(month_of, as_of)
     }
 
-    /// What one more Mbps through a meter costs in the slot that holds `now`, as long as no
+    /// What one more Mbps through a contract costs in the slot that holds `now`, as long as no
     /// controller has planned it.
     #[must_use]
-    pub fn marginal(&self, meter: usize, now: Timestamp) -> Marginal {
-        Marginal::unplanned(self, meter, now)
+    pub fn marginal(&self, contract: usize, now: Timestamp) -> Marginal {
+        Marginal::unplanned(self, contract, now)
     }
 }
 

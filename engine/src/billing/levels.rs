@@ -67,30 +67,30 @@ impl Controller {
         now: Timestamp,
     ) -> Outlook<'a> {
         let mut levels = Vec::new();
-        let mut volume = vec![0.0; self.meters.len()];
-        for (meter, steer) in self.meters.iter().enumerate() {
-            let price = period_price(ledger, meter, now);
-            let (tokens, least_mbps) = self.tokens(ledger, meter, now);
+        let mut volume = vec![0.0; self.contracts.len()];
+        for (contract, steer) in self.contracts.iter().enumerate() {
+            let price = period_price(ledger, contract, now);
+            let (tokens, least_mbps) = self.tokens(ledger, contract, now);
             let by_day = |day: usize| Level {
-                meter,
+                contract,
                 day: Some(day),
                 price_cny_per_mbps: price * horizon.days[day],
                 min_mbps: if day == 0 {
                     least_mbps
                 } else {
-                    ledger.terms(meter).commit_mbps
+                    ledger.terms(contract).commit_mbps
                 },
                 max_mbps: steer.capacity_mbps,
                 tokens: if day == 0 {
                     tokens
                 } else {
-                    self.tokens_per_day(ledger, meter, now) * horizon.days[day]
+                    self.tokens_per_day(ledger, contract, now) * horizon.days[day]
                 },
             };
             match steer.model {
                 BillingModel::Flat => {}
                 BillingModel::PerGb => {
-                    volume[meter] = ledger.marginal(meter, now).price_cny_per_mbps
+                    volume[contract] = ledger.marginal(contract, now).price_cny_per_mbps
                 }
                 BillingModel::Month95 => levels.push(Level {
                     day: None,
@@ -118,22 +118,22 @@ impl Controller {
     /// tokens at their last known value, as far as the rest of the period can use them, less the
     /// price of the level itself.
     #[expect(clippy::cast_precision_loss, reason = "slots of a month")]
-    fn tokens(&self, ledger: &Ledger, meter: usize, now: Timestamp) -> (f64, f64) {
-        let certain = ledger.certain_mbps(meter, now);
-        let steer = &self.meters[meter];
-        let left = |level: f64| ledger.tokens_left(meter, level, now) as f64;
-        if !self.options.bursts || left(0.0) >= ledger.tokens(meter, now) as f64 {
+    fn tokens(&self, ledger: &Ledger, contract: usize, now: Timestamp) -> (f64, f64) {
+        let certain = ledger.certain_mbps(contract, now);
+        let steer = &self.contracts[contract];
+        let left = |level: f64| ledger.tokens_left(contract, level, now) as f64;
+        if !self.options.bursts || left(0.0) >= ledger.tokens(contract, now) as f64 {
             let tokens = if self.options.bursts { left(0.0) } else { 0.0 };
             return (
                 tokens * (1.0 - self.options.reserve_share) * self.used_share,
                 certain,
             );
         }
-        let period = ledger.level_period(meter, now);
+        let period = ledger.level_period(contract, now);
         let to_come = period.end.0.saturating_sub(now.0) as f64 / period.length_ms().max(1) as f64;
         let level = steer.level_mbps.unwrap_or(certain).max(certain);
         // More than its part of what is left of the period can hardly be used.
-        let useful = to_come * ledger.tokens(meter, now) as f64;
+        let useful = to_come * ledger.tokens(contract, now) as f64;
         let worth = |level: f64| {
             let open = (steer.capacity_mbps - level).max(0.0);
             steer.above_cny_per_mbps * open * left(level).min(useful)
@@ -146,7 +146,7 @@ impl Controller {
         let reference = candidates
             .max_by(|a, b| worth(*a).total_cmp(&worth(*b)))
             .unwrap_or(level);
-        let reserve = self.options.reserve_share * to_come * ledger.tokens(meter, now) as f64;
+        let reserve = self.options.reserve_share * to_come * ledger.tokens(contract, now) as f64;
         (
             (left(reference) - reserve).max(0.0) * self.used_share,
             reference,
@@ -154,9 +154,11 @@ impl Controller {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "slots of a day")]
-    fn tokens_per_day(&self, ledger: &Ledger, meter: usize, now: Timestamp) -> f64 {
+    fn tokens_per_day(&self, ledger: &Ledger, contract: usize, now: Timestamp) -> f64 {
         if self.options.bursts {
-            ledger.tokens(meter, now) as f64 * (1.0 - self.options.reserve_share) * self.used_share
+            ledger.tokens(contract, now) as f64
+                * (1.0 - self.options.reserve_share)
+                * self.used_share
         } else {
             0.0
         }
@@ -172,9 +174,9 @@ impl Controller {
         day: usize,
         now: Timestamp,
     ) {
-        let meter = planned.meter;
-        let certain = ledger.certain_mbps(meter, now);
-        let steer = &mut self.meters[meter];
+        let contract = planned.contract;
+        let certain = ledger.certain_mbps(contract, now);
+        let steer = &mut self.contracts[contract];
         steer.level_mbps = Some(budget.level_mbps[index].max(certain));
         steer.above_cny_per_mbps = budget.above_cny_per_mbps[index];
         steer.today = Pace {

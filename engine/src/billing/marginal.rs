@@ -5,7 +5,7 @@ use super::ledger::Ledger;
 use crate::inventory::BillingModel;
 use coverage::Timestamp;
 
-/// What a meter charges in one slot.
+/// What a contract charges in one slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Marginal {
     /// CNY for one Mbps more during one slot, above [`Self::free_below_mbps`].
@@ -20,10 +20,10 @@ impl Marginal {
     /// The expectation while nothing is planned. A percentile is set by the (free slots + 1)-th
     /// largest sample: raising it takes that many slots above it, so one slot bears that part of
     /// the price. Below what is certain a slot is free.
-    pub(super) fn unplanned(ledger: &Ledger, meter: usize, now: Timestamp) -> Self {
-        let terms = ledger.terms(meter);
+    pub(super) fn unplanned(ledger: &Ledger, contract: usize, now: Timestamp) -> Self {
+        let terms = ledger.terms(contract);
         #[expect(clippy::cast_precision_loss, reason = "slots of a month")]
-        let bearing_slots = ledger.tokens(meter, now) as f64 + 1.0;
+        let bearing_slots = ledger.tokens(contract, now) as f64 + 1.0;
         let (price_cny_per_mbps, free_below_mbps) = match terms.model {
             BillingModel::Flat => (0.0, f64::MAX),
             BillingModel::PerGb => (
@@ -31,8 +31,8 @@ impl Marginal {
                 0.0,
             ),
             BillingModel::Month95 | BillingModel::DailyPeakMean | BillingModel::Daily95Mean => (
-                period_price(ledger, meter, now) / bearing_slots,
-                ledger.certain_mbps(meter, now),
+                period_price(ledger, contract, now) / bearing_slots,
+                ledger.certain_mbps(contract, now),
             ),
         };
         Self {
@@ -46,8 +46,8 @@ impl Marginal {
 /// What one Mbps more of the charged level costs for the period that sets it: a month, or a day's
 /// part of one.
 #[expect(clippy::cast_precision_loss, reason = "days of a month")]
-pub(super) fn period_price(ledger: &Ledger, meter: usize, now: Timestamp) -> f64 {
-    let terms = ledger.terms(meter);
+pub(super) fn period_price(ledger: &Ledger, contract: usize, now: Timestamp) -> f64 {
+    let terms = ledger.terms(contract);
     let days = terms.utc_offset.month_of(now).days().max(1) as f64;
     match terms.model {
         BillingModel::Month95 => terms.price_cny_per_mbps_month,

@@ -1,10 +1,10 @@
-//! One meter under control: where the optimizer is stopped, what a free slot is worth now, and what
+//! One contract under control: where the optimizer is stopped, what a free slot is worth now, and what
 //! a slot teaches.
 
 use super::deviation::Deviation;
 use crate::inventory::BillingModel;
 
-/// A meter that burst in the slot before is asked at this part of its price: changing meters moves
+/// A contract that burst in the slot before is asked at this part of its price: changing contracts moves
 /// clients.
 const STAY_SHARE: f64 = 0.8;
 /// Excess below this share of the capacity is none.
@@ -35,7 +35,7 @@ impl Pace {
     /// spent.
     ///
     /// The price that a linear program finds leaves open how often to accept it, because many slots
-    /// are worth just that. Accepting all of them empties some meters within days; their levels
+    /// are worth just that. Accepting all of them empties some contracts within days; their levels
     /// then rise with every slot that noise lifts.
     fn factor(self) -> f64 {
         let over = (self.spent - self.planned).max(0.0) / self.planned.max(PACE_SLOTS_MIN);
@@ -43,7 +43,7 @@ impl Pace {
     }
 }
 
-/// One meter's state.
+/// One contract's state.
 #[derive(Debug, Clone)]
 pub(super) struct Steer {
     pub(super) model: BillingModel,

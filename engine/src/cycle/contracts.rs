@@ -1,7 +1,7 @@
 //! Contracts at work: slots opened, judged and closed by the clock, levels planned by the day.
 //!
-//! Without a planned level a meter costs what the ledger expects, and everything goes on: a month
-//! without history, a meter without links, a plan that fails, a clock that jumps are all no more
+//! Without a planned level a contract costs what the ledger expects, and everything goes on: a month
+//! without history, a contract without links, a plan that fails, a clock that jumps are all no more
 //! than that.
 
 mod bare;
@@ -30,9 +30,9 @@ const REOPENED_AFTER: f64 = 0.4;
 /// it.
 const SLOTS_MISSED_MAX: u64 = 1;
 
-/// How a meter stands.
+/// How a contract stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MeterState {
+pub struct ContractState {
     /// Name.
     pub name: String,
     /// Level that is charged whatever follows, Mbps.
@@ -61,10 +61,10 @@ pub struct Contracts {
     forecast: Forecast,
     zone: UtcOffset,
     control: Option<Controller>,
-    /// Links and meters without demand.
+    /// Links and contracts without demand.
     bare: Instance,
-    /// [link] -> meter.
-    meter_of: Vec<usize>,
+    /// [link] -> contract.
+    contract_of: Vec<usize>,
     slot: Option<Slot>,
     /// Start of the day that levels were planned for, or tried to.
     planned_day: Option<Timestamp>,
@@ -92,9 +92,9 @@ impl Contracts {
         // Days are those of the first contract: demand has one clock, and contracts of other zones
         // differ by hours.
         let zone = inventory
-            .meters
+            .contracts
             .first()
-            .map_or(UtcOffset::UTC, |meter| meter.utc_offset);
+            .map_or(UtcOffset::UTC, |contract| contract.utc_offset);
         let bare = bare(inventory);
         let control = Controller::new(&ledger, &bare, options);
         Self {
@@ -107,7 +107,7 @@ impl Contracts {
                 .unwrap_or_default(),
             control: control.ok(),
             bare,
-            meter_of: inventory.links.iter().map(|link| link.meter).collect(),
+            contract_of: inventory.links.iter().map(|link| link.contract).collect(),
             ledger,
             slot: None,
             planned_day: None,
@@ -118,28 +118,28 @@ impl Contracts {
         }
     }
 
-    /// What one more Mbps through a meter costs in the slot that holds `now`.
-    pub(crate) fn marginal(&self, meter: usize, now: Timestamp) -> Marginal {
+    /// What one more Mbps through a contract costs in the slot that holds `now`.
+    pub(crate) fn marginal(&self, contract: usize, now: Timestamp) -> Marginal {
         match &self.control {
-            Some(control) if self.slot.is_some() => control.marginal(&self.ledger, meter, now),
-            _ => self.ledger.marginal(meter, now),
+            Some(control) if self.slot.is_some() => control.marginal(&self.ledger, contract, now),
+            _ => self.ledger.marginal(contract, now),
         }
     }
 
-    /// How meters stand at `now`.
+    /// How contracts stand at `now`.
     #[must_use]
-    pub fn states(&self, now: Timestamp) -> Vec<MeterState> {
-        let state = |meter: usize| {
-            let level_mbps = self.control.as_ref().and_then(|c| c.level_mbps(meter));
-            MeterState {
-                name: self.ledger.terms(meter).name.clone(),
-                certain_mbps: self.ledger.certain_mbps(meter, now),
+    pub fn states(&self, now: Timestamp) -> Vec<ContractState> {
+        let state = |contract: usize| {
+            let level_mbps = self.control.as_ref().and_then(|c| c.level_mbps(contract));
+            ContractState {
+                name: self.ledger.terms(contract).name.clone(),
+                certain_mbps: self.ledger.certain_mbps(contract, now),
                 level_mbps,
-                tokens: level_mbps.map(|level| self.ledger.tokens_left(meter, level, now)),
-                bursting: self.control.as_ref().is_some_and(|c| c.bursting(meter)),
+                tokens: level_mbps.map(|level| self.ledger.tokens_left(contract, level, now)),
+                bursting: self.control.as_ref().is_some_and(|c| c.bursting(contract)),
             }
         };
-        (0..self.ledger.meters()).map(state).collect()
+        (0..self.ledger.contracts()).map(state).collect()
     }
 
     /// What links carried, slot by slot.
@@ -233,7 +233,7 @@ impl Contracts {
         });
     }
 
-    /// [meter]: mean of a slot so far, Mbps. A link that is silent in it is taken for what it carried last, as the ledger does
+    /// [contract]: mean of a slot so far, Mbps. A link that is silent in it is taken for what it carried last, as the ledger does
     /// for a while, and then for what the map puts on it: silence spends free slots like traffic.
     pub(super) fn carried_mbps(&self, slot: Timestamp, map_mbps: &[f64]) -> Vec<f64> {
         let by_map = |link: usize| map_mbps.get(link).copied().unwrap_or(0.0);
@@ -242,21 +242,21 @@ impl Contracts {
                 .link_mbps(link, slot)
                 .unwrap_or_else(|| by_map(link))
         };
-        self.by_meter((0..self.meter_of.len()).map(carried))
+        self.by_contract((0..self.contract_of.len()).map(carried))
     }
 
-    /// [meter]: what its links have together.
-    fn by_meter(&self, link_mbps: impl Iterator<Item = f64>) -> Vec<f64> {
-        let mut sums = vec![0.0; self.ledger.meters()];
-        for (meter, mbps) in self.meter_of.iter().zip(link_mbps) {
-            sums[*meter] += mbps;
+    /// [contract]: what its links have together.
+    fn by_contract(&self, link_mbps: impl Iterator<Item = f64>) -> Vec<f64> {
+        let mut sums = vec![0.0; self.ledger.contracts()];
+        for (contract, mbps) in self.contract_of.iter().zip(link_mbps) {
+            sums[*contract] += mbps;
         }
         sums
     }
 
     /// Judges a plan for the slot under way: whether it is to be solved again, at other prices.
     pub(super) fn asks_again(&mut self, instance: &Instance, plan: &Plan) -> bool {
-        let loads = self.by_meter(loads_mbps(instance, plan).into_iter());
+        let loads = self.by_contract(loads_mbps(instance, plan).into_iter());
         let (Some(control), Some(slot)) = (&mut self.control, &mut self.slot) else {
             return false;
         };
@@ -279,7 +279,7 @@ impl Contracts {
         };
         slot.reopened = true;
         let passed = share_passed(now.since(slot.start), self.ledger.slot_ms());
-        let expected = self.by_meter(map_mbps.iter().copied());
+        let expected = self.by_contract(map_mbps.iter().copied());
         let carried = self.carried_mbps(slot.start, map_mbps);
         if let Some(control) = &mut self.control {
             slot.deciding = control.reopen(passed, &carried, &expected) == Verdict::AskAgain;

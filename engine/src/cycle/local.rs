@@ -86,11 +86,7 @@ fn better_than_nothing(instance: &Instance, plan: &Plan) -> bool {
     };
     let levels = |plan: &Plan| {
         let levels = checker::evaluate(instance, plan).ok()?.levels;
-        Some([
-            levels.unserved_mbps,
-            levels.overload_mbps,
-            levels.below_floor_mbps,
-        ])
+        Some([levels.unserved_mbps, levels.overload_mbps, levels.late_mbps])
     };
     let (Some(with), Some(without)) = (levels(plan), levels(&nothing)) else {
         return false;

@@ -26,7 +26,7 @@ mod tests;
 
 pub use adopt::Adopted;
 pub use contracts::{
-    Bill, Bills, Contracts, LevelsJob, LevelsOutcome, MeterState, PlannedLevels, RefusedSamples,
+    Bill, Bills, ContractState, Contracts, LevelsJob, LevelsOutcome, PlannedLevels, RefusedSamples,
 };
 pub use draft::Draft;
 pub use job::{Job, Solved, Tier};

@@ -2,7 +2,7 @@
 
 use super::{Engine, Tier};
 use crate::health::{self, Health};
-use crate::inventory::{BillingModel, Meter};
+use crate::inventory::{BillingModel, Contract};
 use crate::publish::{Gates, Ground, Held, Present, Prices, Purpose, Reason, Step};
 use coverage::{AreaId, LinkId, NodeId, Timestamp};
 use instance::{Instance, Plan};
@@ -190,13 +190,13 @@ impl Engine {
     }
 
     fn prices(&self) -> Prices {
-        let price = |meter: &Meter| match meter.model {
-            BillingModel::PerGb => meter.price_cny_per_gb,
-            _ => meter.price_cny_per_mbps_month,
+        let price = |contract: &Contract| match contract.model {
+            BillingModel::PerGb => contract.price_cny_per_gb,
+            _ => contract.price_cny_per_mbps_month,
         };
-        let meters = self.inventory.meters.iter();
-        meters
-            .map(|meter| (meter.name.clone(), price(meter)))
+        let contracts = self.inventory.contracts.iter();
+        contracts
+            .map(|contract| (contract.name.clone(), price(contract)))
             .collect()
     }
 

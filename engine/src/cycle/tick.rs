@@ -257,7 +257,7 @@ fn unpriced(facts: &crate::model::Facts<'_>) -> Duals {
         links: none(facts.inventory.links.len()),
         sites: none(facts.inventory.sites.len()),
         regions: Vec::new(),
-        meters: none(facts.inventory.meters.len()),
+        contracts: none(facts.inventory.contracts.len()),
         requests: Vec::new(),
     }
 }

@@ -33,7 +33,7 @@ impl OnWeights {
         let same = |a: f64, b: f64| a - b <= ROUNDING_SHARE * demand.max(1.0);
         let kept = same(levels.unserved_mbps, exact.unserved_mbps)
             && same(levels.overload_mbps, exact.overload_mbps)
-            && same(levels.below_floor_mbps, exact.below_floor_mbps);
+            && same(levels.late_mbps, exact.late_mbps);
         Self {
             gap: kept.then(|| cost_gap(levels.cost_cny(), certificate.lower_bound)),
             plan,

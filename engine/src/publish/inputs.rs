@@ -7,7 +7,7 @@
 
 use coverage::LinkId;
 use coverage::Timestamp;
-use instance::{Instance, Meter, MeterModel};
+use instance::{Contract, ContractModel, Instance};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ struct Seen {
     units: Vec<(f64, Option<LinkId>)>,
     /// [link]: whether it can carry anything.
     open: Vec<bool>,
-    /// [meter] -> CNY per GB; 0 for other contracts, whose price of a slot changes by nature.
+    /// [contract] -> CNY per GB; 0 for other contracts, whose price of a slot changes by nature.
     per_gb: Vec<f64>,
 }
 
@@ -194,15 +194,15 @@ impl Seen {
             .collect();
         let open =
             |link: &instance::Link| link.capacity_mbps > 0.0 && !shut.contains(&link.site.as_str());
-        let per_gb = |meter: &Meter| match meter.model {
-            MeterModel::PerGb => meter.price_cny_per_gb.unwrap_or(0.0),
+        let per_gb = |contract: &Contract| match contract.model {
+            ContractModel::PerGb => contract.price_cny_per_gb.unwrap_or(0.0),
             _ => 0.0,
         };
         Self {
             demand_mbps: instance.units.iter().map(|unit| unit.mbps).sum(),
             units: instance.units.iter().map(best).collect(),
             open: instance.links.iter().map(open).collect(),
-            per_gb: instance.meters.iter().map(per_gb).collect(),
+            per_gb: instance.contracts.iter().map(per_gb).collect(),
         }
     }
 
@@ -220,10 +220,10 @@ impl Seen {
             return Some(format!("demand jumped from {was:.0} to {is:.0} Mbps"));
         }
         let prices = self.per_gb.iter().zip(&next.per_gb).enumerate();
-        for (meter, (&was, &is)) in prices {
+        for (contract, (&was, &is)) in prices {
             if is_repriced(was, is, rules) {
                 return Some(format!(
-                    "the price of meter number {meter} jumped from {was} to {is} CNY per GB"
+                    "the price of contract number {contract} jumped from {was} to {is} CNY per GB"
                 ));
             }
         }

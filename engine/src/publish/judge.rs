@@ -66,9 +66,5 @@ impl<'a> Judge<'a> {
 }
 
 fn first_three(levels: &Levels) -> [f64; 3] {
-    [
-        levels.unserved_mbps,
-        levels.overload_mbps,
-        levels.below_floor_mbps,
-    ]
+    [levels.unserved_mbps, levels.overload_mbps, levels.late_mbps]
 }

@@ -313,7 +313,7 @@ pub fn gate(
     let levels = [
         (incumbent.unserved_mbps, plan.unserved_mbps),
         (incumbent.overload_mbps, plan.overload_mbps),
-        (incumbent.below_floor_mbps, plan.below_floor_mbps),
+        (incumbent.late_mbps, plan.late_mbps),
     ];
     for ((had, has), least) in levels.into_iter().zip(least_mbps) {
         if relieves(had, has, least) {

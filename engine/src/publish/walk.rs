@@ -148,10 +148,7 @@ impl<'a> Walk<'a> {
         let sites = self.sites_target.iter().zip(&self.sites_ramp);
         let within = |(&to, &ramp): (&f64, &f64)| to <= ramp * (1.0 + ROUNDING_SHARE);
         let free = |wish: &Wish| {
-            let plans = (
-                &self.shares[wish.unit],
-                &self.target.shares[wish.unit],
-            );
+            let plans = (&self.shares[wish.unit], &self.target.shares[wish.unit]);
             wish.urgency == Urgency::Lost || self.ask(wish, plans, forbidden).is_ok()
         };
         self.moved_mbps + moved_mbps <= self.budget_mbps

@@ -89,8 +89,8 @@ impl Walk<'_> {
             Urgency::Lost
         } else if above(&self.soft) {
             Urgency::Overload
-        } else if self.below_floor(unit, shares)
-            > self.below_floor(unit, &self.target.shares[unit]) + ROUNDING_SHARE
+        } else if self.late(unit, shares)
+            > self.late(unit, &self.target.shares[unit]) + ROUNDING_SHARE
         {
             Urgency::BelowFloor
         } else {
@@ -99,10 +99,14 @@ impl Walk<'_> {
     }
 
     /// The part of a unit that these shares serve below its floor.
-    fn below_floor(&self, unit: usize, shares: &[(LinkId, f64)]) -> f64 {
+    fn late(&self, unit: usize, shares: &[(LinkId, f64)]) -> f64 {
         let unit = &self.ground.instance.units[unit];
-        let floor_ms = unit.floor_ms.unwrap_or(f64::MAX);
-        let below = |link: LinkId| unit.cand.iter().any(|c| c.0 == link && c.1 > floor_ms);
+        let latency_limit_ms = unit.latency_limit_ms.unwrap_or(f64::MAX);
+        let below = |link: LinkId| {
+            unit.cand
+                .iter()
+                .any(|c| c.0 == link && c.1 > latency_limit_ms)
+        };
         let shares = shares.iter().filter(|share| below(share.0));
         shares.map(|share| share.1).sum()
     }

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "shared by tests that each need a part")]
 
 use coverage::LinkId;
-use instance::{Instance, Link, Meter, MeterModel, Region, Site, Unit};
+use instance::{Contract, ContractModel, Instance, Link, Region, Site, Unit};
 
 /// A region with 400 Mbps of demand, 100 Mbps of port at one site and 150 Mbps of room at another;
 /// the third link has plenty, but only the west may use it.
@@ -81,7 +81,7 @@ impl Numbers {
     }
 }
 
-/// A valid random instance in which no meter cuts across sites.
+/// A valid random instance in which no contract cuts across sites.
 pub(crate) fn random_instance(shape: Shape, seed: u64) -> Instance {
     let mut r = Numbers::new(seed);
     let (units, sites, per_site) = match shape {
@@ -106,7 +106,7 @@ pub(crate) fn random_instance(shape: Shape, seed: u64) -> Instance {
         regions: Vec::new(),
         links: Vec::new(),
         sites: Vec::new(),
-        meters: Vec::new(),
+        contracts: Vec::new(),
         units: instance::Units::default(),
     };
     for site in 0..sites {
@@ -120,18 +120,18 @@ pub(crate) fn random_instance(shape: Shape, seed: u64) -> Instance {
     instance
 }
 
-/// A random instance in which meters cut across sites: one per port position.
+/// A random instance in which contracts cut across sites: one per port position.
 pub(crate) fn crossing_instance(shape: Shape, seed: u64) -> Instance {
     let mut instance = random_instance(shape, seed);
     let mut r = Numbers::new(!seed);
     for (index, link) in instance.links.iter_mut().enumerate() {
-        link.meter = format!("isp{}", index % 2);
+        link.contract = format!("isp{}", index % 2);
     }
     let total: f64 = instance.units.iter().map(|u| u.mbps).sum();
-    instance.meters = (0..2)
-        .map(|isp| Meter {
+    instance.contracts = (0..2)
+        .map(|isp| Contract {
             id: format!("isp{isp}"),
-            model: MeterModel::Month95,
+            model: ContractModel::Month95,
             price_cny_per_mbps: Some(1.0 + r.quarter(10)),
             price_cny_per_gb: None,
             free_below_mbps: (total * 0.3).floor(),
@@ -173,7 +173,7 @@ fn add_site(i: &mut Instance, r: &mut Numbers, site: usize, links: usize, capaci
         } else {
             None
         };
-        let meter = if shared {
+        let contract = if shared {
             format!("m{site}")
         } else {
             format!("m{site}.{link}")
@@ -183,10 +183,10 @@ fn add_site(i: &mut Instance, r: &mut Numbers, site: usize, links: usize, capaci
             site: format!("s{site}"),
             capacity_mbps: hard,
             watermark_mbps: soft,
-            meter: meter.clone(),
+            contract: contract.clone(),
         });
-        if i.meters.iter().all(|m| m.id != meter) {
-            i.meters.push(random_meter(r, meter, capacity));
+        if i.contracts.iter().all(|m| m.id != contract) {
+            i.contracts.push(random_contract(r, contract, capacity));
         }
     }
     let hard = r.quarter(capacity * links);
@@ -224,16 +224,16 @@ fn add_regions(instance: &mut Instance, r: &mut Numbers) {
     }
 }
 
-/// A meter of any model.
-pub(crate) fn random_meter(r: &mut Numbers, id: String, capacity: usize) -> Meter {
+/// A contract of any model.
+pub(crate) fn random_contract(r: &mut Numbers, id: String, capacity: usize) -> Contract {
     let models = [
-        MeterModel::Month95,
-        MeterModel::DailyPeakMean,
-        MeterModel::Daily95Mean,
-        MeterModel::Flat,
-        MeterModel::PerGb,
+        ContractModel::Month95,
+        ContractModel::DailyPeakMean,
+        ContractModel::Daily95Mean,
+        ContractModel::Flat,
+        ContractModel::PerGb,
     ];
-    Meter {
+    Contract {
         id,
         model: models[r.below(models.len())],
         price_cny_per_mbps: Some(r.quarter(12)),
@@ -268,7 +268,7 @@ fn add_unit(instance: &mut Instance, r: &mut Numbers, unit: usize) {
         service: "live".to_owned(),
         mbps: if r.one_in(8) { 0.0 } else { r.quarter(30) },
         rps: 0.0,
-        floor_ms: if r.one_in(3) {
+        latency_limit_ms: if r.one_in(3) {
             None
         } else {
             Some(r.quarter(80))
@@ -324,7 +324,7 @@ impl Reference {
             self.connect(source, first_unit + index, unit.mbps, [0.0; 4]);
             self.connect(first_unit + index, sink, 1e12, [1.0, 0.0, 0.0, 0.0]);
             for &(link, ms) in &unit.cand {
-                let below = f64::from(u8::from(unit.floor_ms.is_some_and(|f| ms > f)));
+                let below = f64::from(u8::from(unit.latency_limit_ms.is_some_and(|f| ms > f)));
                 let cny = ms / 1000.0 * instance.value_cny_per_gbps_ms_slot;
                 let now = unit.incumbent.iter().find(|i| i.0 == link);
                 let moved = if unit.incumbent.is_empty() {
@@ -386,17 +386,17 @@ fn less(a: &Vector, b: &Vector) -> bool {
     false
 }
 
-/// The optimal first four levels by successive shortest paths, for instances in which every meter
+/// The optimal first four levels by successive shortest paths, for instances in which every contract
 /// stays within one site.
 pub(crate) fn reference_levels(instance: &Instance) -> Vector {
-    let (sites, links, meters) = (
+    let (sites, links, contracts) = (
         instance.sites.len(),
         instance.links.len(),
-        instance.meters.len(),
+        instance.contracts.len(),
     );
     let (source, sink, first_site) = (0, 1, 2);
-    let first_meter = first_site + sites;
-    let first_link = first_meter + meters;
+    let first_contract = first_site + sites;
+    let first_link = first_contract + contracts;
     let first_region = first_link + links;
     let first_unit = first_region + instance.regions.len();
     let nodes = first_unit + instance.units.len();
@@ -415,26 +415,33 @@ pub(crate) fn reference_levels(instance: &Instance) -> Vector {
         net.connect_limits(first_site + index, above, limits);
     }
     let site_of = |id: &str| instance.sites.iter().position(|s| s.id == id).unwrap();
-    for (index, meter) in instance.meters.iter().enumerate() {
-        let link = instance.links.iter().find(|l| l.meter == meter.id).unwrap();
+    for (index, contract) in instance.contracts.iter().enumerate() {
+        let link = instance
+            .links
+            .iter()
+            .find(|l| l.contract == contract.id)
+            .unwrap();
         let site = first_site + site_of(&link.site);
-        let (free, price) = match meter.model {
-            MeterModel::Flat => (0.0, 0.0),
-            MeterModel::PerGb => (0.0, meter.price_cny_per_gb.unwrap() * 0.0375),
-            _ if meter.burst => (0.0, 0.0),
-            _ => (meter.free_below_mbps, meter.price_cny_per_mbps.unwrap()),
+        let (free, price) = match contract.model {
+            ContractModel::Flat => (0.0, 0.0),
+            ContractModel::PerGb => (0.0, contract.price_cny_per_gb.unwrap() * 0.0375),
+            _ if contract.burst => (0.0, 0.0),
+            _ => (
+                contract.free_below_mbps,
+                contract.price_cny_per_mbps.unwrap(),
+            ),
         };
-        net.connect(first_meter + index, site, free, [0.0; 4]);
-        net.connect(first_meter + index, site, 1e12, [0.0, 0.0, 0.0, price]);
+        net.connect(first_contract + index, site, free, [0.0; 4]);
+        net.connect(first_contract + index, site, 1e12, [0.0, 0.0, 0.0, price]);
     }
     for (index, link) in instance.links.iter().enumerate() {
-        let meter = instance
-            .meters
+        let contract = instance
+            .contracts
             .iter()
-            .position(|m| m.id == link.meter)
+            .position(|m| m.id == link.contract)
             .unwrap();
         let limits = (link.watermark_mbps, link.capacity_mbps);
-        net.connect_limits(first_link + index, first_meter + meter, limits);
+        net.connect_limits(first_link + index, first_contract + contract, limits);
     }
     net.connect_units(instance, (source, sink), (first_unit, first_link));
     let mut total = [0.0; 4];

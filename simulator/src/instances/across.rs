@@ -3,7 +3,7 @@
 
 use super::assemble::cents;
 use crate::random::Random;
-use instance::{Instance, Meter, MeterModel};
+use instance::{Contract, ContractModel, Instance};
 use std::collections::BTreeMap;
 
 /// What is paid for above a free level, in CNY per Mbps and slot, lies between these.
@@ -22,18 +22,18 @@ pub(super) fn share_contracts(instance: &mut Instance, seed: u64) {
     for link in &mut instance.links {
         let isp = link.id.rsplit('/').next().unwrap_or_default();
         let region = region_of.get(&link.site).map_or("", String::as_str);
-        link.meter = format!("{region}/{isp}");
-        *ports_mbps.entry(link.meter.clone()).or_default() += link.capacity_mbps;
+        link.contract = format!("{region}/{isp}");
+        *ports_mbps.entry(link.contract.clone()).or_default() += link.capacity_mbps;
     }
     let between =
         |(least, most): (f64, f64), random: &mut Random| least + (most - least) * random.unit();
-    let contract = |(id, mbps): (String, f64)| Meter {
+    let contract = |(id, mbps): (String, f64)| Contract {
         id,
-        model: MeterModel::Month95,
+        model: ContractModel::Month95,
         price_cny_per_mbps: Some(between(PRICE_CNY, &mut random)),
         price_cny_per_gb: None,
         free_below_mbps: cents(mbps * between(FREE_SHARE, &mut random)),
         burst: false,
     };
-    instance.meters = ports_mbps.into_iter().map(contract).collect();
+    instance.contracts = ports_mbps.into_iter().map(contract).collect();
 }

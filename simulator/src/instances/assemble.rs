@@ -7,7 +7,7 @@ use super::ground::Ground;
 use crate::geography::distance_km;
 use crate::random::Random;
 use coverage::LinkId;
-use instance::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Site, Unit};
+use instance::{Contract, ContractModel, INSTANCE_VERSION, Instance, Link, Site, Unit};
 
 /// Share of its ports that a site can fill.
 const SITE_SHARE: f64 = 0.98;
@@ -108,7 +108,7 @@ pub(super) fn assemble(recipe: &Recipe, ground: &Ground, seed: u64) -> Instance 
         regions: Vec::new(),
         links: Vec::new(),
         sites: Vec::new(),
-        meters: Vec::new(),
+        contracts: Vec::new(),
         units: instance::Units::default(),
     };
     let sizes: Vec<f64> = ground
@@ -125,14 +125,14 @@ pub(super) fn assemble(recipe: &Recipe, ground: &Ground, seed: u64) -> Instance 
     };
     for (index, client) in ground.clients.iter().enumerate() {
         let cand = choices.of_client(recipe, ground, seed, index, &first_link);
-        for &(service, share, floor_ms) in services {
+        for &(service, share, latency_limit_ms) in services {
             let share = if services.len() == 1 { 1.0 } else { share };
             instance.units.push(Unit {
                 area: client.name.clone(),
                 service: service.to_owned(),
                 mbps: cents(recipe.demand_mbps * share * client.weight / weights),
                 rps: 0.0,
-                floor_ms,
+                latency_limit_ms,
                 incumbent: Vec::new(),
                 cand: cand.clone(),
             });
@@ -180,7 +180,7 @@ fn ports(recipe: &Recipe, ground: &Ground, sizes: &[f64], units: &[Unit]) -> Vec
     mbps
 }
 
-/// Sites, links and meters.
+/// Sites, links and contracts.
 fn add_sites(
     recipe: &Recipe,
     ground: &Ground,
@@ -196,20 +196,20 @@ fn add_sites(
             site_mbps += link_mbps;
             let id = format!("{}/{isp}", draft.name);
             let across = recipe.contracts_across && isp == "cu";
-            let meter = if across {
+            let contract = if across {
                 "cu-all".to_owned()
             } else {
                 id.clone()
             };
             if !across {
-                instance.meters.push(contract(&id, link_mbps, random));
+                instance.contracts.push(contract(&id, link_mbps, random));
             }
             instance.links.push(Link {
                 id,
                 site: draft.name.clone(),
                 capacity_mbps: link_mbps,
                 watermark_mbps: Some(cents(link_mbps * WATERMARK_SHARE)),
-                meter,
+                contract,
             });
         }
         let capacity_mbps = cents(site_mbps * SITE_SHARE);
@@ -222,11 +222,14 @@ fn add_sites(
         });
     }
     if recipe.contracts_across {
-        let across = instance.links.iter().filter(|link| link.meter == "cu-all");
+        let across = instance
+            .links
+            .iter()
+            .filter(|link| link.contract == "cu-all");
         let mbps: f64 = across.map(|link| link.capacity_mbps).sum();
-        instance.meters.push(Meter {
+        instance.contracts.push(Contract {
             id: "cu-all".to_owned(),
-            model: MeterModel::DailyPeakMean,
+            model: ContractModel::DailyPeakMean,
             price_cny_per_mbps: Some(0.000_8),
             price_cny_per_gb: None,
             free_below_mbps: cents(mbps * 0.4),
@@ -236,28 +239,28 @@ fn add_sites(
 }
 
 /// One contract: most ports are paid as a whole, some by a percentile, few by volume.
-fn contract(id: &str, link_mbps: f64, random: &mut Random) -> Meter {
+fn contract(id: &str, link_mbps: f64, random: &mut Random) -> Contract {
     let (model, price, per_gb, free) = match random.below(10) {
-        0..=5 => (MeterModel::Flat, None, None, 0.0),
+        0..=5 => (ContractModel::Flat, None, None, 0.0),
         6..=8 => {
             let price = 0.000_2 + 0.001 * random.unit();
             let free = cents(link_mbps * (0.3 + 0.5 * random.unit()));
-            (MeterModel::Month95, Some(price), None, free)
+            (ContractModel::Month95, Some(price), None, free)
         }
         _ => (
-            MeterModel::PerGb,
+            ContractModel::PerGb,
             None,
             Some(0.002 + 0.02 * random.unit()),
             0.0,
         ),
     };
-    Meter {
+    Contract {
         id: id.to_owned(),
         model,
         price_cny_per_mbps: price,
         price_cny_per_gb: per_gb,
         free_below_mbps: free,
-        burst: model == MeterModel::Month95 && random.below(20) == 0,
+        burst: model == ContractModel::Month95 && random.below(20) == 0,
     }
 }
 

@@ -117,13 +117,16 @@ fn one_contract_has_all_ports_of_an_isp_in_a_region() {
         let site = instance.sites.iter().find(|s| s.id == site).unwrap();
         site.region.as_str()
     };
-    for meter in &instance.meters {
-        let links = instance.links.iter().filter(|link| link.meter == meter.id);
+    for contract in &instance.contracts {
+        let links = instance
+            .links
+            .iter()
+            .filter(|link| link.contract == contract.id);
         let ports_mbps: f64 = links.clone().map(|link| link.capacity_mbps).sum();
-        assert!(meter.free_below_mbps < ports_mbps);
+        assert!(contract.free_below_mbps < ports_mbps);
         for link in links {
             let isp = link.id.rsplit('/').next().unwrap();
-            assert_eq!(meter.id, format!("{}/{isp}", region(&link.site)));
+            assert_eq!(contract.id, format!("{}/{isp}", region(&link.site)));
         }
     }
 }

@@ -55,7 +55,7 @@ pub struct Month {
     pub overload_share: f64,
     /// Share of traffic that changed its link from one slot to the next, mean over slots.
     pub moved_share: f64,
-    /// Meter-slots that were planned as bursts.
+    /// Contract-slots that were planned as bursts.
     pub bursts: usize,
     /// Questions to the optimizer.
     pub solves: u64,
@@ -74,7 +74,7 @@ pub struct Month {
 /// What a meter would cost were each of its slots charged, CNY. Days that were not played cost what
 /// is paid in any case.
 pub(super) fn every_slot_cny(
-    terms: &engine::inventory::Meter,
+    terms: &engine::inventory::Contract,
     samples: &[f64],
     days: f64,
     bill: f64,

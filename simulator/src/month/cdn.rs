@@ -9,7 +9,7 @@ use crate::weights::area_shares;
 use coverage::{AreaTable, LinkId, ServiceId};
 use engine::billing::UtcOffset;
 use engine::estimate::priors;
-use engine::inventory::{Inventory, Meter};
+use engine::inventory::{Contract, Inventory};
 use instance::Unit;
 
 /// Areas kept; the others' demand is added to them in proportion.
@@ -20,7 +20,7 @@ const CANDIDATES: usize = 12;
 /// Contracts that do not count their months by one clock.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "meter {first:?} counts its months at {first_zone} and meter {other:?} at {other_zone}, but a month is played by one clock: give all meters the same utc-offset"
+    "meter {first:?} counts its months at {first_zone} and contract {other:?} at {other_zone}, but a month is played by one clock: give all contracts the same utc-offset"
 )]
 pub struct MixedZones {
     first: String,
@@ -39,7 +39,7 @@ pub fn configured(
     table: &AreaTable,
     options: &MonthOptions,
 ) -> Result<Scenario, MixedZones> {
-    one_zone(&inventory.meters)?;
+    one_zone(&inventory.contracts)?;
     let quality_ms = priors(inventory, table);
     let links = inventory.links.len();
     let (areas, areas_known) = heaviest(table);
@@ -76,7 +76,7 @@ pub fn configured(
                 service: asked.served.name.clone(),
                 mbps: 0.0,
                 rps: 0.0,
-                floor_ms: Some(asked.floor_ms),
+                latency_limit_ms: Some(asked.latency_limit_ms),
                 incumbent: Vec::new(),
                 cand,
             });
@@ -125,9 +125,9 @@ fn heaviest(table: &AreaTable) -> (Vec<(usize, f64)>, usize) {
     (areas, known)
 }
 
-fn one_zone(meters: &[Meter]) -> Result<(), MixedZones> {
-    let differs = |pair: &&[Meter]| pair[0].utc_offset != pair[1].utc_offset;
-    meters.windows(2).find(differs).map_or(Ok(()), |pair| {
+fn one_zone(contracts: &[Contract]) -> Result<(), MixedZones> {
+    let differs = |pair: &&[Contract]| pair[0].utc_offset != pair[1].utc_offset;
+    contracts.windows(2).find(differs).map_or(Ok(()), |pair| {
         Err(MixedZones {
             first: pair[0].name.clone(),
             first_zone: pair[0].utc_offset,
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn contracts_that_count_by_several_clocks_are_refused() {
-        let meter = |name: &str, minutes| Meter {
+        let contract = |name: &str, minutes| Contract {
             name: name.to_owned(),
             model: BillingModel::Month95,
             price_cny_per_mbps_month: 1.0,
@@ -152,9 +152,9 @@ mod tests {
             commit_mbps: 0.0,
             utc_offset: UtcOffset::from_minutes(minutes).unwrap(),
         };
-        let china = [meter("gz", 480), meter("sh", 480)];
+        let china = [contract("gz", 480), contract("sh", 480)];
         assert_eq!(one_zone(&china), Ok(()));
-        let fault = one_zone(&[meter("gz", 480), meter("ny", -300)]).unwrap_err();
+        let fault = one_zone(&[contract("gz", 480), contract("ny", -300)]).unwrap_err();
         let text = fault.to_string();
         assert!(
             text.contains("\"gz\" counts its months at +08:00")

@@ -37,14 +37,14 @@ impl CommonShare {
     /// Begins with the share that would have served the days before the month, were all contracts
     /// one.
     pub(super) fn new(scenario: &Scenario) -> Self {
-        let mut capacity_mbps = vec![0.0; scenario.inventory.meters.len()];
+        let mut capacity_mbps = vec![0.0; scenario.inventory.contracts.len()];
         for (link, known) in scenario
             .instance
             .links
             .iter()
             .zip(&scenario.inventory.links)
         {
-            capacity_mbps[known.meter] += link.watermark_mbps().min(link.capacity_mbps);
+            capacity_mbps[known.contract] += link.watermark_mbps().min(link.capacity_mbps);
         }
         let total: f64 = capacity_mbps.iter().sum();
         let asked: Vec<f64> = scenario
@@ -82,20 +82,20 @@ impl CommonShare {
         self.rounds = 0;
     }
 
-    fn level_mbps(&self, ledger: &Ledger, meter: usize, now: Timestamp) -> f64 {
-        (self.share * self.capacity_mbps[meter]).max(ledger.certain_mbps(meter, now))
+    fn level_mbps(&self, ledger: &Ledger, contract: usize, now: Timestamp) -> f64 {
+        (self.share * self.capacity_mbps[contract]).max(ledger.certain_mbps(contract, now))
     }
 
     /// Free up to the level, and as dear as the level itself above it.
-    pub(super) fn marginal(&self, ledger: &Ledger, meter: usize, now: Timestamp) -> Marginal {
-        let terms = ledger.terms(meter);
+    pub(super) fn marginal(&self, ledger: &Ledger, contract: usize, now: Timestamp) -> Marginal {
+        let terms = ledger.terms(contract);
         if matches!(terms.model, BillingModel::Flat | BillingModel::PerGb) {
-            return ledger.marginal(meter, now);
+            return ledger.marginal(contract, now);
         }
         Marginal {
-            price_cny_per_mbps: period_price(ledger, meter, now),
-            free_below_mbps: self.level_mbps(ledger, meter, now) * (1.0 - MARGIN),
-            burst: self.bursting[meter],
+            price_cny_per_mbps: period_price(ledger, contract, now),
+            free_below_mbps: self.level_mbps(ledger, contract, now) * (1.0 - MARGIN),
+            burst: self.bursting[contract],
         }
     }
 
@@ -105,33 +105,39 @@ impl CommonShare {
         if self.rounds >= ROUNDS_MAX {
             return Verdict::Settled;
         }
-        let level = |meter: usize| self.level_mbps(ledger, meter, now);
-        let model = |meter: usize| ledger.terms(meter).model;
-        let above = |meter: &usize| match model(*meter) {
+        let level = |contract: usize| self.level_mbps(ledger, contract, now);
+        let model = |contract: usize| ledger.terms(contract).model;
+        let above = |contract: &usize| match model(*contract) {
             BillingModel::Flat => false,
-            BillingModel::PerGb => loads[*meter] > TOLERANCE * self.capacity_mbps[*meter],
-            _ => !self.bursting[*meter] && loads[*meter] > level(*meter) * (1.0 + TOLERANCE),
+            BillingModel::PerGb => loads[*contract] > TOLERANCE * self.capacity_mbps[*contract],
+            _ => {
+                !self.bursting[*contract] && loads[*contract] > level(*contract) * (1.0 + TOLERANCE)
+            }
         };
-        let meters = 0..loads.len();
-        if !meters.clone().any(|meter| above(&meter)) {
+        let contracts = 0..loads.len();
+        if !contracts.clone().any(|contract| above(&contract)) {
             return Verdict::Settled;
         }
         // Something costs money: a month's contract that is full and has free slots left takes one
         // instead.
-        let left = |meter: usize| ledger.tokens_left(meter, level(meter), now);
-        let full = |meter: &usize| {
-            model(*meter) == BillingModel::Month95
-                && !self.bursting[*meter]
-                && loads[*meter] > level(*meter) * (1.0 - 1.1 * MARGIN)
-                && left(*meter) > 0
+        let left = |contract: usize| ledger.tokens_left(contract, level(contract), now);
+        let full = |contract: &usize| {
+            model(*contract) == BillingModel::Month95
+                && !self.bursting[*contract]
+                && loads[*contract] > level(*contract) * (1.0 - 1.1 * MARGIN)
+                && left(*contract) > 0
         };
-        let most = meters.clone().filter(full).max_by_key(|meter| left(*meter));
+        let most = contracts
+            .clone()
+            .filter(full)
+            .max_by_key(|contract| left(*contract));
         let raised = || {
-            let over = |meter: &usize| model(*meter) == BillingModel::Month95 && above(meter);
-            meters.clone().any(|meter| over(&meter)) && self.share < 1.0
+            let over =
+                |contract: &usize| model(*contract) == BillingModel::Month95 && above(contract);
+            contracts.clone().any(|contract| over(&contract)) && self.share < 1.0
         };
         match most {
-            Some(meter) => self.bursting[meter] = true,
+            Some(contract) => self.bursting[contract] = true,
             None if raised() => self.share = (self.share * (1.0 + STEP)).min(1.0),
             None => return Verdict::Settled,
         }
@@ -140,8 +146,8 @@ impl CommonShare {
 }
 
 /// What one Mbps more of a level costs for the period that sets it.
-fn period_price(ledger: &Ledger, meter: usize, now: Timestamp) -> f64 {
-    let terms = ledger.terms(meter);
+fn period_price(ledger: &Ledger, contract: usize, now: Timestamp) -> f64 {
+    let terms = ledger.terms(contract);
     #[expect(clippy::cast_precision_loss, reason = "days of a month")]
     let days = terms.utc_offset.month_of(now).days().max(1) as f64;
     match terms.model {
@@ -154,10 +160,10 @@ fn period_price(ledger: &Ledger, meter: usize, now: Timestamp) -> f64 {
 
 /// What a contract costs on average per Mbps and slot, whatever the slot: how whoever fills the
 /// cheapest contract first looks at it.
-pub(super) fn average_price(ledger: &Ledger, meter: usize, now: Timestamp) -> Marginal {
-    let terms = ledger.terms(meter);
+pub(super) fn average_price(ledger: &Ledger, contract: usize, now: Timestamp) -> Marginal {
+    let terms = ledger.terms(contract);
     if matches!(terms.model, BillingModel::Flat | BillingModel::PerGb) {
-        return ledger.marginal(meter, now);
+        return ledger.marginal(contract, now);
     }
     #[expect(clippy::cast_precision_loss, reason = "slots of a month")]
     let slots = (terms.utc_offset.month_of(now).days() * SLOTS_PER_DAY as u64).max(1) as f64;

@@ -42,7 +42,7 @@ pub fn policies_csv(months: &[Month], bound_cny: impl Fn(&Month) -> f64) -> Stri
 #[must_use]
 pub fn contracts_csv(months: &[Month]) -> String {
     let mut text = String::from(
-        "policy,meter,model,level_mbps,bill_cny,slots_above,peak_mbps,capacity_mbps\n",
+        "policy,contract,model,level_mbps,bill_cny,slots_above,peak_mbps,capacity_mbps\n",
     );
     for month in months {
         for bill in &month.bills {
@@ -50,7 +50,7 @@ pub fn contracts_csv(months: &[Month]) -> String {
                 text,
                 "{},{},{},{:.3},{:.2},{},{:.3},{:.3}",
                 month.policy.key(),
-                bill.meter,
+                bill.contract,
                 bill.model.as_str(),
                 bill.level_mbps,
                 bill.cny,

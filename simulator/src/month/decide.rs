@@ -40,7 +40,7 @@ pub(super) struct Decider<'a> {
     common: Option<CommonShare>,
     foreseen: Option<&'a (Outlook<'a>, Budget)>,
     before: Option<Plan>,
-    meter_of: Vec<usize>,
+    contract_of: Vec<usize>,
 }
 
 impl<'a> Decider<'a> {
@@ -76,11 +76,11 @@ impl<'a> Decider<'a> {
             common: (policy == Policy::CommonShare).then(|| CommonShare::new(scenario)),
             foreseen: foreseen.filter(|_| policy == Policy::Foreseen),
             before: None,
-            meter_of: scenario
+            contract_of: scenario
                 .inventory
                 .links
                 .iter()
-                .map(|link| link.meter)
+                .map(|link| link.contract)
                 .collect(),
             instance,
         })
@@ -173,7 +173,7 @@ impl<'a> Decider<'a> {
             .iter()
             .zip(&self.instance.links)
             .any(|(load, link)| *load > link.watermark_mbps() * (1.0 + TOLERANCE));
-        let (carried, expected) = (self.by_meter(&carried), self.by_meter(&expected));
+        let (carried, expected) = (self.by_contract(&carried), self.by_contract(&expected));
         let verdict = self
             .control
             .as_mut()
@@ -263,8 +263,8 @@ impl<'a> Decider<'a> {
     }
 
     fn price(&mut self, ledger: &Ledger, now: coverage::Timestamp) {
-        for (index, meter) in self.instance.meters.iter_mut().enumerate() {
-            if meter.price_cny_per_mbps.is_none() {
+        for (index, contract) in self.instance.contracts.iter_mut().enumerate() {
+            if contract.price_cny_per_mbps.is_none() {
                 continue;
             }
             let marginal = match (&self.control, &self.common, self.policy) {
@@ -274,13 +274,13 @@ impl<'a> Decider<'a> {
                 (None, Some(common), _) => common.marginal(ledger, index, now),
                 (None, None, _) => ledger.marginal(index, now),
             };
-            meter.price_cny_per_mbps = Some(marginal.price_cny_per_mbps);
-            meter.free_below_mbps = marginal.free_below_mbps;
-            meter.burst = marginal.burst;
+            contract.price_cny_per_mbps = Some(marginal.price_cny_per_mbps);
+            contract.free_below_mbps = marginal.free_below_mbps;
+            contract.burst = marginal.burst;
         }
         if self.policy == Policy::Latency {
-            for meter in &mut self.instance.meters {
-                meter.price_cny_per_gb = meter.price_cny_per_gb.map(|_| 0.0);
+            for contract in &mut self.instance.contracts {
+                contract.price_cny_per_gb = contract.price_cny_per_gb.map(|_| 0.0);
             }
         }
     }
@@ -296,22 +296,22 @@ impl<'a> Decider<'a> {
         Ok(solve(&self.instance, &options, self.before.as_ref()).plan)
     }
 
-    /// `[meter]` -> Mbps that a plan expects.
+    /// `[contract]` -> Mbps that a plan expects.
     fn loads(&self, plan: &Plan) -> Vec<f64> {
         let demand: Vec<f64> = self.instance.units.iter().map(|unit| unit.mbps).collect();
-        self.by_meter(&self.link_loads(plan, &demand))
+        self.by_contract(&self.link_loads(plan, &demand))
     }
 
-    /// Sums of links by meter.
-    fn by_meter(&self, link_mbps: &[f64]) -> Vec<f64> {
-        let mut sums = vec![0.0; self.instance.meters.len()];
-        for (load, meter) in link_mbps.iter().zip(&self.meter_of) {
-            sums[*meter] += load;
+    /// Sums of links by contract.
+    fn by_contract(&self, link_mbps: &[f64]) -> Vec<f64> {
+        let mut sums = vec![0.0; self.instance.contracts.len()];
+        for (load, contract) in link_mbps.iter().zip(&self.contract_of) {
+            sums[*contract] += load;
         }
         sums
     }
 
-    /// Ends a slot with what came and what meters carried.
+    /// Ends a slot with what came and what contracts carried.
     pub(super) fn close(&mut self, slot: usize, carried_mbps: &[f64]) -> Result<(), MonthError> {
         let here = i64::try_from(slot).unwrap_or(0);
         self.forecast

@@ -10,7 +10,7 @@ use coverage::LinkId;
 use coverage::SiteId;
 use engine::billing::UtcOffset;
 use engine::inventory::{self, BillingModel, Inventory};
-use instance::{INSTANCE_VERSION, Instance, Link, Meter, MeterModel, Site, Unit};
+use instance::{Contract, ContractModel, INSTANCE_VERSION, Instance, Link, Site, Unit};
 
 /// Province: code, latitude and longitude of its largest city, millions of people (census of 2020,
 /// rounded).
@@ -136,7 +136,7 @@ fn add_link(
     } else {
         capacity_mbps
     };
-    inventory.meters.push(inventory::Meter {
+    inventory.contracts.push(inventory::Contract {
         name: name.clone(),
         model,
         price_cny_per_mbps_month: price,
@@ -158,7 +158,7 @@ fn add_link(
         isp: isp.to_owned(),
         capacity_mbps,
         watermark_mbps: WATERMARK_SHARE * capacity_mbps,
-        meter: inventory.meters.len() - 1,
+        contract: inventory.contracts.len() - 1,
     });
 }
 
@@ -167,7 +167,7 @@ fn units(inventory: &Inventory) -> (Vec<Unit>, Vec<UnitShape>) {
     let people: f64 = PROVINCES.iter().map(|province| province.3).sum();
     let mut units = Vec::new();
     let mut shapes = Vec::new();
-    for (service, (name, part, shape, floor_ms)) in SERVICES.into_iter().enumerate() {
+    for (service, (name, part, shape, latency_limit_ms)) in SERVICES.into_iter().enumerate() {
         for (province, (code, latitude, longitude, millions)) in PROVINCES.into_iter().enumerate() {
             for (number, (isp, share)) in ISPS.into_iter().enumerate() {
                 let place = Place {
@@ -179,7 +179,7 @@ fn units(inventory: &Inventory) -> (Vec<Unit>, Vec<UnitShape>) {
                     service: name.to_owned(),
                     mbps: 0.0,
                     rps: 0.0,
-                    floor_ms: Some(floor_ms),
+                    latency_limit_ms: Some(latency_limit_ms),
                     incumbent: Vec::new(),
                     cand: candidates(inventory, place, isp),
                 });
@@ -227,7 +227,7 @@ fn candidates(inventory: &Inventory, place: Place, isp: &str) -> Vec<(LinkId, f6
     kept
 }
 
-/// Links, sites and meters of an inventory as the optimizer reads them.
+/// Links, sites and contracts of an inventory as the optimizer reads them.
 pub(super) fn template(inventory: &Inventory, units: Vec<Unit>) -> Instance {
     let site_mbps = |site: usize| -> f64 {
         inventory
@@ -238,11 +238,11 @@ pub(super) fn template(inventory: &Inventory, units: Vec<Unit>) -> Instance {
             .sum()
     };
     let model = |model| match model {
-        BillingModel::Month95 => MeterModel::Month95,
-        BillingModel::DailyPeakMean => MeterModel::DailyPeakMean,
-        BillingModel::Daily95Mean => MeterModel::Daily95Mean,
-        BillingModel::Flat => MeterModel::Flat,
-        BillingModel::PerGb => MeterModel::PerGb,
+        BillingModel::Month95 => ContractModel::Month95,
+        BillingModel::DailyPeakMean => ContractModel::DailyPeakMean,
+        BillingModel::Daily95Mean => ContractModel::Daily95Mean,
+        BillingModel::Flat => ContractModel::Flat,
+        BillingModel::PerGb => ContractModel::PerGb,
     };
     Instance {
         version: INSTANCE_VERSION,
@@ -258,7 +258,7 @@ pub(super) fn template(inventory: &Inventory, units: Vec<Unit>) -> Instance {
                 site: inventory.sites[link.site.index()].name.clone(),
                 capacity_mbps: link.capacity_mbps,
                 watermark_mbps: Some(link.watermark_mbps),
-                meter: inventory.meters[link.meter].name.clone(),
+                contract: inventory.contracts[link.contract].name.clone(),
             })
             .collect(),
         sites: inventory
@@ -273,19 +273,19 @@ pub(super) fn template(inventory: &Inventory, units: Vec<Unit>) -> Instance {
                 capacity_rps: None,
             })
             .collect(),
-        meters: inventory
-            .meters
+        contracts: inventory
+            .contracts
             .iter()
-            .map(|meter| Meter {
-                id: meter.name.clone(),
-                model: model(meter.model),
+            .map(|contract| Contract {
+                id: contract.name.clone(),
+                model: model(contract.model),
                 price_cny_per_mbps: (!matches!(
-                    meter.model,
+                    contract.model,
                     BillingModel::Flat | BillingModel::PerGb
                 ))
                 .then_some(0.0),
-                price_cny_per_gb: (meter.model == BillingModel::PerGb)
-                    .then_some(meter.price_cny_per_gb),
+                price_cny_per_gb: (contract.model == BillingModel::PerGb)
+                    .then_some(contract.price_cny_per_gb),
                 free_below_mbps: 0.0,
                 burst: false,
             })

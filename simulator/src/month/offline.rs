@@ -36,22 +36,22 @@ pub fn offline<'a>(
         &scenario.inventory,
         Duration::from_millis(super::scenario::SLOT_MS),
     );
-    let mut volume = vec![0.0; scenario.inventory.meters.len()];
+    let mut volume = vec![0.0; scenario.inventory.contracts.len()];
     let mut levels = Vec::new();
     #[expect(clippy::cast_precision_loss, reason = "slots and days of a month")]
     let real = |n: u64| n as f64;
     let month = ledger.statement(0, scenario.start, scenario.start);
-    for (meter, terms) in scenario.inventory.meters.iter().enumerate() {
+    for (contract, terms) in scenario.inventory.contracts.iter().enumerate() {
         let links = scenario
             .instance
             .links
             .iter()
-            .filter(|link| link.meter == terms.name);
+            .filter(|link| link.contract == terms.name);
         let max_mbps = links
             .map(|link| link.watermark_mbps().min(link.capacity_mbps))
             .sum();
         let level = |day: Option<usize>, price: f64, tokens: u64| Level {
-            meter,
+            contract,
             day,
             price_cny_per_mbps: price,
             min_mbps: terms.commit_mbps,
@@ -64,7 +64,7 @@ pub fn offline<'a>(
         match terms.model {
             BillingModel::Flat => {}
             BillingModel::PerGb => {
-                volume[meter] = ledger.marginal(meter, scenario.start).price_cny_per_mbps
+                volume[contract] = ledger.marginal(contract, scenario.start).price_cny_per_mbps
             }
             BillingModel::Month95 => levels.push(level(None, price, free_slots(month.slots))),
             BillingModel::DailyPeakMean => {
@@ -96,8 +96,8 @@ pub fn fixed_cny(scenario: &Scenario) -> f64 {
         &scenario.inventory,
         Duration::from_millis(super::scenario::SLOT_MS),
     );
-    let of_meter = |(meter, terms): (usize, &engine::inventory::Meter)| {
-        let statement = ledger.statement(meter, scenario.start, scenario.start);
+    let of_contract = |(contract, terms): (usize, &engine::inventory::Contract)| {
+        let statement = ledger.statement(contract, scenario.start, scenario.start);
         #[expect(clippy::cast_precision_loss, reason = "days of a month")]
         let left_out = (statement.month.days() as f64 - (scenario.slots / SLOTS_PER_DAY) as f64)
             / statement.month.days() as f64;
@@ -111,9 +111,9 @@ pub fn fixed_cny(scenario: &Scenario) -> f64 {
     };
     scenario
         .inventory
-        .meters
+        .contracts
         .iter()
         .enumerate()
-        .map(of_meter)
+        .map(of_contract)
         .sum()
 }

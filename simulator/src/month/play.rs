@@ -39,11 +39,16 @@ pub fn play(
             }
         }
         let carried = tally.count(scenario, slot, decider.instance(), decision);
-        ledger.restore(carried.iter().enumerate().map(|(meter, mbps)| SlotSample {
-            meter,
-            slot: now,
-            mbps: *mbps,
-        }));
+        ledger.restore(
+            carried
+                .iter()
+                .enumerate()
+                .map(|(contract, mbps)| SlotSample {
+                    contract,
+                    slot: now,
+                    mbps: *mbps,
+                }),
+        );
         decider.close(slot, &carried)?;
         if (slot + 1) % SLOTS_PER_DAY == 0 {
             progress(slot / SLOTS_PER_DAY + 1);

@@ -308,20 +308,21 @@ fn costs_by_model(months: &[Month]) -> String {
 /// The contracts that cost most over all policies, and the others together.
 fn costs_by_contract(months: &[Month]) -> String {
     let contracts = months.first().map_or(0, |month| month.bills.len());
-    let total = |meter: usize| -> f64 { months.iter().map(|month| month.bills[meter].cny).sum() };
+    let total =
+        |contract: usize| -> f64 { months.iter().map(|month| month.bills[contract].cny).sum() };
     let mut order: Vec<usize> = (0..contracts).collect();
     order.sort_by(|a, b| total(*b).total_cmp(&total(*a)).then(a.cmp(b)));
     let (shown, others) = order.split_at(contracts.min(CONTRACTS_SHOWN));
-    let name = |meter: &usize| {
-        let bill = &months[0].bills[*meter];
-        format!("{} ({})", bill.meter, bill.model.as_str())
+    let name = |contract: &usize| {
+        let bill = &months[0].bills[*contract];
+        format!("{} ({})", bill.contract, bill.model.as_str())
     };
     let mut names: Vec<String> = shown.iter().map(name).collect();
     if !others.is_empty() {
         names.push(format!("{} others", others.len()));
     }
     let row = |month: &Month| {
-        let cny = |meter: &usize| month.bills[*meter].cny / 1e6;
+        let cny = |contract: &usize| month.bills[*contract].cny / 1e6;
         let mut values: Vec<f64> = shown.iter().map(cny).collect();
         if !others.is_empty() {
             values.push(others.iter().map(cny).sum());

@@ -111,7 +111,7 @@ pub struct Outage {
 pub struct Scenario {
     /// Name, for reports.
     pub name: String,
-    /// Links, sites, meters and candidates; demand and prices are filled in slot by slot.
+    /// Links, sites, contracts and candidates; demand and prices are filled in slot by slot.
     pub instance: Instance,
     /// Contracts, for the ledger.
     pub inventory: Inventory,
@@ -184,9 +184,9 @@ impl Scenario {
         options: &MonthOptions,
     ) -> Self {
         let zone = inventory
-            .meters
+            .contracts
             .first()
-            .map(|meter| meter.utc_offset)
+            .map(|contract| contract.utc_offset)
             .unwrap_or_default();
         // November 2026 as the contracts count it.
         let month = zone.month_of(Timestamp(1_795_000_000_000));
@@ -224,8 +224,8 @@ impl Scenario {
     /// Bandwidth that contracts charge in any case, Mbps.
     #[must_use]
     pub fn commit_mbps(&self) -> f64 {
-        let meters = self.inventory.meters.iter();
-        meters.map(|meter| meter.commit_mbps).sum()
+        let contracts = self.inventory.contracts.iter();
+        contracts.map(|contract| contract.commit_mbps).sum()
     }
 
     /// The most that all units together ask for in a slot of the month, Mbps.

@@ -61,12 +61,12 @@ impl Tally {
             error: 0.0,
             fills: vec![[0.0; FILL_BINS]; scenario.slots.div_ceil(SLOTS_PER_HOUR)],
             before: None,
-            samples: vec![Vec::with_capacity(scenario.slots); scenario.inventory.meters.len()],
+            samples: vec![Vec::with_capacity(scenario.slots); scenario.inventory.contracts.len()],
             hours: vec![[0.0; 6]; scenario.slots.div_ceil(SLOTS_PER_HOUR)],
         }
     }
 
-    /// Lets the demand that really came follow a decision. Returns what each meter carried, Mbps.
+    /// Lets the demand that really came follow a decision. Returns what each contract carried, Mbps.
     pub(super) fn count(
         &mut self,
         scenario: &Scenario,
@@ -75,7 +75,7 @@ impl Tally {
         decision: Decision,
     ) -> Vec<f64> {
         let demand = scenario.demand_mbps(slot);
-        let mut carried = vec![0.0; scenario.inventory.meters.len()];
+        let mut carried = vec![0.0; scenario.inventory.contracts.len()];
         for (part, plan) in decision.parts {
             let loads = self.carry(slot, instance, &plan, demand, part);
             for (index, (link, load)) in instance.links.iter().zip(&loads).enumerate() {
@@ -84,7 +84,7 @@ impl Tally {
                     self.fills[slot / SLOTS_PER_HOUR][fill] += part;
                 }
                 self.overload += part * (load - link.watermark_mbps()).max(0.0);
-                carried[scenario.inventory.links[index].meter] += part * load;
+                carried[scenario.inventory.links[index].contract] += part * load;
             }
             let moved = self
                 .before
@@ -97,7 +97,11 @@ impl Tally {
         for (samples, mbps) in self.samples.iter_mut().zip(&carried) {
             samples.push(*mbps);
         }
-        self.bursts += instance.meters.iter().filter(|meter| meter.burst).count();
+        self.bursts += instance
+            .contracts
+            .iter()
+            .filter(|contract| contract.burst)
+            .count();
         self.solves += u64::from(decision.solves);
         self.error += decision.error_mbps;
         carried
@@ -144,7 +148,7 @@ impl Tally {
                 hour[3] += carried;
                 self.carried += carried;
                 self.lost += mbps * share - carried;
-                if unit.floor_ms.is_some_and(|floor| ms > floor) {
+                if unit.latency_limit_ms.is_some_and(|floor| ms > floor) {
                     self.below_floor += carried;
                 }
                 self.histogram[bin_of(ms / LATENCY_STEP_MS, LATENCY_BINS)] += carried;
@@ -163,16 +167,16 @@ impl Tally {
 
     /// Every contract at the end of the month.
     fn bills(&self, scenario: &Scenario, ledger: &Ledger, end: Timestamp) -> Vec<ContractBill> {
-        let bill = |(meter, terms): (usize, &engine::inventory::Meter)| {
-            let statement = ledger.statement(meter, scenario.start, end);
-            let samples = &self.samples[meter];
+        let bill = |(contract, terms): (usize, &engine::inventory::Contract)| {
+            let statement = ledger.statement(contract, scenario.start, end);
+            let samples = &self.samples[contract];
             let links = scenario
                 .inventory
                 .links
                 .iter()
-                .filter(|link| link.meter == meter);
+                .filter(|link| link.contract == contract);
             ContractBill {
-                meter: terms.name.clone(),
+                contract: terms.name.clone(),
                 model: terms.model,
                 level_mbps: statement.level_mbps,
                 cny: statement.certain_cny,
@@ -186,7 +190,7 @@ impl Tally {
         };
         scenario
             .inventory
-            .meters
+            .contracts
             .iter()
             .enumerate()
             .map(bill)
@@ -200,7 +204,7 @@ impl Tally {
         let month_days = scenario.zone.month_of(scenario.start).days() as f64;
         let every_slot_cny = bills
             .iter()
-            .zip(&scenario.inventory.meters)
+            .zip(&scenario.inventory.contracts)
             .zip(&self.samples)
             .map(|((bill, terms), samples)| every_slot_cny(terms, samples, month_days, bill.cny))
             .sum();
@@ -209,7 +213,11 @@ impl Tally {
         let days = (1..=scenario.slots / SLOTS_PER_DAY).map(|day| {
             let as_of = scenario.time(i64::try_from(day * SLOTS_PER_DAY).unwrap_or(0));
             (0..bills.len())
-                .map(|meter| ledger.statement(meter, scenario.start, as_of).certain_cny)
+                .map(|contract| {
+                    ledger
+                        .statement(contract, scenario.start, as_of)
+                        .certain_cny
+                })
                 .sum()
         });
         let all_fills: Vec<f64> = (0..FILL_BINS)

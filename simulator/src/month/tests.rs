@@ -26,9 +26,9 @@ fn bills_are_those_of_a_naive_sort() {
     let scenario = small(1, 1);
     let month = play(&scenario, Policy::Latency, None, &|_| {}).unwrap();
     // One day has 288 samples; a 30-day month forgives 432 of its slots.
-    for (bill, terms) in month.bills.iter().zip(&scenario.inventory.meters) {
+    for (bill, terms) in month.bills.iter().zip(&scenario.inventory.contracts) {
         if bill.model == BillingModel::Month95 {
-            assert!(bill.slots_above <= 432, "{}", bill.meter);
+            assert!(bill.slots_above <= 432, "{}", bill.contract);
             assert!((bill.cny - bill.level_mbps * terms.price_cny_per_mbps_month).abs() < 1e-6);
         }
         assert!(bill.level_mbps >= terms.commit_mbps);
@@ -84,7 +84,7 @@ fn the_controller_serves_all_saves_money_and_stays_above_the_bound() {
         && !svg.contains("NaN")));
     assert_eq!(
         contracts_csv(&months).lines().count(),
-        1 + months.len() * scenario.inventory.meters.len()
+        1 + months.len() * scenario.inventory.contracts.len()
     );
 }
 

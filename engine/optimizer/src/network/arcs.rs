@@ -1,13 +1,13 @@
-//! The network: unit -> link -> (meter) -> site -> (meter) -> (region) -> sink, with one arc per
+//! The network: unit -> link -> (contract) -> site -> (contract) -> (region) -> sink, with one arc per
 //! price step.
 //!
 //! ```text
-//!   unit ──┬─> link ══> [meter of this site] ══> site ══> [meter over sites] ══> region ══> sink
+//!   unit ──┬─> link ══> [contract of this site] ══> site ══> [contract over sites] ══> region ══> sink
 //!          └──────────────────────────────── unserved ───────────────────────────────────────┘
 //! ```
 //! A double line is a stack of parallel arcs, cheapest first: up to the watermark, above it, free
-//! of charge, priced. Convexity makes the cheap arc fill first. Links, sites and meters are *hubs*;
-//! each has one parent, so prices add up along one path. A meter that cuts across sites has no
+//! of charge, priced. Convexity makes the cheap arc fill first. Links, sites and contracts are *hubs*;
+//! each has one parent, so prices add up along one path. A contract that cuts across sites has no
 //! place in this tree: it is *shared*, and its links carry a price that `coupling` finds from
 //! outside. So do the arcs of units that bring requests to sites which limit them.
 
@@ -19,14 +19,14 @@ use crate::network::scale::{
 use crate::problem::levels::move_cny_per_mbps;
 use crate::problem::requests;
 use crate::problem::topology::Topology;
-use instance::{Instance, Meter, MeterModel};
+use instance::{Contract, ContractModel, Instance};
 
 /// The hub that everything drains to.
 pub(crate) const SINK: u32 = 0;
 
-/// What a meter became.
+/// What a contract became.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum MeterPlace {
+pub(crate) enum ContractPlace {
     /// Costs the same per Mbps at any load: part of its links' arcs.
     Linear(i128),
     /// A hub of its own.
@@ -38,7 +38,7 @@ pub(crate) enum MeterPlace {
     Parts,
 }
 
-/// The part of a meter's free level that one site may use.
+/// The part of a contract's free level that one site may use.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Part {
     /// Site index.
@@ -47,7 +47,7 @@ pub(crate) struct Part {
     pub(crate) free_mbps: f64,
 }
 
-/// A link, site or meter in the tree of hubs.
+/// A link, site or contract in the tree of hubs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hub {
     /// Where its traffic goes next.
@@ -88,8 +88,8 @@ pub(crate) struct Network {
     pub(crate) site_hub: Vec<Option<u32>>,
     /// `[region]` -> its hub; `None` when it never binds.
     pub(crate) region_hub: Vec<Option<u32>>,
-    /// `[meter]`.
-    pub(crate) meters: Vec<MeterPlace>,
+    /// `[contract]`.
+    pub(crate) contracts: Vec<ContractPlace>,
     /// `[unit]` -> requests per second that one Mbps brings; empty when no site limits them.
     pub(crate) rps_per_mbps: Vec<f64>,
     /// `[link]` -> what its unit arcs carry for one request per second, in CNY.
@@ -101,8 +101,8 @@ pub(crate) struct Network {
 impl Network {
     /// Builds the network of `instance`. O(arcs).
     ///
-    /// `parts`: `[meter]` -> how the free level of a shared meter is divided among its sites; an
-    /// empty entry, or no entry, leaves the meter as it is.
+    /// `parts`: `[contract]` -> how the free level of a shared contract is divided among its sites; an
+    /// empty entry, or no entry, leaves the contract as it is.
     pub(crate) fn build(instance: &Instance, topology: &Topology, parts: &[Vec<Part>]) -> Self {
         let scale = Scale::of(instance, topology);
         let candidates: usize = instance.units.iter().map(|u| u.cand.len() + 1).sum();
@@ -121,7 +121,7 @@ impl Network {
             link_of_hub: Vec::new(),
             site_hub: vec![None; instance.sites.len()],
             region_hub: vec![None; instance.regions.len()],
-            meters: Vec::new(),
+            contracts: Vec::new(),
             rps_per_mbps: Vec::new(),
             request_cny: vec![0.0; instance.links.len()],
             scale,
@@ -177,12 +177,12 @@ impl Network {
         asked.map(|(&flow, rps)| self.scale.mbps(flow) * rps).sum()
     }
 
-    /// Sets the price that the links of a shared meter carry.
-    pub(crate) fn set_shared_price(&mut self, topology: &Topology, meter: usize, price: i128) {
-        let MeterPlace::Shared(old) = self.meters[meter] else {
+    /// Sets the price that the links of a shared contract carry.
+    pub(crate) fn set_shared_price(&mut self, topology: &Topology, contract: usize, price: i128) {
+        let ContractPlace::Shared(old) = self.contracts[contract] else {
             return;
         };
-        for &link in &topology.links_of_meter[meter] {
+        for &link in &topology.links_of_contract[contract] {
             let Some(hub) = self.link_hub[link] else {
                 continue;
             };
@@ -191,7 +191,7 @@ impl Network {
                 self.cost[arc as usize] += price - old;
             }
         }
-        self.meters[meter] = MeterPlace::Shared(price);
+        self.contracts[contract] = ContractPlace::Shared(price);
     }
 
     /// Sets the prices of requests, `[link]` -> CNY per request per second. O(arcs) when any
@@ -231,8 +231,11 @@ impl Network {
                     continue;
                 };
                 let mut cost = self.scale.money(latency_cny_per_mbps(instance, quality_ms));
-                if unit.floor_ms.is_some_and(|floor| quality_ms > floor) {
-                    cost += self.scale.below_floor();
+                if unit
+                    .latency_limit_ms
+                    .is_some_and(|floor| quality_ms > floor)
+                {
+                    cost += self.scale.late();
                 }
                 let stay = unit
                     .incumbent
@@ -293,20 +296,20 @@ impl Network {
 }
 
 /// Free level in Mbps and price in CNY per Mbps above it, for this slot.
-pub fn money_step(instance: &Instance, meter: &Meter) -> (f64, f64) {
-    match meter.model {
-        MeterModel::Flat => (0.0, 0.0),
-        MeterModel::PerGb => (
+pub fn money_step(instance: &Instance, contract: &Contract) -> (f64, f64) {
+    match contract.model {
+        ContractModel::Flat => (0.0, 0.0),
+        ContractModel::PerGb => (
             0.0,
-            meter.price_cny_per_gb.unwrap_or(0.0) * gb_per_mbps_slot(instance),
+            contract.price_cny_per_gb.unwrap_or(0.0) * gb_per_mbps_slot(instance),
         ),
-        MeterModel::Month95 | MeterModel::DailyPeakMean | MeterModel::Daily95Mean => {
-            let price = if meter.burst {
+        ContractModel::Month95 | ContractModel::DailyPeakMean | ContractModel::Daily95Mean => {
+            let price = if contract.burst {
                 0.0
             } else {
-                meter.price_cny_per_mbps.unwrap_or(0.0)
+                contract.price_cny_per_mbps.unwrap_or(0.0)
             };
-            (meter.free_below_mbps, price)
+            (contract.free_below_mbps, price)
         }
     }
 }

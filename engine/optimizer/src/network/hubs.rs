@@ -1,9 +1,9 @@
-//! Where links, sites, regions and meters stand in the tree of hubs.
+//! Where links, sites, regions and contracts stand in the tree of hubs.
 
-use crate::network::arcs::{MeterPlace, Network, Part, SINK, as_u32, money_step};
+use crate::network::arcs::{ContractPlace, Network, Part, SINK, as_u32, money_step};
 use crate::network::scale::{Scale, UNLIMITED};
 use crate::problem::topology::Topology;
-use instance::{Instance, Meter};
+use instance::{Contract, Instance};
 
 /// A hub before its arcs exist: parent, and steps of (capacity in quanta, cost).
 pub(crate) struct Draft {
@@ -12,7 +12,7 @@ pub(crate) struct Draft {
 }
 
 impl Network {
-    /// Decides the tree of hubs; fills the hub maps and `meters`.
+    /// Decides the tree of hubs; fills the hub maps and `contracts`.
     pub(crate) fn place_hubs(
         &mut self,
         instance: &Instance,
@@ -37,7 +37,7 @@ impl Network {
                 self.site_hub[site] = Some(push(&mut drafts, region, steps));
             }
         }
-        let above = self.place_meters(instance, topology, parts, &mut drafts);
+        let above = self.place_contracts(instance, topology, parts, &mut drafts);
         for (site, hub) in self.site_hub.iter().enumerate() {
             let first = topology.links_of_site[site].first();
             if let (Some(hub), Some(over)) = (hub, first.and_then(|&l| above[l].over)) {
@@ -52,8 +52,8 @@ impl Network {
             let Above { within, over } = above[index];
             let parent = within.or(site).or(over);
             let parent = parent.unwrap_or_else(|| self.hub_above(topology, index));
-            let linear = match topology.meter_of[index].map(|m| self.meters[m]) {
-                Some(MeterPlace::Linear(cost) | MeterPlace::Shared(cost)) => cost,
+            let linear = match topology.contract_of[index].map(|m| self.contracts[m]) {
+                Some(ContractPlace::Linear(cost) | ContractPlace::Shared(cost)) => cost,
                 _ => 0,
             };
             let steps = self.limit_steps(link.watermark_mbps(), link.capacity_mbps, linear);
@@ -85,15 +85,15 @@ impl Network {
         region.unwrap_or(SINK)
     }
 
-    /// The hub above a link when no meter is counted: its site's, its region's, or the sink.
+    /// The hub above a link when no contract is counted: its site's, its region's, or the sink.
     fn hub_above(&self, topology: &Topology, link: usize) -> u32 {
         topology.site_of[link].map_or(SINK, |site| {
             self.site_hub[site].unwrap_or_else(|| self.region_above(topology, site))
         })
     }
 
-    /// Places every meter; fills `meters` and returns the meter hubs above each link.
-    fn place_meters(
+    /// Places every contract; fills `contracts` and returns the contract hubs above each link.
+    fn place_contracts(
         &mut self,
         instance: &Instance,
         topology: &Topology,
@@ -101,24 +101,25 @@ impl Network {
         drafts: &mut Vec<Draft>,
     ) -> Vec<Above> {
         let mut above = vec![Above::default(); instance.links.len()];
-        for (index, meter) in instance.meters.iter().enumerate() {
-            let links = &topology.links_of_meter[index];
-            let (place, position) = self.place_meter(instance, topology, meter, links, drafts);
+        for (index, contract) in instance.contracts.iter().enumerate() {
+            let links = &topology.links_of_contract[index];
+            let (place, position) =
+                self.place_contract(instance, topology, contract, links, drafts);
             let divided = parts.get(index).map_or(&[][..], Vec::as_slice);
             match (place, position) {
-                (MeterPlace::Hub(hub), Position::Within) => {
+                (ContractPlace::Hub(hub), Position::Within) => {
                     links.iter().for_each(|&l| above[l].within = Some(hub));
                 }
-                (MeterPlace::Hub(hub), Position::Over) => {
+                (ContractPlace::Hub(hub), Position::Over) => {
                     links.iter().for_each(|&l| above[l].over = Some(hub));
                 }
                 _ => {}
             }
-            if !matches!(place, MeterPlace::Shared(_)) || divided.is_empty() {
-                self.meters.push(place);
+            if !matches!(place, ContractPlace::Shared(_)) || divided.is_empty() {
+                self.contracts.push(place);
                 continue;
             }
-            let price = self.scale.money(money_step(instance, meter).1);
+            let price = self.scale.money(money_step(instance, contract).1);
             for part in divided {
                 let free = (self.scale.flow(part.free_mbps), 0);
                 let steps = [free, (UNLIMITED, price)];
@@ -133,7 +134,7 @@ impl Network {
                     above[link].within = Some(hub);
                 }
             }
-            self.meters.push(MeterPlace::Parts);
+            self.contracts.push(ContractPlace::Parts);
         }
         above
     }
@@ -146,23 +147,23 @@ impl Network {
         steps.into_iter().filter(|step| step.0 > 0).collect()
     }
 
-    /// What becomes of one meter, and on which side of the sites it stands.
-    fn place_meter(
+    /// What becomes of one contract, and on which side of the sites it stands.
+    fn place_contract(
         &self,
         instance: &Instance,
         topology: &Topology,
-        meter: &Meter,
+        contract: &Contract,
         links: &[usize],
         drafts: &mut Vec<Draft>,
-    ) -> (MeterPlace, Position) {
-        let (free_mbps, price) = money_step(instance, meter);
+    ) -> (ContractPlace, Position) {
+        let (free_mbps, price) = money_step(instance, contract);
         let ports: f64 = links.iter().map(|&l| instance.links[l].capacity_mbps).sum();
         if price <= 0.0 || free_mbps >= ports {
-            return (MeterPlace::Linear(0), Position::Within);
+            return (ContractPlace::Linear(0), Position::Within);
         }
         let price = self.scale.money(price);
         if free_mbps <= 0.0 {
-            return (MeterPlace::Linear(price), Position::Within);
+            return (ContractPlace::Linear(price), Position::Within);
         }
         let site_of = |l: usize| topology.site_of[l].filter(|&s| self.site_hub[s].is_some());
         let region_of = |l: usize| topology.site_of[l].map(|s| self.region_above(topology, s));
@@ -174,7 +175,7 @@ impl Network {
             .all(|&l| Some(self.hub_above(topology, l)) == first)
         {
             let hub = push(drafts, first.unwrap_or(SINK), steps);
-            return (MeterPlace::Hub(hub), Position::Within);
+            return (ContractPlace::Hub(hub), Position::Within);
         }
         let whole = |s: usize| {
             topology.links_of_site[s]
@@ -184,13 +185,13 @@ impl Network {
         let inside = |&l: &usize| site_of(l).is_none_or(whole) && region_of(l) == region;
         if links.iter().all(inside) {
             let hub = push(drafts, region.unwrap_or(SINK), steps);
-            return (MeterPlace::Hub(hub), Position::Over);
+            return (ContractPlace::Hub(hub), Position::Over);
         }
-        (MeterPlace::Shared(0), Position::Within)
+        (ContractPlace::Shared(0), Position::Within)
     }
 }
 
-/// The meter hubs above a link.
+/// The contract hubs above a link.
 #[derive(Debug, Clone, Copy, Default)]
 struct Above {
     /// Between the link and its site.
@@ -199,7 +200,7 @@ struct Above {
     over: Option<u32>,
 }
 
-/// On which side of the sites a meter stands.
+/// On which side of the sites a contract stands.
 #[derive(Debug, Clone, Copy)]
 enum Position {
     /// Between links and their site.

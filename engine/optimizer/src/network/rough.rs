@@ -81,14 +81,14 @@ impl Weights {
     }
 
     fn weigh(self, cost: i128) -> f64 {
-        let ([unserved, overload, below_floor], money) = self.scale.parts(cost);
+        let ([unserved, overload, late], money) = self.scale.parts(cost);
         let money = Scale::rough_quanta(money) * self.per_quantum;
-        if (unserved | overload | below_floor) == 0 {
+        if (unserved | overload | late) == 0 {
             return money;
         }
         f64::from(unserved)
             .mul_add(LEVEL_STEP, f64::from(overload))
-            .mul_add(LEVEL_STEP, f64::from(below_floor))
+            .mul_add(LEVEL_STEP, f64::from(late))
             .mul_add(LEVEL_STEP, money)
     }
 

@@ -1,6 +1,6 @@
 //! Fixed point: flows as `i64` quanta, costs as one `i128` that keeps the five levels apart.
 //!
-//! A cost is `unserved * W1 + overload * W2 + below_floor * W3 + money * W4 + moved`, every weight
+//! A cost is `unserved * W1 + overload * W2 + late * W3 + money * W4 + moved`, every weight
 //! a power of two. A path of the network meets each node at most once, so it has at most
 //! [`longest_path`] arcs; of these at most half count in any one of the levels 2, 3 and 5. Each
 //! count has bits for twice that and a sign; money has what is left, and its quantum is the finest
@@ -106,7 +106,7 @@ impl Scale {
     }
 
     /// One Mbps below the floor.
-    pub(crate) fn below_floor(self) -> i128 {
+    pub(crate) fn late(self) -> i128 {
         1 << self.floor_shift()
     }
 
@@ -153,21 +153,20 @@ impl Scale {
         }
         let (levels, low) = split(cost, self.floor_shift());
         let money = low >> self.count_bits;
-        let (rest, below_floor) = split(levels, self.count_bits);
+        let (rest, late) = split(levels, self.count_bits);
         let (unserved, overload) = split(rest, self.count_bits);
-        ([unserved, overload, below_floor].map(count), money)
+        ([unserved, overload, late].map(count), money)
     }
 
     /// A cost taken apart into its levels.
     #[expect(clippy::cast_precision_loss, reason = "relative error 2^-53")]
     pub(crate) fn price(self, cost: i128) -> Price {
         // Half a quantum of money up, so that the moves below it do not count.
-        let ([unserved, overload, below_floor], money) =
-            self.parts(cost + (1 << (self.count_bits - 1)));
+        let ([unserved, overload, late], money) = self.parts(cost + (1 << (self.count_bits - 1)));
         Price {
             unserved,
             overload,
-            below_floor,
+            late,
             cny_per_mbps: money as f64 / self.cny,
         }
     }
@@ -179,14 +178,14 @@ impl Scale {
 }
 
 /// Most arcs of a path. It meets each hub at most once, and each unit; on the way from a unit to
-/// the next it goes up and down through the hubs of a link, a part of a meter, a site, a meter and
+/// the next it goes up and down through the hubs of a link, a part of a contract, a site, a contract and
 /// a region, if it has them, and one arc of each. Only links that are somebody's candidate are met,
 /// and no more hubs above them.
 fn longest_path(instance: &Instance) -> usize {
     let candidates: usize = instance.units.iter().map(|unit| unit.cand.len()).sum();
     let links = instance.links.len().min(candidates);
-    let (sites, meters) = (instance.sites.len(), instance.meters.len());
-    let above: usize = [sites, meters, instance.regions.len()]
+    let (sites, contracts) = (instance.sites.len(), instance.contracts.len());
+    let above: usize = [sites, contracts, instance.regions.len()]
         .map(|hubs| hubs.min(links))
         .into_iter()
         .sum();
@@ -199,8 +198,8 @@ fn longest_path(instance: &Instance) -> usize {
 /// charge for requests where it may come to be paid.
 fn dearest_arc_cny(instance: &Instance, topology: &Topology) -> f64 {
     let mut dearest: f64 = 0.0;
-    for (meter, links) in instance.meters.iter().zip(&topology.links_of_meter) {
-        let (free_mbps, cny_per_mbps) = money_step(instance, meter);
+    for (contract, links) in instance.contracts.iter().zip(&topology.links_of_contract) {
+        let (free_mbps, cny_per_mbps) = money_step(instance, contract);
         let ports = links.iter().map(|&link| instance.links[link].capacity_mbps);
         // A price that nobody can come to pay must not make all others coarse.
         if free_mbps < ports.sum() {
@@ -266,14 +265,11 @@ mod tests {
         for (u, o, f, m) in [(0, 0, 0, 0.0), (1, -3, 7, -12.5), (-1, 65_536, -9, 0.25)] {
             let cost = i128::from(u) * UNSERVED
                 + i128::from(o) * SCALE.overload()
-                + i128::from(f) * SCALE.below_floor()
+                + i128::from(f) * SCALE.late()
                 + SCALE.money(m)
                 - 5 * MOVED;
             let price = SCALE.price(cost);
-            assert_eq!(
-                (price.unserved, price.overload, price.below_floor),
-                (u, o, f)
-            );
+            assert_eq!((price.unserved, price.overload, price.late), (u, o, f));
             assert!((price.cny_per_mbps - m).abs() < 1e-12);
         }
     }
@@ -294,11 +290,11 @@ mod tests {
             let path = i128::try_from(longest_path(&input)).unwrap();
             let dearest = scale.money(dearest_arc_cny(&input, &topology));
             assert!(dearest > 0 && dearest << scale.count_bits > path * MOVED);
-            assert!(scale.below_floor() > 2 * path * (dearest + MOVED));
-            assert!(scale.overload() > 2 * path * scale.below_floor());
+            assert!(scale.late() > 2 * path * (dearest + MOVED));
+            assert!(scale.overload() > 2 * path * scale.late());
             assert!(UNSERVED > 2 * path * scale.overload());
             let price = scale.price(-path * dearest - path * MOVED);
-            assert_eq!(price.below_floor, 0, "{links} links");
+            assert_eq!(price.late, 0, "{links} links");
             assert!(price.cny_per_mbps < 0.0, "{links} links");
         }
     }

@@ -22,7 +22,7 @@ pub struct CandidateView {
     pub site_price: Price,
     /// Price of the region's capacity and watermark.
     pub region_price: Price,
-    /// Marginal money of the link's meter, in CNY per Mbps.
+    /// Marginal money of the link's contract, in CNY per Mbps.
     pub money_cny_per_mbps: f64,
     /// What the requests of one Mbps of the unit cost at the site's price, in CNY.
     #[serde(default)]
@@ -37,7 +37,7 @@ pub struct CandidateView {
 
 /// All candidates of `unit`, in the order of the instance. Empty for an unknown unit.
 ///
-/// Resolves the references of the instance anew: O(links + sites + meters + candidates).
+/// Resolves the references of the instance anew: O(links + sites + contracts + candidates).
 #[must_use]
 pub fn explain_unit(
     instance: &Instance,
@@ -73,19 +73,19 @@ pub fn explain_unit(
     let view = |&(link, quality_ms): &(LinkId, f64)| {
         let price = total(link, quality_ms);
         let site = topology.site_of[link.index()];
-        let meter = topology.meter_of[link.index()];
+        let contract = topology.contract_of[link.index()];
         CandidateView {
             link,
             quality_ms,
             link_price: duals.links[link.index()],
             site_price: site.map_or_else(Price::default, |s| duals.sites[s]),
             region_price: region_price(&topology, duals, link.index()),
-            money_cny_per_mbps: meter.map_or(0.0, |m| duals.meters[m].cny_per_mbps),
+            money_cny_per_mbps: contract.map_or(0.0, |m| duals.contracts[m].cny_per_mbps),
             requests_cny_per_mbps: requests::price_per_mbps(data, &requests, link),
             reduced_cost: Price {
                 unserved: price.unserved - best.unserved,
                 overload: price.overload - best.overload,
-                below_floor: price.below_floor - best.below_floor,
+                late: price.late - best.late,
                 cny_per_mbps: price.cny_per_mbps - best.cny_per_mbps,
             },
             chosen_share: shares.iter().find(|s| s.0 == link).map_or(0.0, |s| s.1),

@@ -43,7 +43,12 @@ impl<'a> Problem<'a> {
     #[must_use]
     pub fn new(instance: &'a Instance) -> Self {
         let sites = positions(instance.sites.iter().map(|site| site.id.as_str()));
-        let contracts = positions(instance.meters.iter().map(|meter| meter.id.as_str()));
+        let contracts = positions(
+            instance
+                .contracts
+                .iter()
+                .map(|contract| contract.id.as_str()),
+        );
         let regions = positions(instance.regions.iter().map(|region| region.id.as_str()));
         let region = |name: &str| regions.get(name).copied().map(RegionId::from_index);
         let mut problem = Self {
@@ -51,12 +56,12 @@ impl<'a> Problem<'a> {
             places: Vec::with_capacity(instance.links.len()),
             region_of: instance.sites.iter().map(|s| region(&s.region)).collect(),
             links_of_site: vec![Vec::new(); instance.sites.len()],
-            links_of_contract: vec![Vec::new(); instance.meters.len()],
+            links_of_contract: vec![Vec::new(); instance.contracts.len()],
         };
         for (index, row) in instance.links.iter().enumerate() {
             let site = sites.get(row.site.as_str());
             let site = *site.expect("the site of a valid link exists");
-            let contract = contracts.get(row.meter.as_str());
+            let contract = contracts.get(row.contract.as_str());
             let contract = *contract.expect("the contract of a valid link exists");
             let place = Place {
                 link: LinkId::from_index(index),

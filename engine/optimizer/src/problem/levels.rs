@@ -1,7 +1,7 @@
 //! The five levels of a plan, and the lower bound on the first four.
 //!
 //! The bound is the Lagrangian dual in the lexicographic order. With prices `p` on links, sites and
-//! meters, no plan is below `sum_u mbps_u * min_j (cost_uj + p_link + p_site + p_meter) - sum_rows
+//! contracts, no plan is below `sum_u mbps_u * min_j (cost_uj + p_link + p_site + p_contract) - sum_rows
 //! max_y (p_row * y - cost_row(y))`, where costs are vectors over the levels and `min` and `max`
 //! compare from the first level on.
 
@@ -20,13 +20,13 @@ pub(crate) const ROUNDING: f64 = 1e-9;
 /// above it is none.
 const CHARGED_ROUNDING: f64 = 1e-14;
 
-/// Traffic of a plan by link, site, region and meter, in Mbps, and its requests.
+/// Traffic of a plan by link, site, region and contract, in Mbps, and its requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Loads {
     pub(crate) links: Vec<f64>,
     pub(crate) sites: Vec<f64>,
     pub(crate) regions: Vec<f64>,
-    pub(crate) meters: Vec<f64>,
+    pub(crate) contracts: Vec<f64>,
     /// `[site]`: requests per second.
     pub(crate) requests: Vec<f64>,
 }
@@ -38,7 +38,7 @@ impl Loads {
             links: vec![0.0; instance.links.len()],
             sites: vec![0.0; instance.sites.len()],
             regions: vec![0.0; instance.regions.len()],
-            meters: vec![0.0; instance.meters.len()],
+            contracts: vec![0.0; instance.contracts.len()],
             requests: requests::loads(instance, topology, plan),
         };
         for (unit, shares) in instance.units.iter().zip(&plan.shares) {
@@ -53,8 +53,8 @@ impl Loads {
                     loads.regions[region] += load;
                 }
             }
-            if let Some(meter) = topology.meter_of[link] {
-                loads.meters[meter] += load;
+            if let Some(contract) = topology.contract_of[link] {
+                loads.contracts[contract] += load;
             }
         }
         loads
@@ -76,8 +76,8 @@ pub(crate) fn levels(instance: &Instance, plan: &Plan, loads: &Loads) -> Levels 
     for (region, load) in instance.regions.iter().zip(&loads.regions) {
         levels.overload_mbps += over(*load, region.watermark_mbps());
     }
-    for (meter, load) in instance.meters.iter().zip(&loads.meters) {
-        let (free_mbps, price) = money_step(instance, meter);
+    for (contract, load) in instance.contracts.iter().zip(&loads.contracts) {
+        let (free_mbps, price) = money_step(instance, contract);
         levels.money_cny += price * charged(*load, free_mbps);
     }
     levels.moving_cny = levels.moved_mbps * move_cny_per_mbps(instance);
@@ -118,8 +118,11 @@ fn add_unit(instance: &Instance, unit: &Unit, shares: &[(LinkId, f64)], levels: 
             continue;
         };
         levels.latency_cny += mbps * latency_cny_per_mbps(instance, quality_ms);
-        if unit.floor_ms.is_some_and(|floor| quality_ms > floor) {
-            levels.below_floor_mbps += mbps;
+        if unit
+            .latency_limit_ms
+            .is_some_and(|floor| quality_ms > floor)
+        {
+            levels.late_mbps += mbps;
         }
         if !unit.incumbent.is_empty() {
             let stay = unit
@@ -141,7 +144,7 @@ pub(crate) fn add(a: Price, b: Price) -> Price {
     Price {
         unserved: a.unserved.saturating_add(b.unserved),
         overload: a.overload.saturating_add(b.overload),
-        below_floor: a.below_floor.saturating_add(b.below_floor),
+        late: a.late.saturating_add(b.late),
         cny_per_mbps: a.cny_per_mbps + b.cny_per_mbps,
     }
 }
@@ -151,12 +154,12 @@ pub(crate) fn move_cny_per_mbps(instance: &Instance) -> f64 {
     latency_cny_per_mbps(instance, instance.move_cost_ms)
 }
 
-/// Price of a path by link: its own, its site's, its region's and its meter's.
+/// Price of a path by link: its own, its site's, its region's and its contract's.
 pub(crate) fn path_price(topology: &Topology, duals: &Duals, link: usize) -> Price {
     let site = topology.site_of[link].map_or_else(Price::default, |s| duals.sites[s]);
     let region = region_price(topology, duals, link);
-    let meter = topology.meter_of[link].map_or_else(Price::default, |m| duals.meters[m]);
-    add(add(duals.links[link], site), add(region, meter))
+    let contract = topology.contract_of[link].map_or_else(Price::default, |m| duals.contracts[m]);
+    add(add(duals.links[link], site), add(region, contract))
 }
 
 /// Price of the region that a link is in.
@@ -179,7 +182,10 @@ pub(crate) fn own_cost(
         0.0
     };
     Price {
-        below_floor: i32::from(unit.floor_ms.is_some_and(|floor| quality_ms > floor)),
+        late: i32::from(
+            unit.latency_limit_ms
+                .is_some_and(|floor| quality_ms > floor),
+        ),
         cny_per_mbps: latency_cny_per_mbps(instance, quality_ms) + move_cny,
         ..Price::default()
     }
@@ -189,7 +195,7 @@ pub(crate) fn own_cost(
 pub(crate) const UNSERVED_PRICE: Price = Price {
     unserved: 1,
     overload: 0,
-    below_floor: 0,
+    late: 0,
     cny_per_mbps: 0.0,
 };
 
@@ -240,24 +246,24 @@ pub(crate) fn bound(instance: &Instance, topology: &Topology, duals: &Duals) -> 
             overload: 1,
             ..Price::default()
         };
-        let (knee, end) = (region.watermark_mbps(), region.capacity_mbps);
-        conjugate(&mut value, price, knee, end, step);
+        let (breakpoint, end) = (region.watermark_mbps(), region.capacity_mbps);
+        conjugate(&mut value, price, breakpoint, end, step);
     }
-    for (index, (meter, &price)) in instance.meters.iter().zip(&duals.meters).enumerate() {
-        let links = &topology.links_of_meter[index];
+    for (index, (contract, &price)) in instance.contracts.iter().zip(&duals.contracts).enumerate() {
+        let links = &topology.links_of_contract[index];
         let ports: f64 = links.iter().map(|&l| instance.links[l].capacity_mbps).sum();
-        let (free_mbps, money) = money_step(instance, meter);
+        let (free_mbps, money) = money_step(instance, contract);
         let step = Price {
             cny_per_mbps: money,
             ..Price::default()
         };
-        let knee = with_rounding(free_mbps).min(ports);
-        conjugate(&mut value, price, knee, ports, step);
+        let breakpoint = with_rounding(free_mbps).min(ports);
+        conjugate(&mut value, price, breakpoint, ports, step);
     }
     LevelBound {
         unserved_mbps: value[0],
         overload_mbps: value[1],
-        below_floor_mbps: value[2],
+        late_mbps: value[2],
         cost_cny: value[3],
     }
 }
@@ -278,7 +284,10 @@ fn bound_unit(
     let settled = move_cny > 0.0 && !unit.incumbent.is_empty();
     for &(link, quality_ms) in &unit.cand {
         let here = Price {
-            below_floor: i32::from(unit.floor_ms.is_some_and(|floor| quality_ms > floor)),
+            late: i32::from(
+                unit.latency_limit_ms
+                    .is_some_and(|floor| quality_ms > floor),
+            ),
             cny_per_mbps: latency_cny_per_mbps(instance, quality_ms),
             ..Price::default()
         };
@@ -304,22 +313,22 @@ fn bound_unit(
     accumulate(value, best, rest * unit.mbps);
 }
 
-/// Subtracts `max over 0 <= y <= end of price * y - step * max(0, y - knee)`.
+/// Subtracts `max over 0 <= y <= end of price * y - step * max(0, y - breakpoint)`.
 ///
 /// The maximum of a concave piecewise-linear function is where its slope turns from positive to not
-/// positive: the slope is `price` up to the knee and `price - step` after it.
-fn conjugate(value: &mut [f64; 4], price: Price, knee: f64, end: f64, step: Price) {
+/// positive: the slope is `price` up to the breakpoint and `price - step` after it.
+fn conjugate(value: &mut [f64; 4], price: Price, breakpoint: f64, end: f64, step: Price) {
     let zero = Price::default();
     if price > zero {
-        accumulate(value, price, -knee);
+        accumulate(value, price, -breakpoint);
         let beyond = Price {
             unserved: price.unserved - step.unserved,
             overload: price.overload - step.overload,
-            below_floor: price.below_floor - step.below_floor,
+            late: price.late - step.late,
             cny_per_mbps: price.cny_per_mbps - step.cny_per_mbps,
         };
         if beyond > zero {
-            accumulate(value, beyond, -(end - knee));
+            accumulate(value, beyond, -(end - breakpoint));
         }
     }
 }
@@ -327,6 +336,6 @@ fn conjugate(value: &mut [f64; 4], price: Price, knee: f64, end: f64, step: Pric
 fn accumulate(value: &mut [f64; 4], price: Price, mbps: f64) {
     value[0] += f64::from(price.unserved) * mbps;
     value[1] += f64::from(price.overload) * mbps;
-    value[2] += f64::from(price.below_floor) * mbps;
+    value[2] += f64::from(price.late) * mbps;
     value[3] += price.cny_per_mbps * mbps;
 }

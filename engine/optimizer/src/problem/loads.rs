@@ -27,7 +27,7 @@ impl Loads {
             links: vec![0.0; instance.links.len()],
             sites: vec![0.0; instance.sites.len()],
             regions: vec![0.0; instance.regions.len()],
-            contracts: vec![0.0; instance.meters.len()],
+            contracts: vec![0.0; instance.contracts.len()],
             requests: vec![0.0; instance.sites.len()],
         }
     }
@@ -70,7 +70,7 @@ impl Loads {
             links: instance.links.iter().map(|l| l.capacity_mbps).collect(),
             sites: instance.sites.iter().map(|s| s.capacity_mbps).collect(),
             regions: instance.regions.iter().map(|r| r.capacity_mbps).collect(),
-            contracts: vec![f64::INFINITY; instance.meters.len()],
+            contracts: vec![f64::INFINITY; instance.contracts.len()],
             requests: vec![f64::INFINITY; instance.sites.len()],
         }
     }
@@ -88,7 +88,7 @@ impl Loads {
                 .iter()
                 .map(|r| r.watermark_mbps())
                 .collect(),
-            contracts: vec![f64::INFINITY; instance.meters.len()],
+            contracts: vec![f64::INFINITY; instance.contracts.len()],
             requests: instance.sites.iter().map(rps).collect(),
         }
     }

@@ -1,7 +1,7 @@
 //! The second resource of a site: requests per second, which are split like traffic.
 //!
 //! A unit brings as many requests per Mbps as it has, so a limit on them is no capacity of the
-//! network. It is a row of its own, priced from outside like a meter that cuts across sites: a
+//! network. It is a row of its own, priced from outside like a contract that cuts across sites: a
 //! unit's arcs carry the price times its requests per Mbps. What no plan can keep below the limit
 //! is charged; the charge is far above every other cost of level 4, so that it is paid only where
 //! levels 1 to 3 leave no other way.
@@ -58,8 +58,8 @@ pub(crate) fn excess_cny_per_rps(instance: &Instance) -> f64 {
 fn dearest_cny_per_mbps(instance: &Instance) -> f64 {
     let qualities = instance.units.iter().flat_map(|unit| &unit.cand);
     let worst_ms = worst(qualities.map(|cand| cand.1));
-    let meters = instance.meters.iter();
-    let dearest_cny = worst(meters.map(|meter| money_step(instance, meter).1));
+    let contracts = instance.contracts.iter();
+    let dearest_cny = worst(contracts.map(|contract| money_step(instance, contract).1));
     latency_cny_per_mbps(instance, worst_ms + instance.move_cost_ms) + dearest_cny
 }
 

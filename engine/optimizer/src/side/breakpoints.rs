@@ -1,6 +1,6 @@
-//! Where costs bend: the knees of what units share, and of a unit's own cost.
+//! Where costs bend: the breakpoints of what units share, and of a unit's own cost.
 //!
-//! Between two knees everything is linear, which is where `vertex` moves traffic about.
+//! Between two breakpoints everything is linear, which is where `vertex` moves traffic about.
 
 use crate::network::arcs::money_step;
 use crate::network::scale::latency_cny_per_mbps;
@@ -9,33 +9,33 @@ use crate::problem::requests;
 use coverage::LinkId;
 use instance::{Instance, Unit};
 
-/// A row this close to a knee, relative to it or to 1 Mbps, is tight; a share this close to one,
+/// A row this close to a breakpoint, relative to it or to 1 Mbps, is tight; a share this close to one,
 /// relative to its unit, is there. It is above the rounding that limits on requests are forgiven.
 const TIGHT: f64 = 2.0 * ROUNDING;
 
-/// A row that was moved this close to a knee, relative to it or to 1 Mbps, has come there.
+/// A row that was moved this close to a breakpoint, relative to it or to 1 Mbps, has come there.
 const ARRIVED: f64 = 1e-12;
 
 /// What one Mbps more costs: overload, traffic below the floor, CNY.
 pub(crate) type Slope = [f64; 3];
 
-/// What units share: a link, a site, a region, a meter, the requests of a site.
+/// What units share: a link, a site, a region, a contract, the requests of a site.
 #[derive(Default)]
 pub(crate) struct Row {
     pub(crate) load: f64,
     /// Where its cost bends, rising.
-    knees: Vec<f64>,
-    /// The slope below each knee, and beyond the last unless that is a hard limit.
+    breakpoints: Vec<f64>,
+    /// The slope below each breakpoint, and beyond the last unless that is a hard limit.
     slopes: Vec<Slope>,
     /// Its number among the rows that hold, and the load that it holds.
     pub(crate) held: Option<(u32, f64)>,
 }
 
 impl Row {
-    fn new(load: f64, knees: &[f64], slopes: &[Slope]) -> Self {
+    fn new(load: f64, breakpoints: &[f64], slopes: &[Slope]) -> Self {
         Self {
             load,
-            knees: knees.to_vec(),
+            breakpoints: breakpoints.to_vec(),
             slopes: slopes.to_vec(),
             held: None,
         }
@@ -57,42 +57,49 @@ impl Row {
 
     /// Whether its load is where its cost bends.
     pub(crate) fn is_tight(&self) -> bool {
-        self.knee_within(TIGHT).is_some()
+        self.breakpoint_within(TIGHT).is_some()
     }
 
-    fn knee_within(&self, share: f64) -> Option<f64> {
-        let at = |knee: &f64| (self.load - knee).abs() <= share * knee.max(1.0);
-        self.knees.iter().copied().find(at)
+    fn breakpoint_within(&self, share: f64) -> Option<f64> {
+        let at = |breakpoint: &f64| (self.load - breakpoint).abs() <= share * breakpoint.max(1.0);
+        self.breakpoints.iter().copied().find(at)
     }
 
-    /// The knee that its load has come to, or the next one upwards or downwards; none is infinitely
+    /// The breakpoint that its load has come to, or the next one upwards or downwards; none is infinitely
     /// far.
     pub(crate) fn next(&self, up: bool) -> f64 {
-        if let Some(knee) = self.knee_within(ARRIVED) {
-            return knee;
+        if let Some(breakpoint) = self.breakpoint_within(ARRIVED) {
+            return breakpoint;
         }
-        let above = self.knees.iter().position(|&knee| knee > self.load);
-        let above = above.unwrap_or(self.knees.len());
+        let above = self
+            .breakpoints
+            .iter()
+            .position(|&breakpoint| breakpoint > self.load);
+        let above = above.unwrap_or(self.breakpoints.len());
         if up {
-            let is_hard = self.slopes.len() == self.knees.len();
-            let beyond = self.knees.last().filter(|_| is_hard);
-            let next = self.knees.get(above).or(beyond);
+            let is_hard = self.slopes.len() == self.breakpoints.len();
+            let beyond = self.breakpoints.last().filter(|_| is_hard);
+            let next = self.breakpoints.get(above).or(beyond);
             next.copied().unwrap_or(f64::INFINITY)
         } else {
-            let below = above.checked_sub(1).map(|at| self.knees[at]);
+            let below = above.checked_sub(1).map(|at| self.breakpoints[at]);
             below.unwrap_or(f64::NEG_INFINITY)
         }
     }
 
     pub(crate) fn slope(&self) -> Slope {
-        let above = self.knees.iter().filter(|&&knee| knee < self.load).count();
+        let above = self
+            .breakpoints
+            .iter()
+            .filter(|&&breakpoint| breakpoint < self.load)
+            .count();
         let last = self.slopes.len() - 1;
         self.slopes[above.min(last)]
     }
 }
 
 /// The piece of a unit's cost on a link that its share lies on: its ends in Mbps, and its slope.
-/// `None` at a knee.
+/// `None` at a breakpoint.
 pub(crate) fn piece(
     input: &Instance,
     unit: &Unit,
@@ -100,7 +107,10 @@ pub(crate) fn piece(
     share: f64,
 ) -> Option<((f64, f64), Slope)> {
     let &(_, quality_ms) = unit.cand.iter().find(|cand| cand.0 == link)?;
-    let floor = if unit.floor_ms.is_some_and(|floor| quality_ms > floor) {
+    let floor = if unit
+        .latency_limit_ms
+        .is_some_and(|floor| quality_ms > floor)
+    {
         1.0
     } else {
         0.0
@@ -127,7 +137,7 @@ pub(crate) fn piece(
     Some((between, [0.0, floor, latency + move_cny]))
 }
 
-/// Links, sites, regions, meters and the requests of sites.
+/// Links, sites, regions, contracts and the requests of sites.
 pub(crate) fn rows(input: &Instance, loads: &Loads, per_rps: f64) -> Vec<Row> {
     let links = input.links.iter().zip(&loads.links);
     let links = links.map(|(l, &load)| Row::limited(load, l.watermark_mbps(), l.capacity_mbps));
@@ -135,12 +145,12 @@ pub(crate) fn rows(input: &Instance, loads: &Loads, per_rps: f64) -> Vec<Row> {
     let sites = sites.map(|(s, &load)| Row::limited(load, s.watermark_mbps(), s.capacity_mbps));
     let regions = input.regions.iter().zip(&loads.regions);
     let regions = regions.map(|(r, &load)| Row::limited(load, r.watermark_mbps(), r.capacity_mbps));
-    let meters = input
-        .meters
+    let contracts = input
+        .contracts
         .iter()
-        .zip(&loads.meters)
-        .map(|(meter, &load)| {
-            let (free, cny) = money_step(input, meter);
+        .zip(&loads.contracts)
+        .map(|(contract, &load)| {
+            let (free, cny) = money_step(input, contract);
             Row::charged(load, free, cny)
         });
     let excess_cny = requests::excess_cny_per_rps(input) / per_rps;
@@ -152,7 +162,7 @@ pub(crate) fn rows(input: &Instance, loads: &Loads, per_rps: f64) -> Vec<Row> {
     links
         .chain(sites)
         .chain(regions)
-        .chain(meters)
+        .chain(contracts)
         .chain(asked)
         .collect()
 }

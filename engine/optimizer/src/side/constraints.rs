@@ -4,7 +4,7 @@
 //! They are relaxed. For given prices, between 0 and what a row charges, the network is exact, and
 //! its dual value is a lower bound.
 
-use crate::network::arcs::{MeterPlace, Network, SINK, as_u32, money_step};
+use crate::network::arcs::{ContractPlace, Network, SINK, as_u32, money_step};
 use crate::network::rough::RoughCosts;
 use crate::problem::requests;
 use crate::problem::topology::Topology;
@@ -15,8 +15,8 @@ use instance::Instance;
 /// A row without a place in the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Row {
-    /// A meter over several sites, in Mbps.
-    Meter(usize),
+    /// A contract over several sites, in Mbps.
+    Contract(usize),
     /// The requests per second of a site.
     Requests(usize),
 }
@@ -52,9 +52,12 @@ impl<'a> Rows<'a> {
             free: Vec::new(),
             charge: Vec::new(),
         };
-        for (meter, place) in net.meters.iter().enumerate() {
-            if let MeterPlace::Shared(_) = place {
-                rows.push(Row::Meter(meter), money_step(input, &input.meters[meter]));
+        for (contract, place) in net.contracts.iter().enumerate() {
+            if let ContractPlace::Shared(_) = place {
+                rows.push(
+                    Row::Contract(contract),
+                    money_step(input, &input.contracts[contract]),
+                );
             }
         }
         if net.rps_per_mbps.is_empty() {
@@ -81,7 +84,7 @@ impl<'a> Rows<'a> {
         let mut rows = self.clone();
         for (row, free) in rows.rows.iter().zip(&mut rows.free) {
             *free *= match row {
-                Row::Meter(_) => mbps_part,
+                Row::Contract(_) => mbps_part,
                 Row::Requests(_) => rps_part,
             };
         }
@@ -99,8 +102,8 @@ impl<'a> Rows<'a> {
     /// `[row]` -> the price that a network has for it.
     pub(crate) fn prices(&self, net: &Network) -> Vec<f64> {
         let price = |row: &Row| match *row {
-            Row::Meter(meter) => match net.meters[meter] {
-                MeterPlace::Shared(cost) => net.scale.price(cost).cny_per_mbps,
+            Row::Contract(contract) => match net.contracts[contract] {
+                ContractPlace::Shared(cost) => net.scale.price(cost).cny_per_mbps,
                 _ => 0.0,
             },
             Row::Requests(site) => {
@@ -117,8 +120,8 @@ impl<'a> Rows<'a> {
         let mut sites = vec![0.0; self.topology.links_of_site.len()];
         for (&row, &price) in self.rows.iter().zip(prices) {
             match row {
-                Row::Meter(meter) => {
-                    net.set_shared_price(self.topology, meter, net.scale.money(price));
+                Row::Contract(contract) => {
+                    net.set_shared_price(self.topology, contract, net.scale.money(price));
                 }
                 Row::Requests(site) => sites[site] = price,
             }
@@ -172,8 +175,8 @@ impl<'a> Rows<'a> {
             }
         }
         let load = |row: &Row| match *row {
-            Row::Meter(meter) => {
-                let links_of = self.topology.links_of_meter[meter].iter();
+            Row::Contract(contract) => {
+                let links_of = self.topology.links_of_contract[contract].iter();
                 links_of.map(|&link| links[link]).sum::<f64>()
             }
             Row::Requests(site) => sites[site],

@@ -45,7 +45,7 @@ struct Share {
     unit: usize,
     link: LinkId,
     mbps: f64,
-    /// The knees of its cost that it lies between.
+    /// The breakpoints of its cost that it lies between.
     between: (f64, f64),
     slope: Slope,
     /// The row of its unit.
@@ -57,14 +57,14 @@ struct Share {
 }
 
 impl Share {
-    /// Brings it to a knee that is no more than dust away; whether there was none, so that it stays
+    /// Brings it to a breakpoint that is no more than dust away; whether there was none, so that it stays
     /// open.
     fn stays_open(&mut self) -> bool {
         let (from, to) = self.between;
-        let near = |knee: &f64| (self.mbps - knee).abs() <= self.dust_mbps;
+        let near = |breakpoint: &f64| (self.mbps - breakpoint).abs() <= self.dust_mbps;
         match [from, to].into_iter().find(near) {
-            Some(knee) => {
-                self.mbps = knee;
+            Some(breakpoint) => {
+                self.mbps = breakpoint;
                 false
             }
             None => true,
@@ -216,7 +216,7 @@ impl<'a> Descent<'a> {
             Some(link),
             place(site, input.sites.len()),
             place(region, input.regions.len()),
-            place(self.topology.meter_of[link], input.meters.len()),
+            place(self.topology.contract_of[link], input.contracts.len()),
         ];
         let requests = place(site, input.sites.len()).map(|row| (row, share.requests));
         let traffic = traffic.into_iter().flatten().map(|row| (row, 1.0));
@@ -295,7 +295,7 @@ impl<'a> Descent<'a> {
         Some(end)
     }
 
-    /// How far it is to the first knee, and which that is.
+    /// How far it is to the first breakpoint, and which that is.
     fn reach(
         &self,
         direction: &Sparse,
@@ -305,17 +305,29 @@ impl<'a> Descent<'a> {
         let shares = direction.iter().map(|&(at, rate)| {
             let (at, rate) = (at as usize, sign * rate);
             let share = &self.shares[at];
-            let knee = if rate > 0.0 {
+            let breakpoint = if rate > 0.0 {
                 share.between.1
             } else {
                 share.between.0
             };
-            ((knee - share.mbps) / rate, End::Share { at, mbps: knee })
+            (
+                (breakpoint - share.mbps) / rate,
+                End::Share {
+                    at,
+                    mbps: breakpoint,
+                },
+            )
         });
         let rows = rates.iter().map(|(&at, &rate)| {
             let rate = sign * rate;
-            let (load, knee) = (self.rows[at].load, self.rows[at].next(rate > 0.0));
-            ((knee - load) / rate, End::Row { at, load: knee })
+            let (load, breakpoint) = (self.rows[at].load, self.rows[at].next(rate > 0.0));
+            (
+                (breakpoint - load) / rate,
+                End::Row {
+                    at,
+                    load: breakpoint,
+                },
+            )
         });
         // The first of equals, shares before rows.
         let nearest = shares.chain(rows).min_by(|a, b| a.0.total_cmp(&b.0));
@@ -367,7 +379,7 @@ impl<'a> Descent<'a> {
                     old.1 = share.mbps / self.input.units[unit].mbps;
                 }
             }
-            // Also what went with a share that was brought to its knee, where none was left to take
+            // Also what went with a share that was brought to its breakpoint, where none was left to take
             // it.
             sweep(shares, whole, DUST);
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! minimize   sum_k w_k cost_k + sum_m price_m z_m
-//! subject to sum_k w_k load_km - z_m + s_m = free_m     for every shared meter m
+//! subject to sum_k w_k load_km - z_m + s_m = free_m     for every shared contract m
 //!            sum_k w_k = 1                              w, z, s >= 0
 //! ```
 //! Solved by the revised simplex method with an explicit inverse, which suits a few hundred rows;
@@ -39,9 +39,9 @@ const PIVOTS_MAX: usize = 1_000;
 enum Variable {
     /// Weight of a plan.
     Plan(usize),
-    /// Traffic above the free level of a meter.
+    /// Traffic above the free level of a contract.
     Above(usize),
-    /// Free level of a meter that is not used.
+    /// Free level of a contract that is not used.
     Below(usize),
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Master {
 }
 
 impl Master {
-    /// A master with one plan. `free` in Mbps and `price` in CNY per Mbps by shared meter.
+    /// A master with one plan. `free` in Mbps and `price` in CNY per Mbps by shared contract.
     pub(crate) fn new(free: Vec<f64>, price: Vec<f64>, cost: f64, loads: Vec<f64>) -> Self {
         let size = sizes(&free, &loads);
         let mut free = divided(&free, &size);
@@ -133,7 +133,7 @@ impl Master {
             .collect()
     }
 
-    /// Solves; returns the objective and the prices of the meters.
+    /// Solves; returns the objective and the prices of the contracts.
     pub(crate) fn solve(&mut self) -> (f64, Vec<f64>) {
         let costs = self.columns.iter().map(|column| column.cost.abs());
         let epsilon = REDUCED_EPSILON * costs.fold(1.0, f64::max);
@@ -180,8 +180,8 @@ impl Master {
     fn cost(&self, variable: Variable) -> f64 {
         match variable {
             Variable::Plan(index) => self.columns[index].cost,
-            Variable::Above(meter) => self.price[meter],
-            Variable::Below(meter) => -self.least[meter],
+            Variable::Above(contract) => self.price[contract],
+            Variable::Below(contract) => -self.least[contract],
         }
     }
 
@@ -201,11 +201,11 @@ impl Master {
             }
         }
         // The two variables of a row have no rounding of sums; their scale is its price.
-        for (meter, (&price, &dual)) in self.price.iter().zip(duals).enumerate() {
+        for (contract, (&price, &dual)) in self.price.iter().zip(duals).enumerate() {
             let epsilon = REDUCED_EPSILON * price.max(1.0);
             for (variable, reduced) in [
-                (Variable::Above(meter), price + dual),
-                (Variable::Below(meter), -self.least[meter] - dual),
+                (Variable::Above(contract), price + dual),
+                (Variable::Below(contract), -self.least[contract] - dual),
             ] {
                 if reduced < best.0 && reduced < -epsilon && !self.basis.contains(&variable) {
                     best = (reduced, Some(variable));
@@ -249,8 +249,8 @@ impl Master {
     /// `B^-1` times the column of `variable`.
     fn direction(&self, variable: Variable) -> Vec<f64> {
         match variable {
-            Variable::Above(meter) => self.inverse.times_unit(meter, -1.0),
-            Variable::Below(meter) => self.inverse.times_unit(meter, 1.0),
+            Variable::Above(contract) => self.inverse.times_unit(contract, -1.0),
+            Variable::Below(contract) => self.inverse.times_unit(contract, 1.0),
             Variable::Plan(index) => self.inverse.times(&self.columns[index].loads),
         }
     }
@@ -279,8 +279,8 @@ impl Master {
         };
         for (&variable, &value) in self.basis.iter().zip(&self.value) {
             match variable {
-                Variable::Above(meter) => take(meter, -value),
-                Variable::Below(meter) => take(meter, value),
+                Variable::Above(contract) => take(contract, -value),
+                Variable::Below(contract) => take(contract, value),
                 Variable::Plan(index) => {
                     let loads = self.columns[index].loads.iter().enumerate();
                     loads.for_each(|(row, load)| take(row, value * load));
@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn two_plans_mix_to_fill_the_free_level() {
-        // Plan 0 is cheap but puts 10 on the meter; plan 1 costs 6 more and puts nothing there.
+        // Plan 0 is cheap but puts 10 on the contract; plan 1 costs 6 more and puts nothing there.
         // Above 4 free Mbps one Mbps costs 1, more than the 0.6 that moving it away costs.
         let mut master = Master::new(vec![4.0], vec![1.0], 0.0, vec![10.0]);
         assert!((master.solve().0 - 6.0).abs() < 1e-12);

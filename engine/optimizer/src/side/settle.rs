@@ -1,6 +1,6 @@
 //! Rows that cut across the tree: priced from outside, plans mixed, then made whole again.
 //!
-//! A meter over several sites is no hub of the tree, and requests per second are no flow of it.
+//! A contract over several sites is no hub of the tree, and requests per second are no flow of it.
 //! Such a row is relaxed: for given prices, between 0 and what the row charges, the network is
 //! exact and its dual value a lower bound. The plans found on the way are mixed by a small master
 //! problem (Dantzig and Wolfe 1960), whose duals are the next prices (`rounds`). In large networks
@@ -140,11 +140,7 @@ fn within(slack: Slack, (input, topology): (&Instance, &Topology), a: &Plan, b: 
     let figures = |plan: &Plan| {
         let loads = Loads::of(input, topology, plan);
         let levels = levels::levels(input, plan, &loads);
-        let mbps = [
-            levels.unserved_mbps,
-            levels.overload_mbps,
-            levels.below_floor_mbps,
-        ];
+        let mbps = [levels.unserved_mbps, levels.overload_mbps, levels.late_mbps];
         (mbps, levels.cost_cny())
     };
     let (a, b) = (figures(a), figures(b));

@@ -2,7 +2,7 @@
 //! room.
 
 use crate::certificate;
-use crate::network::arcs::{MeterPlace, Network, Part, SINK};
+use crate::network::arcs::{ContractPlace, Network, Part, SINK};
 use crate::network::rough::RoughCosts;
 use crate::problem::levels::Loads;
 use crate::problem::requests;
@@ -50,10 +50,10 @@ pub(crate) fn by_parts(
     (priced, potential): (&Network, &[i128]),
 ) -> (Plan, bool) {
     let (input, topology) = (context.input, context.topology);
-    let mut parts = vec![Vec::new(); input.meters.len()];
+    let mut parts = vec![Vec::new(); input.contracts.len()];
     for (row, &free_mbps) in context.rows.rows.iter().zip(&context.rows.free) {
-        if let Row::Meter(meter) = *row {
-            parts[meter] = divide(topology, meter, free_mbps, loads);
+        if let Row::Contract(contract) = *row {
+            parts[contract] = divide(topology, contract, free_mbps, loads);
         }
     }
     let mut net = Network::build(input, topology, &parts);
@@ -79,8 +79,8 @@ fn carried_over(
         }
     };
     let hubs = |net: &Network| {
-        let meters = net.meters.iter().map(|place| match *place {
-            MeterPlace::Hub(hub) => Some(hub),
+        let contracts = net.contracts.iter().map(|place| match *place {
+            ContractPlace::Hub(hub) => Some(hub),
             _ => None,
         });
         let limits = net
@@ -88,14 +88,17 @@ fn carried_over(
             .iter()
             .chain(&net.site_hub)
             .chain(&net.region_hub);
-        limits.copied().chain(meters).collect::<Vec<_>>()
+        limits.copied().chain(contracts).collect::<Vec<_>>()
     };
     for (from, to) in hubs(from).into_iter().zip(hubs(to)) {
         copy(from, to);
     }
     for (link, hub) in to.link_hub.iter().enumerate() {
-        let meter = topology.meter_of[link].map(|meter| (from.meters[meter], to.meters[meter]));
-        if let (Some(hub), Some((MeterPlace::Shared(price), MeterPlace::Parts))) = (hub, meter) {
+        let contract = topology.contract_of[link]
+            .map(|contract| (from.contracts[contract], to.contracts[contract]));
+        if let (Some(hub), Some((ContractPlace::Shared(price), ContractPlace::Parts))) =
+            (hub, contract)
+        {
             let part = to.hubs[*hub as usize].parent;
             let above = to.hubs[part as usize].parent;
             carried[part as usize] = carried[above as usize] + price;
@@ -104,11 +107,11 @@ fn carried_over(
     carried
 }
 
-/// Divides a free level among the sites of a meter: what each uses, scaled down when that is too
+/// Divides a free level among the sites of a contract: what each uses, scaled down when that is too
 /// much; what is left over in proportion to the same use.
-fn divide(topology: &Topology, meter: usize, free_mbps: f64, loads: &[f64]) -> Vec<Part> {
+fn divide(topology: &Topology, contract: usize, free_mbps: f64, loads: &[f64]) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
-    for &link in &topology.links_of_meter[meter] {
+    for &link in &topology.links_of_contract[contract] {
         let Some(site) = topology.site_of[link] else {
             continue;
         };
@@ -215,7 +218,7 @@ fn add_ways(
         // There is room below the soft limits of where it goes; only the floor could still be
         // worse.
         let own = net.scale.price(net.cost[arc] - net.cost[here]);
-        if own.below_floor <= 0 {
+        if own.late <= 0 {
             let more = net.scale.price(cost(arc) - cost(here));
             ways.push(Way {
                 regret_cny: more.cny_per_mbps / net.rps_per_mbps[unit],

@@ -34,7 +34,7 @@ impl Extract {
             link_of_hub: whole.link_of_hub.clone(),
             site_hub: whole.site_hub.clone(),
             region_hub: whole.region_hub.clone(),
-            meters: whole.meters.clone(),
+            contracts: whole.contracts.clone(),
             rps_per_mbps: units.iter().filter_map(rps).collect(),
             request_cny: whole.request_cny.clone(),
             scale: whole.scale,

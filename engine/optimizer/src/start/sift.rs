@@ -172,8 +172,8 @@ mod tests {
         let mut levels = [0; 5];
         for (&flow, &cost) in basis.flow.iter().zip(&net.cost) {
             let (counts, money) = net.scale.parts(cost);
-            let [unserved, overload, below_floor] = counts.map(i128::from);
-            let parts = [unserved, overload, below_floor, money >> 32, money & LOW];
+            let [unserved, overload, late] = counts.map(i128::from);
+            let parts = [unserved, overload, late, money >> 32, money & LOW];
             for (level, part) in levels.iter_mut().zip(parts) {
                 *level += i128::from(flow) * part;
             }

@@ -13,24 +13,24 @@ pub(super) fn lower(program: &Program<'_>, dual: &Dual) -> f64 {
 /// any plan.
 fn consistent(program: &Program<'_>, dual: &Dual) -> Dual {
     let mut dual = dual.clone();
-    let meters = program.widths()[2];
+    let contracts = program.widths()[2];
     let levels = &program.outlook.levels;
     let mut worth = vec![0.0; levels.len()];
     for (scene_index, scene) in program.outlook.scenes.iter().enumerate() {
-        for index in scene_index * meters..(scene_index + 1) * meters {
+        for index in scene_index * contracts..(scene_index + 1) * contracts {
             match program.level_at[index] {
                 Some(level) if levels[level].tokens > 0.0 => {
-                    dual.meter[index] = dual.meter[index].min(dual.token[level]);
+                    dual.contract[index] = dual.contract[index].min(dual.token[level]);
                 }
                 Some(_) => {}
-                None => dual.meter[index] = 0.0,
+                None => dual.contract[index] = 0.0,
             }
             if let Some(level) = program.level_at[index] {
-                worth[level] += scene.slots * dual.meter[index];
+                worth[level] += scene.slots * dual.contract[index];
             }
         }
     }
-    for (index, price) in dual.meter.iter_mut().enumerate() {
+    for (index, price) in dual.contract.iter_mut().enumerate() {
         if let Some(level) = program.level_at[index] {
             let most = levels[level].price_cny_per_mbps + levels[level].tokens * dual.token[level];
             if worth[level] > most {
@@ -43,7 +43,7 @@ fn consistent(program: &Program<'_>, dual: &Dual) -> Dual {
 
 /// The Lagrangian function at these prices, minimized over flows, excesses and levels.
 fn value(program: &Program<'_>, dual: &Dual) -> f64 {
-    let [links, sites, meters, _] = program.widths();
+    let [links, sites, contracts, _] = program.widths();
     let levels = &program.outlook.levels;
     let mut total = 0.0;
     let mut worth = vec![0.0; levels.len()];
@@ -52,15 +52,16 @@ fn value(program: &Program<'_>, dual: &Dual) -> f64 {
             &dual.link[scene_index * links..],
             &dual.site[scene_index * sites..],
         );
-        let meter_dual = &dual.meter[scene_index * meters..(scene_index + 1) * meters];
+        let contract_dual = &dual.contract[scene_index * contracts..(scene_index + 1) * contracts];
         let price = |link: usize| {
-            let held = program.level_at[scene_index * meters + program.meter_of[link]].is_some();
-            let meter = if held {
-                meter_dual[program.meter_of[link]]
+            let held =
+                program.level_at[scene_index * contracts + program.contract_of[link]].is_some();
+            let contract = if held {
+                contract_dual[program.contract_of[link]]
             } else {
                 0.0
             };
-            link_dual[link] + site_dual[program.site_of[link]] + meter
+            link_dual[link] + site_dual[program.site_of[link]] + contract
         };
         let prices: Vec<f64> = (0..links).map(price).collect();
         let mut slot = 0.0;
@@ -80,8 +81,8 @@ fn value(program: &Program<'_>, dual: &Dual) -> f64 {
         slot -= (0..sites)
             .map(|site| site_dual[site] * program.site_mbps[site])
             .sum::<f64>();
-        for (meter, price) in meter_dual.iter().enumerate() {
-            if let Some(level) = program.level_at[scene_index * meters + meter] {
+        for (contract, price) in contract_dual.iter().enumerate() {
+            if let Some(level) = program.level_at[scene_index * contracts + contract] {
                 worth[level] += scene.slots * price;
                 // Excess pays when the price below the level is above that of a token; there is a
                 // largest one.

@@ -1,9 +1,9 @@
 //! Levels and free slots of a month, planned as one linear program over scenes of the time to come.
 //!
-//! A *scene* stands for many slots with like demand. A *level* is what one meter will be charged
+//! A *scene* stands for many slots with like demand. A *level* is what one contract will be charged
 //! for: of a month, or of a day. Traffic above the level is allowed in as many slots as the
 //! contract forgives ("tokens"); the program counts them by volume: a slot used up to the capacity
-//! spends a whole one. With y the load of a meter, θ its level, e what goes above it, K its
+//! spends a whole one. With y the load of a contract, θ its level, e what goes above it, K its
 //! capacity, k its tokens, n the slots of a scene:
 //!
 //! ```text
@@ -37,18 +37,18 @@ pub struct Scene {
     pub demand_mbps: Vec<f64>,
 }
 
-/// Something that will be charged: the level of a meter over a month or a day.
+/// Something that will be charged: the level of a contract over a month or a day.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Level {
-    /// Index of the meter.
-    pub meter: usize,
+    /// Index of the contract.
+    pub contract: usize,
     /// The day it holds for; `None`: all scenes.
     pub day: Option<usize>,
     /// CNY per Mbps of the level, for all days that it stands for together.
     pub price_cny_per_mbps: f64,
     /// Charged in any case, Mbps.
     pub min_mbps: f64,
-    /// What the meter can carry, Mbps.
+    /// What the contract can carry, Mbps.
     pub max_mbps: f64,
     /// Slots that may go above, for all days that it stands for together.
     pub tokens: f64,
@@ -57,12 +57,12 @@ pub struct Level {
 /// The time to be planned.
 #[derive(Clone, Debug)]
 pub struct Outlook<'a> {
-    /// Links, sites, candidates and the value of latency. Its demand and its meters' prices are not
+    /// Links, sites, candidates and the value of latency. Its demand and its contracts' prices are not
     /// read.
     pub instance: &'a Instance,
     /// What will be asked for.
     pub scenes: Vec<Scene>,
-    /// `[meter]` -> CNY per Mbps and slot at any level: volume contracts.
+    /// `[contract]` -> CNY per Mbps and slot at any level: volume contracts.
     pub volume_cny_per_mbps: Vec<f64>,
     /// What will be charged.
     pub levels: Vec<Level>,
@@ -187,25 +187,27 @@ impl Outlook<'_> {
                 finite(&|| format!("demand of unit {unit} in scene {index}"), *mbps)?;
             }
         }
-        if self.volume_cny_per_mbps.len() != self.instance.meters.len() {
-            return wrong("one volume price per meter is needed, 0 where there is none".to_owned());
+        if self.volume_cny_per_mbps.len() != self.instance.contracts.len() {
+            return wrong(
+                "one volume price per contract is needed, 0 where there is none".to_owned(),
+            );
         }
         for level in &self.levels {
-            let Some(meter) = self.instance.meters.get(level.meter) else {
+            let Some(contract) = self.instance.contracts.get(level.contract) else {
                 return wrong(format!(
-                    "a level names meter number {}, which does not exist",
-                    level.meter
+                    "a level names contract number {}, which does not exist",
+                    level.contract
                 ));
             };
             if !self
                 .instance
                 .links
                 .iter()
-                .any(|link| link.meter == meter.id)
+                .any(|link| link.contract == contract.id)
             {
                 return wrong(format!(
                     "meter {} has no link: give it one or take it out",
-                    meter.id
+                    contract.id
                 ));
             }
             for (what, value) in [
@@ -214,7 +216,7 @@ impl Outlook<'_> {
                 ("capacity", level.max_mbps),
                 ("number of free slots", level.tokens),
             ] {
-                finite(&|| format!("{what} of meter {}", meter.id), value)?;
+                finite(&|| format!("{what} of contract {}", contract.id), value)?;
             }
         }
         Ok(())

@@ -17,7 +17,7 @@ pub(super) struct Reading {
 /// Reads flows. What they carry above a link's or site's capacity is charged as unserved beside its
 /// own cost, so that the cost never flatters.
 pub(super) fn read(program: &Program<'_>, primal: &Primal) -> Reading {
-    let [links, sites, meters, width] = program.widths();
+    let [links, sites, contracts, width] = program.widths();
     let outlook = program.outlook;
     let (mut cost, mut volume) = (0.0, 0.0);
     // [level] -> (slots, load, day).
@@ -32,12 +32,12 @@ pub(super) fn read(program: &Program<'_>, primal: &Primal) -> Reading {
                 *load += mbps;
             }
         }
-        let (mut site_load, mut meter_load) = (vec![0.0; sites], vec![0.0; meters]);
+        let (mut site_load, mut contract_load) = (vec![0.0; sites], vec![0.0; contracts]);
         let mut over: f64 = 0.0;
         for link in 0..links {
             over += (link_load[link] - program.link_mbps[link]).max(0.0);
             site_load[program.site_of[link]] += link_load[link];
-            meter_load[program.meter_of[link]] += link_load[link];
+            contract_load[program.contract_of[link]] += link_load[link];
         }
         over += site_load
             .iter()
@@ -45,9 +45,9 @@ pub(super) fn read(program: &Program<'_>, primal: &Primal) -> Reading {
             .map(|(load, most)| (load - most).max(0.0))
             .sum::<f64>();
         cost += scene.slots * outlook.unserved_cny_per_mbps.mul_add(over, slot);
-        for (meter, load) in meter_load.iter().enumerate() {
-            volume += scene.slots * load * outlook.volume_cny_per_mbps[meter];
-            if let Some(level) = program.level_at[scene_index * meters + meter] {
+        for (contract, load) in contract_load.iter().enumerate() {
+            volume += scene.slots * load * outlook.volume_cny_per_mbps[contract];
+            if let Some(level) = program.level_at[scene_index * contracts + contract] {
                 loads[level].push((scene.slots, *load, scene.day));
             }
         }

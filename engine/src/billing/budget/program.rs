@@ -67,13 +67,13 @@ pub(super) struct Program<'a> {
     pub(super) site_of: Vec<usize>,
     /// `[site]` -> capacity, Mbps.
     pub(super) site_mbps: Vec<f64>,
-    /// `[link]` -> meter.
-    pub(super) meter_of: Vec<usize>,
-    /// `[scene × meter]` -> level that holds there.
+    /// `[link]` -> contract.
+    pub(super) contract_of: Vec<usize>,
+    /// `[scene × contract]` -> level that holds there.
     pub(super) level_at: Vec<Option<usize>>,
     /// `[level]` -> slots of its scenes.
     pub(super) level_slots: Vec<f64>,
-    /// Candidates per link, site and meter, for steps.
+    /// Candidates per link, site and contract, for steps.
     pub(super) uses: [Vec<f64>; 3],
 }
 
@@ -81,7 +81,7 @@ pub(super) struct Program<'a> {
 #[derive(Clone)]
 pub(super) struct Primal {
     pub(super) flow: Vec<f64>,
-    /// `[scene × meter]`.
+    /// `[scene × contract]`.
     pub(super) above: Vec<f64>,
     pub(super) level: Vec<f64>,
 }
@@ -93,8 +93,8 @@ pub(super) struct Dual {
     pub(super) link: Vec<f64>,
     /// `[scene × site]`.
     pub(super) site: Vec<f64>,
-    /// `[scene × meter]`: of being below the level.
-    pub(super) meter: Vec<f64>,
+    /// `[scene × contract]`: of being below the level.
+    pub(super) contract: Vec<f64>,
     /// `[level]`: of going above it.
     pub(super) token: Vec<f64>,
 }
@@ -103,17 +103,22 @@ impl<'a> Program<'a> {
     pub(super) fn new(outlook: &'a Outlook<'a>) -> Self {
         let instance = outlook.instance;
         let site_index = index(instance.sites.iter().map(|site| site.id.as_str()));
-        let meter_index = index(instance.meters.iter().map(|meter| meter.id.as_str()));
+        let contract_index = index(
+            instance
+                .contracts
+                .iter()
+                .map(|contract| contract.id.as_str()),
+        );
         let place = |of: &BTreeMap<&str, usize>, id: &str| of.get(id).copied().unwrap_or(0);
         let site_of: Vec<usize> = instance
             .links
             .iter()
             .map(|link| place(&site_index, &link.site))
             .collect();
-        let meter_of: Vec<usize> = instance
+        let contract_of: Vec<usize> = instance
             .links
             .iter()
-            .map(|link| place(&meter_index, &link.meter))
+            .map(|link| place(&contract_index, &link.contract))
             .collect();
         let mut candidates = Vec::new();
         let mut first = vec![0];
@@ -121,7 +126,7 @@ impl<'a> Program<'a> {
             candidates.extend(unit.cand.iter().map(|&(link, ms)| Candidate {
                 link: link.index(),
                 cost: instance.value_cny_per_gbps_ms_slot * ms / 1000.0
-                    + outlook.volume_cny_per_mbps[meter_of[link.index()]],
+                    + outlook.volume_cny_per_mbps[contract_of[link.index()]],
             }));
             candidates.push(Candidate {
                 link: usize::MAX,
@@ -132,7 +137,7 @@ impl<'a> Program<'a> {
         let mut uses = [
             vec![0.0; instance.links.len()],
             vec![0.0; instance.sites.len()],
-            vec![0.0; instance.meters.len()],
+            vec![0.0; instance.contracts.len()],
         ];
         for candidate in candidates
             .iter()
@@ -140,7 +145,7 @@ impl<'a> Program<'a> {
         {
             uses[0][candidate.link] += 1.0;
             uses[1][site_of[candidate.link]] += 1.0;
-            uses[2][meter_of[candidate.link]] += 1.0;
+            uses[2][contract_of[candidate.link]] += 1.0;
         }
         let (level_at, level_slots) = place_levels(outlook);
         Self {
@@ -158,14 +163,14 @@ impl<'a> Program<'a> {
                 .iter()
                 .map(|site| site.watermark_mbps().min(site.capacity_mbps))
                 .collect(),
-            meter_of,
+            contract_of,
             level_at,
             level_slots,
             uses,
         }
     }
 
-    /// Links, sites, meters, candidates.
+    /// Links, sites, contracts, candidates.
     pub(super) const fn widths(&self) -> [usize; 4] {
         [
             self.link_mbps.len(),
@@ -231,13 +236,13 @@ impl<'a> Program<'a> {
 
 /// Which level holds where, and the slots of each.
 fn place_levels(outlook: &Outlook<'_>) -> (Vec<Option<usize>>, Vec<f64>) {
-    let meters = outlook.instance.meters.len();
-    let mut level_at = vec![None; outlook.scenes.len() * meters];
+    let contracts = outlook.instance.contracts.len();
+    let mut level_at = vec![None; outlook.scenes.len() * contracts];
     let mut level_slots = vec![0.0; outlook.levels.len()];
     for (index, level) in outlook.levels.iter().enumerate() {
         for (scene_index, scene) in outlook.scenes.iter().enumerate() {
             if level.day.is_none_or(|day| day == scene.day) {
-                level_at[scene_index * meters + level.meter] = Some(index);
+                level_at[scene_index * contracts + level.contract] = Some(index);
                 level_slots[index] += scene.slots;
             }
         }

@@ -6,7 +6,7 @@ use super::program::{Dual, Primal, Program};
 
 /// Weight of the newest ratio of movements in the primal weight, in logarithms.
 const WEIGHT_SMOOTHING: f64 = 0.5;
-/// First primal weight, relative to what a level costs per slot over what a meter carries. Prices
+/// First primal weight, relative to what a level costs per slot over what a contract carries. Prices
 /// have to grow to what a token is worth, which is twenty times that where one slot of twenty is
 /// free.
 const WEIGHT_START: f64 = 20.0;
@@ -25,7 +25,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn start(program: &Program<'_>) -> Self {
-        let [links, sites, meters, width] = program.widths();
+        let [links, sites, contracts, width] = program.widths();
         let outlook = program.outlook;
         let scenes = outlook.scenes.len();
         let mut flow = vec![0.0; scenes * width];
@@ -39,7 +39,7 @@ impl Run {
         }
         let primal = Primal {
             flow,
-            above: vec![0.0; scenes * meters],
+            above: vec![0.0; scenes * contracts],
             level: outlook
                 .levels
                 .iter()
@@ -49,7 +49,7 @@ impl Run {
         let dual = Dual {
             link: vec![0.0; scenes * links],
             site: vec![0.0; scenes * sites],
-            meter: vec![0.0; scenes * meters],
+            contract: vec![0.0; scenes * contracts],
             token: vec![0.0; outlook.levels.len()],
         };
         #[expect(
@@ -65,7 +65,7 @@ impl Run {
             .map(per_slot)
             .sum();
         let price = per(price, outlook.levels.len()).max(1e-9);
-        let mbps = per(demand / slots.max(1.0), meters).max(1e-9);
+        let mbps = per(demand / slots.max(1.0), contracts).max(1e-9);
         let zero = (scaled(&primal, 0.0), scaled_dual(&dual, 0.0));
         Self {
             origin: (primal.clone(), dual.clone()),
@@ -120,7 +120,7 @@ impl Run {
     }
 }
 
-/// All arrays of a point: flows, above, levels, then prices of links, sites, meters, tokens.
+/// All arrays of a point: flows, above, levels, then prices of links, sites, contracts, tokens.
 const fn parts<'p>(primal: &'p mut Primal, dual: &'p mut Dual) -> [&'p mut Vec<f64>; 7] {
     [
         &mut primal.flow,
@@ -128,7 +128,7 @@ const fn parts<'p>(primal: &'p mut Primal, dual: &'p mut Dual) -> [&'p mut Vec<f
         &mut primal.level,
         &mut dual.link,
         &mut dual.site,
-        &mut dual.meter,
+        &mut dual.contract,
         &mut dual.token,
     ]
 }
@@ -149,7 +149,7 @@ fn scaled_dual(dual: &Dual, by: f64) -> Dual {
     Dual {
         link: times(&dual.link, by),
         site: times(&dual.site, by),
-        meter: times(&dual.meter, by),
+        contract: times(&dual.contract, by),
         token: times(&dual.token, by),
     }
 }

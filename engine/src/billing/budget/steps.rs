@@ -39,11 +39,11 @@ impl Program<'_> {
     /// Moves a scene's flows against the prices of its links; `load` becomes what links would carry
     /// one step ahead.
     fn step_flows(&self, run: &mut Run, scene: usize, load: &mut [f64]) {
-        let [links, sites, meters, width] = self.widths();
+        let [links, sites, contracts, width] = self.widths();
         let price = |link: usize| {
             run.dual.link[scene * links + link]
                 + run.dual.site[scene * sites + self.site_of[link]]
-                + run.dual.meter[scene * meters + self.meter_of[link]]
+                + run.dual.contract[scene * contracts + self.contract_of[link]]
         };
         let price: Vec<f64> = (0..links).map(price).collect();
         let pace = 1.0 / run.weight / ROWS_PER_CANDIDATE;
@@ -77,13 +77,13 @@ impl Program<'_> {
         level_ahead: &[f64],
         token_use: &mut [f64],
     ) {
-        let [links, sites, meters, _] = self.widths();
+        let [links, sites, contracts, _] = self.widths();
         let step = run.weight;
         let mut site_load = vec![0.0; sites];
-        let mut meter_load = vec![0.0; meters];
+        let mut contract_load = vec![0.0; contracts];
         for (link, load) in link_load.iter().enumerate() {
             site_load[self.site_of[link]] += load;
-            meter_load[self.meter_of[link]] += load;
+            contract_load[self.contract_of[link]] += load;
             let price = &mut run.dual.link[scene * links + link];
             *price = (*price + step / self.uses[0][link].max(1.0) * (load - self.link_mbps[link]))
                 .max(0.0);
@@ -93,33 +93,33 @@ impl Program<'_> {
             *price = (*price + step / self.uses[1][site].max(1.0) * (load - self.site_mbps[site]))
                 .max(0.0);
         }
-        for (meter, load) in meter_load.iter().enumerate() {
-            let index = scene * meters + meter;
+        for (contract, load) in contract_load.iter().enumerate() {
+            let index = scene * contracts + contract;
             let Some(level) = self.level_at[index] else {
                 continue;
             };
             let before = run.primal.above[index];
-            let gradient = run.dual.token[level] - run.dual.meter[index];
+            let gradient = run.dual.token[level] - run.dual.contract[index];
             let above = (before - gradient / 2.0 / run.weight)
                 .clamp(0.0, self.outlook.levels[level].max_mbps);
             run.primal.above[index] = above;
             let above_ahead = ahead(above, before);
             let over = load - level_ahead[level] - above_ahead;
-            let price = &mut run.dual.meter[index];
-            *price = (*price + step / (self.uses[2][meter] + 2.0) * over).max(0.0);
+            let price = &mut run.dual.contract[index];
+            *price = (*price + step / (self.uses[2][contract] + 2.0) * over).max(0.0);
             token_use[level] += self.outlook.scenes[scene].slots * above_ahead;
         }
     }
 
     fn step_levels(&self, run: &mut Run) {
         let pace = 1.0 / run.weight;
-        let meters = self.widths()[2];
+        let contracts = self.widths()[2];
         let mut worth: Vec<f64> = vec![0.0; self.outlook.levels.len()];
         for (scene_index, scene) in self.outlook.scenes.iter().enumerate() {
-            for meter in 0..meters {
-                let index = scene_index * meters + meter;
+            for contract in 0..contracts {
+                let index = scene_index * contracts + contract;
                 if let Some(level) = self.level_at[index] {
-                    worth[level] += scene.slots * run.dual.meter[index];
+                    worth[level] += scene.slots * run.dual.contract[index];
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use coverage::LinkId;
-use instance::{Link, Meter, MeterModel, Site, Unit};
+use instance::{Contract, ContractModel, Link, Site, Unit};
 use proptest::prelude::*;
 
 fn instance(capacities: &[f64], units: &[&[(LinkId, f64)]]) -> Instance {
@@ -20,7 +20,7 @@ fn instance(capacities: &[f64], units: &[&[(LinkId, f64)]]) -> Instance {
                 site: "s".into(),
                 capacity_mbps: *mbps,
                 watermark_mbps: None,
-                meter: format!("m{i}"),
+                contract: format!("m{i}"),
             })
             .collect(),
         sites: vec![Site {
@@ -30,10 +30,10 @@ fn instance(capacities: &[f64], units: &[&[(LinkId, f64)]]) -> Instance {
             watermark_mbps: None,
             capacity_rps: None,
         }],
-        meters: (0..capacities.len())
-            .map(|i| Meter {
+        contracts: (0..capacities.len())
+            .map(|i| Contract {
                 id: format!("m{i}"),
-                model: MeterModel::Month95,
+                model: ContractModel::Month95,
                 price_cny_per_mbps: Some(0.0),
                 price_cny_per_gb: None,
                 free_below_mbps: 0.0,
@@ -48,7 +48,7 @@ fn instance(capacities: &[f64], units: &[&[(LinkId, f64)]]) -> Instance {
                 service: "s".into(),
                 mbps: 0.0,
                 rps: 0.0,
-                floor_ms: None,
+                latency_limit_ms: None,
                 incumbent: vec![],
                 cand: cand.to_vec(),
             })
@@ -71,16 +71,16 @@ fn outlook<'a>(
                 demand_mbps: demand.to_vec(),
             })
             .collect(),
-        volume_cny_per_mbps: vec![0.0; instance.meters.len()],
+        volume_cny_per_mbps: vec![0.0; instance.contracts.len()],
         levels: levels
             .iter()
             .enumerate()
-            .map(|(meter, (price, tokens))| Level {
-                meter,
+            .map(|(contract, (price, tokens))| Level {
+                contract,
                 day: None,
                 price_cny_per_mbps: *price,
                 min_mbps: 0.0,
-                max_mbps: instance.links[meter].capacity_mbps,
+                max_mbps: instance.links[contract].capacity_mbps,
                 tokens: *tokens,
             })
             .collect(),
@@ -114,8 +114,8 @@ fn without_tokens_the_peak_is_paid_where_it_is_cheapest() {
 }
 
 #[test]
-fn meters_take_turns_at_the_peak() {
-    // 10 slots of peak 150; each of two meters may burst in 5 of them up to 100, so each needs a
+fn contracts_take_turns_at_the_peak() {
+    // 10 slots of peak 150; each of two contracts may burst in 5 of them up to 100, so each needs a
     // level of 50.
     let instance = instance(&[100.0, 100.0], &[&[(0, 5.0), (1, 5.0)]]);
     let plan = outlook(
@@ -151,7 +151,7 @@ fn days_have_levels_of_their_own_and_volume_is_compared_with_them() {
     // By the day 1 CNY per Mbps, less than ten slots by volume.
     outlook.levels = (0..2)
         .map(|day| Level {
-            meter: 0,
+            contract: 0,
             day: Some(day),
             price_cny_per_mbps: 1.0,
             min_mbps: 0.0,
@@ -174,12 +174,12 @@ fn bad_records_are_named() {
     assert!(said(bad).contains("unit 0 in scene 0"));
     let mut bad = good();
     bad.levels[0].price_cny_per_mbps = -1.0;
-    assert!(said(bad).contains("price of meter m0"));
+    assert!(said(bad).contains("price of contract m0"));
     let mut bad = good();
     bad.scenes.clear();
     assert!(said(bad).contains("no demand history"));
     let mut other = instance.clone();
-    other.links[0].meter = "other".into();
+    other.links[0].contract = "other".into();
     let mut bad = good();
     bad.instance = &other;
     assert!(said(bad).contains("m0 has no link"));

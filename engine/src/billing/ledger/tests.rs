@@ -27,9 +27,9 @@ fn inventory(model: BillingModel, zone: &str) -> Inventory {
         isp: "ct".into(),
         capacity_mbps: 100.0,
         watermark_mbps: 90.0,
-        meter: 0,
+        contract: 0,
     };
-    let meter = Meter {
+    let contract = Contract {
         name: "m".into(),
         model,
         price_cny_per_mbps_month: 30.0,
@@ -40,7 +40,7 @@ fn inventory(model: BillingModel, zone: &str) -> Inventory {
     Inventory {
         sites: vec![site],
         links: vec![link("s/ct"), link("s/ct2")],
-        meters: vec![meter],
+        contracts: vec![contract],
         ..Inventory::default()
     }
 }
@@ -53,7 +53,7 @@ fn ledger(model: BillingModel, zone: &str) -> (Inventory, Ledger) {
 
 fn sample(slot: u64, mbps: f64) -> SlotSample {
     SlotSample {
-        meter: 0,
+        contract: 0,
         slot: Timestamp(slot),
         mbps,
     }
@@ -64,7 +64,7 @@ fn near(a: f64, b: f64) {
 }
 
 #[test]
-fn links_of_one_meter_add_up_slot_by_slot_in_any_order() {
+fn links_of_one_contract_add_up_slot_by_slot_in_any_order() {
     let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
     let mut closed = Vec::new();
     for (link, mbps, at_s) in [
@@ -120,7 +120,7 @@ fn what_is_no_traffic_or_out_of_time_is_refused_by_name_and_the_rest_kept() {
     ledger.restore([
         sample(NOVEMBER, f64::NAN),
         SlotSample {
-            meter: 3,
+            contract: 3,
             ..sample(NOVEMBER, 1.0)
         },
     ]);
@@ -314,9 +314,9 @@ proptest! {
         order in any::<u64>(),
     ) {
         let mut inventory = inventory(model, "Z");
-        inventory.meters[0].utc_offset = UtcOffset::from_minutes(minutes).unwrap();
+        inventory.contracts[0].utc_offset = UtcOffset::from_minutes(minutes).unwrap();
         let mut ledger = Ledger::new(&inventory, SLOT);
-        let month = inventory.meters[0].utc_offset.month_of(Timestamp(NOVEMBER + 15 * DAY_MS));
+        let month = inventory.contracts[0].utc_offset.month_of(Timestamp(NOVEMBER + 15 * DAY_MS));
         let slots = month.slots(SLOT_MS);
         let mut naive = vec![0.0; usize::try_from(slots).unwrap()];
         let mut certain = 0.0;

@@ -1,8 +1,8 @@
 //! Contracts without demand, as a controller knows them.
 
 use crate::inventory::Inventory;
-use crate::model::meter_model;
-use instance::{INSTANCE_VERSION, Instance, Link, Meter};
+use crate::model::contract_model;
+use instance::{Contract, INSTANCE_VERSION, Instance, Link};
 
 /// Meters and links as they are built, without demand: what a controller needs to know of them.
 pub(super) fn bare(inventory: &Inventory) -> Instance {
@@ -11,11 +11,11 @@ pub(super) fn bare(inventory: &Inventory) -> Instance {
         site: inventory.sites[link.site.index()].name.clone(),
         capacity_mbps: link.capacity_mbps,
         watermark_mbps: Some(link.watermark_mbps),
-        meter: inventory.meters[link.meter].name.clone(),
+        contract: inventory.contracts[link.contract].name.clone(),
     };
-    let meter = |meter: &crate::inventory::Meter| Meter {
-        id: meter.name.clone(),
-        model: meter_model(meter.model),
+    let contract = |contract: &crate::inventory::Contract| Contract {
+        id: contract.name.clone(),
+        model: contract_model(contract.model),
         price_cny_per_mbps: None,
         price_cny_per_gb: None,
         free_below_mbps: 0.0,
@@ -29,7 +29,7 @@ pub(super) fn bare(inventory: &Inventory) -> Instance {
         links: inventory.links.iter().map(link).collect(),
         sites: Vec::new(),
         regions: Vec::new(),
-        meters: inventory.meters.iter().map(meter).collect(),
+        contracts: inventory.contracts.iter().map(contract).collect(),
         units: instance::Units::default(),
     }
 }

@@ -2,18 +2,19 @@
 
 use super::Contracts;
 use crate::billing::{Period, Refused};
-use crate::model::meter_model;
+use crate::model::contract_model;
 use coverage::Timestamp;
-use instance::MeterModel;
+use instance::ContractModel;
 use serde::Serialize;
 
 /// What one contract comes to so far.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bill {
-    /// Name of the meter.
-    pub meter: String,
+    /// Name of the contract.
+    #[serde(rename = "meter")]
+    pub contract: String,
     /// How it is charged.
-    pub model: MeterModel,
+    pub model: ContractModel,
     /// Start of the billing month in the contract's zone, ms since 1970.
     pub month_start: Timestamp,
     /// Its end, ms since 1970.
@@ -53,7 +54,8 @@ pub struct Bills {
     /// When, ms since 1970.
     pub at: Timestamp,
     /// One per contract, in the order of the inventory.
-    pub meters: Vec<Bill>,
+    #[serde(rename = "meters")]
+    pub contracts: Vec<Bill>,
     /// Samples that the ledger did not count since the start.
     pub refused: RefusedSamples,
 }
@@ -88,22 +90,22 @@ impl Contracts {
     pub fn bills(&self, now: Timestamp) -> Bills {
         Bills {
             at: now,
-            meters: (0..self.ledger.meters())
-                .map(|meter| self.bill(meter, now))
+            contracts: (0..self.ledger.contracts())
+                .map(|contract| self.bill(contract, now))
                 .collect(),
             refused: RefusedSamples::of(self.ledger.refused()),
         }
     }
 
-    fn bill(&self, meter: usize, now: Timestamp) -> Bill {
-        let terms = self.ledger.terms(meter);
-        let statement = self.ledger.statement(meter, now, now);
-        let Period { start, end } = self.ledger.level_period(meter, now);
-        let planned_mbps = self.control.as_ref().and_then(|c| c.level_mbps(meter));
-        let level_mbps = planned_mbps.unwrap_or_else(|| self.ledger.certain_mbps(meter, now));
+    fn bill(&self, contract: usize, now: Timestamp) -> Bill {
+        let terms = self.ledger.terms(contract);
+        let statement = self.ledger.statement(contract, now, now);
+        let Period { start, end } = self.ledger.level_period(contract, now);
+        let planned_mbps = self.control.as_ref().and_then(|c| c.level_mbps(contract));
+        let level_mbps = planned_mbps.unwrap_or_else(|| self.ledger.certain_mbps(contract, now));
         Bill {
-            meter: terms.name.clone(),
-            model: meter_model(terms.model),
+            contract: terms.name.clone(),
+            model: contract_model(terms.model),
             month_start: statement.month.start,
             month_end: statement.month.end,
             slots: statement.slots,
@@ -112,12 +114,12 @@ impl Contracts {
             slots_unseen: statement.unseen,
             period_start: start,
             period_end: end,
-            so_far_mbps: self.ledger.so_far_mbps(meter, now),
+            so_far_mbps: self.ledger.so_far_mbps(contract, now),
             certain_mbps: statement.level_mbps,
             certain_cny: statement.certain_cny,
             planned_mbps,
-            burst_slots: self.ledger.tokens(meter, now),
-            burst_slots_left: self.ledger.tokens_left(meter, level_mbps, now),
+            burst_slots: self.ledger.tokens(contract, now),
+            burst_slots_left: self.ledger.tokens_left(contract, level_mbps, now),
         }
     }
 }

@@ -16,12 +16,13 @@ const KEPT_VERSION: u32 = 1;
 /// What could not be planned is tried again after this time, and not before.
 const RETRY_AFTER: Duration = Duration::from_mins(10);
 
-/// One meter's plan, as it is kept.
+/// One contract's plan, as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Kept {
-    /// Name of the meter.
-    meter: String,
+    /// Name of the contract.
+    #[serde(rename = "meter")]
+    contract: String,
     /// Level, Mbps.
     level_mbps: f64,
     /// Worth of a Mbps above it in one slot, CNY.
@@ -134,7 +135,7 @@ impl Contracts {
         let kept = |(index, level): (usize, &Level)| {
             let today = level.day.is_none_or(|day| day == 0);
             today.then(|| Kept {
-                meter: self.ledger.terms(level.meter).name.clone(),
+                contract: self.ledger.terms(level.contract).name.clone(),
                 level_mbps: budget.level_mbps[index],
                 above_cny_per_mbps: budget.above_cny_per_mbps[index],
                 slots_today: budget.slots_by_day[index].first().copied().unwrap_or(0.0),
@@ -169,7 +170,7 @@ impl Contracts {
             return None;
         }
         let now = |kept: &Kept| Kept {
-            spent_today: self.spent_today(&kept.meter),
+            spent_today: self.spent_today(&kept.contract),
             ..kept.clone()
         };
         let state = State {
@@ -180,23 +181,23 @@ impl Contracts {
         serde_json::to_string(&state).ok()
     }
 
-    /// Free slots that a meter has spent of those for the day; 0 without a plan.
-    fn spent_today(&self, meter: &str) -> f64 {
+    /// Free slots that a contract has spent of those for the day; 0 without a plan.
+    fn spent_today(&self, contract: &str) -> f64 {
         let control = self.control.as_ref();
         let spent = self
-            .place_of(meter)
+            .place_of(contract)
             .zip(control)
             .map(|(at, c)| c.spent_today(at));
         spent.unwrap_or(0.0)
     }
 
-    /// Index of the meter with a name.
+    /// Index of the contract with a name.
     fn place_of(&self, name: &str) -> Option<usize> {
-        (0..self.ledger.meters()).find(|&meter| self.ledger.terms(meter).name == name)
+        (0..self.ledger.contracts()).find(|&contract| self.ledger.terms(contract).name == name)
     }
 
     /// Takes back levels that were kept, if they belong to the month that holds `now`. Returns
-    /// whether they do. What does not read, or names meters that are gone, is left out: levels are
+    /// whether they do. What does not read, or names contracts that are gone, is left out: levels are
     /// then planned anew after a day.
     fn restore_levels(&mut self, text: &str, now: Timestamp) -> bool {
         let Ok(state) = serde_json::from_str::<State>(text) else {
@@ -219,10 +220,10 @@ impl Contracts {
             .levels
             .iter()
             .filter(sane)
-            .filter_map(|kept| Some((self.place_of(&kept.meter)?, kept)));
+            .filter_map(|kept| Some((self.place_of(&kept.contract)?, kept)));
         let known: Vec<(usize, &Kept)> = known.collect();
-        let level = |&(meter, kept): &(usize, &Kept)| Level {
-            meter,
+        let level = |&(contract, kept): &(usize, &Kept)| Level {
+            contract,
             day: None,
             price_cny_per_mbps: 0.0,
             min_mbps: 0.0,
@@ -247,8 +248,8 @@ impl Contracts {
         self.follow(levels, &budget, state.planned_at);
         self.unkept = false;
         if let Some(control) = &mut self.control {
-            for (meter, slots) in spent {
-                control.note_spent(meter, slots);
+            for (contract, slots) in spent {
+                control.note_spent(contract, slots);
             }
         }
         self.planned_day = Some(self.zone.day_of(state.planned_at).start);

@@ -174,7 +174,9 @@ impl<'a> Bench<'a> {
         duals
             .regions
             .resize(homeless.regions.len(), Price::default());
-        duals.meters.resize(homeless.meters.len(), Price::default());
+        duals
+            .contracts
+            .resize(homeless.contracts.len(), Price::default());
         let stranded = Plan {
             shares: vec![Shares::whole(nowhere); homeless.units.len()],
             input_digest: String::new(),
@@ -261,7 +263,7 @@ impl<'a> Bench<'a> {
             site: String::new(),
             capacity_mbps: 0.0,
             watermark_mbps: None,
-            meter: String::new(),
+            contract: String::new(),
         });
         let unit = |(&unit, torn): (&usize, &Torn)| {
             let service = self.service(unit);
@@ -272,7 +274,7 @@ impl<'a> Bench<'a> {
                 service: String::new(),
                 mbps: whole.mbps * torn.lost,
                 rps: whole.rps * torn.lost,
-                floor_ms: whole.floor_ms,
+                latency_limit_ms: whole.latency_limit_ms,
                 incumbent: Shares::new(),
                 cand: whole.cand.iter().filter(open).copied().collect(),
             }
@@ -285,7 +287,7 @@ impl<'a> Bench<'a> {
             links,
             sites,
             regions,
-            meters: ground.meters.clone(),
+            contracts: ground.contracts.clone(),
             units: self.torn.iter().map(unit).collect(),
         };
         (homeless, nowhere)

@@ -44,7 +44,7 @@ fn play(world: &mut World, slots: std::ops::Range<u64>, mbps: impl Fn(u64) -> f6
 #[derive(Default)]
 struct Played {
     closed: Vec<SlotSample>,
-    /// Times that a meter was seen in a free slot.
+    /// Times that a contract was seen in a free slot.
     bursts: usize,
     /// Most solves of a cycle.
     rounds: usize,
@@ -304,8 +304,8 @@ fn a_restart_keeps_what_was_spent_of_the_days_free_slots() {
     assert!(evening.bursts > 0);
     let spent = |kept: &str| -> f64 {
         let kept: serde_json::Value = serde_json::from_str(kept).unwrap();
-        let meters = kept["levels"].as_array().unwrap().iter();
-        meters.map(|m| m["spent_today"].as_f64().unwrap()).sum()
+        let contracts = kept["levels"].as_array().unwrap().iter();
+        contracts.map(|m| m["spent_today"].as_f64().unwrap()).sum()
     };
     let kept = world.engine.take_levels().unwrap();
     assert!(spent(&kept) > 0.0, "{kept}");
@@ -320,10 +320,10 @@ fn a_restart_keeps_what_was_spent_of_the_days_free_slots() {
     // What was kept before slots were counted is still of use.
     let old = kept.replace("spent_today", "unknown");
     assert!(!world.engine.restore_levels(&old, now));
-    let without = |meter: &serde_json::Value| {
-        let mut meter = meter.clone();
-        meter.as_object_mut().unwrap().remove("spent_today");
-        meter
+    let without = |contract: &serde_json::Value| {
+        let mut contract = contract.clone();
+        contract.as_object_mut().unwrap().remove("spent_today");
+        contract
     };
     let mut old: serde_json::Value = serde_json::from_str(&kept).unwrap();
     old["levels"] = old["levels"]
@@ -340,7 +340,7 @@ fn a_restart_keeps_what_was_spent_of_the_days_free_slots() {
 fn half_silent(silent_from: u64, slots: u64) -> Vec<f64> {
     let inventory = {
         let mut inventory = inventory();
-        inventory.links[1].meter = 0;
+        inventory.links[1].contract = 0;
         inventory
     };
     let options = (SLOT, ControlOptions::default());

@@ -12,7 +12,7 @@ mod tiers;
 use super::*;
 use crate::billing::UtcOffset;
 use crate::inventory::{
-    BillingModel, Endpoint, Front, Group, Link, Meter, Node, NodePort, Service, Site,
+    BillingModel, Contract, Endpoint, Front, Group, Link, Node, NodePort, Service, Site,
 };
 use coverage::area::AreaAttrs;
 use coverage::area::AreaTableBuilder;
@@ -46,7 +46,7 @@ fn inventory() -> Inventory {
             ttl_s: 60,
             addresses_max: 2,
         },
-        floor_ms: 50.0,
+        latency_limit_ms: 50.0,
         initial_mbps: 0.0,
         rps_per_mbps: 0.0,
     });
@@ -68,7 +68,7 @@ fn add_site(inventory: &mut Inventory, index: usize) {
         latitude: 0.0,
         longitude: f64::from(east) * 10.0,
     });
-    inventory.meters.push(Meter {
+    inventory.contracts.push(Contract {
         name: format!("m{index}"),
         model: BillingModel::Month95,
         price_cny_per_mbps_month: 10.0,
@@ -83,7 +83,7 @@ fn add_site(inventory: &mut Inventory, index: usize) {
         isp: "bgp".to_owned(),
         capacity_mbps: 1000.0,
         watermark_mbps: 900.0,
-        meter: index,
+        contract: index,
     });
     for letter in ["a", "b"] {
         let group = GroupId::from_index(inventory.groups.len());

@@ -43,7 +43,7 @@ fn inventory() -> Inventory {
             isp: "ct".to_owned(),
             capacity_mbps: 600.0,
             watermark_mbps: 600.0,
-            meter: 0,
+            contract: 0,
         });
         for letter in ["a", "b"] {
             add_group(&mut inventory, site, &format!("{name}-{letter}"));
@@ -58,7 +58,7 @@ fn inventory() -> Inventory {
                 ttl_s: 60,
                 addresses_max: 2,
             },
-            floor_ms: 100.0,
+            latency_limit_ms: 100.0,
             initial_mbps: 0.0,
             rps_per_mbps: 0.0,
         });

@@ -76,7 +76,7 @@ fn prices_and_best_places_that_jump_are_doubted_and_growth_is_not() {
     let mut gates = Gates::new(open(), UNITS, 3);
     gates.admit(&instance(), at(0)).unwrap();
     let mut dear = instance();
-    dear.meters[0].price_cny_per_gb = Some(0.4);
+    dear.contracts[0].price_cny_per_gb = Some(0.4);
     assert!(
         gates
             .admit(&dear, at(601))

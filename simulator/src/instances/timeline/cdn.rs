@@ -11,7 +11,7 @@ use coverage::catalog::Service as ServedService;
 use coverage::{AreaTable, GroupId, LinkId, NodeId, ServiceId, SiteId};
 use engine::billing::UtcOffset;
 use engine::inventory::{
-    BillingModel, Endpoint, Front, Group, Inventory, Link, Meter, Node, NodePort, Service, Site,
+    BillingModel, Contract, Endpoint, Front, Group, Inventory, Link, Node, NodePort, Service, Site,
 };
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl Cdn {
                 ttl_s: 30,
                 addresses_max: 2,
             },
-            floor_ms: 120.0,
+            latency_limit_ms: 120.0,
             initial_mbps: 0.0,
             rps_per_mbps: 0.0,
         });
@@ -131,7 +131,7 @@ fn add_site(inventory: &mut Inventory, draft: &SiteDraft, mbps: f64) {
     for isp in &draft.ports {
         let link = LinkId::from_index(inventory.links.len());
         let name = format!("{}/{isp}", draft.name);
-        inventory.meters.push(Meter {
+        inventory.contracts.push(Contract {
             name: name.clone(),
             model: BillingModel::Flat,
             price_cny_per_mbps_month: 0.0,
@@ -145,7 +145,7 @@ fn add_site(inventory: &mut Inventory, draft: &SiteDraft, mbps: f64) {
             isp: isp.clone(),
             capacity_mbps: mbps / ports,
             watermark_mbps: WATERMARK_SHARE * mbps / ports,
-            meter: link.index(),
+            contract: link.index(),
         });
         let address = |last: u16| {
             let [high, low] = u16::try_from(link.index())
