@@ -3,8 +3,8 @@
 use super::budget::Scene;
 use super::*;
 use crate::inventory::{self, BillingModel, Inventory};
-use coverage::{SiteId, Timestamp};
-use instance::{Contract, ContractModel, Instance, Link, Site, Unit};
+use coverage::{LinkId, SiteId, Timestamp};
+use instance::{Contract, ContractModel, Instance, Link, Shares, Site, Unit};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -76,8 +76,8 @@ fn contracts(model: BillingModel) -> (Inventory, Instance) {
             mbps: 0.0,
             rps: 0.0,
             latency_limit_ms: None,
-            incumbent: vec![],
-            cand: vec![(0, 5.0), (1, 6.0)],
+            incumbent: Shares::new(),
+            cand: vec![(LinkId(0), 5.0), (LinkId(1), 6.0)],
         }]
         .into(),
     };

@@ -239,8 +239,8 @@ mod tests {
     fn one() -> Vec<Trial> {
         vec![Trial {
             unit: 4,
-            before: vec![(0, 1.0)],
-            after: vec![(1, 1.0)],
+            before: Shares::from([(0, 1.0)]),
+            after: Shares::from([(1, 1.0)]),
             promised_ms: 20.0,
         }]
     }
@@ -250,15 +250,19 @@ mod tests {
         let [trial] = &one()[..] else { unreachable!() };
         let on = |shares: Shares| {
             let mut plan = Plan {
-                shares: vec![Vec::new(); 5],
+                shares: vec![Shares::new(); 5],
                 input_digest: String::new(),
             };
             plan.shares[trial.unit] = shares;
             trial.is_on(&plan)
         };
-        assert!(on(vec![(1, 1.0)]));
-        assert!(on(vec![(1, 63.0 / 64.0), (2, 1.0 / 64.0)]));
-        assert!(!on(vec![(0, 1.0)]) && !on(vec![(1, 0.5), (2, 0.5)]) && !on(Vec::new()));
+        assert!(on(Shares::from([(1, 1.0)])));
+        assert!(on(Shares::from([(1, 63.0 / 64.0), (2, 1.0 / 64.0)])));
+        assert!(
+            !on(Shares::from([(0, 1.0)]))
+                && !on(Shares::from([(1, 0.5), (2, 0.5)]))
+                && !on(Shares::new())
+        );
     }
 
     #[test]

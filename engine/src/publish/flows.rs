@@ -57,12 +57,14 @@ fn ways(now: &[(LinkId, f64)], then: &[(LinkId, f64)]) -> Vec<(LinkId, LinkId, f
 #[cfg(test)]
 mod tests {
     use super::*;
+    use instance::Shares;
 
     #[test]
     fn shares_go_from_the_first_that_loses_to_the_first_that_gains() {
-        let now = [(0, 0.5), (1, 0.25), (2, 0.25)];
-        let then = [(1, 0.25), (3, 0.25), (4, 0.5)];
-        let expected = [(0, 3, 0.25), (0, 4, 0.25), (2, 4, 0.25)];
+        let now = Shares::from([(0, 0.5), (1, 0.25), (2, 0.25)]);
+        let then = Shares::from([(1, 0.25), (3, 0.25), (4, 0.5)]);
+        let expected = [(0, 3, 0.25), (0, 4, 0.25), (2, 4, 0.25)]
+            .map(|(from, to, share)| (LinkId(from), LinkId(to), share));
         assert_eq!(ways(&now, &then), expected);
         assert!(ways(&now, &now).is_empty());
         assert!(ways(&[], &then).is_empty() && ways(&now, &[]).is_empty());

@@ -49,9 +49,9 @@ mod tests {
 
     #[test]
     fn a_slice_moves_whole_64ths_and_no_more_than_its_part() {
-        let (now, then) = ([(0, 1.0)], [(1, 0.5), (2, 0.5)]);
+        let (now, then) = (Shares::from([(0, 1.0)]), Shares::from([(1, 0.5), (2, 0.5)]));
         let (shares, moved) = slice(&now, &then, 0.1).unwrap();
-        assert_eq!(shares, [(0, 58.0 / 64.0), (1, 6.0 / 64.0)]);
+        assert_eq!(shares, Shares::from([(0, 58.0 / 64.0), (1, 6.0 / 64.0)]));
         assert!((moved - 6.0 / 64.0).abs() < 1e-12);
         assert_eq!(slice(&now, &then, 1.0).unwrap().0, then);
         assert_eq!(slice(&now, &then, 0.01), None);
@@ -59,7 +59,10 @@ mod tests {
 
     #[test]
     fn slices_end_where_they_were_to_lead() {
-        let (mut now, then) = (vec![(0, 0.25), (3, 0.75)], [(0, 0.5), (7, 0.5)]);
+        let (mut now, then) = (
+            Shares::from([(0, 0.25), (3, 0.75)]),
+            Shares::from([(0, 0.5), (7, 0.5)]),
+        );
         for _ in 0..64 {
             let Some((next, _)) = slice(&now, &then, 0.1).or_else(|| slice(&now, &then, 1.0))
             else {
