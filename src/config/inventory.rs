@@ -5,7 +5,7 @@ use super::served::{self, Claimed};
 use super::zones;
 use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use engine::inventory::{
-    BillingModel, Endpoint, Front, Group, Inventory, Link, Meter, Node, NodePort, Service, Site,
+    BillingModel, Contract, Endpoint, Front, Group, Inventory, Link, Node, NodePort, Service, Site,
 };
 use instance::RPS_PER_MBPS_MAX;
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,12 +103,12 @@ impl Reader<'_> {
         if self
             .names
             .meters
-            .insert(name.clone(), self.inventory.meters.len())
+            .insert(name.clone(), self.inventory.contracts.len())
             .is_some()
         {
             section.fault("name", format!("{name:?} is given to two meters"));
         }
-        self.inventory.meters.push(Meter {
+        self.inventory.contracts.push(Contract {
             name,
             model,
             price_cny_per_mbps_month: monthly.unwrap_or(0.0),
@@ -132,7 +132,7 @@ impl Reader<'_> {
             .unwrap_or(0.0);
         self.inventory.services.push(Service {
             served,
-            floor_ms,
+            latency_limit_ms: floor_ms,
             initial_mbps,
             rps_per_mbps,
         });
@@ -200,7 +200,7 @@ impl Reader<'_> {
             isp,
             capacity_mbps,
             watermark_mbps,
-            meter,
+            contract: meter,
         });
     }
 
@@ -400,12 +400,12 @@ impl Reader<'_> {
     /// A meter must have links, and one that spans sites must cover them whole, so that contracts
     /// nest over sites.
     fn check_meters(&self, root: &Section<'_>) {
-        for (index, meter) in self.inventory.meters.iter().enumerate() {
+        for (index, meter) in self.inventory.contracts.iter().enumerate() {
             let links = || {
                 self.inventory
                     .links
                     .iter()
-                    .filter(|link| link.meter == index)
+                    .filter(|link| link.contract == index)
             };
             let sites: BTreeSet<SiteId> = links().map(|link| link.site).collect();
             let whole = || {
@@ -413,7 +413,7 @@ impl Reader<'_> {
                     .links
                     .iter()
                     .filter(|l| sites.contains(&l.site))
-                    .all(|l| l.meter == index)
+                    .all(|l| l.contract == index)
             };
             if sites.is_empty() {
                 root.fault("meters", format!("meter {:?} bills no link", meter.name));

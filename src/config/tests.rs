@@ -303,8 +303,11 @@ fn the_demo_is_what_it_promises() {
     let config = Config::load(&path, &[]).unwrap_or_else(|faults| panic!("{faults}"));
     let inventory = &config.inventory;
     assert!(inventory.sites.len() >= 55, "{}", inventory.sites.len());
-    let models: std::collections::BTreeSet<_> =
-        inventory.meters.iter().map(|meter| meter.model).collect();
+    let models: std::collections::BTreeSet<_> = inventory
+        .contracts
+        .iter()
+        .map(|meter| meter.model)
+        .collect();
     assert_eq!(models.len(), 5, "all five billing models");
     let both = |endpoint: &engine::inventory::Endpoint| {
         let by_vip = !endpoint.ipv4.is_empty() && !endpoint.ipv6.is_empty();
