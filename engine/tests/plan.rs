@@ -6,8 +6,9 @@
 mod support;
 
 use checker::CheckFailure;
+use coverage::LinkId;
 use engine::baseline;
-use instance::Instance;
+use instance::{Instance, Shares};
 use optimizer::{
     FeasibilityOptions, Limit, Movement, Outcome, SolveOptions, Solved, cut, explain_unit,
     feasibility, report, solve, write_assign,
@@ -299,7 +300,7 @@ fn assignment_rows_name_every_share() {
     for line in lines {
         let mut fields = line.split(',');
         let unit: usize = fields.next().unwrap().parse().unwrap();
-        let link: u32 = fields.next().unwrap().parse().unwrap();
+        let link = LinkId(fields.next().unwrap().parse().unwrap());
         assert!(instance.units[unit].cand.iter().any(|c| c.0 == link));
         sums[unit] += fields.next().unwrap().parse::<f64>().unwrap();
     }
@@ -372,7 +373,7 @@ fn stable_allocation_keeps_what_is_better_when_a_region_is_full() {
     checker::evaluate(&instance, &stable.plan).unwrap();
     assert_eq!(
         stable.plan.shares,
-        [vec![(0, 0.5), (2, 0.5)], vec![(1, 1.0)]]
+        [Shares::from([(0, 0.5), (2, 0.5)]), Shares::from([(1, 1.0)])]
     );
     let ranked = baseline::rank_and_fill(&instance, 1).unwrap();
     checker::evaluate(&instance, &ranked.plan).unwrap();
@@ -420,7 +421,7 @@ fn the_checker_refuses_what_was_tampered_with() {
         CheckFailure::Share { .. }
     ));
     bad = plan.clone();
-    bad.shares[unit][0].0 = u32::MAX;
+    bad.shares[unit][0].0 = LinkId(u32::MAX);
     assert!(matches!(
         refused(&bad, &certificate),
         CheckFailure::Share { .. }
