@@ -139,7 +139,7 @@ fn contracts_that_do_not_match_or_have_no_link_are_named() {
     instance.contracts[0].id = "other".into();
     assert!(said(&instance).contains("m0 in the ledger and other"));
     instance.contracts.pop();
-    assert!(said(&instance).contains("2 meters"));
+    assert!(said(&instance).contains("2 contracts"));
 }
 
 #[test]

@@ -3,6 +3,12 @@
 use super::index::{Place, Problem};
 use instance::{Shares, Site, Unit};
 
+/// Part of a limit that sums of many shares may be above it where they fill it exactly.
+pub const ROUNDING: f64 = 1e-9;
+
+/// Amounts below this are rounding, in Mbps.
+pub(crate) const AMOUNT_EPSILON_MBPS: f64 = 1e-9;
+
 /// Figures by link, site, region and contract in Mbps, and requests by site: loads, or limits.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loads {
@@ -95,10 +101,14 @@ impl Loads {
 
     /// Adds a share of a unit at a place; takes it away when it is negative.
     pub fn add(&mut self, unit: &Unit, share: f64, place: Place) {
-        let mbps = unit.mbps * share;
+        self.requests[place.site.index()] += unit.rps * share;
+        self.add_mbps(place, unit.mbps * share);
+    }
+
+    /// Adds traffic without requests at a place.
+    pub fn add_mbps(&mut self, place: Place, mbps: f64) {
         self.links[place.link.index()] += mbps;
         self.sites[place.site.index()] += mbps;
-        self.requests[place.site.index()] += unit.rps * share;
         if let Some(region) = place.region {
             self.regions[region.index()] += mbps;
         }
