@@ -7,7 +7,7 @@
 //! another change, to other sites or of more areas, and is tried anew.
 
 use super::flows::Flows;
-use super::loads::share_on;
+
 use coverage::LinkId;
 use coverage::Timestamp;
 use instance::{Instance, Plan, Shares};
@@ -113,13 +113,9 @@ pub(super) struct Trial {
 impl Trial {
     /// Whether the unit still is where it tries to be, but for the rounding of weights.
     pub(super) fn is_on(&self, in_force: &Plan) -> bool {
-        let now = in_force
-            .shares
-            .get(self.unit)
-            .map_or(&[][..], |shares| shares.as_slice());
-        let mut links = self.after.iter().chain(now).map(|share| share.0);
-        links
-            .all(|link| (share_on(&self.after, link) - share_on(now, link)).abs() < WEIGHT_ROUNDING)
+        let now = in_force.shares.get(self.unit).cloned().unwrap_or_default();
+        let mut links = self.after.iter().chain(&now).map(|share| share.0);
+        links.all(|link| (self.after.on(link) - now.on(link)).abs() < WEIGHT_ROUNDING)
     }
 }
 

@@ -1,6 +1,5 @@
 //! A part of what a unit wants, for units that are too large to go at once.
 
-use super::loads::share_on;
 use coverage::LinkId;
 use coverage::WEIGHT_TOTAL;
 use instance::Shares;
@@ -12,13 +11,9 @@ const ROUNDING: f64 = 1e-9;
 /// steps of the ladder of 64ths but for the last, with the share that moves; `None` if not even one
 /// step may be made. The first links that gain are filled first, and the first that lose are left
 /// first, so that few hold a share in between.
-pub(super) fn slice(
-    now: &[(LinkId, f64)],
-    then: &[(LinkId, f64)],
-    part: f64,
-) -> Option<(Shares, f64)> {
+pub(super) fn slice(now: &Shares, then: &Shares, part: f64) -> Option<(Shares, f64)> {
     let ladder = f64::from(WEIGHT_TOTAL);
-    let gain = |link: LinkId| (share_on(then, link) - share_on(now, link)).max(0.0);
+    let gain = |link: LinkId| (then.on(link) - now.on(link)).max(0.0);
     let all: f64 = then.iter().map(|share| gain(share.0)).sum();
     let moved = ((all * part * ladder + ROUNDING).floor() / ladder).min(all);
     if moved <= 0.0 {
@@ -30,7 +25,7 @@ pub(super) fn slice(
     let (mut to_gain, mut to_lose) = (moved, moved);
     let mut shares = Shares::new();
     for link in links {
-        let (was, wanted) = (share_on(now, link), share_on(then, link));
+        let (was, wanted) = (now.on(link), then.on(link));
         let gained = (wanted - was).max(0.0).min(to_gain);
         let lost = (was - wanted).max(0.0).min(to_lose);
         to_gain -= gained;

@@ -82,6 +82,12 @@ impl<'a> Problem<'a> {
         self.places[link.index()]
     }
 
+    /// What the traffic of `link` counts on; `None` when there is no such link.
+    #[must_use]
+    pub fn find(&self, link: LinkId) -> Option<Place> {
+        self.places.get(link.index()).copied()
+    }
+
     /// All links, in their order.
     #[must_use]
     pub fn places(&self) -> &[Place] {

@@ -5,6 +5,7 @@ use super::super::back::Back;
 use super::super::canary::{Trial, is_canary};
 use super::*;
 use instance::Shares;
+use optimizer::Problem;
 
 /// A scene in which a tenth of the areas or so try large changes first.
 fn with_canaries() -> (Scene, usize) {
@@ -131,11 +132,8 @@ fn a_canary_that_comes_back_makes_room_for_another() {
     in_force.shares[1] = Shares::from([(1, 1.0)]);
     scene.instance.links[1].capacity_mbps = 10.0;
     let trials = [trial(0, 1, 2), trial(1, 0, 1)];
-    let ground = Ground {
-        instance: &scene.instance,
-        site_of: &[0, 1, 2],
-    };
-    let back = Back::of(ground, &in_force, &trials, &|_, _| false);
+    let problem = &Problem::new(&scene.instance);
+    let back = Back::of(problem, &in_force, &trials, &|_, _| false);
     assert_eq!(back.told(), "they are taken back");
     let plan = back.step().unwrap().plan;
     assert_eq!(

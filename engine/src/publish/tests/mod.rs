@@ -7,6 +7,7 @@ mod worth;
 use super::*;
 use coverage::Timestamp;
 use instance::{Instance, Plan, Shares};
+use optimizer::Problem;
 use std::time::Duration;
 
 /// Units of 10 Mbps each.
@@ -88,21 +89,21 @@ impl Scene {
     }
 
     fn step(&mut self, before: &Plan, target: &Plan, seconds: u64) -> Result<Step, Held> {
-        self.ask(seconds, |gates, ground, present| {
-            gates.step(ground, (before, target), present)
+        self.ask(seconds, |gates, problem, present| {
+            gates.step(problem, (before, target), present)
         })
     }
 
     fn take_back(&mut self, before: &Plan, seconds: u64) -> Option<Step> {
-        self.ask(seconds, |gates, ground, present| {
-            gates.take_back(ground, before, present)
+        self.ask(seconds, |gates, problem, present| {
+            gates.take_back(problem, before, present)
         })
     }
 
     fn ask<T>(
         &mut self,
         seconds: u64,
-        ask: impl FnOnce(&mut Gates, Ground<'_>, &Present<'_>) -> T,
+        ask: impl FnOnce(&mut Gates, &Problem<'_>, &Present<'_>) -> T,
     ) -> T {
         let measured = self.measured;
         let present = Present {
@@ -113,19 +114,13 @@ impl Scene {
             measured: &|_| measured.map(|(ms, at)| (ms, at, 10.0)),
             purpose: self.purpose,
         };
-        let ground = Ground {
-            instance: &self.instance,
-            site_of: &[0, 1, 2],
-        };
-        ask(&mut self.gates, ground, &present)
+        let problem = &Problem::new(&self.instance);
+        ask(&mut self.gates, problem, &present)
     }
 
     fn publish(&mut self, before: &Plan, after: &Plan, seconds: u64) {
-        let ground = Ground {
-            instance: &self.instance,
-            site_of: &[0, 1, 2],
-        };
-        self.gates.published(ground, before, after, at(seconds));
+        let problem = &Problem::new(&self.instance);
+        self.gates.published(problem, before, after, at(seconds));
     }
 
     /// The gates that have spoken since the last call, and whether they hold.
