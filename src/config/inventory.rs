@@ -5,8 +5,9 @@ use super::served::{self, Claimed};
 use super::zones;
 use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use engine::inventory::{
-    BillingModel, Contract, Endpoint, Front, Group, Inventory, Link, Node, NodePort, Service, Site,
+    Contract, Endpoint, Front, Group, Inventory, Link, Node, NodePort, Service, Site,
 };
+use instance::ContractModel;
 use instance::RPS_PER_MBPS_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -78,12 +79,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn contract(&mut self, section: &Section<'_>) {
-        let models = BillingModel::ALL.map(|model| (model.as_str(), model));
+        let models = ContractModel::ALL.map(|model| (model.as_str(), model));
         let name = section.name("name");
         let model = section
             .choice("model", None, &models)
-            .unwrap_or(BillingModel::Flat);
-        let by_bandwidth = !matches!(model, BillingModel::Flat | BillingModel::PerGb);
+            .unwrap_or(ContractModel::Flat);
+        let by_bandwidth = !matches!(model, ContractModel::Flat | ContractModel::PerGb);
         let monthly = section.number_or_none("price-cny-per-mbps-month", 0.0..=1e6);
         let volume = section.number_or_none("price-cny-per-gb", 0.0..=1e4);
         let wants = |key, given: bool, wanted: bool| match (given, wanted) {
@@ -95,7 +96,7 @@ impl Reader<'_> {
         wants(
             "price-cny-per-gb",
             volume.is_some(),
-            model == BillingModel::PerGb,
+            model == ContractModel::PerGb,
         );
         let commit_mbps = section
             .number_or_none("commit-mbps", 0.0..=MBPS_MAX)

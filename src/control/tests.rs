@@ -8,9 +8,8 @@ use coverage::observation::Sample;
 use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use engine::billing::UsualDemand;
 use engine::cycle::{Engine, EngineOptions, Tier};
-use engine::inventory::{
-    BillingModel, Contract, Endpoint, Front, Group, Link, Node, NodePort, Service, Site,
-};
+use engine::inventory::{Contract, Endpoint, Front, Group, Link, Node, NodePort, Service, Site};
+use instance::ContractModel;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use tokio::time::{Instant, sleep, timeout};
@@ -50,7 +49,7 @@ fn inventory() -> Inventory {
         });
         inventory.contracts.push(Contract {
             name: name.clone(),
-            model: BillingModel::Month95,
+            model: ContractModel::Month95,
             price_cny_per_mbps_month: 10.0,
             price_cny_per_gb: 0.0,
             commit_mbps: 0.0,

@@ -162,6 +162,29 @@ pub enum ContractModel {
     PerGb,
 }
 
+impl ContractModel {
+    /// All of them, in the order of lists.
+    pub const ALL: [Self; 5] = [
+        Self::Month95,
+        Self::DailyPeakMean,
+        Self::Daily95Mean,
+        Self::Flat,
+        Self::PerGb,
+    ];
+
+    /// Word for it in files, configurations and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Month95 => "month-95",
+            Self::DailyPeakMean => "daily-peak-mean",
+            Self::Daily95Mean => "daily-95-mean",
+            Self::Flat => "flat",
+            Self::PerGb => "per-gb",
+        }
+    }
+}
+
 fn default_slot_seconds() -> u32 {
     300
 }

@@ -3,7 +3,7 @@
 use super::month::{GAP, Played};
 use crate::commands::output::{json, say, table};
 use comfy_table::Table;
-use engine::inventory::BillingModel;
+use instance::ContractModel;
 use simulator::month::{Month, Policy, Scenario, Traffic};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -243,15 +243,15 @@ fn service(rows: &[Row]) -> Table {
 
 /// What each kind of contract costs, CNY, and how full links are.
 fn contracts(rows: &[Row]) -> Table {
-    let models = BillingModel::ALL.map(|model| model.as_str().replace("daily-", "daily-\n"));
+    let models = ContractModel::ALL.map(|model| model.as_str().replace("daily-", "daily-\n"));
     let mut heads = vec!["policy"];
     heads.extend(models.iter().map(String::as_str));
     heads.extend(["used\np50", "\np90", "\np99"]);
     let mut text = table(&heads);
     for row in rows {
         let mut cells = vec![row.name.to_owned()];
-        let cny = |model: BillingModel| row.cny_by_model.get(model.as_str()).copied();
-        cells.extend(BillingModel::ALL.map(|model| format!("{:.0}", cny(model).unwrap_or(0.0))));
+        let cny = |model: ContractModel| row.cny_by_model.get(model.as_str()).copied();
+        cells.extend(ContractModel::ALL.map(|model| format!("{:.0}", cny(model).unwrap_or(0.0))));
         cells.extend(
             row.utilisation_percentiles
                 .map(|part| format!("{:.0} %", part * 100.0)),
@@ -276,7 +276,7 @@ mod tests {
             bill_over_no_burst: 1.2,
             every_slot_cny: 1e9,
             bill_over_level_kept: 0.8,
-            cny_by_model: BillingModel::ALL
+            cny_by_model: ContractModel::ALL
                 .map(|model| (model.as_str(), 23_456_789.0))
                 .into(),
             utilisation_percentiles: [1.0; 3],

@@ -39,7 +39,7 @@ fn world_of(inventory: Inventory) -> World {
 
 /// Requests per second at the second site, whose link is the second, in the plan in force.
 fn at_second(world: &World, rps: impl Fn(usize) -> f64) -> f64 {
-    let plan = world.engine.in_force.as_ref().unwrap();
+    let plan = world.engine.in_force.plan.as_ref().unwrap();
     let units = plan.shares.iter().enumerate();
     units
         .flat_map(|(unit, shares)| shares.iter().map(move |share| (unit, share)))
