@@ -81,7 +81,7 @@ proptest! {
 
     #[test]
     fn step_by_step_the_target_is_reached(seed in any::<u64>()) {
-        let Some((instance, site_of, mut plan, target)) = case(seed) else {
+        let Some((instance, _, mut plan, target)) = case(seed) else {
             return Err(TestCaseError::reject("a plan does not fit"));
         };
         let problem = &Problem::new(&instance);

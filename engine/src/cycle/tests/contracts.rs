@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::billing::UsualDemand;
+use crate::billing::{Contracts, ControlOptions, LevelsOutcome};
+use std::time::Duration;
 
 /// Slots of a day.
 const SLOTS: u64 = 288;

@@ -2,9 +2,11 @@
 //! were to lead.
 
 use super::*;
+use crate::publish::PublishRules;
 use crate::publish::{Gate, Held, Reason};
 use coverage::LinkId;
 use instance::Shares;
+use std::time::Duration;
 
 /// Mbps of each area.
 const MBPS: f64 = 60.0;

@@ -10,8 +10,13 @@ mod silence;
 mod tiers;
 
 use super::*;
+use crate::billing::ControlOptions;
 use crate::billing::UtcOffset;
+use crate::drain;
+use crate::estimate::EstimateOptions;
 use crate::inventory::{Contract, Endpoint, Front, Group, Link, Node, NodePort, Service, Site};
+use crate::model::ModelOptions;
+use crate::publish::PublishRules;
 use coverage::area::AreaAttrs;
 use coverage::area::AreaTableBuilder;
 use coverage::catalog::Service as ServedService;
@@ -19,6 +24,7 @@ use coverage::{AreaId, Body, Digest, GroupId, LinkId, NodeId, ServiceId, SiteId}
 use instance::ContractModel;
 use instance::Shares;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 /// Sites, west to east, of one region; neighbours are 10 degrees of longitude apart.
 const SITES: usize = 6;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::drain::{Request, State};
 use coverage::LinkId;
+use std::time::Duration;
 
 /// Requests per second that each node of the second site can answer; the site plans with 90 % of
 /// its four.
