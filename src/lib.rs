@@ -15,6 +15,7 @@ pub mod commands;
 pub mod config;
 pub mod control;
 pub mod edge;
+pub mod keys;
 mod memory;
 pub mod metrics;
 pub mod serving;

@@ -9,7 +9,8 @@ mod flows;
 use super::{Auth, router, serve};
 use crate::client::{ApiClient, ClientError};
 use crate::config::{Config, Role, Token};
-use crate::control::{ControlHandle, ControlOptions, Deployment, signing_key, start};
+use crate::control::{ControlHandle, ControlOptions, Deployment, start};
+use crate::keys::{sha256, signing_key};
 use crate::metrics::Metrics;
 use crate::serving::Intake;
 use crate::store::SqliteStore;
@@ -20,7 +21,6 @@ use axum::response::Response;
 use geo::{Keys, Layers, Places, read_csv};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
-use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,7 +172,7 @@ fn auth() -> Auth {
     let token = |(name, role): (&str, Role)| Token {
         name: name.to_owned(),
         role,
-        sha256: Sha256::digest(name.as_bytes()).into(),
+        sha256: sha256(name).0,
     };
     Auth::new(roles.into_iter().map(token).collect())
 }

@@ -2,11 +2,11 @@
 //! policies needs no building, and one with a database that cannot be used goes on with what it
 //! has.
 
+use crate::keys::sha256;
 use crate::serving::{keep_file, read_table};
 use coverage::{AreaTable, Digest};
 use engine::policy::{Policies, PolicyAreas};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,9 +29,9 @@ struct Kept {
 }
 
 /// A digest of all that policies ask for.
-fn digest_of(policies: &Policies) -> String {
+fn policies_digest(policies: &Policies) -> String {
     let text = format!("{:?}", policies.policies);
-    Digest(Sha256::digest(text).into()).to_string()
+    sha256(text).to_string()
 }
 
 /// Keeps what was built.
@@ -46,7 +46,7 @@ pub(super) fn keep(
     areas: &PolicyAreas,
 ) -> anyhow::Result<()> {
     let kept = Kept {
-        policies: digest_of(policies),
+        policies: policies_digest(policies),
         databases: databases.to_owned(),
         table: Digest(table.digest()).to_string(),
         areas: areas.clone(),
@@ -69,7 +69,7 @@ pub(super) fn restore(
 ) -> Option<(Arc<AreaTable>, PolicyAreas)> {
     let text = std::fs::read(dir.join(JUDGEMENTS_FILE)).ok()?;
     let kept: Kept = serde_json::from_slice(&text).ok()?;
-    let wanted = kept.policies == digest_of(policies)
+    let wanted = kept.policies == policies_digest(policies)
         && databases.is_none_or(|databases| databases == kept.databases);
     let table = wanted.then(|| read_table(&dir.join(TABLE_FILE)).ok())??;
     let whole = Digest(table.digest()).to_string() == kept.table

@@ -4,7 +4,7 @@
 use super::{CommandError, config};
 use crate::args::Global;
 use crate::client::ApiClient;
-use crate::wiring::read_token;
+use crate::keys::{admin_token_file, read_token};
 use serde::Deserialize;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -36,9 +36,7 @@ pub(super) fn connect(global: &Global) -> Result<ApiClient, CommandError> {
             return Err(CommandError::Usage(text.to_owned()));
         }
     };
-    let admin = data_dir
-        .map(|dir| dir.join("admin.token"))
-        .filter(|path| path.exists());
+    let admin = data_dir.map(admin_token_file).filter(|path| path.exists());
     let token_file = global.token_file.clone().or(admin);
     let token = token_file
         .as_deref()

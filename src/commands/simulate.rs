@@ -3,7 +3,7 @@
 
 use crate::areas;
 use crate::config::Config;
-use crate::wiring::read_token;
+use crate::keys::{admin_token_file, read_token};
 use anyhow::Context;
 use engine::inventory::{Endpoint, Front, Inventory};
 use simulator::{RunOptions, Servers, Shape, Simulation, SimulationConfig, Way, World};
@@ -74,7 +74,7 @@ pub fn run(
         .enable_all()
         .build()?;
     let table = areas::load(config)?.0;
-    let token_file = token_file.unwrap_or_else(|| config.data_dir.join("admin.token"));
+    let token_file = token_file.unwrap_or_else(|| admin_token_file(&config.data_dir));
     let api_token = if args.telemetry.is_some() {
         read_token(&token_file)?
     } else {

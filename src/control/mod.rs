@@ -18,7 +18,7 @@ mod worker;
 mod tests;
 
 pub use actor::{ControlOptions, Deployment, start};
-pub use publisher::{Publisher, accepted_keys, random_bytes, signing_key, write_secret};
+pub use publisher::Publisher;
 
 use crate::store::AuditEntry;
 use collectors::Limits;

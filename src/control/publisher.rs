@@ -6,10 +6,8 @@ use crate::store::{StateStore, StoreError};
 use anyhow::Context;
 use coverage::record::{self, Header, SealError};
 use coverage::{Body, Digest, MapVersion, Snapshot, Timestamp};
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::SigningKey;
 use std::fs;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -149,64 +147,4 @@ impl Publisher {
         versions.sort_unstable();
         Ok(versions)
     }
-}
-
-/// The key that signs maps: read from the data directory, made there at the first start.
-///
-/// # Errors
-/// When it cannot be read, or cannot be written with access for the owner alone.
-pub fn signing_key(data_dir: &Path) -> anyhow::Result<SigningKey> {
-    let path = data_dir.join("map.key");
-    if path.exists() {
-        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
-            anyhow::anyhow!(
-                "{} is no map key of 32 bytes; restore it from a backup",
-                path.display()
-            )
-        })?;
-        return Ok(SigningKey::from_bytes(&bytes));
-    }
-    let bytes = random_bytes::<32>()?;
-    write_secret(&path, &bytes)?;
-    Ok(SigningKey::from_bytes(&bytes))
-}
-
-/// Accepted keys of an edge: `map.pub` in its data directory, as kept at its first contact; none at
-/// first.
-#[must_use]
-pub fn accepted_keys(data_dir: &Path) -> Vec<VerifyingKey> {
-    let bytes = fs::read(data_dir.join("map.pub")).ok();
-    let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    key.and_then(|key| VerifyingKey::from_bytes(&key).ok())
-        .into_iter()
-        .collect()
-}
-
-/// Bytes from the system's generator.
-///
-/// # Errors
-/// When the system has none.
-pub fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .context("cannot read random bytes from the system")?;
-    Ok(bytes)
-}
-
-/// Writes a file that only its owner may read.
-///
-/// # Errors
-/// When it exists or cannot be written.
-pub fn write_secret(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    use std::io::Write;
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path);
-    file.and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .with_context(|| format!("cannot write {}", path.display()))
 }

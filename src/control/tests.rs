@@ -1,6 +1,7 @@
 //! A whole control plane in one process, large enough that a solve takes its time.
 
 use super::*;
+use crate::keys::signing_key;
 use crate::store::{LedgerRow, SqliteStore, StateStore};
 use coverage::area::{AreaAttrs, AreaTableBuilder};
 use coverage::catalog::Service as ServedService;

@@ -8,13 +8,13 @@ use crate::areas;
 use crate::args::Global;
 use crate::commands::{CommandError, config, output};
 use crate::config::Config;
-use crate::control::accepted_keys;
+use crate::keys::known_keys;
 use crate::serving::read_table;
 use coverage::catalog::Catalog;
 use coverage::map::AnswerSet;
 use coverage::record::{self, Header};
 use coverage::{AreaId, AreaTable, Body, MapVersion, ServiceId};
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::VerifyingKey;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -73,14 +73,9 @@ pub(super) fn diff(global: &Global, old: &str, new: &str) -> Result<(), CommandE
     Ok(tell(&difference)?)
 }
 
-/// Keys that may have signed the maps here: our own where we publish, the control plane's on an
-/// edge.
+/// Keys that may have signed the maps here; it takes at least one.
 fn keys(data_dir: &Path) -> Result<Vec<VerifyingKey>, CommandError> {
-    let mut keys = accepted_keys(data_dir);
-    let own = fs::read(data_dir.join("map.key"))
-        .ok()
-        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    keys.extend(own.map(|bytes| SigningKey::from_bytes(&bytes).verifying_key()));
+    let keys = known_keys(data_dir);
     if keys.is_empty() {
         let text = format!(
             "{} holds neither map.key nor map.pub; name the configuration of a daemon",

@@ -3,6 +3,8 @@
 use super::Actor;
 use crate::clock::now;
 use crate::control::worker::{Done, Result as Found, Task};
+use crate::keys::digest_of_hex;
+use anyhow::Context;
 use coverage::{Body, Digest, Snapshot, Timestamp};
 use engine::cycle::{Adopted, Draft, LevelsOutcome, PlannedLevels, Solved, Tick, Tier};
 use engine::publish::{Held, Stop};
@@ -214,8 +216,9 @@ impl Actor {
             metrics::histogram!("watershed_solve_seconds", "tier" => Tier::Local.word())
                 .record(took.as_secs_f64());
         }
-        let input = digest_of(&draft.input_digest);
-        match self.put_in_service(&draft.body, Some(draft), input, at) {
+        let published = input_digest(&draft.input_digest)
+            .and_then(|input| self.put_in_service(&draft.body, Some(draft), input, at));
+        match published {
             Ok(snapshot) => {
                 let (version, reason) = (snapshot.version, draft.reason.word());
                 let tier = draft.tier.map(|tier| format!(", {}", tier.word()));
@@ -224,9 +227,10 @@ impl Actor {
                 (draft.tier, "published".to_owned(), detail)
             }
             Err(fault) => {
+                let fault = format!("{fault:#}");
                 tracing::error!(%fault, "a checked map was not published");
-                self.event("map.refused", fault.to_string());
-                (draft.tier, "refused".to_owned(), fault.to_string())
+                self.event("map.refused", fault.clone());
+                (draft.tier, "refused".to_owned(), fault)
             }
         }
     }
@@ -273,13 +277,31 @@ impl Actor {
     }
 }
 
-/// A hex digest as bytes; zeros when it is none.
-fn digest_of(hex: &str) -> Digest {
-    let mut bytes = [0; 32];
-    let pairs = hex.as_bytes().chunks_exact(2).zip(&mut bytes);
-    for (pair, byte) in pairs {
-        let text = std::str::from_utf8(pair).unwrap_or("00");
-        *byte = u8::from_str_radix(text, 16).unwrap_or(0);
+/// Digest of the instance behind a draft: zeros where there is none, because nothing was optimized.
+///
+/// # Errors
+/// When it is no digest. The map is then not published, and the one in force stays.
+fn input_digest(hex: &str) -> anyhow::Result<Digest> {
+    if hex.is_empty() {
+        return Ok(Digest::default());
     }
-    Digest(bytes)
+    digest_of_hex(hex).with_context(|| format!("the digest {hex:?} of its input does not read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::sha256;
+
+    #[test]
+    fn an_input_digest_is_read_or_told_to_be_none() {
+        let digest = sha256("instance");
+        assert_eq!(input_digest(&digest.to_string()).unwrap(), digest);
+        assert_eq!(input_digest("").unwrap(), Digest::default());
+        let fault = format!("{:#}", input_digest("12x4").unwrap_err());
+        assert_eq!(
+            fault,
+            "the digest \"12x4\" of its input does not read: a digest has hex digits only, not 'x' at place 3"
+        );
+    }
 }

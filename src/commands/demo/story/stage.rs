@@ -9,7 +9,7 @@ use crate::commands::demo::places::Places;
 use crate::commands::demo::{CONFIG_FILE, DemoArgs};
 use crate::commands::output;
 use crate::config::Config;
-use crate::wiring::read_token;
+use crate::keys::{admin_token_file, read_token};
 use anyhow::Context;
 use serde_json::Value;
 use simulator::Stats;
@@ -37,7 +37,7 @@ impl Stage {
         let port_of_choice = || "api.listen='127.0.0.1:0'".to_owned();
         let mut control = Daemon::start("control", &config_file, state, vec![port_of_choice()])?;
         let api_address = control.address("api").await?;
-        let token_file = control.data_dir.join("admin.token");
+        let token_file = admin_token_file(&control.data_dir);
         let edge_keys = vec![
             port_of_choice(),
             "dns.listen=['127.0.0.1:0']".into(),
