@@ -3,12 +3,12 @@
 
 use super::{CommandError, config};
 use crate::args::Global;
-use crate::client::ApiClient;
-use crate::keys::{admin_token_file, read_token};
 use serde::Deserialize;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use watershed::client::ApiClient;
+use watershed::keys::{admin_token_file, read_token};
 
 /// Where a running daemon really listens, as it keeps it in its data directory.
 #[derive(Deserialize)]

@@ -2,16 +2,16 @@
 
 use super::connect::{connect, converse};
 use super::{CommandError, output};
-use crate::api::DrainRequest;
-use crate::api::view::{Bottleneck, Drain, Map, RefusedDrain};
 use crate::args::{DrainArgs, Global, UndrainArgs};
-use crate::client::{ApiClient, ClientError};
-use crate::clock::now;
 use indicatif::ProgressBar;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
+use watershed::api::DrainRequest;
+use watershed::api::view::{Bottleneck, Drain, Map, RefusedDrain};
+use watershed::client::{ApiClient, ClientError};
+use watershed::clock::now;
 
 /// Time between two looks at a drain that is waited for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -2,12 +2,12 @@
 
 use super::connect::{connect, converse};
 use super::{CommandError, output};
-use crate::api::view::{Explanation, PolicyStory};
 use crate::args::{ExplainArgs, Global};
-use crate::clock::now;
 use serde::Deserialize as _;
 use serde_json::Value;
 use std::fmt::Write as _;
+use watershed::api::view::{Explanation, PolicyStory};
+use watershed::clock::now;
 
 /// Asks the control plane and shows its story.
 pub(super) fn explain(global: &Global, args: &ExplainArgs) -> Result<(), CommandError> {

@@ -2,10 +2,10 @@
 
 use super::{CommandError, output};
 use crate::args::{Global, ImportArgs, ImportCommand};
-use crate::config::Config;
 use anyhow::anyhow;
 use import::{Effect, Fault, Import, ImportError, Overwrite};
 use serde_json::json;
+use watershed::config::Config;
 
 /// Does what is asked for.
 pub(super) fn import(global: &Global, command: &ImportCommand) -> Result<(), CommandError> {

@@ -1,10 +1,10 @@
 //! How a command ends: the four exit codes that scripts rely on.
 
-use crate::client::ClientError;
+use watershed::client::ClientError;
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
-pub enum CommandError {
+pub(crate) enum CommandError {
     /// It could not be done; exit code 1.
     #[error("{0:#}")]
     Failed(#[from] anyhow::Error),
@@ -19,7 +19,7 @@ pub enum CommandError {
 impl CommandError {
     /// What the process exits with.
     #[must_use]
-    pub const fn exit_code(&self) -> u8 {
+    pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,

@@ -2,8 +2,8 @@
 
 use super::{CommandError, output};
 use crate::args::{Global, TokenCommand};
-use crate::keys::{new_token, sha256};
 use serde_json::json;
+use watershed::keys::{new_token, sha256};
 
 /// Makes a token. The secret is printed once and kept nowhere.
 pub(super) fn token(global: &Global, command: &TokenCommand) -> Result<(), CommandError> {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
 
 mod areas;
+mod command_line;
 mod crash;
 mod faults;
 mod gates;

@@ -80,6 +80,29 @@ fn the_engine_has_no_runtime_sockets_files_clocks_or_environment() {
     }
 }
 
+/// Crates that only commands need. The library and the binary are one package, so the compiler does
+/// not keep the library from them.
+const OF_COMMANDS: [&str; 4] = ["simulator::", "clap::", "comfy_table::", "indicatif::"];
+
+#[test]
+fn the_library_uses_nothing_that_only_commands_need() {
+    let src = root().join("src");
+    let of_binary = ["main.rs", "args.rs", "args", "commands"].map(|part| src.join(part));
+    let files = sources(&src);
+    let files = files
+        .iter()
+        .filter(|file| !of_binary.iter().any(|part| file.starts_with(part)));
+    let mut seen = 0;
+    for file in files {
+        let text = fs::read_to_string(file).unwrap();
+        for word in OF_COMMANDS {
+            assert!(!text.contains(word), "{} uses {word}", file.display());
+        }
+        seen += 1;
+    }
+    assert!(seen > 20, "the library has hardly a file");
+}
+
 fn sources(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {

@@ -1,13 +1,13 @@
 //! What the slot costs: the map in force against what simpler policies would have done on the same
 //! input.
 
-use crate::client::ApiClient;
 use crate::commands::output;
 use anyhow::Context;
 use comfy_table::{CellAlignment, Table};
 use engine::plan::{Instance, Levels, Plan, SolveOptions};
 use engine::{baseline, check, plan};
 use std::time::Duration;
+use watershed::client::ApiClient;
 
 /// One policy's figures.
 pub(super) struct Row {

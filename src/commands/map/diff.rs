@@ -4,12 +4,8 @@
 //! Maps are read from files, where a control plane keeps the newest ones, so that this works while
 //! it is down.
 
-use crate::areas;
 use crate::args::Global;
 use crate::commands::{CommandError, config, output};
-use crate::config::Config;
-use crate::keys::known_keys;
-use crate::serving::read_table;
 use coverage::catalog::Catalog;
 use coverage::map::AnswerSet;
 use coverage::record::{self, Header};
@@ -20,6 +16,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use watershed::areas;
+use watershed::config::Config;
+use watershed::keys::known_keys;
+use watershed::serving::read_table;
 
 /// Rows that are shown.
 const ROWS_MAX: usize = 40;

@@ -14,15 +14,15 @@ use super::ask::Web;
 use super::cast::{Daemon, Population};
 use super::checks::Checks;
 use super::places::Places;
-use crate::client::ApiClient;
 use crate::commands::output;
-use crate::config::Config;
 use coverage::AreaTable;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use watershed::client::ApiClient;
+use watershed::config::Config;
 
 /// Areas that are asked from, by name.
 const AREAS: [&str; 12] = [

@@ -4,8 +4,8 @@ use super::Stage;
 use crate::commands::demo::checks::Checks;
 use crate::commands::demo::costs::Costs;
 use crate::commands::output;
-use crate::keys::admin_token_file;
 use serde_json::{Value, json};
+use watershed::keys::admin_token_file;
 
 impl Stage {
     /// The last table.
