@@ -56,7 +56,7 @@ pub fn write_secret(path: &Path, content: &[u8]) -> Result<(), SecretError> {
     let ended = written.and(removed).and_then(|()| {
         // The name is durable when the directory is.
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        File::open(dir.unwrap_or(Path::new(".")))?.sync_all()
+        File::open(dir.unwrap_or_else(|| Path::new(".")))?.sync_all()
     });
     ended.map_err(|fault| match fault.kind() {
         io::ErrorKind::AlreadyExists => SecretError::Exists(path.to_owned()),

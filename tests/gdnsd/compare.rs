@@ -1,13 +1,13 @@
 //! Asks both servers for the same random clients and judges what differs.
 
 use crate::ask::ask;
-use crate::prefix::Prefix;
-use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::states::Choices;
 use crate::wire::{Question, Reply};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use testkit::Prefix;
+use testkit::Random;
 
 /// Findings that are kept as text; more are only counted.
 const EXAMPLES_MAX: usize = 8;
@@ -76,10 +76,10 @@ pub(crate) fn questions(scenario: &Scenario, count: usize, random: &mut Random) 
         } else {
             &scenario.dynamic
         };
-        let name = random.pick(names);
+        let name = random.choose(names);
         questions.push(Question {
             name: name.name.clone(),
-            kind: *random.pick(&name.types),
+            kind: *random.choose(&name.types),
             client: scenario.client(random),
         });
     }

@@ -1,9 +1,9 @@
 //! Questions with a client subnet and replies, in the wire format: RFC 1035 section 4, RFC 6891,
 //! RFC 7871 section 6.
 
-use crate::prefix::Prefix;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use testkit::Prefix;
 
 /// Types of records.
 pub(crate) const A: u16 = 1;

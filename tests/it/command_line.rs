@@ -1,6 +1,6 @@
 //! The command line against a control plane: what it does, and the exit codes that scripts rely on.
 
-use crate::harness::{self, Daemon, World, http, wait_for};
+use crate::harness::{self, Daemon, World, wait_for};
 use geo::{Keys, Layers, Places, read_csv};
 use serde_json::json;
 use std::fs;
@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use testkit::http;
 use watershed::keys::sha256;
 
 /// Files of the small world, which the API is tried on, too.
@@ -76,8 +77,8 @@ impl Shell {
 /// Pushes telemetry as a rollout controller.
 fn push(api: SocketAddr, lines: &str) {
     let headers = "Authorization: Bearer rollout\r\n";
-    let (status, _, text) = http(api, "POST", "/v1/telemetry", headers, lines);
-    assert_eq!(status, 200, "{text}");
+    let answer = http::send(api, "POST", "/v1/telemetry", headers, lines);
+    assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Gates as an operator meets them: in the audit log, on the metrics page, and as a file that holds
 //! the map of an edge.
 
-use crate::harness::{Daemon, World, ask, telemetry, wait_for};
+use crate::harness::{Daemon, World, telemetry, wait_for};
 use hickory_proto::rr::RecordType;
 use std::net::Ipv4Addr;
 use std::time::Duration;
+use testkit::dns::ask;
 
 /// Usual telemetry with another demand in both areas, Mbps.
 fn demand(mbps: u32) -> Vec<String> {

@@ -1,8 +1,9 @@
 //! Static policies beside the optimizer: the same daemon, the same map, the same tools.
 
-use crate::harness::{Daemon, World, ask, run, telemetry, wait_for};
+use crate::harness::{Daemon, World, run, telemetry, wait_for};
 use hickory_proto::rr::RecordType;
 use std::net::Ipv4Addr;
+use testkit::dns::ask;
 
 const FIXED: &str = "fixed.cdn.example.";
 /// China Telecom in Guangdong: within the network of a rule, and beside it.

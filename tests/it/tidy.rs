@@ -8,7 +8,7 @@ fn root() -> PathBuf {
 }
 
 /// Our crates that each crate may depend on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("coverage", &[]),
     ("engine", &["coverage"]),
     ("dns", &["coverage"]),
@@ -18,29 +18,47 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("import", &[]),
     ("bench", &["coverage"]),
     ("simulator", &["coverage", "collectors", "engine"]),
+    ("testkit", &[]),
 ];
 
 #[test]
 fn crates_depend_only_where_the_architecture_says() {
     for (name, allowed) in ARROWS {
-        let manifest = fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();
-        let dependencies = manifest
-            .split("[dependencies]")
-            .nth(1)
-            .unwrap()
-            .split("\n[")
-            .next()
-            .unwrap();
-        for (other, _) in ARROWS {
-            let used = dependencies.lines().any(|line| {
-                line.starts_with(&format!("{other}.")) || line.starts_with(&format!("{other} "))
-            });
+        for other in dependencies(name) {
             assert!(
-                !used || allowed.contains(&other),
+                allowed.contains(&other),
                 "{name} must not depend on {other}"
             );
         }
     }
+}
+
+#[test]
+fn the_test_kit_is_in_no_product() {
+    let used = dependencies(".");
+    assert!(used.contains(&"engine"), "the manifest reads otherwise now");
+    assert!(
+        !used.contains(&"testkit"),
+        "the daemon must not depend on it"
+    );
+}
+
+/// Our crates that the manifest in a folder names as dependencies of the product.
+fn dependencies(folder: &str) -> Vec<&'static str> {
+    let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+    let section = manifest.split("\n[dependencies]").nth(1).unwrap();
+    let section = section.split("\n[").next().unwrap();
+    let named = |name: &&str| {
+        let names = |line: &str| {
+            line.starts_with(&format!("{name}.")) || line.starts_with(&format!("{name} "))
+        };
+        section.lines().any(names)
+    };
+    ARROWS
+        .map(|(name, _)| name)
+        .into_iter()
+        .filter(named)
+        .collect()
 }
 
 #[test]
