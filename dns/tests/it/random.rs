@@ -3,43 +3,7 @@
 //! found again by its number.
 
 use crate::world;
-use coverage::split::mix;
-
-/// A sequence of random numbers (SplitMix64).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    /// The next 64 bits.
-    pub(crate) fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
-    }
-
-    /// A number below `bound`, which is not zero.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.bits() % bound as u64).unwrap()
-    }
-
-    /// True once in `times` on average.
-    pub(crate) fn once_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    /// One of these.
-    pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())]
-    }
-
-    /// A byte.
-    pub(crate) fn byte(&mut self) -> u8 {
-        self.bits().to_be_bytes()[0]
-    }
-
-    /// Some bytes.
-    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.byte()).collect()
-    }
-}
+use testkit::Random;
 
 /// Types that are asked for, the usual ones more often.
 const TYPES: [u16; 24] = [
