@@ -20,7 +20,7 @@ pub(crate) struct CommandLine {
     /// Options that every command takes.
     #[command(flatten)]
     pub(crate) global: Global,
-    /// What to do.
+    /// Command with its own options.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -86,7 +86,7 @@ pub(crate) struct Global {
     pub(crate) token_file: Option<PathBuf>,
 }
 
-/// What to do.
+/// Commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs everything in one process: control plane, DNS and HTTP.
@@ -131,7 +131,7 @@ pub(crate) enum Command {
     Token(TokenCommand),
 }
 
-/// What to solve, and what to write.
+/// Instance to solve, and files to write.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -177,7 +177,7 @@ pub(crate) struct ExplainArgs {
     pub(crate) client: IpAddr,
 }
 
-/// What to drain, how long, and why.
+/// Target to drain, lease and reason.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -189,10 +189,10 @@ Exit code 3: refused, because the rest could not carry the load; the bottleneck 
 pub(crate) struct DrainArgs {
     /// node:NAME, group:NAME, site:NAME, link:NAME or service:NAME@GROUP.
     pub(crate) target: String,
-    /// How long; it ends by itself then, unless renewed. At most 72h.
+    /// Length of the lease; the drain ends by itself then, unless renewed. At most 72h.
     #[arg(long, value_name = "30m")]
     pub(crate) lease: String,
-    /// Why, for people and the audit log.
+    /// Reason, for people and the audit log.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
     /// Waits until the target is measured to be empty, and shows progress.
@@ -206,7 +206,7 @@ pub(crate) struct DrainArgs {
     pub(crate) force: bool,
 }
 
-/// What to give back.
+/// Target or drain to give back.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct UndrainArgs {
     /// A target, such as group:gz1-a, or a drain, such as d17.
@@ -214,7 +214,7 @@ pub(crate) struct UndrainArgs {
     pub(crate) what: String,
 }
 
-/// What to do with the coverage map.
+/// Commands on the coverage map.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum MapCommand {
     /// Shows the map in force and what the newest cycle thought of it.
@@ -235,7 +235,7 @@ Examples:
     },
     /// Holds the map: nothing is published until it is unpinned.
     Pin {
-        /// Why, for whoever comes next.
+        /// Reason, for whoever comes next.
         #[arg(long)]
         reason: String,
     },
@@ -249,7 +249,7 @@ Examples:
     },
 }
 
-/// What to do with geographic data.
+/// Commands on geographic data.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum GeoCommand {
     /// Lays sources over one another, in the order given, into one area table.
@@ -265,13 +265,14 @@ A later source overrides what it knows, attribute by attribute.")]
 /// Sources and keys of an area table.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct GeoBuildArgs {
-    /// Where to write the table.
+    /// File to write the table to.
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: PathBuf,
-    /// What an area keeps: country,province,city,isp,asn; or CC=KEYS for one country; repeatable.
+    /// Keys that an area keeps: country,province,city,isp,asn; or CC=KEYS for one country;
+    /// repeatable.
     #[arg(long, value_name = "KEYS", required = true)]
     pub(crate) keys: Vec<String>,
-    /// Where the data comes from.
+    /// Sources of the data.
     #[command(flatten)]
     pub(crate) sources: Sources,
 }
@@ -302,15 +303,15 @@ pub(crate) struct ImportArgs {
     pub(crate) force: bool,
 }
 
-/// What to do with tokens.
+/// Commands on tokens.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum TokenCommand {
     /// Makes a token and the lines of configuration that accept it.
     New {
-        /// Who holds it, for the audit log.
+        /// Name of the holder, for the audit log.
         #[arg(long, default_value = "ci")]
         name: String,
-        /// What it may do.
+        /// Role that bounds its rights.
         #[arg(long, default_value = "rollout", value_parser = ["viewer", "rollout", "operator", "admin"])]
         role: String,
     },

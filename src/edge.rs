@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How long one question for a newer map may stay open.
+/// Longest time for which a question for a newer map may stay open.
 const WAIT: Duration = Duration::from_secs(20);
 /// Pauses after failures double up to this bound; serving goes on meanwhile.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -23,9 +23,9 @@ pub struct Subscription {
     pub client: ApiClient,
     /// Name under which the control plane knows this edge.
     pub edge: String,
-    /// Where fetched tables are kept.
+    /// Directory of fetched tables.
     pub data_dir: PathBuf,
-    /// Where records go.
+    /// Intake that takes the records.
     pub intake: Arc<Intake>,
 }
 

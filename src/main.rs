@@ -16,7 +16,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
-/// What is logged when `WATERSHED_LOG` does not say otherwise.
+/// Filter of the log when `WATERSHED_LOG` does not say otherwise.
 const LOG: &str = "info";
 
 fn main() -> ExitCode {

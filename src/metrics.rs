@@ -61,7 +61,7 @@ impl Metrics {
     }
 }
 
-/// What the names mean, for whoever reads the page.
+/// Tells readers of the page what the names mean.
 fn describe() {
     describe_maps();
     describe_engine();

@@ -1,4 +1,4 @@
-//! What serving holds: one pointer to the snapshot with the views that DNS and HTTP derive from it,
+//! Serving's state: one pointer to the snapshot with the views that DNS and HTTP derive from it,
 //! and the intake that checks, keeps on disk and swaps in whatever the control plane publishes.
 
 use anyhow::Context;
@@ -38,7 +38,7 @@ impl AsRef<HttpView> for Serving {
 /// The one pointer.
 pub type ServingCell = Arc<ArcSwap<Serving>>;
 
-/// Why a record was not taken in. Serving goes on with what it has.
+/// Reason for which a record was not taken in. Serving goes on with what it has.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
     /// The record itself was refused.

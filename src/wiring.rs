@@ -2,9 +2,9 @@
 //! order.
 //!
 //! ```text
-//!   all:      store -> control (thread) -> api      intake <- control        dns, redirect on the intake's cell
-//!   control:  store -> control (thread) -> api      intake <- control        (checks its own maps, serves none)
-//!   edge:     subscription (task) -> intake          health endpoint          dns, redirect on the intake's cell
+//!   all:      store -> control (thread) -> api   intake <- control   dns, redirect on its cell
+//!   control:  store -> control (thread) -> api   intake <- control   (checks its maps, serves none)
+//!   edge:     subscription (task) -> intake      health endpoint     dns, redirect on its cell
 //! ```
 
 use crate::api::{self, Auth};
@@ -32,7 +32,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// What a process does.
+/// Duty of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duty {
     /// Control and serving in one process.
@@ -43,7 +43,7 @@ pub enum Duty {
     Edge,
 }
 
-/// Where a running daemon listens; kept as `addresses.json` in its data directory.
+/// Addresses of a running daemon; kept as `addresses.json` in its data directory.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Addresses {
     dns: Vec<SocketAddr>,
@@ -364,7 +364,7 @@ async fn wait(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Whether `work` ended before `stop` turned true.
+/// Tells whether `work` ended before `stop` turned true.
 async fn stopped_or(work: impl Future<Output = ()>, stop: watch::Receiver<bool>) -> bool {
     tokio::select! {
         () = work => true,

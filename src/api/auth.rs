@@ -1,4 +1,4 @@
-//! Who calls, and what they may: bearer tokens with roles, of which only digests are kept.
+//! Callers and their rights: bearer tokens with roles, of which only digests are kept.
 
 use super::fault::Fault;
 use crate::config::{Role, Token};
@@ -51,12 +51,12 @@ impl Auth {
     }
 }
 
-/// Who calls: the name of the token, and its role.
+/// A caller: the name of the token, and its role.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     /// Name of the token: the requester in drains and in the audit log.
     pub(super) name: Arc<str>,
-    /// What it may do.
+    /// Role that bounds the caller's rights.
     pub(super) role: Role,
 }
 

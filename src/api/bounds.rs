@@ -73,7 +73,7 @@ pub(super) async fn bound(
     })
 }
 
-/// What `Content-Length` says; 0 when it is absent. The HTTP library has refused one that is no
+/// Length by `Content-Length`; 0 when it is absent. The HTTP library has refused one that is no
 /// number.
 fn announced_bytes(request: &Request) -> u64 {
     let length = request

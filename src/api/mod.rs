@@ -1,7 +1,8 @@
 //! The control API: HTTP and JSON under `/v1/`, described by the OpenAPI document that it serves.
 //!
 //! ```text
-//!   connection --serve--> bounds (places, time, bytes) --> auth (token -> caller) --> handler --> ControlHandle
+//!   connection --serve--> bounds (places, time, bytes) --> auth (token -> caller)
+//!                                                               '--> handler --> ControlHandle
 //! ```
 //! Handlers decode, ask the control plane, and encode. There is no state here besides the bounds.
 //! What serving needs never passes through here: an edge that cannot reach this API goes on
@@ -71,7 +72,7 @@ const WAITING: Bounds = Bounds {
     bytes: BODY_BYTES_MAX as u64,
 };
 
-/// What the document says about the whole.
+/// Head of the document: title, description and tags.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Watershed control API", description = "Drains, maps, telemetry and explanations of a GSLB for CDNs."),
@@ -99,7 +100,7 @@ pub fn router(handle: ControlHandle, auth: Auth, metrics: Metrics) -> Router {
         .layer(from_fn(unread::close_behind))
 }
 
-/// What an edge shows: whether it lives, whether it serves, and its metrics.
+/// Routes of an edge: liveness, readiness and metrics.
 ///
 /// `ready` tells whether a map is in service.
 pub fn edge_router(

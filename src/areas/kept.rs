@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 /// The table.
 const TABLE_FILE: &str = "areas.built.wsa";
-/// What every area gets from the policies, and what both were built from.
+/// Judgement of the policies on every area, and digests of what both files were built from.
 const JUDGEMENTS_FILE: &str = "areas.built.json";
 
-/// What was built.
+/// Judgements, with digests of their sources.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
@@ -60,8 +60,8 @@ pub(super) fn keep(
     )?)
 }
 
-/// What was built last for these policies, if it is whole; with `databases`, only if it was built
-/// from them.
+/// Reads what was built last for these policies, if it is whole; with `databases`, only if it was
+/// built from them.
 pub(super) fn restore(
     dir: &Path,
     policies: &Policies,
@@ -77,7 +77,8 @@ pub(super) fn restore(
     whole.then_some((table, kept.areas))
 }
 
-/// Whether judgements speak of these policies and of so many areas, so that no index leads astray.
+/// Tells whether judgements speak of these policies and of so many areas, so that no index leads
+/// astray.
 fn fits(areas: &PolicyAreas, policies: &Policies, count: usize) -> bool {
     let PolicyAreas {
         preferences,

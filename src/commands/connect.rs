@@ -10,7 +10,7 @@ use std::path::Path;
 use watershed::client::ApiClient;
 use watershed::keys::{admin_token_file, read_token};
 
-/// Where a running daemon really listens, as it keeps it in its data directory.
+/// Addresses on which a running daemon really listens, as it keeps them in its data directory.
 #[derive(Deserialize)]
 struct Addresses {
     api: Option<SocketAddr>,
@@ -56,7 +56,7 @@ pub(super) fn converse<T>(
     runtime.map_err(anyhow::Error::from)?.block_on(conversation)
 }
 
-/// Where the daemon of a data directory listens; `None` when it never ran.
+/// Address of the daemon of a data directory; `None` when it never ran.
 fn running(data_dir: &Path) -> Option<SocketAddr> {
     let bytes = fs::read(data_dir.join("addresses.json")).ok()?;
     serde_json::from_slice::<Addresses>(&bytes).ok()?.api

@@ -77,7 +77,7 @@ fn read(origin: &Origin, places: &Places) -> Result<Source, CommandError> {
     source.map_err(|fault| usage(&fault))
 }
 
-/// What was taken of a source, and the first reasons for what was not.
+/// Counts of what was taken of a source, and the first reasons for what was not.
 fn taken(path: &Path, source: &Source) -> Value {
     let reasons = source.reasons.iter().take(REASONS_SHOWN_MAX);
     let reasons: Vec<Value> = reasons

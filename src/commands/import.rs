@@ -47,7 +47,7 @@ fn failed(error: ImportError) -> CommandError {
     }
 }
 
-/// What has no equivalent, and what has.
+/// Tells what has no equivalent, and what has.
 fn tell(import: &Import, args: &ImportArgs) -> anyhow::Result<()> {
     if !import.faults.is_empty() {
         let mut table = output::table(&["where", "effect", "what", "why"]);
@@ -127,7 +127,7 @@ mod tests {
         run(&args).unwrap();
     }
 
-    /// Everything that makes a table of its own in what is written.
+    /// A configuration with all that makes a table of its own in what is written.
     const MUCH: &str = r#"
     service_types => {
         web => { plugin => http_status, vhost => www.example.com }

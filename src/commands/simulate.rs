@@ -15,10 +15,10 @@ mod report;
 
 pub(crate) use month::{MonthArgs, run as run_month};
 
-/// How long a client of a redirected service stays where it was sent, in seconds.
+/// Time for which a client of a redirected service stays where it was sent, in seconds.
 const SESSION_S: f64 = 4.0;
 
-/// What the population is told, or what else is to be simulated.
+/// Options of the population, or another thing to simulate.
 #[derive(Debug, Clone, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct SimulateArgs {
@@ -54,7 +54,7 @@ pub(crate) struct SimulateArgs {
     pub(crate) seed: u64,
 }
 
-/// What can be simulated without a daemon.
+/// Simulations that need no daemon.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub(crate) enum Other {
     /// Plays a month of 5-minute slots with every policy, and compares what it costs.

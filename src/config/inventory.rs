@@ -374,7 +374,7 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// What can only be said of a whole site.
+    /// Checks what can only be said of a whole site.
     fn check_site(&self, section: &Section<'_>, (first_link, first_group): (usize, usize)) {
         for (rest, key) in [
             (self.inventory.links[first_link..].is_empty(), "links"),

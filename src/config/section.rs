@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Where faults are collected.
+/// A collection of faults.
 pub(super) type Sink = RefCell<Vec<Fault>>;
 
 /// One table being read.
@@ -52,7 +52,7 @@ impl<'a> Section<'a> {
             .push(Fault::new(origin, &self.path_of(key), message));
     }
 
-    /// Where faults of this section go.
+    /// Collection that takes the faults of this section.
     pub(super) const fn sink(&self) -> &'a Sink {
         self.sink
     }
@@ -76,7 +76,7 @@ impl<'a> Section<'a> {
         self.table?.get(key)
     }
 
-    /// Whether a key is there and has text.
+    /// Tells whether a key is there and has text.
     pub(super) fn is_text(&self, key: &'static str) -> bool {
         self.get(key)
             .is_some_and(|node| matches!(node.value, Value::Text(_)))

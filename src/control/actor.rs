@@ -45,29 +45,29 @@ const LEDGER_EVERY: Duration = Duration::from_secs(30);
 const BILLS_EVERY: Duration = Duration::from_secs(1);
 /// Flag of the store that keeps planned levels.
 const LEVELS_FLAG: &str = "levels";
-/// Where the store keeps the prices of contracts that were believed last.
+/// Key under which the store keeps the prices of contracts that were believed last.
 const PRICES_FLAG: &str = "prices";
 
-/// What a control plane is started with.
+/// Options of a control plane.
 pub struct ControlOptions {
-    /// How the engine thinks.
+    /// Options of the engine.
     pub engine: EngineOptions,
     /// Time between ticks.
     pub cycle: Duration,
-    /// Where maps, keys and history are kept.
+    /// Directory of maps, keys and history.
     pub data_dir: PathBuf,
     /// Time that entries of the audit log are kept.
     pub audit_kept: Duration,
-    /// Whether this process serves the map itself, so that its own swap counts as an edge's
+    /// True when this process serves the map itself, so that its own swap counts as an edge's
     /// acknowledgement.
     pub serves: bool,
 }
 
-/// What a control plane decides about.
+/// Deployment: all that a control plane decides about.
 pub struct Deployment {
-    /// What exists.
+    /// All that exists.
     pub inventory: Arc<Inventory>,
-    /// Where clients are.
+    /// Areas of clients.
     pub table: Arc<AreaTable>,
     /// Static policies, applied to the areas of the table.
     pub steering: Arc<Steering>,
@@ -313,7 +313,7 @@ impl Actor {
         });
     }
 
-    /// What contracts come to, at most [`BILLS_EVERY`] ago.
+    /// Bills so far, at most [`BILLS_EVERY`] old.
     fn bills(&mut self) -> Bills {
         if let Some((at, bills)) = &self.bills
             && at.elapsed() < BILLS_EVERY

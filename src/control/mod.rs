@@ -2,9 +2,11 @@
 //! a handle.
 //!
 //! ```text
-//!   API, CLI, edges --ControlHandle--> bounded queue --> actor thread: observe | drain | tick every cycle --jobs--.
-//!                   <-- watch: record, cycle report, drains      ^                                               v
-//!                   <-- broadcast: events                        '----------------- results <-------- worker thread
+//!   API, CLI, edges --ControlHandle--> bounded queue --> actor thread: observe | drain | tick
+//!      ^                                     ^                |            |
+//!      |                                     '--- results --- | ------- worker thread
+//!      '------ watch: record, cycle report, drains -----------'
+//!              broadcast: events
 //! ```
 //! The actor never solves: what takes long is a job for the worker, and its result comes back as
 //! one more command. The queue is bounded and never waited for: what does not fit is refused, and
@@ -42,7 +44,7 @@ use crate::serving::Intake;
 /// Something that happened, for whoever watches.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Event {
-    /// When, ms since 1970.
+    /// Time of the event, ms since 1970.
     pub at: Timestamp,
     /// Such as `map.published` or `drain.shifting`.
     pub kind: String,
@@ -55,7 +57,7 @@ pub struct Event {
 #[error("the control plane is busy: its queue is full; send this again in a second")]
 pub struct QueueFull;
 
-/// Why a request to the control plane was not done.
+/// Reason for which a request to the control plane was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// There is no such thing.
@@ -67,25 +69,25 @@ pub enum ControlError {
     /// The request itself is wrong.
     #[error("{0}")]
     Invalid(String),
-    /// It could not be done now.
+    /// The work could not be done now.
     #[error("{0}")]
     Unavailable(String),
 }
 
 type Reply<T> = oneshot::Sender<Result<T, ControlError>>;
 
-/// Which instance is asked for.
+/// Instance that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// What the next tick would solve.
+    /// The one that the next tick would solve.
     Next,
     /// The same as if no map were in force.
     Fresh,
-    /// What was solved last.
+    /// The one that was solved last.
     Last,
 }
 
-/// What the actor is asked to do.
+/// Requests to the actor.
 enum Command {
     Observe(Vec<Observation>),
     RequestDrain(String, Box<Request>, Reply<Drain>),
@@ -103,7 +105,7 @@ enum Command {
     Stop,
 }
 
-/// What never changes while a control plane runs.
+/// Parts that never change while a control plane runs.
 struct Fixed {
     directory: Directory,
     telemetry: Limits,
@@ -131,19 +133,19 @@ impl ControlHandle {
         &self.fixed.directory
     }
 
-    /// What telemetry may be like.
+    /// Limits of telemetry.
     #[must_use]
     pub fn telemetry(&self) -> &Limits {
         &self.fixed.telemetry
     }
 
-    /// What exists.
+    /// Inventory: all that exists.
     #[must_use]
     pub fn inventory(&self) -> &Inventory {
         &self.fixed.inventory
     }
 
-    /// Where clients are.
+    /// Area table: where clients are.
     #[must_use]
     pub fn table(&self) -> &Arc<AreaTable> {
         &self.fixed.table
@@ -179,7 +181,7 @@ impl ControlHandle {
         self.drains.clone()
     }
 
-    /// What happens from now on; a slow reader misses events and is told so.
+    /// Events from now on; a slow reader misses events and is told so.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
@@ -263,7 +265,7 @@ impl ControlHandle {
         self.ask(|reply| Command::Instance(wanted, reply)).await
     }
 
-    /// Why a client gets its answer.
+    /// Tells why a client gets its answer.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -272,7 +274,7 @@ impl ControlHandle {
             .await
     }
 
-    /// What contracts come to so far.
+    /// Bills of contracts so far.
     ///
     /// # Errors
     /// [`ControlError`].

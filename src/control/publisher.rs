@@ -14,16 +14,16 @@ use std::sync::Arc;
 /// Maps kept for `map diff` and `map rollback`.
 const HISTORY_MAX: usize = 32;
 
-/// Why a map was not published. The one in force stays.
+/// Reason for which a map was not published. The one in force stays.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// Its version could not be made durable.
+    /// The store could not make its version durable.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It does not encode.
+    /// The map does not encode.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// It fails the checks that every consumer makes.
+    /// The map fails the checks that every consumer makes.
     #[error(transparent)]
     Intake(#[from] IntakeError),
 }

@@ -22,7 +22,7 @@ const SITES: u8 = 60;
 const AREAS: u16 = 20_000;
 /// The next cycle is further away than any test takes.
 const CYCLE: Duration = Duration::from_secs(600);
-/// What an answer may take that waits for nothing, on a busy machine.
+/// Time for an answer that waits for nothing, on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 fn inventory() -> Inventory {

@@ -17,7 +17,7 @@ pub enum BadDigest {
     Digit {
         /// The character.
         found: char,
-        /// Its place in the text, from 1.
+        /// Place in the text, from 1.
         place: usize,
     },
 }

@@ -26,7 +26,7 @@ pub struct LedgerRow {
     pub slot: Timestamp,
     /// Mean traffic, Mbps.
     pub mbps: f64,
-    /// What its links said, as long as late samples may come.
+    /// Traffic of its links, kept for as long as late samples may come.
     pub parts: LinkParts,
 }
 
@@ -35,18 +35,18 @@ pub struct LedgerRow {
 pub struct AuditEntry {
     /// Rising number.
     pub id: i64,
-    /// When, in milliseconds since 1970.
+    /// Time of the entry, in milliseconds since 1970.
     #[schema(value_type = u64)]
     pub at: Timestamp,
     /// Name of the token, or `system`.
     pub who: String,
-    /// What was done, such as `drain.request`.
+    /// Deed, such as `drain.request`.
     pub action: String,
     /// To what, and why, in words.
     pub detail: String,
 }
 
-/// Why state could not be read or written.
+/// Reason for which state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database refused.
@@ -55,9 +55,9 @@ pub enum StoreError {
     /// A stored record does not decode.
     #[error("state store: record {key} does not decode: {fault}")]
     Record {
-        /// Which record.
+        /// Key of the record.
         key: String,
-        /// Why.
+        /// Fault of the record.
         fault: String,
     },
 }
@@ -130,7 +130,7 @@ pub trait StateStore: Send {
     /// [`StoreError`].
     fn put_demand(&mut self, units: &str, usual: &UsualDemand) -> Result<(), StoreError>;
 
-    /// What is usual for `units`, in any order: at most one for each bin of the week.
+    /// Usual demand of `units`, in any order: at most one for each bin of the week.
     ///
     /// # Errors
     /// [`StoreError`].

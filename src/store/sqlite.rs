@@ -47,7 +47,7 @@ impl SqliteStore {
         Ok(Self { connection })
     }
 
-    /// What links said, by (slot, meter); of few slots. What does not decode is known less exactly,
+    /// Traffic of links by (slot, meter); of few slots. What does not decode is known less exactly,
     /// and no reason not to start.
     fn ledger_parts(&self) -> Result<HashMap<(i64, String), LinkParts>, StoreError> {
         let mut query = self

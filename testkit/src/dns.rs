@@ -72,7 +72,7 @@ pub fn question(name: &str, rtype: RecordType, client: Option<Ipv4Addr>) -> Vec<
     message.to_vec().unwrap()
 }
 
-/// What came back.
+/// A reply.
 #[derive(Debug)]
 pub struct Reply {
     /// Response code.

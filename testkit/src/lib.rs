@@ -1,4 +1,4 @@
-//! What tests of several crates need: random draws, DNS and HTTP clients, and databases of places.
+//! Kit that tests of several crates share: random draws, DNS and HTTP clients, databases of places.
 //!
 //! Crates name it among their dev-dependencies only; `tests/it/tidy.rs` holds them to it. It
 //! depends on none of them, so that what it says of them is a second opinion.

@@ -81,7 +81,7 @@ fn control(bytes: &mut Vec<u8>, kind: u8, size: usize) {
     }
 }
 
-/// Where one branch of the tree leads; data by its offset in the data section.
+/// End of one branch of the tree; data by its offset in the data section.
 #[derive(Clone, Copy)]
 enum Branch {
     Nothing,

@@ -15,7 +15,7 @@ const EXAMPLES_MAX: usize = 8;
 /// each member.
 const DRAWS_MIN: usize = 15;
 
-/// What came out of one or more configurations.
+/// Result of one or more configurations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) clients: usize,
@@ -190,7 +190,7 @@ fn honesty(
     Ok(())
 }
 
-/// What was chosen of each weighted family, and for how many client subnets.
+/// Members chosen of each weighted family, and the number of client subnets that got them.
 struct Chosen<'a> {
     choices: &'a [Choices],
     family_of: BTreeMap<IpAddr, usize>,

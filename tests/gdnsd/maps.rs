@@ -17,7 +17,7 @@ pub(crate) struct Map {
     pub(crate) nets: Vec<Prefix>,
 }
 
-/// What a map of one configuration may draw on.
+/// Ground that a map of one configuration may draw on.
 pub(crate) struct Ground<'a> {
     pub(crate) database: &'a str,
     pub(crate) is_city: bool,
@@ -146,7 +146,7 @@ struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// What a place is mapped to: a list, or `auto` where that is allowed.
+    /// Target of a place: a list, or `auto` where that is allowed.
     fn list(&mut self) -> Conf {
         if self.is_auto && self.random.percent(35) {
             return Conf::text("auto");

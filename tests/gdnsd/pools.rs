@@ -18,7 +18,7 @@ pub(crate) struct Weighted {
     pub(crate) up_thresh: f64,
 }
 
-/// Everything below the plugins, as far as it has been drawn.
+/// All that stands below the plugins, as far as it has been drawn.
 #[derive(Default)]
 pub(crate) struct Pools {
     pub(crate) multifo: Vec<(String, Conf)>,
@@ -46,7 +46,7 @@ const SERVICES: [&[&str]; 12] = [
     &["alive", "up"],
 ];
 
-/// Which families a resource has.
+/// Families that a resource has.
 #[derive(Clone, Copy, PartialEq)]
 enum Families {
     V4,
@@ -72,7 +72,7 @@ impl Pools {
         address
     }
 
-    /// What stands in a `dcmap`: a definition of its own, a reference to one elsewhere, or a mere
+    /// An entry of a `dcmap`: a definition of its own, a reference to one elsewhere, or a mere
     /// address.
     pub(crate) fn datacenter(&mut self, random: &mut Random) -> Conf {
         match random.below(12) {

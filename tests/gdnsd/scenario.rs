@@ -27,7 +27,7 @@ pub(crate) struct Scenario {
     prefixes: Vec<Prefix>,
 }
 
-/// What grows while a scenario is drawn.
+/// Parts that grow while a scenario is drawn.
 struct Draft<'a> {
     pools: Pools,
     metafo: Vec<(String, Conf)>,

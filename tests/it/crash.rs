@@ -11,7 +11,7 @@ use std::time::Duration;
 use testkit::Random;
 use testkit::dns::ask;
 
-/// What the clients saw.
+/// Answers that the clients saw.
 #[derive(Default)]
 struct Seen {
     answers: AtomicU64,

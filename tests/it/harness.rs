@@ -116,7 +116,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Where it listens, once it does.
+    /// Address of a listener, once it listens.
     pub(crate) fn address(&mut self, key: &str) -> SocketAddr {
         let path = self.data_dir.join("addresses.json");
         let since = Instant::now();

@@ -1,4 +1,4 @@
-//! What the slot costs: the map in force against what simpler policies would have done on the same
+//! Costs of the slot: the map in force against what simpler policies would have done on the same
 //! input.
 
 use crate::commands::output;
@@ -21,7 +21,7 @@ pub(super) struct Costs {
     pub(super) lower_bound: f64,
 }
 
-/// How many inputs are looked at, and how long lies between two.
+/// Number of inputs that are looked at, and pause between two.
 const INPUTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(500);
 

@@ -23,7 +23,7 @@ use watershed::config::Config;
 /// The demo's configuration in its folder.
 const CONFIG_FILE: &str = "watershed.toml";
 
-/// How the demo runs.
+/// Options of the demo.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DemoArgs {
     /// Stay up at the end and print commands to try; ends with Ctrl-C.

@@ -24,7 +24,7 @@ use watershed::serving::read_table;
 /// Rows that are shown.
 const ROWS_MAX: usize = 40;
 
-/// What differs between two maps.
+/// Difference between two maps.
 #[derive(Debug, PartialEq, Serialize)]
 struct Difference {
     old: String,
@@ -37,7 +37,7 @@ struct Difference {
     areas: Vec<AreaDifference>,
 }
 
-/// What differs for one service.
+/// Difference for one service.
 #[derive(Debug, PartialEq, Serialize)]
 struct ServiceDifference {
     service: String,

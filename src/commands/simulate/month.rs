@@ -16,10 +16,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// not at all.
 const FORESEEN_TOKEN_SHARE: f64 = 0.97;
 
-/// How well the bound is to be known.
+/// Relative gap to which the bound is to be known.
 pub(super) const GAP: f64 = 3e-3;
 
-/// Which month is played.
+/// Options of the month that is played.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -46,14 +46,14 @@ pub(crate) struct MonthArgs {
     /// Link failures and site drains.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u8))]
     pub(crate) outages: u8,
-    /// How demand moves.
+    /// Movement of demand.
     #[arg(long, value_enum, default_value_t = TrafficArg::Drawn)]
     pub(crate) traffic: TrafficArg,
     /// With -c: what all services together are asked for if everyone had their busiest hour at
     /// once; the sum of their initial-mbps when absent.
     #[arg(long, value_name = "MBPS", value_parser = positive_mbps)]
     pub(crate) peak_mbps: Option<f64>,
-    /// What one ms less for one Gbps during five minutes is worth, CNY.
+    /// Value of one ms less for one Gbps during five minutes, CNY.
     #[arg(long, value_name = "CNY", default_value_t = 0.02, value_parser = value_of_ms)]
     pub(crate) value_of_ms: f64,
     /// Folder for policies.csv, contracts.csv, hours.csv, outages.csv and the plots; made if it is
@@ -65,7 +65,7 @@ pub(crate) struct MonthArgs {
     pub(crate) threads: Option<u16>,
 }
 
-/// How demand moves.
+/// Movements of demand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum TrafficArg {
     /// From the seed: curves by hour, days that differ, short noise.
@@ -120,7 +120,7 @@ pub(crate) fn run(global: &Global, args: &MonthArgs) -> Result<(), CommandError>
     Ok(())
 }
 
-/// What is played, before it takes its time.
+/// Heading of the month, shown before it takes its time.
 fn heading(scenario: &Scenario, seed: u64) -> String {
     let traffic = match scenario.traffic {
         Traffic::Drawn => format!("traffic drawn from seed {seed}"),

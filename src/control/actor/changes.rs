@@ -1,4 +1,4 @@
-//! What people and programs ask for: durable and audited before they hear that it was done.
+//! Changes that people and programs ask for: durable and audited before they hear that it was done.
 
 use super::Actor;
 use crate::clock::now;

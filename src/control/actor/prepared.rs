@@ -1,4 +1,4 @@
-//! What an actor is started with: the engine as the store left it, and what telemetry may say.
+//! Preparation of an actor: the engine as the store left it, and limits of telemetry.
 
 use super::{LEVELS_FLAG, PRICES_FLAG};
 use crate::clock::now;
@@ -60,7 +60,7 @@ pub(super) fn directory(inventory: &Inventory, policies: &Policies) -> Directory
     }
 }
 
-/// What telemetry may be like: samples of links may come as late as bills count them.
+/// Limits of telemetry: samples of links may come as late as bills count them.
 pub(super) fn telemetry(engine: &Engine) -> Limits {
     let limits = Limits::default();
     let late_max = engine.contracts().ledger().late_max();

@@ -1,4 +1,4 @@
-//! What the engine says, put into effect: ticks, solves, maps, and the report of them.
+//! Effects of the engine: ticks, solves, maps, and the report of them.
 
 use super::Actor;
 use crate::clock::now;
@@ -12,11 +12,11 @@ use engine::report::CycleReport;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How something was found, what became of it in a word, and the same in a sentence.
+/// Tier that found something, what became of it in a word, and the same in a sentence.
 type Outcome = (Option<Tier>, String, String);
 
 impl Actor {
-    /// What cannot wait: drains, what failed, static services. The rest is for the worker.
+    /// Does what cannot wait: drains, what failed, static services. The rest is for the worker.
     pub(super) fn tick(&mut self) {
         let started = Instant::now();
         let at = now();
@@ -52,7 +52,7 @@ impl Actor {
         }
     }
 
-    /// What a drain has become is durable before any map shows it.
+    /// Stores what drains have become before any map shows it.
     fn keep_what_drains_became(&mut self, tick: &Tick) -> anyhow::Result<()> {
         let kept = self
             .keep_drains(&tick.drains)

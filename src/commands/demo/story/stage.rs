@@ -1,4 +1,4 @@
-//! What is on stage, how it gets there, and what every chapter asks of it.
+//! The stage: its processes, their start, and what every chapter asks of it.
 
 use super::{Stage, chapter};
 use crate::commands::demo::ask::Web;
