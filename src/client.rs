@@ -17,7 +17,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 /// Largest answer that is read: as large as a map record may be.
-pub const ANSWER_BYTES_MAX: usize = coverage::record::RECORD_MAX_BYTES;
+pub(crate) const ANSWER_BYTES_MAX: usize = coverage::record::RECORD_MAX_BYTES;
 /// Time for a request whose caller names none.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a connection to be made.
@@ -228,7 +228,7 @@ impl ApiClient {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn get_bytes(
+    pub(crate) async fn get_bytes(
         &self,
         path: &str,
         timeout: Duration,

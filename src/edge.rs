@@ -18,7 +18,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// One edge's way to its control plane.
-pub struct Subscription {
+pub(crate) struct Subscription {
     /// Client for the control API.
     pub client: ApiClient,
     /// Name under which the control plane knows this edge.
@@ -31,7 +31,7 @@ pub struct Subscription {
 
 impl Subscription {
     /// Follows the control plane until `stop` turns true.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut pause = PAUSE_MIN;
         loop {
             let round = tokio::select! {

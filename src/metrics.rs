@@ -10,7 +10,7 @@ type Source = Box<dyn Fn() + Send + Sync>;
 
 /// The process's metrics.
 #[derive(Clone)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     handle: PrometheusHandle,
     sources: Arc<Mutex<Vec<Source>>>,
 }
@@ -24,7 +24,7 @@ impl Metrics {
     /// # Panics
     /// When another library installed a recorder of its own, which is a fault of ours.
     #[must_use]
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         let make = || {
             let handle = PrometheusBuilder::new()
                 .install_recorder()
@@ -39,7 +39,7 @@ impl Metrics {
     }
 
     /// Adds a source that is read at each scrape.
-    pub fn add_source(&self, source: impl Fn() + Send + Sync + 'static) {
+    pub(crate) fn add_source(&self, source: impl Fn() + Send + Sync + 'static) {
         self.sources
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -48,7 +48,7 @@ impl Metrics {
 
     /// The page in Prometheus text format.
     #[must_use]
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         for source in self
             .sources
             .lock()

@@ -16,14 +16,14 @@ const TOKEN_BYTES_MAX: usize = 512;
 
 /// The tokens that are accepted.
 #[derive(Debug, Default)]
-pub struct Auth {
+pub(crate) struct Auth {
     tokens: Vec<Token>,
 }
 
 impl Auth {
     /// Accepts these tokens and no others. Without any, nobody gets in.
     #[must_use]
-    pub const fn new(tokens: Vec<Token>) -> Self {
+    pub(crate) const fn new(tokens: Vec<Token>) -> Self {
         Self { tokens }
     }
 

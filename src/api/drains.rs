@@ -47,7 +47,7 @@ pub struct DrainRequest {
 /// A new lease, counted from now.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Renewal {
+pub(super) struct Renewal {
     /// Length of the lease.
     #[schema(example = "30m")]
     pub lease: String,

@@ -24,10 +24,10 @@ mod tests;
 mod unread;
 pub mod view;
 
-pub use auth::Auth;
-pub use drains::{DrainRequest, Renewal};
+pub(crate) use auth::Auth;
+pub use drains::DrainRequest;
 pub use map::{Pin, Rollback};
-pub use serve::serve;
+pub(crate) use serve::serve;
 
 use crate::control::ControlHandle;
 use crate::metrics::Metrics;
@@ -81,7 +81,7 @@ const WAITING: Bounds = Bounds {
 struct Described;
 
 /// The control API as a router, with its bounds and permissions.
-pub fn router(handle: ControlHandle, auth: Auth, metrics: Metrics) -> Router {
+pub(crate) fn router(handle: ControlHandle, auth: Auth, metrics: Metrics) -> Router {
     let (routes, document) = described_routes();
     let document = Arc::new(document);
     let openapi = move || {
@@ -103,7 +103,7 @@ pub fn router(handle: ControlHandle, auth: Auth, metrics: Metrics) -> Router {
 /// Routes of an edge: liveness, readiness and metrics.
 ///
 /// `ready` tells whether a map is in service.
-pub fn edge_router(
+pub(crate) fn edge_router(
     metrics: Metrics,
     ready: impl Fn() -> bool + Clone + Send + Sync + 'static,
 ) -> Router {

@@ -37,7 +37,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// When the listener is not usable at all.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     mut shutdown: watch::Receiver<bool>,

@@ -49,7 +49,7 @@ const LEVELS_FLAG: &str = "levels";
 const PRICES_FLAG: &str = "prices";
 
 /// Options of a control plane.
-pub struct ControlOptions {
+pub(crate) struct ControlOptions {
     /// Options of the engine.
     pub engine: EngineOptions,
     /// Time between ticks.
@@ -64,7 +64,8 @@ pub struct ControlOptions {
 }
 
 /// Deployment: all that a control plane decides about.
-pub struct Deployment {
+#[derive(Clone)]
+pub(crate) struct Deployment {
     /// All that exists.
     pub inventory: Arc<Inventory>,
     /// Areas of clients.
@@ -77,35 +78,24 @@ pub struct Deployment {
 ///
 /// # Errors
 /// When the store cannot be read or no epoch can be taken.
-pub fn start(
+pub(crate) fn start(
     deployment: Deployment,
     options: ControlOptions,
     mut store: Box<dyn StateStore>,
     key: SigningKey,
     intake: Arc<Intake>,
 ) -> anyhow::Result<(ControlHandle, JoinHandle<()>)> {
-    let Deployment {
-        inventory,
-        table,
-        steering,
-    } = deployment;
     let map_key = key.verifying_key();
     let serving = intake.snapshot();
     let publisher = Publisher::new(
         &options.data_dir,
         key,
-        Digest(table.digest()),
+        Digest(deployment.table.digest()),
         store.as_mut(),
         serving.as_deref(),
     )?;
-    let steered = Arc::clone(&steering);
     let pruning = Pruning::new(options.engine.slot, options.audit_kept, store.as_ref())?;
-    let engine = restored(
-        (Arc::clone(&inventory), Arc::clone(&table), steered),
-        options.engine,
-        store.as_ref(),
-        serving,
-    )?;
+    let engine = restored(deployment.clone(), options.engine, store.as_ref(), serving)?;
     let record = std::fs::read(options.data_dir.join("map.wsm"))
         .ok()
         .filter(|_| intake.snapshot().is_some());
@@ -117,10 +107,10 @@ pub fn start(
     let (drains, drains_seen) = watch::channel(Arc::new(stored));
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let fixed = Arc::new(Fixed {
-        directory: directory(&inventory, &steering.policies),
+        directory: directory(&deployment.inventory, &deployment.steering.policies),
         telemetry: telemetry(&engine),
-        inventory,
-        table,
+        inventory: deployment.inventory,
+        table: deployment.table,
         map_key,
         intake: Arc::clone(&intake),
     });

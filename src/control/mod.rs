@@ -19,8 +19,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use actor::{ControlOptions, Deployment, start};
-pub use publisher::Publisher;
+pub(crate) use actor::{ControlOptions, Deployment, start};
 
 use crate::store::AuditEntry;
 use collectors::Limits;
@@ -43,7 +42,7 @@ use crate::serving::Intake;
 
 /// Something that happened, for whoever watches.
 #[derive(Clone, Debug, serde::Serialize)]
-pub struct Event {
+pub(crate) struct Event {
     /// Time of the event, ms since 1970.
     pub at: Timestamp,
     /// Such as `map.published` or `drain.shifting`.
@@ -55,11 +54,11 @@ pub struct Event {
 /// The queue to the control plane is full; come again in a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the control plane is busy: its queue is full; send this again in a second")]
-pub struct QueueFull;
+pub(crate) struct QueueFull;
 
 /// Reason for which a request to the control plane was not done.
 #[derive(Debug, thiserror::Error)]
-pub enum ControlError {
+pub(crate) enum ControlError {
     /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
@@ -78,7 +77,7 @@ type Reply<T> = oneshot::Sender<Result<T, ControlError>>;
 
 /// Instance that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub(crate) enum Wanted {
     /// The one that the next tick would solve.
     Next,
     /// The same as if no map were in force.
@@ -117,7 +116,7 @@ struct Fixed {
 
 /// The way to a running control plane. Cheap to clone.
 #[derive(Clone)]
-pub struct ControlHandle {
+pub(crate) struct ControlHandle {
     fixed: Arc<Fixed>,
     queue: SyncSender<Command>,
     record: watch::Receiver<Option<Arc<Vec<u8>>>>,
@@ -129,61 +128,61 @@ pub struct ControlHandle {
 impl ControlHandle {
     /// Names -> ids, for decoding telemetry.
     #[must_use]
-    pub fn directory(&self) -> &Directory {
+    pub(crate) fn directory(&self) -> &Directory {
         &self.fixed.directory
     }
 
     /// Limits of telemetry.
     #[must_use]
-    pub fn telemetry(&self) -> &Limits {
+    pub(crate) fn telemetry(&self) -> &Limits {
         &self.fixed.telemetry
     }
 
     /// Inventory: all that exists.
     #[must_use]
-    pub fn inventory(&self) -> &Inventory {
+    pub(crate) fn inventory(&self) -> &Inventory {
         &self.fixed.inventory
     }
 
     /// Area table: where clients are.
     #[must_use]
-    pub fn table(&self) -> &Arc<AreaTable> {
+    pub(crate) fn table(&self) -> &Arc<AreaTable> {
         &self.fixed.table
     }
 
     /// Key that signs maps.
     #[must_use]
-    pub fn map_key(&self) -> VerifyingKey {
+    pub(crate) fn map_key(&self) -> VerifyingKey {
         self.fixed.map_key
     }
 
     /// The snapshot in service in this process.
     #[must_use]
-    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.fixed.intake.snapshot()
     }
 
     /// The newest sealed record.
     #[must_use]
-    pub fn record(&self) -> watch::Receiver<Option<Arc<Vec<u8>>>> {
+    pub(crate) fn record(&self) -> watch::Receiver<Option<Arc<Vec<u8>>>> {
         self.record.clone()
     }
 
     /// The newest tick.
     #[must_use]
-    pub fn cycle(&self) -> watch::Receiver<Arc<CycleReport>> {
+    pub(crate) fn cycle(&self) -> watch::Receiver<Arc<CycleReport>> {
         self.cycle.clone()
     }
 
     /// All drains.
     #[must_use]
-    pub fn drains(&self) -> watch::Receiver<Arc<Vec<Drain>>> {
+    pub(crate) fn drains(&self) -> watch::Receiver<Arc<Vec<Drain>>> {
         self.drains.clone()
     }
 
     /// Events from now on; a slow reader misses events and is told so.
     #[must_use]
-    pub fn events(&self) -> broadcast::Receiver<Event> {
+    pub(crate) fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }
 
@@ -191,7 +190,7 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`QueueFull`]; none of them was taken.
-    pub fn observe(&self, observations: Vec<Observation>) -> Result<(), QueueFull> {
+    pub(crate) fn observe(&self, observations: Vec<Observation>) -> Result<(), QueueFull> {
         self.queue
             .try_send(Command::Observe(observations))
             .map_err(|_| QueueFull)
@@ -201,7 +200,11 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError::Refused`] with the proof, or what is wrong with the request.
-    pub async fn request_drain(&self, who: &str, request: Request) -> Result<Drain, ControlError> {
+    pub(crate) async fn request_drain(
+        &self,
+        who: &str,
+        request: Request,
+    ) -> Result<Drain, ControlError> {
         self.ask(|reply| Command::RequestDrain(who.to_owned(), Box::new(request), reply))
             .await
     }
@@ -210,7 +213,7 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn renew_drain(
+    pub(crate) async fn renew_drain(
         &self,
         who: &str,
         id: &str,
@@ -224,7 +227,7 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn cancel_drain(&self, who: &str, id: &str) -> Result<Drain, ControlError> {
+    pub(crate) async fn cancel_drain(&self, who: &str, id: &str) -> Result<Drain, ControlError> {
         self.ask(|reply| Command::CancelDrain(who.to_owned(), id.to_owned(), reply))
             .await
     }
@@ -233,7 +236,7 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn pin(&self, who: &str, reason: &str) -> Result<(), ControlError> {
+    pub(crate) async fn pin(&self, who: &str, reason: &str) -> Result<(), ControlError> {
         self.ask(|reply| Command::Pin(who.to_owned(), reason.to_owned(), reply))
             .await
     }
@@ -242,7 +245,7 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn unpin(&self, who: &str) -> Result<(), ControlError> {
+    pub(crate) async fn unpin(&self, who: &str) -> Result<(), ControlError> {
         self.ask(|reply| Command::Unpin(who.to_owned(), reply))
             .await
     }
@@ -252,7 +255,11 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError::NotFound`] when that map is not kept.
-    pub async fn rollback(&self, who: &str, to: Option<MapVersion>) -> Result<(), ControlError> {
+    pub(crate) async fn rollback(
+        &self,
+        who: &str,
+        to: Option<MapVersion>,
+    ) -> Result<(), ControlError> {
         self.ask(|reply| Command::Rollback(who.to_owned(), to, reply))
             .await
     }
@@ -261,7 +268,7 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError::NotFound`] when nothing was solved yet.
-    pub async fn instance(&self, wanted: Wanted) -> Result<Instance, ControlError> {
+    pub(crate) async fn instance(&self, wanted: Wanted) -> Result<Instance, ControlError> {
         self.ask(|reply| Command::Instance(wanted, reply)).await
     }
 
@@ -269,7 +276,11 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn explain(&self, name: &str, client: IpAddr) -> Result<Explanation, ControlError> {
+    pub(crate) async fn explain(
+        &self,
+        name: &str,
+        client: IpAddr,
+    ) -> Result<Explanation, ControlError> {
         self.ask(|reply| Command::Explain(name.to_owned(), client, reply))
             .await
     }
@@ -278,7 +289,7 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn bills(&self) -> Result<Bills, ControlError> {
+    pub(crate) async fn bills(&self) -> Result<Bills, ControlError> {
         self.ask(Command::Bills).await
     }
 
@@ -286,20 +297,20 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, ControlError> {
+    pub(crate) async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, ControlError> {
         self.ask(|reply| Command::Audit(limit, reply)).await
     }
 
     /// Notes that an edge serves `version`. Lost when the queue is full: the edge will say it
     /// again.
-    pub fn edge_seen(&self, edge: &str, version: MapVersion) {
+    pub(crate) fn edge_seen(&self, edge: &str, version: MapVersion) {
         let _ = self
             .queue
             .try_send(Command::EdgeSeen(edge.to_owned(), version));
     }
 
     /// Asks the actor to end after what is queued.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         let _ = self.queue.send(Command::Stop);
     }
 

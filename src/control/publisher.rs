@@ -16,7 +16,7 @@ const HISTORY_MAX: usize = 32;
 
 /// Reason for which a map was not published. The one in force stays.
 #[derive(Debug, thiserror::Error)]
-pub enum PublishError {
+pub(crate) enum PublishError {
     /// The store could not make its version durable.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -29,7 +29,7 @@ pub enum PublishError {
 }
 
 /// Signs and numbers maps for one control plane.
-pub struct Publisher {
+pub(crate) struct Publisher {
     key: SigningKey,
     version: MapVersion,
     parent: Digest,
@@ -42,7 +42,7 @@ impl Publisher {
     ///
     /// # Errors
     /// When the epoch cannot be made durable or the history has no place.
-    pub fn new(
+    pub(crate) fn new(
         data_dir: &Path,
         key: SigningKey,
         table_digest: Digest,
@@ -69,11 +69,12 @@ impl Publisher {
     ///
     /// # Errors
     /// [`PublishError`]; the number is used up, the map in force stays.
-    pub fn publish(
+    pub(crate) fn publish(
         &mut self,
         body: &Body,
         input_digest: Digest,
-        (store, intake): (&mut dyn StateStore, &Intake),
+        store: &mut dyn StateStore,
+        intake: &Intake,
         now: Timestamp,
     ) -> Result<(Arc<Snapshot>, Arc<Vec<u8>>), PublishError> {
         let version = MapVersion {
@@ -104,7 +105,7 @@ impl Publisher {
     ///
     /// # Errors
     /// When it is not kept or does not read.
-    pub fn kept(&self, wanted: Option<MapVersion>) -> anyhow::Result<(MapVersion, Body)> {
+    pub(crate) fn kept(&self, wanted: Option<MapVersion>) -> anyhow::Result<(MapVersion, Body)> {
         let wanted = match wanted {
             Some(wanted) => wanted,
             None => *self

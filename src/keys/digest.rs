@@ -8,7 +8,7 @@ const DIGITS: usize = 64;
 
 /// Text that is no digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadDigest {
+pub(crate) enum BadDigest {
     /// The text is too short or too long.
     #[error("a digest has 64 hex digits, not {0}")]
     Length(usize),
@@ -26,15 +26,7 @@ pub enum BadDigest {
 ///
 /// # Errors
 /// [`BadDigest`], which says what is wrong with the text.
-///
-/// ```
-/// use watershed::keys::{BadDigest, digest_of_hex, sha256};
-///
-/// let digest = sha256("abc");
-/// assert_eq!(digest_of_hex(&digest.to_string()), Ok(digest));
-/// assert_eq!(digest_of_hex("ba78"), Err(BadDigest::Length(4)));
-/// ```
-pub fn digest_of_hex(text: &str) -> Result<Digest, BadDigest> {
+pub(crate) fn digest_of_hex(text: &str) -> Result<Digest, BadDigest> {
     for (found, place) in text.chars().zip(1..) {
         if !found.is_ascii_hexdigit() {
             return Err(BadDigest::Digit { found, place });
@@ -56,6 +48,15 @@ pub fn digest_of_hex(text: &str) -> Result<Digest, BadDigest> {
 }
 
 /// SHA-256 of some bytes.
+///
+/// ```
+/// use watershed::keys::{new_token, sha256};
+///
+/// // The configuration of a control plane accepts a token by its digest, in hex.
+/// let token = new_token()?;
+/// assert_eq!(sha256(&token).to_string().len(), 64);
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[must_use]
 pub fn sha256(bytes: impl AsRef<[u8]>) -> Digest {
     Digest(Sha256::digest(bytes).into())

@@ -15,7 +15,7 @@ const ACCEPTED_KEY: &str = "map.pub";
 ///
 /// # Errors
 /// When it cannot be read, or cannot be written with access for the owner alone.
-pub fn signing_key(data_dir: &Path) -> anyhow::Result<SigningKey> {
+pub(crate) fn signing_key(data_dir: &Path) -> anyhow::Result<SigningKey> {
     let path = data_dir.join(SIGNING_KEY);
     if path.exists() {
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -35,7 +35,7 @@ pub fn signing_key(data_dir: &Path) -> anyhow::Result<SigningKey> {
 /// Accepted keys of an edge: `map.pub` in its data directory, as kept at its first contact; none at
 /// first.
 #[must_use]
-pub fn accepted_keys(data_dir: &Path) -> Vec<VerifyingKey> {
+pub(crate) fn accepted_keys(data_dir: &Path) -> Vec<VerifyingKey> {
     let key = key_bytes(data_dir, ACCEPTED_KEY);
     key.and_then(|key| VerifyingKey::from_bytes(&key).ok())
         .into_iter()

@@ -6,7 +6,10 @@ mod map;
 mod secret;
 mod token;
 
-pub use digest::{BadDigest, digest_of_hex, sha256};
-pub use map::{accepted_keys, known_keys, signing_key};
-pub use secret::{SecretError, random_bytes, write_secret};
-pub use token::{admin_token, admin_token_file, new_token, read_token};
+pub(crate) use digest::digest_of_hex;
+pub use digest::sha256;
+pub use map::known_keys;
+pub(crate) use map::{accepted_keys, signing_key};
+use secret::{random_bytes, write_secret};
+pub(crate) use token::admin_token;
+pub use token::{admin_token_file, new_token, read_token};

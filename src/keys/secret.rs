@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Reasons why a secret was not written. A file that stands at its place is untouched.
 #[derive(Debug, thiserror::Error)]
-pub enum SecretError {
+pub(super) enum SecretError {
     /// A file stands there already.
     #[error("{0} exists already and is left as it is")]
     Exists(PathBuf),
@@ -29,7 +29,7 @@ pub enum SecretError {
 ///
 /// # Errors
 /// When the system has none.
-pub fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
+pub(super) fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut bytes = [0; N];
     File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut bytes))
@@ -45,7 +45,7 @@ pub fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
 ///
 /// # Errors
 /// [`SecretError::Exists`] when there is a file already; it is never written over.
-pub fn write_secret(path: &Path, content: &[u8]) -> Result<(), SecretError> {
+pub(super) fn write_secret(path: &Path, content: &[u8]) -> Result<(), SecretError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draw = u64::from_ne_bytes(random_bytes().map_err(SecretError::Random)?);
     let temporary = path.with_file_name(format!(".{name}.{draw:016x}.new"));

@@ -25,7 +25,7 @@ pub fn admin_token_file(data_dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When it cannot be read or written.
-pub fn admin_token(data_dir: &Path) -> anyhow::Result<String> {
+pub(crate) fn admin_token(data_dir: &Path) -> anyhow::Result<String> {
     let path = admin_token_file(data_dir);
     if !path.exists() {
         write_secret(&path, new_token()?.as_bytes())?;

@@ -6,7 +6,7 @@
 
 mod sqlite;
 
-pub use sqlite::SqliteStore;
+pub(crate) use sqlite::SqliteStore;
 
 use coverage::Timestamp;
 use engine::billing::UsualDemand;
@@ -15,11 +15,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Link -> sum of its samples in Mbps, and how many there were.
-pub type LinkParts = BTreeMap<String, (f64, u32)>;
+pub(crate) type LinkParts = BTreeMap<String, (f64, u32)>;
 
 /// A billing slot of a meter, by name.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct LedgerRow {
+pub(crate) struct LedgerRow {
     /// Name of the meter.
     pub meter: String,
     /// Start of the slot.
@@ -32,7 +32,7 @@ pub struct LedgerRow {
 
 /// One entry of the audit log: who did what, and why.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-pub struct AuditEntry {
+pub(crate) struct AuditEntry {
     /// Rising number.
     pub id: i64,
     /// Time of the entry, in milliseconds since 1970.
@@ -48,7 +48,7 @@ pub struct AuditEntry {
 
 /// Reason for which state could not be read or written.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// The database refused.
     #[error("state store: {0}; check that the data directory is writable and not full")]
     Database(#[from] rusqlite::Error),
@@ -63,7 +63,7 @@ pub enum StoreError {
 }
 
 /// Keeps state. Every write is durable when it returns.
-pub trait StateStore: Send {
+pub(crate) trait StateStore: Send {
     /// Takes the next epoch: greater than any that was ever taken, and than `above`.
     ///
     /// # Errors

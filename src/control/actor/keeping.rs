@@ -49,7 +49,7 @@ impl Actor {
         if self.unstored.is_due() {
             let slots = self.unstored.slots.iter();
             let rows: Vec<LedgerRow> = slots
-                .map(|(&place, &mbps)| self.ledger_row(place, mbps))
+                .map(|(&(meter, slot), &mbps)| self.ledger_row(meter, slot, mbps))
                 .collect();
             let span = self.engine.contracts().ledger().open_span();
             match self.store.put_ledger(&rows, span) {
@@ -108,7 +108,7 @@ impl Actor {
     }
 
     /// A slot as it is now as long as it is open, else as it was.
-    fn ledger_row(&self, (meter, slot): (usize, Timestamp), mbps: f64) -> LedgerRow {
+    fn ledger_row(&self, meter: usize, slot: Timestamp, mbps: f64) -> LedgerRow {
         let (inventory, ledger) = (self.engine.inventory(), self.engine.contracts().ledger());
         let named = |part: LinkPart| {
             let name = inventory.links[part.link].name.clone();

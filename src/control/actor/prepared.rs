@@ -1,13 +1,13 @@
 //! Preparation of an actor: the engine as the store left it, and limits of telemetry.
 
-use super::{LEVELS_FLAG, PRICES_FLAG};
+use super::{Deployment, LEVELS_FLAG, PRICES_FLAG};
 use crate::clock::now;
 use crate::store::StateStore;
 use collectors::Limits;
 use coverage::observation::Directory;
-use coverage::{AreaTable, CheckId, Snapshot};
+use coverage::{CheckId, Snapshot};
 use engine::billing::{LinkPart, SlotSample};
-use engine::cycle::{Engine, EngineOptions, Steering};
+use engine::cycle::{Engine, EngineOptions};
 use engine::inventory::Inventory;
 use engine::policy::Policies;
 use std::collections::HashMap;
@@ -20,11 +20,16 @@ const LEDGER_DAYS: u64 = 63;
 
 /// The engine with what the store holds.
 pub(super) fn restored(
-    (inventory, table, steering): (Arc<Inventory>, Arc<AreaTable>, Arc<Steering>),
+    deployment: Deployment,
     options: EngineOptions,
     store: &dyn StateStore,
     serving: Option<Arc<Snapshot>>,
 ) -> anyhow::Result<Engine> {
+    let Deployment {
+        inventory,
+        table,
+        steering,
+    } = deployment;
     let (samples, parts) = ledger(store, &inventory, options.slot)?;
     let started = now();
     let is_over = |sample: &SlotSample| sample.slot.after(options.slot) <= started;

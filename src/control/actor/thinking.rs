@@ -12,8 +12,14 @@ use engine::report::CycleReport;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Tier that found something, what became of it in a word, and the same in a sentence.
-type Outcome = (Option<Tier>, String, String);
+/// Outcome of a tick or of a solve, as it is reported.
+struct Outcome {
+    /// Tier that found something; `None` when nothing was to be found.
+    tier: Option<Tier>,
+    word: String,
+    /// The same in a sentence.
+    detail: String,
+}
 
 impl Actor {
     /// Does what cannot wait: drains, what failed, static services. The rest is for the worker.
@@ -30,13 +36,19 @@ impl Actor {
         self.tell_stops(at);
         let (failed_open, silent_nodes) = (tick.failed_open, tick.silent_nodes);
         let outcome = match (kept, tick.outcome) {
-            (Err(fault), _) => Some((None, "store".to_owned(), fault.to_string())),
+            (Err(fault), _) => Some(Outcome {
+                tier: None,
+                word: "store".to_owned(),
+                detail: fault.to_string(),
+            }),
             (Ok(()), Some(Ok(draft))) => Some(self.publish(&draft, took, at)),
             (Ok(()), Some(Err(held))) => Some(self.hold(None, &held)),
             (Ok(()), None) => None,
         };
         // How long other tiers took is said when they are done.
-        let local = matches!(&outcome, Some((Some(Tier::Local), _, _)));
+        let local = outcome
+            .as_ref()
+            .is_some_and(|outcome| outcome.tier == Some(Tier::Local));
         self.report(at, outcome, |report| {
             report.failed_open = failed_open;
             report.silent_nodes = silent_nodes;
@@ -104,8 +116,12 @@ impl Actor {
             }
             None => {
                 tracing::error!(tier = tier.map(Tier::word), "a solve broke; the map stays");
-                let detail = "a solve broke; the log says where".to_owned();
-                self.report(now(), Some((tier, "broken".to_owned(), detail)), |_| ());
+                let broken = Outcome {
+                    tier,
+                    word: "broken".to_owned(),
+                    detail: "a solve broke; the log says where".to_owned(),
+                };
+                self.report(now(), Some(broken), |_| ());
             }
         }
     }
@@ -178,7 +194,11 @@ impl Actor {
         if !matches!(held, Held::NoGain) && self.cycle.borrow().outcome != held.word() {
             tracing::warn!(%held, "the map stays");
         }
-        (tier, held.word().to_owned(), held.to_string())
+        Outcome {
+            tier,
+            word: held.word().to_owned(),
+            detail: held.to_string(),
+        }
     }
 
     /// Shows what was done last: `outcome`, or what was said before when that is still to come.
@@ -190,7 +210,7 @@ impl Actor {
     ) {
         let mut report = CycleReport::clone(&self.cycle.borrow());
         report.at = at;
-        if let Some((tier, word, detail)) = outcome {
+        if let Some(Outcome { tier, word, detail }) = outcome {
             metrics::counter!("watershed_cycles_total", "outcome" => word.clone()).increment(1);
             (report.tier, report.outcome, report.detail) = (tier, word, detail);
         }
@@ -218,20 +238,25 @@ impl Actor {
         }
         let published = input_digest(&draft.input_digest)
             .and_then(|input| self.put_in_service(&draft.body, Some(draft), input, at));
-        match published {
+        let (word, detail) = match published {
             Ok(snapshot) => {
                 let (version, reason) = (snapshot.version, draft.reason.word());
                 let tier = draft.tier.map(|tier| format!(", {}", tier.word()));
                 let detail = format!("map {version} ({reason}{})", tier.unwrap_or_default());
                 self.event("map.published", detail.clone());
-                (draft.tier, "published".to_owned(), detail)
+                ("published", detail)
             }
             Err(fault) => {
                 let fault = format!("{fault:#}");
                 tracing::error!(%fault, "a checked map was not published");
                 self.event("map.refused", fault.clone());
-                (draft.tier, "refused".to_owned(), fault)
+                ("refused", fault)
             }
+        };
+        Outcome {
+            tier: draft.tier,
+            word: word.to_owned(),
+            detail,
         }
     }
 
@@ -244,7 +269,7 @@ impl Actor {
     ) -> anyhow::Result<Arc<Snapshot>> {
         let (snapshot, record) =
             self.publisher
-                .publish(body, input, (self.store.as_mut(), &self.intake), at)?;
+                .publish(body, input, self.store.as_mut(), &self.intake, at)?;
         self.record.send_replace(Some(record));
         self.engine.published(Arc::clone(&snapshot), draft, at);
         Ok(snapshot)
