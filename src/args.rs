@@ -143,7 +143,7 @@ Examples:
 It only saves time: whatever it says, the plan is as good. Rows for units or links that are gone are passed over. Where contracts
 cut across sites or requests are limited it is not used: prices from a sample are the better start.")]
 pub(crate) struct SolveArgs {
-    /// Instance file (JSON); a running control plane gives its own at GET /v1/instance, and the one
+    /// Instance file (JSON). A running control plane gives its own at GET /v1/instance, and the one
     /// behind its newest plan at GET /v1/instance?last=true.
     pub(crate) instance: PathBuf,
     /// Writes the report (JSON) here.
@@ -235,7 +235,7 @@ Examples:
     },
     /// Holds the map: nothing is published until it is unpinned.
     Pin {
-        /// Reason, for whoever comes next.
+        /// Reason, for the next operator.
         #[arg(long)]
         reason: String,
     },

@@ -40,7 +40,7 @@ pub enum ClientError {
     /// The token cannot stand in a header.
     #[error("the token has characters that no token has: check the token file")]
     Token,
-    /// Nobody answered.
+    /// The connection brought no answer.
     #[error(
         "no answer from {url}: {why}; check that the control plane runs and that the address is right"
     )]

@@ -1,5 +1,5 @@
-//! The metrics endpoint: one recorder for the process; counters that hot paths keep per core are
-//! read when it is asked.
+//! The metrics endpoint, with one recorder for the process. Counters that hot paths keep per core
+//! are read when the page is asked for.
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -15,7 +15,7 @@ pub(crate) struct Metrics {
     sources: Arc<Mutex<Vec<Source>>>,
 }
 
-/// There is one recorder per process, whoever asks first makes it.
+/// The recorder of the process. Its first caller makes it.
 static METRICS: OnceLock<Metrics> = OnceLock::new();
 
 impl Metrics {

@@ -21,7 +21,7 @@ pub(super) struct Bounds {
     pub(super) bytes: u64,
 }
 
-/// Counts who is inside.
+/// Gate that counts the requests inside.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     places: Arc<Semaphore>,

@@ -87,7 +87,7 @@ impl Milestone {
     }
 }
 
-/// All drains: those in force, those that wait, and the latest that ended; oldest first.
+/// All drains, oldest first: those in force, those that wait, and the latest that ended.
 #[utoipa::path(get, path = "/v1/drains", tag = "drains",
     responses((status = 200, body = [view::Drain]), (status = 401, body = view::Fault)))]
 pub(super) async fn list(State(control): State<ControlHandle>) -> Json<Vec<Drain>> {

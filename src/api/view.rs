@@ -181,7 +181,7 @@ pub struct Cycle {
     pub outcome: String,
     /// The same in a sentence.
     pub detail: String,
-    /// Tier that found it: `local`, `warm` or `full`; null when nothing was to be found.
+    /// Tier that found it: `local`, `warm` or `full`. Null when nothing was to be found.
     pub tier: Option<String>,
     /// Time that the tier took, from its input to a checked plan, ms.
     pub solve_ms: f64,
@@ -294,14 +294,14 @@ pub struct Explanation {
     pub map_digest: String,
     /// Time at which the map was published.
     pub map_created_at_ms: u64,
-    /// Tier that found the optimizer's part of the map: `local`, `warm` or `full`; null after a
+    /// Tier that found the optimizer's part of the map: `local`, `warm` or `full`. Null after a
     /// restart or a rollback.
     pub tier: Option<String>,
     /// Endpoints that answer.
     pub answer: Answer,
     /// ECS scope of the answer.
     pub scope: u8,
-    /// Everyone who could answer, best first.
+    /// All endpoints that could answer, best first.
     pub candidates: Vec<Candidate>,
     /// Drains in force.
     pub drains: Vec<NearDrain>,

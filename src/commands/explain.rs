@@ -103,7 +103,7 @@ fn pools(story: &PolicyStory) -> comfy_table::Table {
     table
 }
 
-/// Everyone who could answer.
+/// Table of all endpoints that could answer.
 fn candidates(story: &Explanation) -> comfy_table::Table {
     let heading = [
         "link",

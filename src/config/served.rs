@@ -1,4 +1,4 @@
-//! Keys of every service, whoever schedules it: names, TTL, size of an answer.
+//! Keys of every service, under a policy as under the optimizer: names, TTL, size of an answer.
 
 use super::section::Section;
 use super::zones;

@@ -1,4 +1,4 @@
-//! The control plane as an actor: one thread owns engine, store and publisher; everybody else holds
+//! The control plane as an actor: one thread owns engine, store and publisher. Everybody else holds
 //! a handle.
 //!
 //! ```text
@@ -40,7 +40,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::serving::Intake;
 
-/// Something that happened, for whoever watches.
+/// An event, for subscribers.
 #[derive(Clone, Debug, serde::Serialize)]
 pub(crate) struct Event {
     /// Time of the event, ms since 1970.

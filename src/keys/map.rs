@@ -32,8 +32,8 @@ pub(crate) fn signing_key(data_dir: &Path) -> anyhow::Result<SigningKey> {
     Ok(SigningKey::from_bytes(&bytes))
 }
 
-/// Accepted keys of an edge: `map.pub` in its data directory, as kept at its first contact; none at
-/// first.
+/// Accepted keys of an edge: `map.pub` in its data directory, as kept at its first contact. There
+/// is none before.
 #[must_use]
 pub(crate) fn accepted_keys(data_dir: &Path) -> Vec<VerifyingKey> {
     let key = key_bytes(data_dir, ACCEPTED_KEY);

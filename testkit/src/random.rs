@@ -65,7 +65,7 @@ impl Random {
     }
 
     /// True once in `times` on average.
-    pub fn once_in(&mut self, times: usize) -> bool {
+    pub fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
@@ -123,6 +123,6 @@ mod tests {
             let some = random.some(&[1, 2, 3]);
             assert!(!some.is_empty() && some.len() <= 3, "{some:?}");
         }
-        assert!(random.percent(100) && !random.percent(0) && random.once_in(1));
+        assert!(random.percent(100) && !random.percent(0) && random.one_in(1));
     }
 }

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Of what free slots open, how much whoever knows the future plans to use: slots are used whole or
-/// not at all.
+/// Share of what free slots open that a plan with knowledge of the future uses. Slots are used
+/// whole or not at all.
 const FORESEEN_TOKEN_SHARE: f64 = 0.97;
 
 /// Relative gap to which the bound is to be known.
@@ -143,7 +143,7 @@ fn heading(scenario: &Scenario, seed: u64) -> String {
     )
 }
 
-/// All policies, and what nobody can go below.
+/// All policies, and the bound that none goes below.
 pub(super) struct Played {
     pub(super) months: Vec<Month>,
     /// Bill and latency together, CNY.

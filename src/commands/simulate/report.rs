@@ -53,7 +53,7 @@ struct Row {
     bill_over_no_burst: f64,
     /// Money for a level that holds in every slot, nothing forgiven.
     every_slot_cny: f64,
-    /// Bill over what no burst costs whoever pays for such levels.
+    /// Bill over the cost of such levels without any burst.
     bill_over_level_kept: f64,
     /// Contract model and its bills together, CNY.
     cny_by_model: BTreeMap<&'static str, f64>,

@@ -75,8 +75,8 @@ pub(super) fn telemetry(engine: &Engine) -> Limits {
     }
 }
 
-/// Billing samples of the last months, and what links said of those that may still change; what is
-/// gone is left out.
+/// Billing samples of the last months, and the traffic of links in those that may still change.
+/// Meters and links that are gone are left out.
 fn ledger(
     store: &dyn StateStore,
     inventory: &Inventory,
