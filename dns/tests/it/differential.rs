@@ -73,7 +73,7 @@ pub(crate) fn arrival(random: &mut Random) -> Arrival {
         "2a00::1",
     ]
     .map(|text| text.parse().unwrap());
-    let transport = if random.once_in(4) {
+    let transport = if random.one_in(4) {
         Transport::Tcp { idle_100ms: 100 }
     } else {
         Transport::Udp
@@ -118,11 +118,11 @@ fn plain(random: &mut Random) -> Vec<u8> {
         "many.example.com.",
     ];
     let mut ask = ask(random.pick(&names), random.pick(&[A, AAAA]));
-    if random.once_in(5) {
+    if random.one_in(5) {
         return ask.bytes();
     }
     let [a, b, c, len] = [(); 4].map(|()| random.byte());
-    let subnet = if random.once_in(3) {
+    let subnet = if random.one_in(3) {
         let addr = Ipv6Addr::from([0x2001, 0xdb8, a.into(), b.into(), c.into(), 0, 0, 1]);
         Prefix::around(addr.into(), len % 128 + 1)
     } else {
@@ -137,7 +137,7 @@ fn the_fast_path_takes_its_share_and_says_what_the_complete_path_says() {
     let (views, configs, names) = (views(), configs(), names());
     let (mut random, mut taken) = (Random::new(7), 0);
     for _ in 0..100_000 {
-        let message = if random.once_in(2) {
+        let message = if random.one_in(2) {
             question(&mut random, &names)
         } else {
             plain(&mut random)

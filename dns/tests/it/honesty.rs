@@ -34,7 +34,7 @@ fn table(random: &mut Random) -> AreaTable {
             ..AreaAttrs::default()
         };
         // Long ones over short ones, which would bury them, and now and then a short one over all.
-        let step = if random.once_in(2_000) {
+        let step = if random.one_in(2_000) {
             0
         } else {
             index * 8 / ADDED
@@ -56,7 +56,7 @@ fn bits_v4(random: &mut Random) -> u32 {
 /// The upper half of an IPv6 address, nearly always one of 2000::/3.
 fn bits_v6(random: &mut Random) -> u64 {
     let any = random.bits();
-    if random.once_in(50) {
+    if random.one_in(50) {
         any
     } else {
         any >> 3 | 1 << 61
