@@ -21,7 +21,7 @@ use engine::inventory::Inventory;
 use engine::plan::Instance;
 use engine::report::CycleReport;
 use keeping::Unstored;
-use prepared::{directory, restored, telemetry};
+use prepared::{directory, restore, telemetry};
 use pruning::Pruning;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -95,7 +95,7 @@ pub(crate) fn start(
         serving.as_deref(),
     )?;
     let pruning = Pruning::new(options.engine.slot, options.audit_kept, store.as_ref())?;
-    let engine = restored(deployment.clone(), options.engine, store.as_ref(), serving)?;
+    let engine = restore(deployment.clone(), options.engine, store.as_ref(), serving)?;
     let record = std::fs::read(options.data_dir.join("map.wsm"))
         .ok()
         .filter(|_| intake.snapshot().is_some());

@@ -19,7 +19,7 @@ use std::time::Duration;
 const LEDGER_DAYS: u64 = 63;
 
 /// The engine with what the store holds.
-pub(super) fn restored(
+pub(super) fn restore(
     deployment: Deployment,
     options: EngineOptions,
     store: &dyn StateStore,
