@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   all:      store -> control (thread) -> api   intake <- control   dns, redirect on its cell
-//!   control:  store -> control (thread) -> api   intake <- control   (checks its maps, serves none)
+//!   control:  store -> control (thread) -> api   intake <- control   (checks maps, serves none)
 //!   edge:     subscription (task) -> intake      health endpoint     dns, redirect on its cell
 //! ```
 
