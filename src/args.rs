@@ -166,7 +166,7 @@ pub(crate) struct SolveArgs {
     pub(crate) seed: u64,
 }
 
-/// Whose answer to explain.
+/// Name and client whose answer to explain.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// Domain name, or host of a redirect.
@@ -277,7 +277,7 @@ pub(crate) struct GeoBuildArgs {
     pub(crate) sources: Sources,
 }
 
-/// Whose configuration to translate.
+/// Load balancers whose configuration can be translated.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum ImportCommand {
     /// Translates a configuration directory of gdnsd 3 and lists all that has no equivalent, with

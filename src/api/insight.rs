@@ -20,7 +20,7 @@ const AUDIT_ENTRIES: u32 = 100;
 /// Most entries of the audit log in one answer.
 const AUDIT_ENTRIES_MAX: u32 = 10_000;
 
-/// Whose answer is to be explained.
+/// Client and name whose answer is to be explained.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Question {

@@ -102,7 +102,7 @@ fn read_dns(section: &Section<'_>) -> DnsConfig {
     config
 }
 
-/// Whose Client Subnet options count, as a word.
+/// Peers whose Client Subnet options count, as a word.
 #[derive(Clone, Copy)]
 enum EcsWord {
     All,

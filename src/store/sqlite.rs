@@ -47,8 +47,8 @@ impl SqliteStore {
         Ok(Self { connection })
     }
 
-    /// Traffic of links by (slot, meter); of few slots. What does not decode is known less exactly,
-    /// and no reason not to start.
+    /// Traffic of links by (slot, meter), of few slots. A row that does not decode is no reason not
+    /// to start: its slot is known less exactly.
     fn ledger_parts(&self) -> Result<HashMap<(i64, String), LinkParts>, StoreError> {
         let mut query = self
             .connection

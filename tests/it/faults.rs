@@ -52,6 +52,21 @@ fn a_bad_configuration_starts_nothing_and_names_every_fault() {
 }
 
 #[test]
+fn secrets_that_a_crash_left_unfinished_do_not_stop_a_start() {
+    let world = World::new();
+    let dir = world.path("control");
+    std::fs::create_dir(&dir).unwrap();
+    for left in [".map.key.00000000000000ff.new", ".admin.token.1.new"] {
+        std::fs::write(dir.join(left), "cut").unwrap();
+    }
+    let mut daemon = world.start("control", &[]);
+    let key = daemon.json("GET", "/v1/map/key", "");
+    daemon.kill();
+    daemon.restart();
+    assert_eq!(daemon.json("GET", "/v1/map/key", ""), key);
+}
+
+#[test]
 fn a_kept_map_that_is_damaged_gives_way_to_the_one_before() {
     let world = World::new();
     let mut daemon = world.start("run", &[]);

@@ -29,8 +29,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Nobody is charged for moves, so that the map in force has no advantage over those who would
 /// start from nothing.
 ///
-/// Contracts count the mean of a slot. What a second adds to it or takes from it is in no bill, and
-/// no map could follow it; so demand is the mean of several seconds.
+/// Contracts count the mean of a slot. A second's deviation from it is in no bill, and no map could
+/// follow it. So demand is the mean of several seconds.
 pub(super) async fn compare(api: &ApiClient) -> anyhow::Result<Costs> {
     let mut input: Instance = api.get_json("/v1/instance?fresh=true").await?;
     for already in 1..INPUTS {

@@ -102,7 +102,7 @@ impl Actor {
             .audit(now(), who, action, &detail)
             .map_err(unavailable)?;
         if reason.is_none() {
-            // Whoever lets the map go on has looked at what it is made from.
+            // An operator who lets the map go on has looked at what it is made from.
             self.engine.trust_next_input();
             self.engine.pin(None);
             self.event(action, format!("{who}: {detail}"));

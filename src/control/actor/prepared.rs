@@ -45,7 +45,7 @@ pub(super) fn restore(
         tracing::info!(restored, "levels of contracts from before the restart");
     }
     if let Some(prices) = store.flag(PRICES_FLAG)? {
-        // What does not read is no price to compare with.
+        // A text that does not read holds no price to compare with.
         engine.restore_prices(&serde_json::from_str(&prices).unwrap_or_default());
     }
     Ok(engine)

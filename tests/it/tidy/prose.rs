@@ -26,7 +26,7 @@ const OPENINGS: [&str; 16] = [
 ];
 
 /// Numbers of lines that are too wide: comments, and code that neither has a literal on its line
-/// nor stands in a macro or an attribute. Those rustfmt leaves alone.
+/// nor stands in a macro or an attribute. rustfmt leaves both alone.
 fn wide(text: &str) -> Vec<usize> {
     let text = blanked(text, Blank::Literals);
     let code = blanked(&text, Blank::CommentsToo);
