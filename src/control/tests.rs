@@ -1,6 +1,7 @@
 //! A whole control plane in one process, large enough that a solve takes its time.
 
 use super::*;
+use crate::keys::signing_key;
 use crate::store::{LedgerRow, SqliteStore, StateStore};
 use coverage::area::{AreaAttrs, AreaTableBuilder};
 use coverage::catalog::Service as ServedService;
@@ -20,7 +21,7 @@ const SITES: u8 = 60;
 const AREAS: u16 = 20_000;
 /// The next cycle is further away than any test takes.
 const CYCLE: Duration = Duration::from_secs(600);
-/// What an answer may take that waits for nothing, on a busy machine.
+/// Time for an answer that waits for nothing, on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 fn inventory() -> Inventory {

@@ -145,7 +145,7 @@ pub struct Contract {
 }
 
 /// How a contract turns traffic into money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ContractModel {
     /// The 95th percentile of the month's slots.

@@ -83,8 +83,8 @@ impl Stage {
         Ok(())
     }
 
-    /// How full the flat ports of the country are on average, as shares of their watermarks, and
-    /// what they carry in Mbps.
+    /// Mean load of the flat ports of the country as a share of their watermarks, and their traffic
+    /// in Mbps.
     async fn flat_ports(&mut self) -> anyhow::Result<(f64, f64)> {
         let stats = self.population.stats().await?;
         let inventory = &self.config.inventory;
