@@ -5,9 +5,10 @@
 #[path = "plan_support/mod.rs"]
 mod support;
 
+use coverage::LinkId;
 use engine::baseline;
 use engine::publish::{Aim, Gate, Ground, StepRules, step};
-use instance::{Instance, Plan};
+use instance::{Instance, Plan, Shares};
 use optimizer::{SolveOptions, on_ladder, solve};
 use proptest::prelude::*;
 use support::{Shape, random_instance};
@@ -257,7 +258,7 @@ fn each_step_of_a_rescue_passes_the_check_of_answers_and_a_pile_does_not() {
             let link = (lost + 1) % instance.links.len();
             for (shares, unit) in pile.shares.iter_mut().zip(&*instance.units) {
                 if unit.cand.iter().any(|cand| cand.0.index() == link) {
-                    *shares = vec![(u32::try_from(link).unwrap(), 1.0)];
+                    *shares = Shares::whole(LinkId::from_index(link));
                 }
             }
             if checker::evaluate(&instance, &pile).is_err() {

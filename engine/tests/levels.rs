@@ -10,7 +10,7 @@
 use coverage::LinkId;
 use engine::billing::budget::{Budget, BudgetOptions, Level, Outlook};
 use engine::billing::{Forecast, Horizon, UtcOffset};
-use instance::{Contract, ContractModel, INSTANCE_VERSION, Instance, Link, Site, Unit};
+use instance::{Contract, ContractModel, INSTANCE_VERSION, Instance, Link, Shares, Site, Unit};
 use std::time::Instant;
 
 const SITES: u32 = 250;
@@ -53,7 +53,10 @@ fn instance(units: u32) -> Instance {
             let far = (x - east).hypot(y - north);
             8.0 + 60.0 * far + if isp == own { 0.0 } else { 25.0 }
         };
-        let mut cand: Vec<(LinkId, f64)> = (0_u32..).zip(links.iter().map(quality)).collect();
+        let mut cand: Vec<(LinkId, f64)> = (0_u32..)
+            .map(LinkId)
+            .zip(links.iter().map(quality))
+            .collect();
         cand.select_nth_unstable_by(CANDIDATES, |a, b| a.1.total_cmp(&b.1));
         cand.truncate(CANDIDATES);
         cand.sort_by(|a, b| a.1.total_cmp(&b.1));
@@ -63,7 +66,7 @@ fn instance(units: u32) -> Instance {
             mbps: 0.0,
             rps: 0.0,
             latency_limit_ms: None,
-            incumbent: Vec::new(),
+            incumbent: Shares::new(),
             cand,
         }
     };

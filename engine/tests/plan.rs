@@ -6,6 +6,7 @@
 mod support;
 
 use checker::CheckFailure;
+use coverage::LinkId;
 use engine::baseline;
 use instance::Instance;
 use optimizer::{
@@ -299,7 +300,7 @@ fn assignment_rows_name_every_share() {
     for line in lines {
         let mut fields = line.split(',');
         let unit: usize = fields.next().unwrap().parse().unwrap();
-        let link: u32 = fields.next().unwrap().parse().unwrap();
+        let link = LinkId(fields.next().unwrap().parse().unwrap());
         assert!(instance.units[unit].cand.iter().any(|c| c.0 == link));
         sums[unit] += fields.next().unwrap().parse::<f64>().unwrap();
     }
@@ -420,7 +421,7 @@ fn the_checker_refuses_what_was_tampered_with() {
         CheckFailure::Share { .. }
     ));
     bad = plan.clone();
-    bad.shares[unit][0].0 = u32::MAX;
+    bad.shares[unit][0].0 = LinkId(u32::MAX);
     assert!(matches!(
         refused(&bad, &certificate),
         CheckFailure::Share { .. }

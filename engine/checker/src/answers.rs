@@ -17,13 +17,10 @@ use super::evaluate::{add_loads, check_shares, same_length};
 use super::loads::Loads;
 use super::{CLAIM_TOLERANCE, CheckFailure, SHARE_TOLERANCE};
 use coverage::LinkId;
-use instance::{Instance, Plan, Unit};
+use instance::{Instance, Plan, Shares, Unit};
 
 /// Steps of a whole unit on the ladder of weights.
 const STEPS: f64 = 64.0;
-
-/// Shares of one unit.
-type Shares = [(LinkId, f64)];
 
 /// Answers, and what they were made from; all plans are of the same instance.
 #[derive(Clone, Copy)]
@@ -204,9 +201,14 @@ mod tests {
         Instance::read(text.as_bytes()).unwrap()
     }
 
-    fn plan(shares: [&[(LinkId, f64)]; 4]) -> Plan {
+    fn shares_of(pairs: &[(u32, f64)]) -> Shares {
+        let typed = pairs.iter().map(|&(link, share)| (LinkId(link), share));
+        typed.collect()
+    }
+
+    fn plan(shares: [&[(u32, f64)]; 4]) -> Plan {
         Plan {
-            shares: shares.map(<[_]>::to_vec).to_vec(),
+            shares: shares.map(shares_of).to_vec(),
             input_digest: String::new(),
         }
     }
@@ -223,11 +225,11 @@ mod tests {
         answers(&instance(), &of).map_err(|failure| failure.to_string())
     }
 
-    const P: &[(LinkId, f64)] = &[(0, 1.0)];
-    const Q: &[(LinkId, f64)] = &[(1, 1.0)];
-    const GONE: &[(LinkId, f64)] = &[(2, 1.0)];
-    const FAR: &[(LinkId, f64)] = &[(3, 1.0)];
-    const NOWHERE: &[(LinkId, f64)] = &[];
+    const P: &[(u32, f64)] = &[(0, 1.0)];
+    const Q: &[(u32, f64)] = &[(1, 1.0)];
+    const GONE: &[(u32, f64)] = &[(2, 1.0)];
+    const FAR: &[(u32, f64)] = &[(3, 1.0)];
+    const NOWHERE: &[(u32, f64)] = &[];
 
     #[test]
     fn what_rounding_moves_is_borne_with_and_more_is_not() {
@@ -289,7 +291,7 @@ mod tests {
             "{half}"
         );
         let short = Plan {
-            shares: vec![P.to_vec()],
+            shares: vec![shares_of(P)],
             input_digest: String::new(),
         };
         assert!(whole(&checked, &checked, Some(&short)).is_ok());

@@ -104,7 +104,7 @@ mod tests {
             mbps: 1.0,
             rps: 0.0,
             latency_limit_ms: None,
-            incumbent: Vec::new(),
+            incumbent: crate::Shares::new(),
             cand: Vec::new(),
         };
         let first: Units = vec![unit].into();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
+use coverage::LinkId;
 use instance::{Fault, Instance, InstanceError};
 use proptest::prelude::*;
 
@@ -51,7 +52,10 @@ fn the_documented_format_is_read() {
         instance.links[1].watermark_mbps().to_bits(),
         20_000.0_f64.to_bits()
     );
-    assert_eq!(instance.units[0].cand, vec![(0, 8.1), (1, 12.4)]);
+    assert_eq!(
+        instance.units[0].cand,
+        [(LinkId(0), 8.1), (LinkId(1), 12.4)]
+    );
     assert!(instance.units[1].incumbent.is_empty());
 }
 
@@ -217,7 +221,7 @@ fn what_does_not_parse_is_named_with_its_record() {
 #[test]
 fn a_flood_of_faults_is_counted_but_not_kept() {
     let mut instance = Instance::read(GOOD.as_bytes()).unwrap();
-    instance.units[0].cand = (0..900).map(|_| (9, -1.0)).collect();
+    instance.units[0].cand = vec![(LinkId(9), -1.0); 900];
     instance.units[1].cand = instance.units[0].cand.clone();
     let Err(InstanceError::Faults { faults, total }) = instance.validate() else {
         panic!()

@@ -6,7 +6,7 @@
 mod support;
 
 use coverage::LinkId;
-use instance::{Contract, ContractModel, Instance, Link, Site, Unit};
+use instance::{Contract, ContractModel, Instance, Link, Shares, Site, Unit};
 use optimizer::{SolveOptions, solve};
 
 use support::Numbers;
@@ -148,7 +148,7 @@ fn unit_of(numbers: &mut Numbers, index: usize) -> Unit {
         mbps,
         rps: mbps * [0.0, 1.0, 10.0, 100.0][numbers.below(4)],
         latency_limit_ms: None,
-        incumbent: Vec::new(),
+        incumbent: Shares::new(),
         cand: Vec::new(),
     }
 }
@@ -157,7 +157,7 @@ fn unit_of(numbers: &mut Numbers, index: usize) -> Unit {
 fn candidates(numbers: &mut Numbers, links: usize) -> Vec<(LinkId, f64)> {
     let mut cand: Vec<(LinkId, f64)> = Vec::new();
     while cand.len() < CANDIDATES {
-        let link = u32::try_from(numbers.below(links)).unwrap();
+        let link = LinkId::from_index(numbers.below(links));
         if cand.iter().all(|known| known.0 != link) {
             cand.push((link, 1.0 + 149.0 * numbers.uniform()));
         }

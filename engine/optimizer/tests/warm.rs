@@ -5,6 +5,7 @@
 #[path = "../../tests/plan_support/mod.rs"]
 mod support;
 
+use coverage::LinkId;
 use instance::Instance;
 use optimizer::{CLOSED_LINKS_MAX, SolveOptions, Standing, relieve, solve};
 use proptest::prelude::*;
@@ -72,7 +73,7 @@ proptest! {
         let found = checker::evaluate(&next, &plan).unwrap();
         let before = solved.certificate.levels.unserved_mbps;
         prop_assert!((found.levels.unserved_mbps - before - relief.unserved_mbps).abs() < 1e-6);
-        let open = |link: u32| {
+        let open = |link: LinkId| {
             let link = &next.links[link.index()];
             let site = next.sites.iter().find(|site| site.id == link.site).unwrap();
             link.capacity_mbps > 0.0 && site.capacity_mbps > 0.0

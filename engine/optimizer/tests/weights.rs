@@ -5,7 +5,7 @@
 #[path = "../../tests/plan_support/mod.rs"]
 mod support;
 
-use instance::Instance;
+use instance::{Instance, Shares};
 use optimizer::{SolveOptions, on_ladder, solve};
 use proptest::prelude::*;
 use support::{Shape, random_instance};
@@ -47,7 +47,7 @@ proptest! {
         let rounded = on_ladder(&instance, &solved.plan, STEPS);
         for (exact, rounded) in solved.plan.shares.iter().zip(&rounded.shares) {
             if let [(link, share)] = exact[..] && share > 0.999_999 {
-                prop_assert_eq!(rounded, &vec![(link, 1.0)]);
+                prop_assert_eq!(rounded, &Shares::whole(link));
             }
         }
     }
@@ -66,7 +66,10 @@ fn a_step_goes_where_it_fits() {
     let instance = Instance::read(text.as_bytes()).unwrap();
     let solved = solve(&instance, &SolveOptions::default(), None);
     let rounded = on_ladder(&instance, &solved.plan, STEPS);
-    assert_eq!(rounded.shares[0], vec![(0, 43.0 / 64.0), (1, 21.0 / 64.0)]);
+    assert_eq!(
+        rounded.shares[0],
+        Shares::from([(0, 43.0 / 64.0), (1, 21.0 / 64.0)])
+    );
     let found = checker::evaluate(&instance, &rounded).unwrap();
     assert!(found.levels.unserved_mbps.abs() < 1e-9);
 }

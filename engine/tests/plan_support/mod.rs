@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "shared by tests that each need a part")]
 
 use coverage::LinkId;
-use instance::{Contract, ContractModel, Instance, Link, Region, Site, Unit};
+use instance::{Contract, ContractModel, Instance, Link, Region, Shares, Site, Unit};
 
 /// A region with 400 Mbps of demand, 100 Mbps of port at one site and 150 Mbps of room at another;
 /// the third link has plenty, but only the west may use it.
@@ -251,17 +251,17 @@ fn add_unit(instance: &mut Instance, r: &mut Numbers, unit: usize) {
     let links = instance.links.len();
     let mut cand: Vec<(LinkId, f64)> = Vec::new();
     for _ in 0..1 + r.below(6) {
-        let link = u32::try_from(r.below(links)).unwrap();
+        let link = LinkId::from_index(r.below(links));
         if cand.iter().all(|c| c.0 != link) {
             cand.push((link, r.quarter(80)));
         }
     }
-    let pick = |r: &mut Numbers| u32::try_from(r.below(links)).unwrap();
+    let pick = |r: &mut Numbers| LinkId::from_index(r.below(links));
     let (a, b) = (pick(r), pick(r));
     let incumbent = match r.below(4) {
-        0 => Vec::new(),
-        1 if a != b => vec![(a, 0.25), (b, 0.5)],
-        _ => vec![(cand[0].0, 1.0)],
+        0 => Shares::new(),
+        1 if a != b => Shares::from(vec![(a, 0.25), (b, 0.5)]),
+        _ => Shares::whole(cand[0].0),
     };
     instance.units.push(Unit {
         area: format!("a{unit}"),
