@@ -8,7 +8,7 @@ mod support;
 use checker::CheckFailure;
 use coverage::LinkId;
 use engine::baseline;
-use instance::Instance;
+use instance::{Instance, Shares};
 use optimizer::{
     FeasibilityOptions, Limit, Movement, Outcome, SolveOptions, Solved, cut, explain_unit,
     feasibility, report, solve, write_assign,
@@ -373,7 +373,7 @@ fn stable_allocation_keeps_what_is_better_when_a_region_is_full() {
     checker::evaluate(&instance, &stable.plan).unwrap();
     assert_eq!(
         stable.plan.shares,
-        [vec![(0, 0.5), (2, 0.5)], vec![(1, 1.0)]]
+        [Shares::from([(0, 0.5), (2, 0.5)]), Shares::whole(LinkId(1)),]
     );
     let ranked = baseline::rank_and_fill(&instance, 1).unwrap();
     checker::evaluate(&instance, &ranked.plan).unwrap();
