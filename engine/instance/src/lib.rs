@@ -14,16 +14,14 @@ mod plan;
 mod read;
 mod record;
 mod shares;
+mod sink;
 mod unit;
 mod units;
 
 pub use faults::{FAULTS_KEPT_MAX, Fault, RPS_MIN, RPS_PER_MBPS_MAX};
 pub use plan::{BindingRow, Certificate, Changes, Duals, LevelBound, Levels, Plan, Price, RowKind};
 pub use read::InstanceError;
-pub use record::{
-    CANDIDATE_PAIRS_MAX, CANDIDATES_MAX, CONTRACTS_MAX, Contract, ContractModel, INCUMBENTS_MAX,
-    INSTANCE_VERSION, Instance, LINKS_MAX, Link, REGIONS_MAX, Region, SITES_MAX, Site, UNITS_MAX,
-};
+pub use record::{Contract, ContractModel, INSTANCE_VERSION, Instance, Link, Region, Site};
 pub use shares::Shares;
 pub use unit::{Unit, by_quality};
 pub use units::Units;
