@@ -7,9 +7,9 @@ mod support;
 
 use coverage::LinkId;
 use engine::baseline;
-use engine::publish::{Aim, Gate, Ground, StepRules, step};
+use engine::publish::{Aim, Gate, StepRules, step};
 use instance::{Instance, Plan, Shares};
-use optimizer::{SolveOptions, on_ladder, solve};
+use optimizer::{Problem, SolveOptions, on_ladder, solve};
 use proptest::prelude::*;
 use support::{Shape, random_instance};
 
@@ -62,9 +62,9 @@ proptest! {
         let Some((instance, site_of, before, target)) = case(seed) else {
             return Err(TestCaseError::reject("a plan does not fit"));
         };
-        let ground = Ground { instance: &instance, site_of: &site_of };
+        let problem = &Problem::new(&instance);
         let rules = StepRules { share_max: 0.1, ramp_share: 100.0, ..StepRules::default() };
-        let taken = step(ground, (&before, &target), &rules, |_| None, Aim::All);
+        let taken = step(problem, (&before, &target), &rules, |_| None, Aim::All);
         let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
         let moved = moved_mbps(&instance, &before, &taken.plan);
         prop_assert!((moved - taken.moved_mbps).abs() < 1e-6);
@@ -84,13 +84,13 @@ proptest! {
         let Some((instance, site_of, mut plan, target)) = case(seed) else {
             return Err(TestCaseError::reject("a plan does not fit"));
         };
-        let ground = Ground { instance: &instance, site_of: &site_of };
+        let problem = &Problem::new(&instance);
         let rules = StepRules { share_max: 0.3, ramp_share: 0.5, ramp_capacity_share: 0.3, ..StepRules::default() };
         for _ in 0..200 {
             if plan.shares == target.shares {
                 break;
             }
-            plan = step(ground, (&plan, &target), &rules, |_| None, Aim::All).plan;
+            plan = step(problem, (&plan, &target), &rules, |_| None, Aim::All).plan;
         }
         prop_assert_eq!(&plan.shares, &target.shares);
     }
@@ -100,9 +100,9 @@ proptest! {
         let Some((instance, site_of, before, target)) = case(seed) else {
             return Err(TestCaseError::reject("a plan does not fit"));
         };
-        let ground = Ground { instance: &instance, site_of: &site_of };
+        let problem = &Problem::new(&instance);
         let rules = StepRules { share_max: 1.0, ramp_share: 100.0, ..StepRules::default() };
-        let taken = step(ground, (&before, &target), &rules, |asked| (asked.to == 0).then_some(Gate::Flapping), Aim::All);
+        let taken = step(problem, (&before, &target), &rules, |asked| (asked.to == 0).then_some(Gate::Flapping), Aim::All);
         let on_first = |plan: &Plan| -> f64 {
             let units = instance.units.iter().zip(&plan.shares);
             units.map(|(unit, shares)| {
@@ -160,10 +160,7 @@ fn every_step_of_the_whole_way_is_bounded_and_no_worse_and_the_way_ends() {
             continue;
         }
         cases += 1;
-        let ground = Ground {
-            instance: &instance,
-            site_of: &site_of,
-        };
+        let problem = &Problem::new(&instance);
         let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
         let mut plan = before;
         for round in 0.. {
@@ -171,7 +168,7 @@ fn every_step_of_the_whole_way_is_bounded_and_no_worse_and_the_way_ends() {
                 break;
             }
             assert!(round < 400, "seed {seed} never ends");
-            let taken = step(ground, (&plan, &target), &rules, |_| None, Aim::All);
+            let taken = step(problem, (&plan, &target), &rules, |_| None, Aim::All);
             let next = taken.plan;
             assert_ne!(
                 next.shares, plan.shares,
@@ -229,18 +226,9 @@ fn each_step_of_a_rescue_passes_the_check_of_answers_and_a_pile_does_not() {
         instance.links[lost].watermark_mbps = None;
         let exact = solve(&instance, &SolveOptions::default(), None).plan;
         let target = on_ladder(&instance, &exact, 64);
-        let site = |id: &String| instance.sites.iter().position(|site| site.id == *id);
-        let site_of: Vec<_> = instance
-            .links
-            .iter()
-            .map(|l| site(&l.site).unwrap())
-            .collect();
-        let ground = Ground {
-            instance: &instance,
-            site_of: &site_of,
-        };
+        let problem = &Problem::new(&instance);
         for _ in 0..12 {
-            let taken = step(ground, (&plan, &target), &rules, |_| None, Aim::All).plan;
+            let taken = step(problem, (&plan, &target), &rules, |_| None, Aim::All).plan;
             let next = answered(&instance, &taken);
             let of = checker::Answers {
                 plan: &next,

@@ -373,7 +373,7 @@ fn stable_allocation_keeps_what_is_better_when_a_region_is_full() {
     checker::evaluate(&instance, &stable.plan).unwrap();
     assert_eq!(
         stable.plan.shares,
-        [Shares::from([(0, 0.5), (2, 0.5)]), Shares::whole(LinkId(1)),]
+        [Shares::from([(0, 0.5), (2, 0.5)]), Shares::from([(1, 1.0)])]
     );
     let ranked = baseline::rank_and_fill(&instance, 1).unwrap();
     checker::evaluate(&instance, &ranked.plan).unwrap();

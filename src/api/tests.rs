@@ -47,7 +47,7 @@ file = "cdn.zone"
 "#;
 
 const INVENTORY: &str = r#"nodes-domain = "node.cdn.example"
-[[meters]]
+[[contracts]]
 name = "m1"
 model = "month-95"
 price-cny-per-mbps-month = 12.0
@@ -55,7 +55,7 @@ price-cny-per-mbps-month = 12.0
 name = "live"
 domains = ["live.cdn.example"]
 ttl = "4s"
-floor-ms = 80
+latency-limit-ms = 80
 "#;
 
 /// One site of the inventory, with one link and one group of two nodes.
@@ -67,7 +67,7 @@ country = "cn"
 region = "south"
 latitude = 23.1
 longitude = 113.3
-links = [{{ isp = "ct", capacity-mbps = 1000, meter = "m1" }}]
+links = [{{ isp = "ct", capacity-mbps = 1000, contract = "m1" }}]
 groups = [{{ name = "gz{number}-a", services = ["live"], nodes = 2, node-capacity-mbps = 500 }}]
 endpoints = [{{ group = "gz{number}-a", isp = "ct", vips = ["198.18.{number}.1"], first-node = ["198.18.{number}.2"] }}]
 "#

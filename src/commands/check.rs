@@ -38,12 +38,17 @@ pub(super) fn check(global: &Global) -> Result<(), CommandError> {
             .iter()
             .map(|(what, n)| ((*what).to_owned(), json!(n)))
             .collect();
-        return Ok(output::json(&json!({ "faults": [], "inventory": counts }))?);
+        return Ok(output::json(
+            &json!({ "faults": [], "notices": config.notices, "inventory": counts }),
+        )?);
     }
     let counts: Vec<String> = counts
         .iter()
         .map(|(what, count)| format!("{count} {what}"))
         .collect();
+    for notice in &config.notices {
+        output::say(&notice.to_string())?;
+    }
     Ok(output::say(&format!(
         "{}: no faults; {}",
         path.display(),

@@ -11,6 +11,9 @@ use tokio::sync::watch;
 /// # Errors
 /// When it cannot start.
 pub fn run(duty: Duty, config: Config) -> anyhow::Result<()> {
+    for notice in &config.notices {
+        tracing::warn!("{notice}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

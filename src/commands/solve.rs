@@ -6,8 +6,7 @@ use super::{CommandError, output};
 use crate::args::{Global, SolveArgs};
 use anyhow::Context;
 use checker::Verified;
-use coverage::LinkId;
-use instance::{BindingRow, Instance, InstanceError, RowKind};
+use instance::{BindingRow, Instance, InstanceError, RowKind, Shares};
 use optimizer::{Outcome, Report, SolveOptions, Solved};
 use std::fs;
 use std::io::{BufWriter, Write};
@@ -73,7 +72,7 @@ struct Kept<'a> {
     #[serde(flatten)]
     report: &'a Report,
     /// `[unit]` -> (link, share).
-    shares: &'a [Vec<(LinkId, f64)>],
+    shares: &'a [Shares],
 }
 
 fn read(path: &Path) -> Result<Instance, CommandError> {
@@ -141,7 +140,7 @@ fn tell(instance: &Instance, report: &Report, verified: &Verified) -> anyhow::Re
         ),
         ("unserved", output::mbps(report.unserved_mbps)),
         ("overload", output::mbps(report.overload_mbps)),
-        ("below floor", output::mbps(report.below_floor_mbps)),
+        ("below floor", output::mbps(report.late_mbps)),
         ("cost", cost(report)),
         (
             "moved",
@@ -262,7 +261,7 @@ fn tell_prices(report: &Report) -> anyhow::Result<()> {
             RowKind::Link => "link",
             RowKind::Site => "site",
             RowKind::Region => "region",
-            RowKind::Meter => "meter",
+            RowKind::Contract => "meter",
             RowKind::Requests => "requests of",
         };
         let price = &row.price;
@@ -275,7 +274,7 @@ fn tell_prices(report: &Report) -> anyhow::Result<()> {
             load,
             price.unserved.to_string(),
             price.overload.to_string(),
-            price.below_floor.to_string(),
+            price.late.to_string(),
             format!("{:.5}{unit}", price.cny_per_mbps),
         ]);
     }

@@ -60,6 +60,7 @@ pub(super) fn read(root: &Section<'_>, dir: &Path) -> Config {
         inventory: engine::inventory::Inventory::default(),
         policies: engine::policy::Policies::default(),
         checks: Vec::new(),
+        notices: Vec::new(),
     };
     [dns, redirect, api, engine, drain, limits]
         .into_iter()

@@ -34,6 +34,11 @@ impl Fault {
             message: message.into(),
         }
     }
+
+    /// Orders by file, line and key.
+    pub(super) fn by_place(&self, other: &Self) -> std::cmp::Ordering {
+        (&self.file, self.line, &self.path).cmp(&(&other.file, other.line, &other.path))
+    }
 }
 
 impl fmt::Display for Fault {

@@ -5,7 +5,7 @@ use super::served::{self, Claimed};
 use super::zones;
 use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use engine::inventory::{
-    BillingModel, Endpoint, Front, Group, Inventory, Link, Meter, Node, NodePort, Service, Site,
+    BillingModel, Contract, Endpoint, Front, Group, Inventory, Link, Node, NodePort, Service, Site,
 };
 use instance::RPS_PER_MBPS_MAX;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,9 +32,9 @@ pub(super) fn read(root: &Section<'_>, inventory: &mut Inventory, claimed: &mut 
         names: Names::default(),
         addresses: BTreeSet::new(),
     };
-    for meter in root.sections("meters") {
-        reader.meter(&meter);
-        meter.finish();
+    for contract in root.sections("contracts") {
+        reader.contract(&contract);
+        contract.finish();
     }
     for service in root.sections("services") {
         reader.service(&service);
@@ -44,7 +44,7 @@ pub(super) fn read(root: &Section<'_>, inventory: &mut Inventory, claimed: &mut 
         reader.site(&site);
         site.finish();
     }
-    reader.check_meters(root);
+    reader.check_contracts(root);
     for (empty, key) in [
         (inventory.sites.is_empty(), "sites"),
         (inventory.services.is_empty(), "services"),
@@ -62,7 +62,7 @@ pub(super) fn read(root: &Section<'_>, inventory: &mut Inventory, claimed: &mut 
 /// Names that were given, by kind.
 #[derive(Default)]
 struct Names {
-    meters: BTreeMap<String, usize>,
+    contracts: BTreeMap<String, usize>,
     services: BTreeMap<String, ServiceId>,
     sites: BTreeSet<String>,
     groups: BTreeSet<String>,
@@ -77,7 +77,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn meter(&mut self, section: &Section<'_>) {
+    fn contract(&mut self, section: &Section<'_>) {
         let models = BillingModel::ALL.map(|model| (model.as_str(), model));
         let name = section.name("name");
         let model = section
@@ -102,13 +102,13 @@ impl Reader<'_> {
             .unwrap_or(0.0);
         if self
             .names
-            .meters
-            .insert(name.clone(), self.inventory.meters.len())
+            .contracts
+            .insert(name.clone(), self.inventory.contracts.len())
             .is_some()
         {
-            section.fault("name", format!("{name:?} is given to two meters"));
+            section.fault("name", format!("{name:?} is given to two contracts"));
         }
-        self.inventory.meters.push(Meter {
+        self.inventory.contracts.push(Contract {
             name,
             model,
             price_cny_per_mbps_month: monthly.unwrap_or(0.0),
@@ -123,7 +123,7 @@ impl Reader<'_> {
         let name = served.name.clone();
         let id = ServiceId::from_index(self.inventory.services.len());
         self.names.services.insert(name, id);
-        let floor_ms = section.number("floor-ms", 1.0..=1e5);
+        let latency_limit_ms = section.number("latency-limit-ms", 1.0..=1e5);
         let initial_mbps = section
             .number_or_none("initial-mbps", 0.0..=MBPS_MAX)
             .unwrap_or(0.0);
@@ -132,7 +132,7 @@ impl Reader<'_> {
             .unwrap_or(0.0);
         self.inventory.services.push(Service {
             served,
-            floor_ms,
+            latency_limit_ms,
             initial_mbps,
             rps_per_mbps,
         });
@@ -185,22 +185,21 @@ impl Reader<'_> {
                 format!("{watermark_mbps} is above capacity-mbps {capacity_mbps}"),
             );
         }
-        let meter_name = section.text("meter");
-        let meter = self.names.meters.get(&meter_name).copied();
-        if meter.is_none() && !meter_name.is_empty() {
+        let billed_by = section.text("contract");
+        let contract = self.names.contracts.get(&billed_by).copied();
+        if contract.is_none() && !billed_by.is_empty() {
             section.fault(
-                "meter",
-                format!("there is no meter {meter_name:?}; add it under [[meters]]"),
+                "contract",
+                format!("there is no contract {billed_by:?}; add it under [[contracts]]"),
             );
         }
-        let meter = meter.unwrap_or(0);
         self.inventory.links.push(Link {
             name,
             site,
             isp,
             capacity_mbps,
             watermark_mbps,
-            meter,
+            contract: contract.unwrap_or(0),
         });
     }
 
@@ -397,15 +396,15 @@ impl Reader<'_> {
         }
     }
 
-    /// A meter must have links, and one that spans sites must cover them whole, so that contracts
+    /// A contract must have links, and one that spans sites must cover them whole, so that contracts
     /// nest over sites.
-    fn check_meters(&self, root: &Section<'_>) {
-        for (index, meter) in self.inventory.meters.iter().enumerate() {
+    fn check_contracts(&self, root: &Section<'_>) {
+        for (index, contract) in self.inventory.contracts.iter().enumerate() {
             let links = || {
                 self.inventory
                     .links
                     .iter()
-                    .filter(|link| link.meter == index)
+                    .filter(|link| link.contract == index)
             };
             let sites: BTreeSet<SiteId> = links().map(|link| link.site).collect();
             let whole = || {
@@ -413,12 +412,16 @@ impl Reader<'_> {
                     .links
                     .iter()
                     .filter(|l| sites.contains(&l.site))
-                    .all(|l| l.meter == index)
+                    .all(|l| l.contract == index)
             };
             if sites.is_empty() {
-                root.fault("meters", format!("meter {:?} bills no link", meter.name));
+                root.fault(
+                    "contracts",
+                    format!("contract {:?} bills no link", contract.name),
+                );
             } else if sites.len() > 1 && !whole() {
-                root.fault("meters", format!("meter {:?} spans sites but not all links of them: a contract over sites must cover them whole", meter.name));
+                let why = "spans sites but not all links of them: a contract over sites must cover them whole";
+                root.fault("contracts", format!("contract {:?} {why}", contract.name));
             }
         }
     }

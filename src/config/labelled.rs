@@ -22,7 +22,7 @@ impl<'a> Section<'a> {
         let node = self.node_of_label(key, label);
         let path = format!("{}.{label}", self.path_of(key));
         let fault = node.map(|node| Fault::new(&node.origin, &path, message));
-        self.sink().borrow_mut().extend(fault);
+        self.sink().faults.borrow_mut().extend(fault);
     }
 
     fn node_of_label(&self, key: &str, label: &str) -> Option<&'a Node> {

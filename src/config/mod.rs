@@ -122,6 +122,8 @@ pub struct Config {
     pub policies: Policies,
     /// How addresses of pools are probed, in the order of [`Policies::checks`].
     pub checks: Vec<Check>,
+    /// Remarks on the files that keep nothing from being loaded: keys under older names.
+    pub notices: Vec<Fault>,
 }
 
 impl Config {
@@ -133,9 +135,7 @@ impl Config {
     pub fn load(path: &Path, set: &[String]) -> Result<Self, Faults> {
         let mut faults = Vec::new();
         let config = Self::read(path, set, &mut faults);
-        faults.sort_by(|a: &Fault, b: &Fault| {
-            (&a.file, a.line, &a.path).cmp(&(&b.file, b.line, &b.path))
-        });
+        faults.sort_by(Fault::by_place);
         faults.dedup();
         match config {
             Some(config) if faults.is_empty() => Ok(config),
@@ -172,7 +172,7 @@ impl Config {
                 .map_err(|why| root.fault(key, format!("cannot read {name}: {why}")))
                 .ok()?;
             tree::parse(&text, &name.to_string())
-                .map_err(|mut found| sink.borrow_mut().append(&mut found))
+                .map_err(|mut found| sink.faults.borrow_mut().append(&mut found))
                 .ok()
         };
         let mut claimed = Claimed::default();
@@ -188,7 +188,10 @@ impl Config {
             section.finish();
         }
         root.finish();
-        faults.append(&mut sink.into_inner());
+        faults.append(&mut sink.faults.into_inner());
+        config.notices = sink.notices.into_inner();
+        config.notices.sort_by(Fault::by_place);
+        config.notices.dedup();
         // Names are tried together, and only where each of them alone is right.
         if faults.is_empty()
             && let Err(why) = trial::names(&config.inventory, &config.policies)

@@ -7,8 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Where faults are collected.
-pub(super) type Sink = RefCell<Vec<Fault>>;
+/// Keys that were renamed: (older name, name). Both are read; the older one is mentioned.
+const RENAMED: [(&str, &str); 3] = [
+    ("floor-ms", "latency-limit-ms"),
+    ("meters", "contracts"),
+    ("meter", "contract"),
+];
+
+/// Everything found while reading.
+#[derive(Default)]
+pub(super) struct Sink {
+    pub(super) faults: RefCell<Vec<Fault>>,
+    /// Remarks that keep nothing from being loaded.
+    pub(super) notices: RefCell<Vec<Fault>>,
+}
 
 /// One table being read.
 pub(super) struct Section<'a> {
@@ -25,7 +37,7 @@ impl<'a> Section<'a> {
         let table = if let Value::Table(table) = &node.value {
             Some(table)
         } else {
-            sink.borrow_mut().push(Fault::new(
+            sink.faults.borrow_mut().push(Fault::new(
                 &node.origin,
                 path,
                 format!("is {}, not a table", node.value.kind()),
@@ -43,11 +55,9 @@ impl<'a> Section<'a> {
 
     /// Reports a fault of a key, at its line; of the section itself when the key is missing.
     pub(super) fn fault(&self, key: &str, message: impl Into<String>) {
-        let origin = self
-            .table
-            .and_then(|table| table.get(key))
-            .map_or(&self.origin, |node| &node.origin);
+        let origin = self.peek(key).map_or(&self.origin, |node| &node.origin);
         self.sink
+            .faults
             .borrow_mut()
             .push(Fault::new(origin, &self.path_of(key), message));
     }
@@ -59,21 +69,50 @@ impl<'a> Section<'a> {
 
     pub(super) fn path_of(&self, key: &str) -> String {
         match (self.path.is_empty(), key.is_empty()) {
-            (true, _) => key.to_owned(),
+            (true, _) => self.written(key).to_owned(),
             (false, true) => self.path.clone(),
-            (false, false) => format!("{}.{key}", self.path),
+            (false, false) => format!("{}.{}", self.path, self.written(key)),
         }
     }
 
     /// The value of a key.
     pub(super) fn get(&self, key: &'static str) -> Option<&'a Node> {
-        self.asked.borrow_mut().insert(key);
+        let is_new = self.asked.borrow_mut().insert(key);
+        if let Some((older, name)) = renamed(key) {
+            self.asked.borrow_mut().insert(older);
+            if is_new && let Some(node) = self.table?.get(older) {
+                self.mention(older, name, node);
+            }
+        }
         self.peek(key)
     }
 
     /// The value of a key, without asking for it.
     pub(super) fn peek(&self, key: &str) -> Option<&'a Node> {
-        self.table?.get(key)
+        self.table?.get(self.written(key))
+    }
+
+    /// The name under which the file has a key: the older one where it has only that.
+    fn written<'b>(&self, key: &'b str) -> &'b str {
+        let has = |key: &str| self.table.is_some_and(|table| table.contains_key(key));
+        match renamed(key) {
+            Some((older, _)) if has(older) && !has(key) => older,
+            _ => key,
+        }
+    }
+
+    /// Mentions an older name; refuses it beside the one that took its place.
+    fn mention(&self, older: &str, name: &str, node: &Node) {
+        let path = self.path_of(older);
+        if self.table.is_some_and(|table| table.contains_key(name)) {
+            let message = format!("is an older name of {name}, which is given, too; keep one");
+            let fault = Fault::new(&node.origin, &path, message);
+            self.sink.faults.borrow_mut().push(fault);
+        } else {
+            let message = format!("is called {name} now; this older name is still read");
+            let notice = Fault::new(&node.origin, &path, message);
+            self.sink.notices.borrow_mut().push(notice);
+        }
     }
 
     /// Whether a key is there and has text.
@@ -83,7 +122,7 @@ impl<'a> Section<'a> {
     }
 
     fn required<T>(&self, key: &'static str, value: Option<T>) -> Option<T> {
-        if value.is_none() && self.table.is_some_and(|table| !table.contains_key(key)) {
+        if value.is_none() && self.table.is_some() && self.peek(key).is_none() {
             self.fault(key, "is missing");
         }
         value
@@ -387,9 +426,14 @@ impl<'a> Section<'a> {
                 &self.path_of(key),
                 format!("is no key that is known here{hint}"),
             );
-            self.sink.borrow_mut().push(fault);
+            self.sink.faults.borrow_mut().push(fault);
         }
     }
+}
+
+/// The older name of a key, and the key as the field calls it.
+fn renamed(key: &str) -> Option<(&'static str, &'static str)> {
+    RENAMED.into_iter().find(|(_, name)| *name == key)
 }
 
 /// Edit distance (Levenshtein 1966), for hints alone.

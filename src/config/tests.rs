@@ -29,7 +29,7 @@ file = "cdn.zone"
 
 const INVENTORY: &str = r#"nodes-domain = "node.cdn.example"
 
-[[meters]]
+[[contracts]]
 name = "m1"
 model = "month-95"
 price-cny-per-mbps-month = 12.0
@@ -38,7 +38,7 @@ price-cny-per-mbps-month = 12.0
 name = "live"
 domains = ["live.cdn.example"]
 ttl = "4s"
-floor-ms = 80
+latency-limit-ms = 80
 
 [[sites]]
 name = "gz1"
@@ -47,7 +47,7 @@ region = "south"
 latitude = 23.1
 longitude = 113.3
 links = [
-  { isp = "ct", capacity-mbps = 1000, meter = "m1" },
+  { isp = "ct", capacity-mbps = 1000, contract = "m1" },
 ]
 groups = [
   { name = "gz1-a", services = ["live"], nodes = 2, node-capacity-mbps = 500 },
@@ -153,12 +153,12 @@ fn every_kind_of_fault_names_file_line_and_key() {
     check(
         "model = \"month-95\"",
         "model = \"monthly\"",
-        "inventory.toml:5: meters[0].model: \"monthly\" is not one of",
+        "inventory.toml:5: contracts[0].model: \"monthly\" is not one of",
     );
     check(
         "price-cny-per-mbps-month = 12.0",
         "",
-        "meters[0].price-cny-per-mbps-month: is missing",
+        "contracts[0].price-cny-per-mbps-month: is missing",
     );
     check(
         "capacity-mbps = 1000",
@@ -181,9 +181,9 @@ fn every_kind_of_fault_names_file_line_and_key() {
         "is above capacity-mbps",
     );
     check(
-        "meter = \"m1\"",
-        "meter = \"m2\"",
-        "there is no meter \"m2\"",
+        "contract = \"m1\"",
+        "contract = \"m2\"",
+        "there is no contract \"m2\"",
     );
     check(
         "services = [\"live\"]",
@@ -264,7 +264,7 @@ fn values_with_which_no_map_could_ever_change_are_refused() {
 fn all_faults_are_reported_together() {
     let broken = |text: &str| {
         text.replace("ecs = \"all\"", "ecs = \"some\"\nfoo = 1")
-            .replace("floor-ms = 80", "floor-ms = \"80\"")
+            .replace("latency-limit-ms = 80", "latency-limit-ms = \"80\"")
             .replace("ttl", "tll")
     };
     let found = load(broken, &[]).unwrap_err();
@@ -303,8 +303,11 @@ fn the_demo_is_what_it_promises() {
     let config = Config::load(&path, &[]).unwrap_or_else(|faults| panic!("{faults}"));
     let inventory = &config.inventory;
     assert!(inventory.sites.len() >= 55, "{}", inventory.sites.len());
-    let models: std::collections::BTreeSet<_> =
-        inventory.meters.iter().map(|meter| meter.model).collect();
+    let models: std::collections::BTreeSet<_> = inventory
+        .contracts
+        .iter()
+        .map(|meter| meter.model)
+        .collect();
     assert_eq!(models.len(), 5, "all five billing models");
     let both = |endpoint: &engine::inventory::Endpoint| {
         let by_vip = !endpoint.ipv4.is_empty() && !endpoint.ipv6.is_empty();
@@ -400,4 +403,52 @@ proptest! {
             prop_assert!(!faults.faults.is_empty() && faults.faults.iter().all(|fault| fault.line >= 1));
         }
     }
+}
+
+#[test]
+fn older_names_of_keys_are_read_and_mentioned() {
+    let older = |text: &str| {
+        text.replace("[[contracts]]", "[[meters]]")
+            .replace("contract = ", "meter = ")
+            .replace("latency-limit-ms", "floor-ms")
+    };
+    let (config, new) = (load(older, &[]).unwrap(), load(str::to_owned, &[]).unwrap());
+    assert_eq!(
+        config.inventory.services[0].latency_limit_ms,
+        new.inventory.services[0].latency_limit_ms
+    );
+    assert_eq!(config.inventory.contracts[0].name, "m1");
+    assert!(new.notices.is_empty());
+    let told: Vec<_> = config.notices.iter().map(|n| n.to_string()).collect();
+    let expected = [
+        ":3: meters: is called contracts now; this older name is still read",
+        ":12: services[0].floor-ms: is called latency-limit-ms now; this older name is still read",
+        ":21: sites[0].links[0].meter: is called contract now; this older name is still read",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.ends_with(expected), "{told} is not {expected}");
+    }
+}
+
+#[test]
+fn faults_name_keys_as_the_file_writes_them() {
+    let older = |text: &str| {
+        text.replace("[[contracts]]", "[[meters]]")
+            .replace("latency-limit-ms = 80", "floor-ms = 0")
+            .replace("model = \"month-95\"", "model = \"monthly\"")
+    };
+    let shown = load(older, &[]).unwrap_err().to_string();
+    for path in ["services[0].floor-ms: 0 is not within", "meters[0].model:"] {
+        assert!(shown.contains(path), "{path} is not in {shown}");
+    }
+}
+
+#[test]
+fn a_key_under_both_names_is_refused() {
+    check(
+        "latency-limit-ms = 80",
+        "latency-limit-ms = 80\nfloor-ms = 90",
+        "services[0].floor-ms: is an older name of latency-limit-ms, which is given, too",
+    );
 }

@@ -9,7 +9,7 @@ use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use engine::billing::UsualDemand;
 use engine::cycle::{Engine, EngineOptions, Tier};
 use engine::inventory::{
-    BillingModel, Endpoint, Front, Group, Link, Meter, Node, NodePort, Service, Site,
+    BillingModel, Contract, Endpoint, Front, Group, Link, Node, NodePort, Service, Site,
 };
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -34,7 +34,7 @@ fn inventory() -> Inventory {
             ttl_s: 60,
             addresses_max: 2,
         },
-        floor_ms: 150.0,
+        latency_limit_ms: 150.0,
         initial_mbps: 40_000.0,
         rps_per_mbps: 0.0,
     });
@@ -48,7 +48,7 @@ fn inventory() -> Inventory {
             latitude: f64::from(index % 7) * 3.0,
             longitude: f64::from(index),
         });
-        inventory.meters.push(Meter {
+        inventory.contracts.push(Contract {
             name: name.clone(),
             model: BillingModel::Month95,
             price_cny_per_mbps_month: 10.0,
@@ -62,7 +62,7 @@ fn inventory() -> Inventory {
             isp: "bgp".to_owned(),
             capacity_mbps: 1000.0,
             watermark_mbps: 900.0,
-            meter: usize::from(index),
+            contract: usize::from(index),
         });
         inventory.nodes.push(Node {
             name: format!("{name}-a-1"),
@@ -312,7 +312,7 @@ async fn levels_that_were_planned_before_a_restart_hold_after_it() {
     let (handle, _dir) = started(&format!("INSERT INTO flag VALUES ('levels', '{kept}')"));
     let report = reported(&handle, Tier::Full).await;
     let level = |name: &str| {
-        let meter = report.meters.iter().find(|meter| meter.name == name);
+        let meter = report.contracts.iter().find(|meter| meter.name == name);
         meter.expect("a meter").level_mbps
     };
     assert_eq!(level("s7"), Some(321.5));
@@ -333,7 +333,8 @@ async fn demand_that_was_learnt_before_a_restart_is_planned_from_after_it() {
         });
         reported(&handle, Tier::Full).await;
         let mut cycle = handle.cycle();
-        let some = |report: &Arc<CycleReport>| report.meters.iter().any(|m| m.level_mbps.is_some());
+        let some =
+            |report: &Arc<CycleReport>| report.contracts.iter().any(|m| m.level_mbps.is_some());
         // Levels are planned beside, once there is a map: where nothing is known there is nothing
         // to wait for.
         let patience = Duration::from_secs(if planned { 60 } else { 1 });
@@ -442,7 +443,10 @@ async fn planning_levels_makes_way_for_what_failed() {
     handle.observe(told).unwrap();
     let report = reported(&handle, Tier::Warm).await;
     assert!(
-        report.meters.iter().all(|meter| meter.level_mbps.is_none()),
+        report
+            .contracts
+            .iter()
+            .all(|meter| meter.level_mbps.is_none()),
         "levels were planned before the warm solve"
     );
     let page = metrics.render();

@@ -14,32 +14,32 @@
 //! penalties and a general-purpose linear-programming library were not taken: the first lose
 //! the order of the levels, the second is slower on this network by orders of magnitude.
 
-mod certificate;
 mod feasibility;
 mod movement;
 mod network;
+mod optimize;
+mod options;
 mod problem;
 mod relief;
-mod report;
+mod result;
 mod salvage;
 mod side;
 mod simplex;
 mod solve;
 mod start;
 mod threads;
-mod trim;
 mod warm;
-mod weights;
 
-pub use certificate::{BINDING_ROWS_MAX, cost_gap};
 pub use feasibility::{Cut, Feasibility, FeasibilityOptions, FlowModel, Limit, cut, feasibility};
-pub use network::arcs::money_step;
-pub use problem::explain::{CandidateView, explain_unit};
+pub use options::{Deadline, Movement, Outcome, SolveOptions, Solved};
 pub use problem::index::{Place, Problem};
-pub use problem::loads::{Loads, Room};
+pub use problem::loads::{Loads, ROUNDING, Room};
+pub use problem::money::money_step;
 pub use relief::{Relief, relieve};
-pub use report::{Report, report, write_assign};
-pub use solve::{Deadline, Movement, Outcome, SolveOptions, Solved, solve};
+pub use result::certificate::{BINDING_ROWS_MAX, cost_gap};
+pub use result::explain::{CandidateView, explain_unit};
+pub use result::report::{Report, report, write_assign};
+pub use result::weights::on_ladder;
+pub use solve::solve;
 pub use threads::both;
 pub use warm::{CLOSED_LINKS_MAX, Standing};
-pub use weights::on_ladder;

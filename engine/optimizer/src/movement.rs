@@ -8,40 +8,19 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::network::arcs::Network;
-use crate::network::rough::RoughCosts;
-use crate::problem::topology::Topology;
+use crate::options::{Deadline, SolveOptions};
+use crate::problem::index::Problem;
+use crate::problem::loads::Loads;
+use crate::result::certificate::Least;
 use crate::simplex::basis::Progress;
-use crate::solve::{Deadline, PIVOTS_PER_STAGE, SolveOptions, run};
+use crate::simplex::run::{PIVOTS_PER_STAGE, run};
 use crate::start::crash;
-use instance::Instance;
 
 /// Pivots that the search may take for each unit, at least [`STAGES_MIN`] stages of them.
 const PIVOTS_PER_UNIT: u64 = 1;
 
 /// Stages that any search may take.
 const STAGES_MIN: u64 = 5;
-
-/// What is known of the least movement.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Least {
-    /// Exactly this, in Mbps.
-    Exactly(f64),
-    /// At least this, in Mbps, less what has to be unserved.
-    Beyond(f64),
-    /// Nothing: nobody asked, or the deadline came first.
-    Unknown,
-}
-
-impl Least {
-    /// The bound on the movement of plans that leave `unserved_mbps`.
-    pub(crate) fn mbps(self, unserved_mbps: f64) -> Option<f64> {
-        match self {
-            Self::Exactly(mbps) => Some(mbps),
-            Self::Beyond(mbps) => Some((mbps - unserved_mbps).max(0.0)),
-            Self::Unknown => None,
-        }
-    }
-}
 
 /// A deadline that also comes after so many looks at it.
 struct Patience<'a> {
@@ -66,20 +45,17 @@ impl Deadline for Patience<'_> {
 }
 
 /// The least movement, and the pivots that it took to find it.
-pub(crate) fn least(
-    input: &Instance,
-    topology: &Topology,
-    options: &SolveOptions<'_>,
-) -> (Least, u64) {
+pub(crate) fn least(problem: &Problem<'_>, options: &SolveOptions<'_>) -> (Least, u64) {
+    let input = problem.instance;
     if input.units.iter().all(|u| u.incumbent.is_empty()) {
         return (Least::Exactly(0.0), 0);
     }
-    let mut net = Network::build(input, topology, &[]);
+    let mut net = Network::build(problem);
     for cost in &mut net.cost {
         *cost = net.scale.of_movement(*cost);
     }
-    net.rough = Some(RoughCosts::of(&net, 1));
     let mut basis = crash::start_from_incumbents(&net);
+    basis.take_rough_costs(&net);
     let stages = net.demand.len() as u64 * PIVOTS_PER_UNIT / PIVOTS_PER_STAGE;
     let patience = Patience {
         deadline: options.deadline,
@@ -96,17 +72,22 @@ pub(crate) fn least(
     } else if patience.is_late() {
         Least::Unknown
     } else {
-        Least::Beyond(displaced(input, topology))
+        Least::Beyond(displaced(problem))
     };
     (least, basis.pivots)
 }
 
 /// Traffic of units with incumbents that cannot all stay: what of it finds no room where it is, in
 /// Mbps.
-fn displaced(input: &Instance, topology: &Topology) -> f64 {
-    let mut links = vec![0.0; input.links.len()];
+fn displaced(problem: &Problem<'_>) -> f64 {
     let mut settled = 0.0;
-    for unit in input.units.iter().filter(|unit| !unit.incumbent.is_empty()) {
+    let mut links = vec![0.0; problem.instance.links.len()];
+    for unit in problem
+        .instance
+        .units
+        .iter()
+        .filter(|unit| !unit.incumbent.is_empty())
+    {
         settled += unit.mbps;
         for &(link, share) in &unit.incumbent {
             if unit.cand.iter().any(|cand| cand.0 == link) {
@@ -114,24 +95,21 @@ fn displaced(input: &Instance, topology: &Topology) -> f64 {
             }
         }
     }
-    let mut sites = vec![0.0; input.sites.len()];
-    for (link, mbps) in links.iter().enumerate() {
-        if let Some(site) = topology.site_of[link] {
-            sites[site] += mbps.min(input.links[link].capacity_mbps);
-        }
+    let limits = Loads::hard_limits(problem);
+    let mut sites = vec![0.0; limits.sites.len()];
+    for (place, mbps) in problem.places().iter().zip(links) {
+        sites[place.site.index()] += f64::min(mbps, limits.links[place.link.index()]);
     }
-    let mut regions = vec![0.0; input.regions.len()];
+    let mut regions = vec![0.0; limits.regions.len()];
     let mut kept = 0.0;
-    for (site, mbps) in sites.iter().enumerate() {
-        let mbps = mbps.min(input.sites[site].capacity_mbps);
-        match topology.region_of[site] {
-            Some(region) => regions[region] += mbps,
+    for ((site, _), mbps) in problem.sites().zip(sites) {
+        let mbps = f64::min(mbps, limits.sites[site.index()]);
+        match problem.region_of(site) {
+            Some(region) => regions[region.index()] += mbps,
             None => kept += mbps,
         }
     }
-    let limited = regions.iter().zip(&input.regions);
-    kept += limited
-        .map(|(mbps, region)| mbps.min(region.capacity_mbps))
-        .sum::<f64>();
+    let limited = regions.iter().zip(&limits.regions);
+    kept += limited.map(|(mbps, limit)| mbps.min(*limit)).sum::<f64>();
     (settled - kept).max(0.0)
 }

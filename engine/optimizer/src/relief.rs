@@ -9,15 +9,13 @@
 use coverage::LinkId;
 use std::cmp::Ordering;
 
-use crate::network::arcs::as_u32;
-use crate::problem::levels::{Loads, UNSERVED_PRICE, add, own_cost, path_price};
+use crate::network::numbers::as_u32;
+use crate::problem::index::Problem;
+use crate::problem::loads::{AMOUNT_EPSILON_MBPS, Loads, Room};
+use crate::problem::prices::{UNSERVED_PRICE, add, own_cost, path_prices};
 use crate::problem::requests;
-use crate::problem::topology::Topology;
 use instance::{Duals, Plan, Price};
 use instance::{Instance, Shares};
-
-/// Amounts below this are rounding, in Mbps.
-pub(crate) const AMOUNT_EPSILON_MBPS: f64 = 1e-9;
 
 /// What changes in a plan.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -51,40 +49,25 @@ struct Homeless {
     places: Vec<(Price, LinkId)>,
 }
 
-/// Room on links, sites and regions below one kind of limit, in Mbps.
-pub(crate) struct Room {
-    links: Vec<f64>,
-    sites: Vec<f64>,
-    regions: Vec<f64>,
-    /// `[site]`: requests per second; without end where they are not limited, and where the limit
-    /// is not hard.
-    requests: Vec<f64>,
-}
-
 /// Moves what `plan` has on the links `failed` (indices) and on links and sites of no capacity. `plan` and `duals` must
 /// belong to `instance` or to one that differs by capacities only. O(units + candidates of units that move).
 #[must_use]
 pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[LinkId]) -> Relief {
-    let topology = Topology::of(instance);
-    let mut open: Vec<bool> = (0..instance.links.len())
-        .map(|link| {
-            let site = topology.site_of[link].map_or(0.0, |s| instance.sites[s].capacity_mbps);
-            instance.links[link].capacity_mbps > 0.0 && site > 0.0
-        })
-        .collect();
+    let problem = Problem::new(instance);
+    let places = problem.places().iter();
+    let mut open: Vec<bool> = places.map(|place| problem.is_open(place.link)).collect();
     for &link in failed {
         if let Some(open) = open.get_mut(link.index()) {
             *open = false;
         }
     }
-    let loads = Loads::of(instance, &topology, plan);
+    let loads = Loads::of(&problem, &plan.shares);
     let mut rooms = [
-        Room::of(instance, &loads, |soft, _| soft),
-        Room::of(instance, &loads, |_, hard| hard),
+        Room::between(Loads::soft_limits(&problem), &loads),
+        Room::between(Loads::hard_limits(&problem), &loads),
     ];
-    rooms[1].requests.fill(f64::MAX);
     let mut relief = Relief::default();
-    for homeless in homeless(instance, &topology, plan, duals, &open) {
+    for homeless in homeless(&problem, plan, duals, &open) {
         let unit = homeless.unit;
         let mbps = instance.units[unit].mbps;
         let rps = requests::per_mbps(&instance.units[unit]);
@@ -97,12 +80,13 @@ pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[LinkId
                 if rest <= AMOUNT_EPSILON_MBPS {
                     break;
                 }
-                let take = rooms[level].left(&topology, link, rps).min(rest);
+                let place = problem.place(link);
+                let take = rooms[level].left_mbps(place, rps).min(rest);
                 if take <= AMOUNT_EPSILON_MBPS {
                     continue;
                 }
                 for room in &mut rooms {
-                    room.take(&topology, link, take, rps);
+                    room.take(place, take, rps);
                 }
                 shares.give(link, take / mbps);
                 rest -= take;
@@ -124,17 +108,10 @@ pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[LinkId
 }
 
 /// The units with traffic on closed links, those with most to lose first.
-fn homeless(
-    instance: &Instance,
-    topology: &Topology,
-    plan: &Plan,
-    duals: &Duals,
-    open: &[bool],
-) -> Vec<Homeless> {
-    let requests = requests::by_link(topology, &duals.requests);
-    let paths: Vec<Price> = (0..instance.links.len())
-        .map(|link| path_price(topology, duals, link))
-        .collect();
+fn homeless(problem: &Problem<'_>, plan: &Plan, duals: &Duals, open: &[bool]) -> Vec<Homeless> {
+    let requests = requests::by_link(problem, &duals.requests);
+    let paths = path_prices(problem, duals);
+    let instance = problem.instance;
     let mut found = Vec::new();
     for (index, (unit, shares)) in instance.units.iter().zip(&plan.shares).enumerate() {
         if shares.iter().all(|share| open[share.0.index()]) {
@@ -176,57 +153,4 @@ fn regret(homeless: &Homeless) -> Price {
 /// The order of levels; prices are finite.
 fn order(a: Price, b: Price) -> Ordering {
     a.partial_cmp(&b).unwrap_or(Ordering::Equal)
-}
-
-impl Room {
-    /// What the limits that `pick` chooses from (soft, hard) leave beside `loads`.
-    pub(crate) fn of(instance: &Instance, loads: &Loads, pick: fn(f64, f64) -> f64) -> Self {
-        let left = |soft, hard, load: &f64| (pick(soft, hard) - load).max(0.0);
-        let links = instance.links.iter().zip(&loads.links);
-        let sites = instance.sites.iter().zip(&loads.sites);
-        let regions = instance.regions.iter().zip(&loads.regions);
-        Self {
-            links: links
-                .map(|(l, load)| left(l.watermark_mbps(), l.capacity_mbps, load))
-                .collect(),
-            sites: sites
-                .map(|(s, load)| left(s.watermark_mbps(), s.capacity_mbps, load))
-                .collect(),
-            regions: regions
-                .map(|(r, load)| left(r.watermark_mbps(), r.capacity_mbps, load))
-                .collect(),
-            requests: instance
-                .sites
-                .iter()
-                .zip(&loads.requests)
-                .map(|(s, load)| s.capacity_rps.map_or(f64::MAX, |rps| (rps - load).max(0.0)))
-                .collect(),
-        }
-    }
-
-    /// What a link can still take of traffic that brings `rps` requests per second with each Mbps.
-    pub(crate) fn left(&self, topology: &Topology, link: LinkId, rps: f64) -> f64 {
-        let site = topology.site_of[link.index()];
-        let requests = match site {
-            Some(site) if rps > 0.0 => self.requests[site] / rps,
-            _ => f64::MAX,
-        };
-        let region = site.and_then(|site| topology.region_of[site]);
-        self.links[link.index()]
-            .min(site.map_or(0.0, |s| self.sites[s]))
-            .min(region.map_or(f64::MAX, |r| self.regions[r]))
-            .min(requests)
-    }
-
-    pub(crate) fn take(&mut self, topology: &Topology, link: LinkId, mbps: f64, rps: f64) {
-        let left = &mut self.links[link.index()];
-        *left = (*left - mbps).max(0.0);
-        if let Some(site) = topology.site_of[link.index()] {
-            self.sites[site] = (self.sites[site] - mbps).max(0.0);
-            self.requests[site] = (self.requests[site] - mbps * rps).max(0.0);
-            if let Some(region) = topology.region_of[site] {
-                self.regions[region] = (self.regions[region] - mbps).max(0.0);
-            }
-        }
-    }
 }

@@ -4,39 +4,29 @@
 //! elsewhere; the plan in force, as far as it still fits, may be much better. Both are filled up
 //! with what room is left, and the better one is taken.
 
-use crate::problem::levels::{Loads, own_cost};
+use crate::problem::compare::compare;
+use crate::problem::index::Problem;
+use crate::problem::loads::{AMOUNT_EPSILON_MBPS, Loads, Room};
+use crate::problem::prices::own_cost;
 use crate::problem::requests;
-use crate::problem::topology::Topology;
-use crate::relief::{AMOUNT_EPSILON_MBPS, Room};
-use crate::side::settle::compare;
 use coverage::LinkId;
-use instance::Shares;
-use instance::{Instance, Unit};
-use instance::{Plan, Price};
+use instance::{Plan, Price, Shares, Unit};
 
 /// The better of `found` and of what is left of `known`, or of the incumbents where nothing else is
 /// known, each filled up.
-pub(crate) fn best(
-    input: &Instance,
-    topology: &Topology,
-    found: Plan,
-    known: Option<&Plan>,
-) -> Plan {
+pub(crate) fn best(problem: &Problem<'_>, found: Plan, known: Option<&Plan>) -> Plan {
+    let units = problem.instance.units.iter();
     let incumbents = || Plan {
-        shares: input
-            .units
-            .iter()
-            .map(|unit| unit.incumbent.clone())
-            .collect(),
+        shares: units.map(|unit| unit.incumbent.clone()).collect(),
         input_digest: String::new(),
     };
     let known = known.cloned().unwrap_or_else(incumbents);
     let filled = |plan: &Plan| Plan {
-        shares: filled(input, topology, plan),
+        shares: filled(problem, plan),
         input_digest: found.input_digest.clone(),
     };
     let (found, known) = (filled(&found), filled(&known));
-    if compare(input, topology, &known, &found).is_lt() {
+    if compare(problem, &known, &found).is_lt() {
         known
     } else {
         found
@@ -45,21 +35,15 @@ pub(crate) fn best(
 
 /// `[unit]` -> what of its shares still fits, and the rest wherever there is room: below watermarks
 /// first, the cheapest places of each unit first, units in their order.
-fn filled(input: &Instance, topology: &Topology, plan: &Plan) -> Vec<Shares> {
-    let nothing = Plan {
-        shares: vec![Shares::new(); input.units.len()],
-        input_digest: String::new(),
-    };
-    let loads = Loads::of(input, topology, &nothing);
-    let mut rooms = [
-        Room::of(input, &loads, |soft, _| soft),
-        Room::of(input, &loads, |_, hard| hard),
-    ];
+fn filled(problem: &Problem<'_>, plan: &Plan) -> Vec<Shares> {
+    let input = problem.instance;
+    let nothing = Loads::none(problem);
+    let limits = [Loads::soft_limits(problem), Loads::hard_limits(problem)];
     let mut filler = Filler {
-        topology,
-        rooms: &mut rooms,
+        problem,
+        rooms: limits.map(|limits| Room::between(limits, &nothing)),
     };
-    let mut shares = nothing.shares;
+    let mut shares = vec![Shares::new(); input.units.len()];
     let mut rests = Vec::with_capacity(shares.len());
     for ((unit, wanted), shares) in input.units.iter().zip(&plan.shares).zip(&mut shares) {
         let mut rest = unit.mbps;
@@ -71,7 +55,7 @@ fn filled(input: &Instance, topology: &Topology, plan: &Plan) -> Vec<Shares> {
         rests.push(rest);
     }
     for ((unit, rest), shares) in input.units.iter().zip(rests).zip(&mut shares) {
-        filler.place(input, unit, rest, shares);
+        filler.place(unit, rest, shares);
         shares.sort();
     }
     shares
@@ -79,28 +63,28 @@ fn filled(input: &Instance, topology: &Topology, plan: &Plan) -> Vec<Shares> {
 
 /// Fills room up.
 struct Filler<'a> {
-    topology: &'a Topology,
+    problem: &'a Problem<'a>,
     /// Below soft limits, below hard ones. Requests are soft alone.
-    rooms: &'a mut [Room; 2],
+    rooms: [Room; 2],
 }
 
 impl Filler<'_> {
     /// Places `rest` Mbps of a unit.
-    fn place(&mut self, input: &Instance, unit: &Unit, mut rest: f64, shares: &mut Shares) {
+    fn place(&mut self, unit: &Unit, mut rest: f64, shares: &mut Shares) {
         if rest <= AMOUNT_EPSILON_MBPS && (unit.mbps > 0.0 || !shares.is_empty()) {
             return;
         }
         let priced = unit
             .cand
             .iter()
-            .map(|&cand| (own_cost(input, unit, cand), cand.0));
+            .map(|&cand| (own_cost(self.problem.instance, unit, cand), cand.0));
         let mut places: Vec<(Price, LinkId)> = priced.collect();
         places.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(std::cmp::Ordering::Equal));
         for level in 0..self.rooms.len() {
             for &(_, link) in &places {
                 if unit.mbps <= 0.0 {
                     // Without traffic it needs no more than an open place.
-                    if self.rooms[level].left(self.topology, link, 0.0) > 0.0 {
+                    if self.rooms[level].left_mbps(self.problem.place(link), 0.0) > 0.0 {
                         shares.push((link, 1.0));
                         return;
                     }
@@ -122,12 +106,13 @@ impl Filler<'_> {
     ) -> f64 {
         let rps = requests::per_mbps(unit);
         let asked = if level == 0 { rps } else { 0.0 };
-        let taken = self.rooms[level].left(self.topology, link, asked).min(mbps);
+        let place = self.problem.place(link);
+        let taken = self.rooms[level].left_mbps(place, asked).min(mbps);
         if taken <= AMOUNT_EPSILON_MBPS {
             return 0.0;
         }
-        for room in self.rooms.iter_mut() {
-            room.take(self.topology, link, taken, rps);
+        for room in &mut self.rooms {
+            room.take(place, taken, rps);
         }
         shares.give(link, taken / unit.mbps);
         taken

@@ -6,17 +6,17 @@
 //! itself would make the tree infeasible and throw it away. When links come back their costs do,
 //! too.
 
-use crate::certificate;
 use crate::movement;
-use crate::movement::Least;
 use crate::network::arcs::Network;
-use crate::network::rough::RoughCosts;
 use crate::network::scale::UNSERVED;
-use crate::problem::topology::Topology;
+use crate::optimize::optimize;
+use crate::options::{Movement, Outcome, SolveOptions, Solved};
+use crate::problem::index::Problem;
+use crate::result::certificate::Least;
+use crate::result::reading::CLOSED;
 use crate::salvage;
 use crate::side::constraints::Rows;
 use crate::simplex::basis::Basis;
-use crate::solve::{Movement, Outcome, SolveOptions, Solved, main_share, optimize};
 use crate::start::crash;
 use crate::start::sample;
 use crate::threads::both;
@@ -49,13 +49,11 @@ impl Standing {
         warm: Option<&Plan>,
     ) -> (Solved, Self) {
         let (solved, mut standing) = Self::cold(input, options, warm);
-        let order = standing.net.sort_by_price(
-            &standing.basis.potential,
-            sample::FRONT_LINKS,
-            options.threads,
-        );
+        let order = standing
+            .net
+            .sort_by_price(&standing.basis.potential, sample::FRONT_LINKS);
         standing.basis.renumber(&order);
-        standing.net.rough = Some(RoughCosts::of(&standing.net, options.threads));
+        standing.basis.take_rough_costs(&standing.net);
         (solved, standing)
     }
 
@@ -65,11 +63,11 @@ impl Standing {
         options: &SolveOptions<'_>,
         warm: Option<&Plan>,
     ) -> (Solved, Self) {
-        let topology = Topology::of(input);
-        let mut net = Network::build(input, &topology, &[]);
-        let rows = Rows::of(input, &topology, &net);
+        let problem = Problem::new(input);
+        let mut net = Network::build(&problem);
+        let rows = Rows::of(&problem, &net);
         let movement = || match options.movement {
-            Movement::Bounded => movement::least(input, &topology, options),
+            Movement::Bounded => movement::least(&problem, options),
             Movement::Unbounded => (Least::Unknown, 0),
         };
         let plan = || {
@@ -77,21 +75,23 @@ impl Standing {
             // Where rows cut across the tree, prices say more than an earlier plan does.
             let mut basis = match warm.filter(|_| rows.is_empty()) {
                 Some(plan) => {
-                    net.rough = Some(RoughCosts::of(&net, options.threads));
-                    crash::start(&net, |unit| Some(main_share(plan.shares.get(unit)?)?.0))
+                    let main = |unit: usize| plan.shares.get(unit)?.main();
+                    let mut basis = crash::start(&net, main);
+                    basis.take_rough_costs(&net);
+                    basis
                 }
                 None => sample::start(&mut net, &rows, options, &mut pivots),
             };
-            let found = optimize(input, &topology, &rows, (&mut net, &mut basis), options);
+            let found = optimize(&problem, &rows, (&mut net, &mut basis), options);
             pivots += basis.pivots;
             (found, basis, pivots)
         };
         let ((mut found, basis, pivots), (moved, more)) = both(options.threads, plan, movement);
         let finished = found.outcome == Outcome::Finished;
         if !finished {
-            found.plan = salvage::best(input, &topology, found.plan, warm);
+            found.plan = salvage::best(&problem, found.plan, warm);
         }
-        let solved = found.certify(input, &topology, options, pivots + more, moved);
+        let solved = found.certify(&problem, options, pivots + more, moved);
         let closed = Vec::new();
         (
             solved,
@@ -116,12 +116,12 @@ impl Standing {
         let same_shape = input.units.len() == self.net.demand.len()
             && input.links.len() == self.net.link_hub.len()
             && input.sites.len() == self.net.site_hub.len();
-        let topology = Topology::of(input);
+        let problem = Problem::new(input);
         if !same_shape || !self.finished {
             return None;
         }
         // What had no capacity from the beginning has no place in the network.
-        let mut closed = closed_links(input, &topology);
+        let mut closed = closed_links(&problem);
         closed.retain(|&link| self.net.link_hub[link.index()].is_some());
         if closed.len() > CLOSED_LINKS_MAX {
             return None;
@@ -129,13 +129,13 @@ impl Standing {
         self.close(closed);
         self.basis.reprice(&self.net);
         let before = self.basis.pivots;
-        let rows = Rows::of(input, &topology, &self.net);
+        let rows = Rows::of(&problem, &self.net);
         let standing = (&mut self.net, &mut self.basis);
-        let mut found = optimize(input, &topology, &rows, standing, options);
+        let mut found = optimize(&problem, &rows, standing, options);
         self.finished = found.outcome == Outcome::Finished;
-        forbid(input, &topology, &self.closed, &mut found.duals);
+        forbid(&problem, &self.closed, &mut found.duals);
         let pivots = self.basis.pivots - before;
-        Some(found.certify(input, &topology, options, pivots, Least::Unknown))
+        Some(found.certify(&problem, options, pivots, Least::Unknown))
     }
 
     /// Closes exactly these links.
@@ -158,39 +158,25 @@ impl Standing {
 }
 
 /// Links that had capacity and can carry nothing now, rising.
-fn closed_links(input: &Instance, topology: &Topology) -> Vec<LinkId> {
-    let open = |link: usize| {
-        let site = topology.site_of[link].map_or(0.0, |s| input.sites[s].capacity_mbps);
-        input.links[link].capacity_mbps > 0.0 && site > 0.0
-    };
-    (0..input.links.len())
-        .filter(|&link| !open(link))
-        .map(LinkId::from_index)
-        .collect()
+fn closed_links(problem: &Problem<'_>) -> Vec<LinkId> {
+    let links = problem.places().iter().map(|place| place.link);
+    links.filter(|&link| !problem.is_open(link)).collect()
 }
 
 /// Gives closed rows the price that keeps all units off without costing the bound, and frees what
 /// stands behind them.
-fn forbid(input: &Instance, topology: &Topology, closed: &[LinkId], duals: &mut Duals) {
+fn forbid(problem: &Problem<'_>, closed: &[LinkId], duals: &mut Duals) {
+    let input = problem.instance;
     for &link in closed {
-        let link = link.index();
-        let gone = input.links[link].capacity_mbps <= 0.0;
-        duals.links[link] = if gone {
-            certificate::CLOSED
-        } else {
-            Price::default()
-        };
-        if let Some(site) = topology.site_of[link]
-            && input.sites[site].capacity_mbps <= 0.0
-        {
-            duals.sites[site] = certificate::CLOSED;
+        let place = problem.place(link);
+        let gone = input.links[link.index()].capacity_mbps <= 0.0;
+        duals.links[link.index()] = if gone { CLOSED } else { Price::default() };
+        if input.sites[place.site.index()].capacity_mbps <= 0.0 {
+            duals.sites[place.site.index()] = CLOSED;
         }
-        if let Some(contract) = topology.contract_of[link]
-            && topology.links_of_contract[contract]
-                .iter()
-                .all(|&l| closed.binary_search(&LinkId::from_index(l)).is_ok())
-        {
-            duals.contracts[contract] = Price::default();
+        let mut links = problem.links_of_contract(place.contract).iter();
+        if links.all(|link| closed.binary_search(link).is_ok()) {
+            duals.contracts[place.contract.index()] = Price::default();
         }
     }
 }

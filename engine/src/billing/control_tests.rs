@@ -3,8 +3,8 @@
 use super::budget::Scene;
 use super::*;
 use crate::inventory::{self, BillingModel, Inventory};
-use coverage::{SiteId, Timestamp};
-use instance::{Contract, ContractModel, Instance, Link, Site, Unit};
+use coverage::{LinkId, SiteId, Timestamp};
+use instance::{Contract, ContractModel, Instance, Link, Shares, Site, Unit};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -76,8 +76,8 @@ fn contracts(model: BillingModel) -> (Inventory, Instance) {
             mbps: 0.0,
             rps: 0.0,
             latency_limit_ms: None,
-            incumbent: vec![],
-            cand: vec![(0, 5.0), (1, 6.0)],
+            incumbent: Shares::new(),
+            cand: vec![(LinkId(0), 5.0), (LinkId(1), 6.0)],
         }]
         .into(),
     };
@@ -139,7 +139,7 @@ fn contracts_that_do_not_match_or_have_no_link_are_named() {
     instance.contracts[0].id = "other".into();
     assert!(said(&instance).contains("m0 in the ledger and other"));
     instance.contracts.pop();
-    assert!(said(&instance).contains("2 meters"));
+    assert!(said(&instance).contains("2 contracts"));
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use super::{Engine, Tier};
 use crate::health::{self, Health};
 use crate::inventory::{BillingModel, Contract};
-use crate::publish::{Gates, Ground, Held, Present, Prices, Purpose, Reason, Step};
+use crate::publish::{Gates, Held, Present, Prices, Purpose, Reason, Step};
 use coverage::{AreaId, LinkId, NodeId, Timestamp};
 use instance::{Instance, Plan};
+use optimizer::Problem;
 use std::time::Duration;
 
 /// A plan to be published, and whether it is all that was wanted.
@@ -22,8 +23,8 @@ impl Engine {
         let last = self.last.take()?;
         let alike = tier == Tier::Full && before.shares.len() == last.instance.units.len();
         let back = alike.then(|| {
-            self.with_present(&last.instance, Purpose::Gain, now, |gates, ground, now| {
-                gates.take_back(ground, &before, now)
+            self.with_present(&last.instance, Purpose::Gain, now, |gates, problem, now| {
+                gates.take_back(problem, &before, now)
             })
         });
         self.last = Some(last);
@@ -56,9 +57,10 @@ impl Engine {
                     _ if tier == Tier::Warm => Purpose::Rescue,
                     _ => Purpose::Relief,
                 };
-                let step = self.with_present(&last.instance, purpose, now, |gates, ground, now| {
-                    gates.step(ground, (&before, target), now)
-                });
+                let step =
+                    self.with_present(&last.instance, purpose, now, |gates, problem, now| {
+                        gates.step(problem, (&before, target), now)
+                    });
                 step.and_then(|step| taken(step, &before, target))
             }
             _ => Ok(Taken {
@@ -76,7 +78,7 @@ impl Engine {
         instance: &Instance,
         purpose: Purpose,
         now: Timestamp,
-        ask: impl FnOnce(&mut Gates, Ground<'_>, &Present<'_>) -> T,
+        ask: impl FnOnce(&mut Gates, &Problem<'_>, &Present<'_>) -> T,
     ) -> T {
         let areas = self.table.areas().len();
         let site_ages = self.site_ages(now);
@@ -105,11 +107,8 @@ impl Engine {
             measured: &measured,
             purpose,
         };
-        let ground = Ground {
-            instance,
-            site_of: &self.site_of,
-        };
-        ask(&mut self.gates, ground, &present)
+        let problem = Problem::new(instance);
+        ask(&mut self.gates, &problem, &present)
     }
 
     /// [site] -> age of the newest report of any of its links and nodes, as [`health::ages`] has
@@ -167,11 +166,8 @@ impl Engine {
             && before.shares.len() == after.shares.len()
             && last.instance.units.len() == after.shares.len()
         {
-            let ground = Ground {
-                instance: &last.instance,
-                site_of: &self.site_of,
-            };
-            self.gates.published(ground, before, after, now);
+            let problem = Problem::new(&last.instance);
+            self.gates.published(&problem, before, after, now);
         }
     }
 

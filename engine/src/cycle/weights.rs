@@ -59,6 +59,7 @@ pub(super) fn as_answered<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use instance::Shares;
 
     /// What `mbps` cost where 100 are free, and 900 are below the watermark.
     fn money_and_overload(mbps: f64, bands: Bands) -> (f64, f64) {
@@ -71,7 +72,7 @@ mod tests {
         );
         let instance = Instance::read(text.as_bytes()).unwrap();
         let plan = Plan {
-            shares: vec![vec![(0, 1.0)]],
+            shares: vec![Shares::from([(0, 1.0)])],
             input_digest: String::new(),
         };
         let [levels] = as_answered(&instance, &plan, [bands]).unwrap();

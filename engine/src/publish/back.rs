@@ -2,18 +2,20 @@
 //! room.
 
 use super::canary::Trial;
-use super::loads::{Places, Rows, moved_mbps};
-use super::step::{Ground, Step};
+use super::moves::{may_stand, moved_mbps};
+use super::step::Step;
 use coverage::LinkId;
 use instance::Plan;
+use instance::Shares;
+use optimizer::Loads;
+use optimizer::Problem;
 use std::collections::BTreeMap;
 
 /// A plan in force while its canary areas are taken back.
 pub(super) struct Back<'a> {
-    ground: Ground<'a>,
-    places: Places<'a>,
-    hard: Rows,
-    loads: Rows,
+    problem: &'a Problem<'a>,
+    hard: Loads,
+    loads: Loads,
     plan: Plan,
     moved_mbps: f64,
     /// Areas that were tried on, and those of them that stay where they are.
@@ -25,17 +27,15 @@ impl<'a> Back<'a> {
     /// nothing there is `forbidden` (unit, link), and no hard limit is then exceeded for its sake.
     /// One that goes makes room for another; who has no room stays where it is.
     pub(super) fn of(
-        ground: Ground<'a>,
+        problem: &'a Problem<'a>,
         before: &Plan,
         trials: &[Trial],
         forbidden: &dyn Fn(usize, LinkId) -> bool,
     ) -> Self {
-        let places = Places::new(ground);
         let mut back = Self {
-            hard: Rows::hard(ground.instance),
-            loads: Rows::of(ground.instance, &places, &before.shares),
-            ground,
-            places,
+            hard: Loads::hard_limits(problem),
+            loads: Loads::of(problem, &before.shares),
+            problem,
             plan: before.clone(),
             moved_mbps: 0.0,
             trials: (trials.len(), trials.len()),
@@ -55,16 +55,16 @@ impl<'a> Back<'a> {
     /// Takes one back, or says that it cannot.
     fn takes(&mut self, trial: &Trial) -> bool {
         let unit = trial.unit;
-        let stands = |share: &(LinkId, f64)| self.ground.may_stand(unit, share.0);
+        let stands = |share: &(LinkId, f64)| may_stand(self.problem, unit, share.0);
         if trial.before.is_empty() || !trial.before.iter().all(stands) {
             return false;
         }
-        let places = trial.before.iter().map(|share| self.places.of(share.0));
+        let places = trial.before.iter().map(|share| self.problem.place(share.0));
         let was: Vec<_> = places.map(|place| (place, self.loads.at(place))).collect();
         let now = std::mem::take(&mut self.plan.shares[unit]);
         self.put(unit, &now, -1.0);
         self.put(unit, &trial.before, 1.0);
-        let above = |&(place, was)| self.loads.grown_above(&self.hard, place, was);
+        let above = |&(place, was)| self.loads.grows_beyond(&self.hard, place, was);
         if was.iter().any(above) {
             self.put(unit, &trial.before, -1.0);
             self.put(unit, &now, 1.0);
@@ -72,15 +72,16 @@ impl<'a> Back<'a> {
             return false;
         }
         self.plan.shares[unit].clone_from(&trial.before);
-        self.moved_mbps += moved_mbps(self.ground.instance, unit, &now, &self.plan);
+        self.moved_mbps += moved_mbps(self.problem, unit, &now, &self.plan);
         true
     }
 
     /// Puts a unit somewhere, or takes it away when `times` is -1.
-    fn put(&mut self, unit: usize, shares: &[(LinkId, f64)], times: f64) {
+    fn put(&mut self, unit: usize, shares: &Shares, times: f64) {
         for &(link, share) in shares {
-            let unit = &self.ground.instance.units[unit];
-            self.loads.add(unit, share * times, self.places.of(link));
+            let unit = &self.problem.instance.units[unit];
+            self.loads
+                .add(unit, share * times, self.problem.place(link));
         }
     }
 

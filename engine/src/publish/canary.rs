@@ -7,7 +7,7 @@
 //! another change, to other sites or of more areas, and is tried anew.
 
 use super::flows::Flows;
-use super::loads::share_on;
+
 use coverage::LinkId;
 use coverage::Timestamp;
 use instance::{Instance, Plan, Shares};
@@ -113,13 +113,9 @@ pub(super) struct Trial {
 impl Trial {
     /// Whether the unit still is where it tries to be, but for the rounding of weights.
     pub(super) fn is_on(&self, in_force: &Plan) -> bool {
-        let now = in_force
-            .shares
-            .get(self.unit)
-            .map_or(&[][..], |shares| shares.as_slice());
-        let mut links = self.after.iter().chain(now).map(|share| share.0);
-        links
-            .all(|link| (share_on(&self.after, link) - share_on(now, link)).abs() < WEIGHT_ROUNDING)
+        let now = in_force.shares.get(self.unit).cloned().unwrap_or_default();
+        let mut links = self.after.iter().chain(&now).map(|share| share.0);
+        links.all(|link| (self.after.on(link) - now.on(link)).abs() < WEIGHT_ROUNDING)
     }
 }
 
@@ -239,8 +235,8 @@ mod tests {
     fn one() -> Vec<Trial> {
         vec![Trial {
             unit: 4,
-            before: vec![(0, 1.0)],
-            after: vec![(1, 1.0)],
+            before: Shares::from([(0, 1.0)]),
+            after: Shares::from([(1, 1.0)]),
             promised_ms: 20.0,
         }]
     }
@@ -250,15 +246,19 @@ mod tests {
         let [trial] = &one()[..] else { unreachable!() };
         let on = |shares: Shares| {
             let mut plan = Plan {
-                shares: vec![Vec::new(); 5],
+                shares: vec![Shares::new(); 5],
                 input_digest: String::new(),
             };
             plan.shares[trial.unit] = shares;
             trial.is_on(&plan)
         };
-        assert!(on(vec![(1, 1.0)]));
-        assert!(on(vec![(1, 63.0 / 64.0), (2, 1.0 / 64.0)]));
-        assert!(!on(vec![(0, 1.0)]) && !on(vec![(1, 0.5), (2, 0.5)]) && !on(Vec::new()));
+        assert!(on(Shares::from([(1, 1.0)])));
+        assert!(on(Shares::from([(1, 63.0 / 64.0), (2, 1.0 / 64.0)])));
+        assert!(
+            !on(Shares::from([(0, 1.0)]))
+                && !on(Shares::from([(1, 0.5), (2, 0.5)]))
+                && !on(Shares::new())
+        );
     }
 
     #[test]

@@ -1,22 +1,22 @@
 //! Flows: what a change of plans takes from which site to which.
 
-use super::loads::share_on;
-use super::step::Ground;
+use optimizer::Problem;
+
 use coverage::LinkId;
-use instance::Plan;
+use instance::{Plan, Shares};
 use std::collections::BTreeMap;
 
 /// (from site, to site) -> Mbps. What changes its link within a site goes from there to there.
 pub(super) type Flows = BTreeMap<(usize, usize), f64>;
 
 /// The flows of a change. What has no place in one of the plans flows nowhere.
-pub(super) fn between(ground: Ground<'_>, before: &Plan, after: &Plan) -> Flows {
+pub(super) fn between(problem: &Problem<'_>, before: &Plan, after: &Plan) -> Flows {
     let mut flows = Flows::new();
     let pairs = before.shares.iter().zip(&after.shares);
-    let units = ground.instance.units.iter().zip(pairs);
+    let units = problem.instance.units.iter().zip(pairs);
     for (unit, (now, then)) in units.filter(|(_, (now, then))| now != then) {
         for (from, to, share) in ways(now, then) {
-            let site = |link: LinkId| ground.site_of.get(link.index()).copied();
+            let site = |link: LinkId| problem.find(link).map(|place| place.site.index());
             if let (Some(from), Some(to)) = (site(from), site(to)) {
                 *flows.entry((from, to)).or_default() += share * unit.mbps;
             }
@@ -34,9 +34,9 @@ pub(super) fn beyond(moved: &Flows, known: &Flows) -> f64 {
 
 /// What shares do on the way from `now` to `then`: (from link, to link, share). The first that
 /// loses goes to the first that gains, as it does when a unit goes in slices.
-fn ways(now: &[(LinkId, f64)], then: &[(LinkId, f64)]) -> Vec<(LinkId, LinkId, f64)> {
-    let more = |shares: &[(LinkId, f64)], others: &[(LinkId, f64)]| {
-        let rest = |&(link, share): &(LinkId, f64)| (link, share - share_on(others, link));
+fn ways(now: &Shares, then: &Shares) -> Vec<(LinkId, LinkId, f64)> {
+    let more = |shares: &Shares, others: &Shares| {
+        let rest = |&(link, share): &(LinkId, f64)| (link, share - others.on(link));
         let rest = shares.iter().map(rest).filter(|rest| rest.1 > 0.0);
         rest.collect::<Vec<_>>()
     };
@@ -60,12 +60,13 @@ mod tests {
 
     #[test]
     fn shares_go_from_the_first_that_loses_to_the_first_that_gains() {
-        let now = [(0, 0.5), (1, 0.25), (2, 0.25)];
-        let then = [(1, 0.25), (3, 0.25), (4, 0.5)];
-        let expected = [(0, 3, 0.25), (0, 4, 0.25), (2, 4, 0.25)];
+        let now = Shares::from([(0, 0.5), (1, 0.25), (2, 0.25)]);
+        let then = Shares::from([(1, 0.25), (3, 0.25), (4, 0.5)]);
+        let expected = [(0, 3, 0.25), (0, 4, 0.25), (2, 4, 0.25)]
+            .map(|(from, to, share)| (LinkId(from), LinkId(to), share));
         assert_eq!(ways(&now, &then), expected);
         assert!(ways(&now, &now).is_empty());
-        assert!(ways(&[], &then).is_empty() && ways(&now, &[]).is_empty());
+        assert!(ways(&Shares::new(), &then).is_empty() && ways(&now, &Shares::new()).is_empty());
     }
 
     #[test]

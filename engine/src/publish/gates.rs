@@ -3,11 +3,13 @@
 use super::canary::{Canary, CanaryRules};
 use super::damping::{Damping, DampingRules};
 use super::inputs::{InputRules, Inputs, Prices};
-use super::step::{Aim, Ground, Move, Step, StepRules, step};
+use super::moves::{Move, StepRules};
+use super::step::{Aim, Step, step};
 use super::swing::{SwingRules, Swings};
 use super::{Gate, Held};
 use coverage::Timestamp;
 use instance::{Instance, Plan};
+use optimizer::Problem;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -200,33 +202,33 @@ impl Gates {
     /// [`Held::Canary`] while a large change is being tried, or after it failed.
     pub fn step(
         &mut self,
-        ground: Ground<'_>,
+        problem: &Problem<'_>,
         (before, target): (&Plan, &Plan),
         present: &Present<'_>,
     ) -> Result<Step, Held> {
-        let free = self.free(ground, (before, target), present);
+        let free = self.free(problem, (before, target), present);
         if !free.gains {
             // An emergency does not wait for a trial, and does not end it.
-            self.tell(ground, &free);
+            self.tell(problem, &free);
             return Ok(free);
         }
-        if let Some(back) = self.take_back(ground, before, present) {
+        if let Some(back) = self.take_back(problem, before, present) {
             return Ok(back);
         }
-        let taken = self.canaries_first(ground, (before, target), present, free)?;
-        self.tell(ground, &taken);
+        let taken = self.canaries_first(problem, (before, target), present, free)?;
+        self.tell(problem, &taken);
         Ok(taken)
     }
 
     /// The step that rules and memory allow, without a thought of canaries.
-    fn free(&self, ground: Ground<'_>, plans: (&Plan, &Plan), present: &Present<'_>) -> Step {
+    fn free(&self, problem: &Problem<'_>, plans: (&Plan, &Plan), present: &Present<'_>) -> Step {
         let aim = match present.purpose {
             Purpose::Gain => Aim::All,
             Purpose::Relief | Purpose::Rescue => Aim::ReliefFirst,
             Purpose::ReliefAlone => Aim::ReliefOnly,
         };
         let forbidden = |asked: Move| self.forbids(present, asked);
-        step(ground, plans, &self.rules.step, forbidden, aim)
+        step(problem, plans, &self.rules.step, forbidden, aim)
     }
 
     /// The gate that forbids a move. Relief does not wait for those that only spare clients and
@@ -270,7 +272,7 @@ impl Gates {
     }
 
     /// Says what a step withheld.
-    fn tell(&mut self, ground: Ground<'_>, step: &Step) {
+    fn tell(&mut self, problem: &Problem<'_>, step: &Step) {
         for (gate, means) in Gate::OF_STEPS {
             let withheld = step.withheld_mbps.get(&gate);
             self.say_once(
@@ -279,7 +281,8 @@ impl Gates {
                     move || {
                         let mut why = format!("{means}: {mbps:.0} Mbps");
                         let site = step.wanted_site.get(&gate);
-                        if let Some(site) = site.and_then(|site| ground.instance.sites.get(*site)) {
+                        if let Some(site) = site.and_then(|site| problem.instance.sites.get(*site))
+                        {
                             why.push_str(&format!(", most of it for {}", site.id));
                         }
                         why

@@ -13,7 +13,7 @@ mod flows;
 mod gates;
 mod inputs;
 mod judge;
-mod loads;
+mod moves;
 mod notes;
 mod slice;
 mod step;
@@ -29,7 +29,8 @@ pub use canary::CanaryRules;
 pub use damping::DampingRules;
 pub use gates::{GateRules, Gates, Present, Purpose, Stop};
 pub use inputs::{InputRules, Prices};
-pub use step::{Aim, Ground, Move, Step, StepRules, step};
+pub use moves::{Move, StepRules};
+pub use step::{Aim, Step, step};
 pub use swing::SwingRules;
 
 use checker::{Bands, Verified};

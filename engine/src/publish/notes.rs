@@ -2,7 +2,8 @@
 
 use super::flows;
 use super::gates::Gates;
-use super::step::Ground;
+use optimizer::Problem;
+
 use super::{Gate, Held, Reason};
 use coverage::Timestamp;
 use instance::Plan;
@@ -36,19 +37,25 @@ impl Gates {
     }
 
     /// Notes what a map in force has changed: who moved, and between which sites.
-    pub fn published(&mut self, ground: Ground<'_>, before: &Plan, after: &Plan, now: Timestamp) {
+    pub fn published(
+        &mut self,
+        problem: &Problem<'_>,
+        before: &Plan,
+        after: &Plan,
+        now: Timestamp,
+    ) {
         let pairs = before.shares.iter().zip(&after.shares);
         for (acted, (before, after)) in self.acted.iter_mut().zip(pairs) {
             if before != after {
                 *acted = now;
             }
         }
-        let moved = flows::between(ground, before, after);
+        let moved = flows::between(problem, before, after);
         self.canary.note(&moved);
-        let demand = ground.instance.units.iter().map(|unit| unit.mbps).sum();
+        let demand = problem.instance.units.iter().map(|unit| unit.mbps).sum();
         let swinging = self.swings.note(&moved, demand, now);
         let name = |site: usize| {
-            ground
+            problem
                 .instance
                 .sites
                 .get(site)

@@ -8,61 +8,12 @@
 
 use super::Gate;
 use super::judge::{Judge, Worth};
+use super::moves::{Move, StepRules, Urgency, Wish};
 use super::walk::Walk;
-use super::wishes::{Urgency, Wish};
-use coverage::LinkId;
-use instance::{Instance, Plan};
+use instance::Plan;
+use optimizer::Problem;
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-/// How far a step may go.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StepRules {
-    /// Share of all demand that may move in one step.
-    pub share_max: f64,
-    /// What a site may gain in one step, as a share of what it carries.
-    pub ramp_share: f64,
-    /// The same as a share of its capacity; the larger of both counts.
-    pub ramp_capacity_share: f64,
-    /// Least time between two moves of a unit; a longer TTL counts instead.
-    pub dwell_min: Duration,
-}
-
-impl Default for StepRules {
-    fn default() -> Self {
-        Self {
-            // A tenth of the traffic of the world on the way to new places is what caches and links
-            // are known to bear.
-            share_max: 0.1,
-            ramp_share: 0.25,
-            ramp_capacity_share: 0.1,
-            dwell_min: Duration::from_secs(60),
-        }
-    }
-}
-
-/// What is possible in the step: the instance, and the site of each link.
-#[derive(Clone, Copy)]
-pub struct Ground<'a> {
-    /// Demand, limits and candidates.
-    pub instance: &'a Instance,
-    /// [link] -> site index.
-    pub site_of: &'a [usize],
-}
-
-impl Ground<'_> {
-    /// Whether a unit may stand on a link at all: a candidate of its own that can carry anything.
-    pub(super) fn may_stand(&self, unit: usize, link: LinkId) -> bool {
-        let (instance, at) = (self.instance, link.index());
-        let known = instance.units[unit].cand.iter().any(|c| c.0 == link);
-        known
-            && instance.links.get(at).is_some_and(|row| {
-                let site = &instance.sites[self.site_of[at]];
-                row.capacity_mbps > 0.0 && site.capacity_mbps > 0.0
-            })
-    }
-}
 
 /// A plan between two others.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,19 +28,6 @@ pub struct Step {
     pub wanted_site: BTreeMap<Gate, usize>,
     /// Whether it moves anybody who would only be served better or cheaper.
     pub gains: bool,
-}
-
-/// A move that is asked about: of a unit, from one site (if it stood on another) to the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Move {
-    /// Index of the unit.
-    pub unit: usize,
-    /// Site that it leaves.
-    pub from: Option<usize>,
-    /// Site that it comes to.
-    pub to: usize,
-    /// Whether that relieves what is too full.
-    pub relieves: bool,
 }
 
 /// What a step is for.
@@ -111,7 +49,7 @@ pub enum Aim {
 /// lost.
 #[must_use]
 pub fn step(
-    ground: Ground<'_>,
+    problem: &Problem<'_>,
     plans: (&Plan, &Plan),
     rules: &StepRules,
     forbidden: impl Fn(Move) -> Option<Gate>,
@@ -122,8 +60,8 @@ pub fn step(
         Aim::ReliefFirst => &[Urgency::BelowFloor, Urgency::Overload, Urgency::Gain],
         Aim::ReliefOnly => &[Urgency::Overload],
     };
-    let judge = LazyCell::new(|| Judge::new(ground.instance, plans));
-    let start = Walk::new(ground, plans, rules);
+    let judge = LazyCell::new(|| Judge::new(problem.instance, plans));
+    let start = Walk::new(problem, plans, rules);
     let wishes = start.wishes();
     let walked = |least| walked(&start, &wishes, &forbidden, least);
     let moves = |least| !start.is_at_home || wishes.iter().any(|wish| wish.urgency <= least);

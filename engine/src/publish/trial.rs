@@ -4,10 +4,12 @@ use super::back::Back;
 use super::canary::{self, Canary, Verdict};
 use super::flows;
 use super::gates::{Gates, Present};
-use super::step::{Aim, Ground, Move, Step, step};
+use super::moves::Move;
+use super::step::{Aim, Step, step};
 use super::{Gate, Held};
 use coverage::LinkId;
 use instance::Plan;
+use optimizer::Problem;
 
 impl Gates {
     /// What of a `free` step may be taken: all of it, or what canary areas try of it first.
@@ -16,7 +18,7 @@ impl Gates {
     /// [`Held::Canary`] while a change is being tried, or after one failed.
     pub(super) fn canaries_first(
         &mut self,
-        ground: Ground<'_>,
+        problem: &Problem<'_>,
         (before, target): (&Plan, &Plan),
         present: &Present<'_>,
         free: Step,
@@ -27,10 +29,10 @@ impl Gates {
                 trials.len()
             )));
         }
-        let demand: f64 = ground.instance.units.iter().map(|unit| unit.mbps).sum();
+        let demand: f64 = problem.instance.units.iter().map(|unit| unit.mbps).sum();
         let untried_mbps = match &self.canary {
             Canary::Passed { until, change } if *until > present.now => {
-                flows::beyond(&flows::between(ground, before, &free.plan), change)
+                flows::beyond(&flows::between(problem, before, &free.plan), change)
             }
             _ => free.moved_mbps,
         };
@@ -44,8 +46,8 @@ impl Gates {
             }
             _ if self.rules.canary.share <= 0.0 => free,
             // After a failure the next change is tried, however small.
-            Canary::Failed { .. } => self.tried(ground, (before, target), present, free),
-            _ if large => self.tried(ground, (before, target), present, free),
+            Canary::Failed { .. } => self.tried(problem, (before, target), present, free),
+            _ if large => self.tried(problem, (before, target), present, free),
             _ => free,
         })
     }
@@ -55,13 +57,13 @@ impl Gates {
     /// not there is anything else to be gained.
     pub fn take_back(
         &mut self,
-        ground: Ground<'_>,
+        problem: &Problem<'_>,
         before: &Plan,
         present: &Present<'_>,
     ) -> Option<Step> {
         if matches!(self.canary, Canary::Failed { .. }) {
             // Who could not go back at first, or whose way back was not published.
-            return self.back(ground, before, present)?.step();
+            return self.back(problem, before, present)?.step();
         }
         let Canary::Trying {
             since,
@@ -107,7 +109,7 @@ impl Gates {
                 let trials = std::mem::take(trials);
                 let tried = trials.len();
                 self.canary = Canary::Failed { until, trials };
-                let back = self.back(ground, before, present)?;
+                let back = self.back(problem, before, present)?;
                 let why = format!(
                     "{tried} canary areas got {measured_ms:.1} ms where {promised_ms:.1} were promised: {}",
                     back.told()
@@ -123,7 +125,7 @@ impl Gates {
     /// stand there any more.
     fn back<'a>(
         &mut self,
-        ground: Ground<'a>,
+        problem: &'a Problem<'a>,
         before: &Plan,
         present: &Present<'_>,
     ) -> Option<Back<'a>> {
@@ -140,12 +142,12 @@ impl Gates {
             let asked = Move {
                 unit,
                 from: None,
-                to: ground.site_of[link.index()],
+                to: problem.place(link).site.index(),
                 relieves: true,
             };
             self.forbids(present, asked).is_some()
         };
-        let back = Back::of(ground, before, &trials, &forbidden);
+        let back = Back::of(problem, before, &trials, &forbidden);
         if remembered && let Canary::Failed { trials: left, .. } = &mut self.canary {
             *left = trials;
         }
@@ -157,12 +159,12 @@ impl Gates {
     /// nobody would try it.
     fn tried(
         &mut self,
-        ground: Ground<'_>,
+        problem: &Problem<'_>,
         (before, target): (&Plan, &Plan),
         present: &Present<'_>,
         free: Step,
     ) -> Step {
-        let units = &ground.instance.units;
+        let units = &problem.instance.units;
         let tried_by = |share: f64| {
             let few = |asked: Move| {
                 if canary::is_canary(&units[asked.unit].area, share) {
@@ -171,8 +173,8 @@ impl Gates {
                     Some(Gate::Canary)
                 }
             };
-            let tried = step(ground, (before, target), &self.rules.step, few, Aim::All);
-            let trials = canary::trials(ground.instance, before, &tried.plan);
+            let tried = step(problem, (before, target), &self.rules.step, few, Aim::All);
+            let trials = canary::trials(problem.instance, before, &tried.plan);
             (!trials.is_empty()).then_some((tried, trials))
         };
         let first = self.rules.canary.share;
@@ -188,7 +190,7 @@ impl Gates {
         self.canary = Canary::Trying {
             since: present.now,
             trials,
-            change: flows::between(ground, before, target),
+            change: flows::between(problem, before, target),
         };
         tried
     }

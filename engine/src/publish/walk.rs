@@ -1,14 +1,16 @@
 //! The walk of one step: wishes, granted one by one while budget, ramp and room last.
 
 use super::Gate;
-use super::loads::{Place, Places, ROUNDING_SHARE, Rows, moved_mbps, share_on};
+use super::moves::moved_mbps;
+use super::moves::{Move, StepRules};
+use super::moves::{Urgency, Wish};
 use super::slice::slice;
-use super::step::{Ground, Move, StepRules};
-use super::wishes::{Urgency, Wish};
 use coverage::LinkId;
 use coverage::WEIGHT_TOTAL;
 use instance::Plan;
 use instance::Shares;
+use optimizer::Problem;
+use optimizer::{Loads, Place, ROUNDING};
 use std::collections::BTreeMap;
 
 /// Passes over what is left: one that leaves makes room for another.
@@ -27,16 +29,15 @@ struct Part {
 /// A step that is being made.
 #[derive(Clone)]
 pub(super) struct Walk<'a> {
-    pub(super) ground: Ground<'a>,
+    pub(super) problem: &'a Problem<'a>,
     pub(super) target: &'a Plan,
     pub(super) shares: Vec<Shares>,
     /// What rows carry as far as this step has come.
-    pub(super) loads: Rows,
+    pub(super) loads: Loads,
     /// What they may carry at most after it, and ever.
-    most: Rows,
-    pub(super) hard: Rows,
-    pub(super) soft: Rows,
-    places: Places<'a>,
+    most: Loads,
+    pub(super) hard: Loads,
+    pub(super) soft: Loads,
     /// What each site may carry for its ramp, Mbps.
     sites_ramp: Vec<f64>,
     /// What each site may gain in this step.
@@ -55,22 +56,21 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(
-        ground: Ground<'a>,
+        problem: &'a Problem<'a>,
         (before, target): (&Plan, &'a Plan),
         rules: &StepRules,
     ) -> Self {
-        let instance = ground.instance;
-        let (hard, soft) = (Rows::hard(instance), Rows::soft(instance));
+        let instance = problem.instance;
+        let (hard, soft) = (Loads::hard_limits(problem), Loads::soft_limits(problem));
         let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
         let mut walk = Self {
-            ground,
+            problem,
             target,
             shares: before.shares.clone(),
-            loads: Rows::empty(instance),
-            most: Rows::empty(instance),
+            loads: Loads::none(problem),
+            most: Loads::none(problem),
             hard,
             soft,
-            places: Places::new(ground),
             sites_ramp: Vec::new(),
             sites_gain: Vec::new(),
             sites_target: Vec::new(),
@@ -80,7 +80,7 @@ impl<'a> Walk<'a> {
             gains: false,
             cut_mbps: BTreeMap::new(),
         };
-        let wanted = Rows::of(instance, &walk.places, &target.shares);
+        let wanted = Loads::of(problem, &target.shares);
         walk.sites_target.clone_from(&wanted.sites);
         // Beyond a soft limit only as far as the target itself goes.
         walk.most.clone_from(&walk.soft);
@@ -91,11 +91,11 @@ impl<'a> Walk<'a> {
         for unit in 0..walk.shares.len() {
             if walk.is_homeless(unit) {
                 walk.is_at_home = false;
-                walk.moved_mbps += moved_mbps(instance, unit, &walk.shares[unit], target);
+                walk.moved_mbps += moved_mbps(problem, unit, &walk.shares[unit], target);
                 walk.shares[unit].clone_from(&target.shares[unit]);
             }
         }
-        walk.loads = Rows::of(instance, &walk.places, &walk.shares);
+        walk.loads = Loads::of(problem, &walk.shares);
         let sites = instance.sites.iter().zip(&walk.loads.sites);
         walk.sites_gain = sites
             .map(|(site, &load)| {
@@ -105,11 +105,6 @@ impl<'a> Walk<'a> {
         let loads = walk.loads.sites.iter().zip(&walk.sites_gain);
         walk.sites_ramp = loads.map(|(load, gain)| load + gain).collect();
         walk
-    }
-
-    /// A link with its site and region.
-    pub(super) fn place_of(&self, link: LinkId) -> Place {
-        self.places.of(link)
     }
 
     /// Grants what can be granted; returns which gate is against each of the rest.
@@ -146,7 +141,7 @@ impl<'a> Walk<'a> {
     ) -> bool {
         let moved_mbps: f64 = wishes.iter().map(|wish| wish.moved_mbps).sum();
         let sites = self.sites_target.iter().zip(&self.sites_ramp);
-        let within = |(&to, &ramp): (&f64, &f64)| to <= ramp * (1.0 + ROUNDING_SHARE);
+        let within = |(&to, &ramp): (&f64, &f64)| to <= ramp * (1.0 + ROUNDING);
         let free = |wish: &Wish| {
             let plans = (&self.shares[wish.unit], &self.target.shares[wish.unit]);
             wish.urgency == Urgency::Lost || self.ask(wish, plans, forbidden).is_ok()
@@ -189,7 +184,7 @@ impl<'a> Walk<'a> {
         if wish.urgency != Urgency::Lost && self.moved_mbps + moved_mbps > self.budget_mbps {
             return Err(Gate::Step);
         }
-        let places = then.iter().map(|share| self.place_of(share.0));
+        let places = then.iter().map(|share| self.problem.place(share.0));
         let before: Vec<_> = places.map(|place| (place, self.loads.at(place))).collect();
         self.place(wish.unit, &now, -1.0);
         self.place(wish.unit, then, 1.0);
@@ -216,9 +211,9 @@ impl<'a> Walk<'a> {
         (now, then): (&Shares, &Shares),
         forbidden: &impl Fn(Move) -> Option<Gate>,
     ) -> Result<(), Gate> {
-        let site = |link: LinkId| self.ground.site_of[link.index()];
+        let site = |link: LinkId| self.problem.place(link).site.index();
         for &(link, share) in then {
-            if share <= share_on(now, link) {
+            if share <= now.on(link) {
                 continue;
             }
             let mut leaves = now.iter().map(|share| site(share.0));
@@ -241,8 +236,8 @@ impl<'a> Walk<'a> {
         if wish.urgency == Urgency::Lost {
             return None;
         }
-        let mbps = self.ground.instance.units[wish.unit].mbps;
-        let site = |link: LinkId| self.ground.site_of[link.index()];
+        let mbps = self.problem.instance.units[wish.unit].mbps;
+        let site = |link: LinkId| self.problem.place(link).site.index();
         let mut gains: BTreeMap<usize, f64> = BTreeMap::new();
         for &(link, share) in then {
             *gains.entry(site(link)).or_default() += share * mbps;
@@ -278,12 +273,15 @@ impl<'a> Walk<'a> {
     /// by a part that could not be smaller, if they have gained nothing else.
     fn too_much(&self, before: &[(Place, [f64; 4])], ramps: bool, is_least: bool) -> Option<Gate> {
         for &(place, before) in before {
-            if self.loads.grown_above(&self.most, place, before) {
+            if self.loads.grows_beyond(&self.most, place, before) {
                 return Some(Gate::Room);
             }
-            let (ramp, gain) = (self.sites_ramp[place.site], self.sites_gain[place.site]);
-            let load = self.loads.sites[place.site];
-            let rounding = 1.0 + ROUNDING_SHARE;
+            let (ramp, gain) = (
+                self.sites_ramp[place.site.index()],
+                self.sites_gain[place.site.index()],
+            );
+            let load = self.loads.sites[place.site.index()];
+            let rounding = 1.0 + ROUNDING;
             let first = is_least && before[1] <= (ramp - gain) * rounding;
             if ramps && !first && load > ramp * rounding && load > before[1] {
                 return Some(Gate::Ramp);
@@ -294,9 +292,9 @@ impl<'a> Walk<'a> {
 
     /// Puts a unit somewhere, or takes it away when `times` is -1.
     fn place(&mut self, unit: usize, shares: &Shares, times: f64) {
-        let unit = &self.ground.instance.units[unit];
+        let unit = &self.problem.instance.units[unit];
         for &(link, share) in shares {
-            let place = self.place_of(link);
+            let place = self.problem.place(link);
             self.loads.add(unit, share * times, place);
         }
     }

@@ -1,57 +1,37 @@
 //! Who wants to move in a step, and how urgently.
 
-use super::loads::{ROUNDING_SHARE, Rows, moved_mbps, share_on};
+use super::moves::{Urgency, Wish, may_stand, moved_mbps};
 use super::walk::Walk;
 use coverage::LinkId;
-
-/// Why a unit would move, most urgent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Urgency {
-    /// It stands beyond a hard limit: what does not fit is lost.
-    Lost,
-    /// It stands beyond a soft limit.
-    Overload,
-    /// It is served below the floor, and would be less so.
-    BelowFloor,
-    /// It would be served better or cheaper.
-    Gain,
-}
-
-/// A unit that wants to move.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wish {
-    pub(super) unit: usize,
-    pub(super) urgency: Urgency,
-    pub(super) moved_mbps: f64,
-    gain_ms: f64,
-}
+use instance::Shares;
+use optimizer::{Loads, ROUNDING};
 
 impl Walk<'_> {
     /// The first site at which a unit wants more than it has.
     pub(super) fn goal(&self, unit: usize) -> Option<usize> {
-        let more = |share: &&(LinkId, f64)| share.1 > share_on(&self.shares[unit], share.0);
+        let more = |share: &&(LinkId, f64)| share.1 > self.shares[unit].on(share.0);
         let first = self.target.shares[unit].iter().find(more);
-        first.map(|share| self.ground.site_of[share.0.index()])
+        first.map(|share| self.problem.place(share.0).site.index())
     }
 
     /// Whether a unit has no place, or stands on one that is no candidate or can carry nothing any
     /// more.
     pub(super) fn is_homeless(&self, unit: usize) -> bool {
         let shares = &self.shares[unit];
-        let gone = |share: &(LinkId, f64)| !self.ground.may_stand(unit, share.0);
+        let gone = |share: &(LinkId, f64)| !may_stand(self.problem, unit, share.0);
         shares.is_empty() || shares.iter().any(gone)
     }
 
     /// All units that the target wants elsewhere, most urgent first.
     pub(super) fn wishes(&self) -> Vec<Wish> {
-        let instance = self.ground.instance;
+        let instance = self.problem.instance;
         let mut wishes = Vec::new();
         for (unit, now) in self.shares.iter().enumerate() {
-            let mbps = moved_mbps(instance, unit, now, self.target);
+            let mbps = moved_mbps(self.problem, unit, now, self.target);
             if *now == self.target.shares[unit] {
                 continue;
             }
-            let mean_ms = |shares: &[(LinkId, f64)]| {
+            let mean_ms = |shares: &Shares| {
                 let quality = |link: LinkId| {
                     let cand = instance.units[unit].cand.iter().find(|c| c.0 == link);
                     cand.map_or(0.0, |c| c.1)
@@ -77,21 +57,19 @@ impl Walk<'_> {
         wishes
     }
 
-    fn urgency(&self, unit: usize, shares: &[(LinkId, f64)]) -> Urgency {
-        if shares.iter().map(|share| share.1).sum::<f64>() < 1.0 - ROUNDING_SHARE {
+    fn urgency(&self, unit: usize, shares: &Shares) -> Urgency {
+        if shares.iter().map(|share| share.1).sum::<f64>() < 1.0 - ROUNDING {
             return Urgency::Lost;
         }
-        let above = |limits: &Rows| {
-            let mut places = shares.iter().map(|share| self.place_of(share.0));
-            places.any(|place| self.loads.above(limits, place))
+        let above = |limits: &Loads| {
+            let mut places = shares.iter().map(|share| self.problem.place(share.0));
+            places.any(|place| self.loads.exceeds(limits, place))
         };
         if above(&self.hard) {
             Urgency::Lost
         } else if above(&self.soft) {
             Urgency::Overload
-        } else if self.late(unit, shares)
-            > self.late(unit, &self.target.shares[unit]) + ROUNDING_SHARE
-        {
+        } else if self.late(unit, shares) > self.late(unit, &self.target.shares[unit]) + ROUNDING {
             Urgency::BelowFloor
         } else {
             Urgency::Gain
@@ -99,8 +77,8 @@ impl Walk<'_> {
     }
 
     /// The part of a unit that these shares serve below its floor.
-    fn late(&self, unit: usize, shares: &[(LinkId, f64)]) -> f64 {
-        let unit = &self.ground.instance.units[unit];
+    fn late(&self, unit: usize, shares: &Shares) -> f64 {
+        let unit = &self.problem.instance.units[unit];
         let latency_limit_ms = unit.latency_limit_ms.unwrap_or(f64::MAX);
         let below = |link: LinkId| {
             unit.cand

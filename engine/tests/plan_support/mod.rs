@@ -260,7 +260,7 @@ fn add_unit(instance: &mut Instance, r: &mut Numbers, unit: usize) {
     let (a, b) = (pick(r), pick(r));
     let incumbent = match r.below(4) {
         0 => Shares::new(),
-        1 if a != b => Shares::from(vec![(a, 0.25), (b, 0.5)]),
+        1 if a != b => vec![(a, 0.25), (b, 0.5)].into(),
         _ => Shares::whole(cand[0].0),
     };
     instance.units.push(Unit {

@@ -129,7 +129,7 @@ pub(super) fn measure(name: Name, instance: &Instance, runs: usize) -> Result<Va
         "deficit_mbps": deficit,
         "overload_mbps": verified.levels.overload_mbps,
         "split_units": solved.certificate.split_units,
-        "below_floor_mbps": verified.levels.below_floor_mbps,
+        "below_floor_mbps": verified.levels.late_mbps,
         "cost_cny": verified.levels.cost_cny(),
         "pivots": solved.pivots,
         "demand_mbps": demand,

@@ -63,7 +63,7 @@ fn settle(instance: &Instance, plan: &Plan) -> Instance {
 /// Drains of sites that are nearly full in `plan`.
 fn tight_drains(instance: &Instance, plan: &Plan, seed: u64) -> Vec<StormEvent> {
     let site_of = |link: u32| {
-        let id = &instance.links[link.index()].site;
+        let id = &instance.links[link as usize].site;
         instance.sites.iter().position(|site| site.id == *id)
     };
     let sites: Vec<Option<usize>> = (0..instance.links.len())

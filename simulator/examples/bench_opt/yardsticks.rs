@@ -39,7 +39,7 @@ pub(super) fn measure(instance: &Instance, ours: &Levels) -> Result<Value, Failu
             "charged_ratio": charged / (cost_cny(ours) + ours.unserved_mbps * charge_cny),
             "unserved_share": levels.unserved_mbps / demand_mbps,
             "overload_share": levels.overload_mbps / demand_mbps,
-            "below_floor_share": levels.below_floor_mbps / demand_mbps,
+            "below_floor_share": levels.late_mbps / demand_mbps,
             "over_capacity_share": found.over_capacity_mbps / demand_mbps,
         })
     };

@@ -7,7 +7,7 @@ use super::ground::Ground;
 use crate::geography::distance_km;
 use crate::random::Random;
 use coverage::LinkId;
-use instance::{Contract, ContractModel, INSTANCE_VERSION, Instance, Link, Site, Unit};
+use instance::{Contract, ContractModel, INSTANCE_VERSION, Instance, Link, Shares, Site, Unit};
 
 /// Share of its ports that a site can fill.
 const SITE_SHARE: f64 = 0.98;
@@ -133,7 +133,7 @@ pub(super) fn assemble(recipe: &Recipe, ground: &Ground, seed: u64) -> Instance 
                 mbps: cents(recipe.demand_mbps * share * client.weight / weights),
                 rps: 0.0,
                 latency_limit_ms,
-                incumbent: Vec::new(),
+                incumbent: Shares::new(),
                 cand: cand.clone(),
             });
         }
@@ -196,7 +196,7 @@ fn add_sites(
             site_mbps += link_mbps;
             let id = format!("{}/{isp}", draft.name);
             let across = recipe.contracts_across && isp == "cu";
-            let contract = if across {
+            let billed_by = if across {
                 "cu-all".to_owned()
             } else {
                 id.clone()
@@ -209,7 +209,7 @@ fn add_sites(
                 site: draft.name.clone(),
                 capacity_mbps: link_mbps,
                 watermark_mbps: Some(cents(link_mbps * WATERMARK_SHARE)),
-                contract,
+                contract: billed_by,
             });
         }
         let capacity_mbps = cents(site_mbps * SITE_SHARE);
@@ -316,7 +316,7 @@ impl Choices {
         let ports =
             |&site: &usize| (0..ground.sites[site].ports.len()).map(move |port| (site, port));
         let priced = |(site, port): (usize, usize)| {
-            let link = u32::try_from(first_link[site] + port).unwrap_or(u32::MAX);
+            let link = LinkId::from_index(first_link[site] + port);
             (link, ground.quality_ms(seed, client, site, port))
         };
         let mut all: Vec<(LinkId, f64)> = near.iter().flat_map(ports).map(priced).collect();

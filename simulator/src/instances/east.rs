@@ -22,7 +22,7 @@ pub(super) fn confine_the_east(instance: &mut Instance) {
         if unit
             .cand
             .first()
-            .is_some_and(|best| in_east[best.0 as usize])
+            .is_some_and(|best| in_east[best.0.index()])
         {
             unit.cand.retain(|&(link, _)| in_east[link.index()]);
         }

@@ -43,7 +43,7 @@ pub fn storm(
         let id = &instance.sites[*site].id;
         links
             .iter()
-            .any(|&link| instance.links[link.index()].site == *id)
+            .any(|&link| instance.links[link as usize].site == *id)
     };
     let mut sites: Vec<u32> = (0..instance.sites.len())
         .filter(carries)
@@ -78,7 +78,7 @@ pub fn apply(instance: &mut Instance, event: StormEvent) {
             site.watermark_mbps = None;
         }
         StormEvent::Loss { link } => {
-            let link = &mut instance.links[link.index()];
+            let link = &mut instance.links[link as usize];
             link.capacity_mbps = 0.0;
             link.watermark_mbps = None;
         }

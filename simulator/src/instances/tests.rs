@@ -99,7 +99,7 @@ fn measured_times_are_used_where_they_are_given() {
     let instance = generate(Name::World242, 1, &sources).unwrap();
     assert_eq!((instance.units.len(), instance.sites.len()), (2, 339));
     assert_eq!(instance.units[0].area, "Madrid");
-    let best = instance.units[0].cand[0].0 as usize;
+    let best = instance.units[0].cand[0].0.index();
     assert_eq!(instance.links[best].site, "osl");
 }
 

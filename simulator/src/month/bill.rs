@@ -7,8 +7,8 @@ use engine::inventory::BillingModel;
 /// One contract's month.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ContractBill {
-    /// Name of the meter.
-    pub meter: String,
+    /// Name of the contract.
+    pub contract: String,
     /// How it is billed.
     pub model: BillingModel,
     /// Charged level, Mbps; 0 by volume.

@@ -10,6 +10,7 @@ use coverage::{AreaTable, LinkId, ServiceId};
 use engine::billing::UtcOffset;
 use engine::estimate::priors;
 use engine::inventory::{Contract, Inventory};
+use instance::Shares;
 use instance::Unit;
 
 /// Areas kept; the others' demand is added to them in proportion.
@@ -62,12 +63,7 @@ pub fn configured(
         for &(area, share) in &areas {
             let mut cand: Vec<(LinkId, f64)> = open
                 .iter()
-                .map(|link| {
-                    (
-                        u32::try_from(*link).unwrap_or(u32::MAX),
-                        quality_ms[area * links + link],
-                    )
-                })
+                .map(|link| (LinkId::from_index(*link), quality_ms[area * links + link]))
                 .collect();
             cand.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
             cand.truncate(CANDIDATES);
@@ -77,7 +73,7 @@ pub fn configured(
                 mbps: 0.0,
                 rps: 0.0,
                 latency_limit_ms: Some(asked.latency_limit_ms),
-                incumbent: Vec::new(),
+                incumbent: Shares::new(),
                 cand,
             });
             shapes.push(UnitShape {

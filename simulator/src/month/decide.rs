@@ -192,7 +192,7 @@ impl<'a> Decider<'a> {
         let mut loads = vec![0.0; self.instance.links.len()];
         for (shares, mbps) in plan.shares.iter().zip(demand_mbps) {
             for (link, share) in shares {
-                loads[*link.index()] += mbps * share;
+                loads[link.index()] += mbps * share;
             }
         }
         loads

@@ -10,7 +10,7 @@ use coverage::LinkId;
 use coverage::SiteId;
 use engine::billing::UtcOffset;
 use engine::inventory::{self, BillingModel, Inventory};
-use instance::{Contract, ContractModel, INSTANCE_VERSION, Instance, Link, Site, Unit};
+use instance::{Contract, ContractModel, INSTANCE_VERSION, Instance, Link, Shares, Site, Unit};
 
 /// Province: code, latitude and longitude of its largest city, millions of people (census of 2020,
 /// rounded).
@@ -180,7 +180,7 @@ fn units(inventory: &Inventory) -> (Vec<Unit>, Vec<UnitShape>) {
                     mbps: 0.0,
                     rps: 0.0,
                     latency_limit_ms: Some(latency_limit_ms),
-                    incumbent: Vec::new(),
+                    incumbent: Shares::new(),
                     cand: candidates(inventory, place, isp),
                 });
                 shapes.push(UnitShape {
@@ -205,13 +205,13 @@ fn candidates(inventory: &Inventory, place: Place, isp: &str) -> Vec<(LinkId, f6
         };
         let reach = Reach::of((&link.isp, "cn"), (isp, "cn"));
         (
-            u32::try_from(index).unwrap_or(u32::MAX),
+            LinkId::from_index(index),
             idle_path(distance_km(place, there), reach).rtt_ms,
         )
     };
     let mut all: Vec<(LinkId, f64)> = inventory.links.iter().enumerate().map(quality).collect();
     all.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-    let own = |link: &(LinkId, f64)| inventory.links[link.0 as usize].isp == isp;
+    let own = |link: &(LinkId, f64)| inventory.links[link.0.index()].isp == isp;
     let mut kept: Vec<(LinkId, f64)> = all
         .iter()
         .copied()

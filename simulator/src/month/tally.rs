@@ -119,7 +119,7 @@ impl Tally {
         let mut loads = vec![0.0; instance.links.len()];
         for (shares, mbps) in plan.shares.iter().zip(demand) {
             for (link, share) in shares {
-                loads[*link.index()] += mbps * share;
+                loads[link.index()] += mbps * share;
             }
         }
         // What does not fit is lost from all alike.
@@ -136,7 +136,7 @@ impl Tally {
             let mbps = mbps * part;
             let mut placed = 0.0;
             for (link, share) in shares {
-                let carried = mbps * share * kept[*link.index()];
+                let carried = mbps * share * kept[link.index()];
                 placed += share;
                 let ms = unit
                     .cand

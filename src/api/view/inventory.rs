@@ -126,10 +126,10 @@ impl Inventory {
                     isp: link.isp.clone(),
                     capacity_mbps: link.capacity_mbps,
                     watermark_mbps: link.watermark_mbps,
-                    meter: known.meters[link.meter].name.clone(),
+                    meter: known.contracts[link.contract].name.clone(),
                 })
                 .collect(),
-            meters: known.meters.iter().map(Meter::of).collect(),
+            meters: known.contracts.iter().map(Meter::of).collect(),
             groups: known
                 .groups
                 .iter()
@@ -155,7 +155,7 @@ impl Site {
 }
 
 impl Meter {
-    fn of(meter: &inventory::Meter) -> Self {
+    fn of(meter: &inventory::Contract) -> Self {
         Self {
             name: meter.name.clone(),
             model: meter.model.as_str().to_owned(),
@@ -202,7 +202,7 @@ impl Service {
             domains: service.served.domains.clone(),
             redirect_hosts: service.served.redirect_hosts.clone(),
             ttl_s: service.served.ttl_s,
-            floor_ms: service.floor_ms,
+            floor_ms: service.latency_limit_ms,
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::client::ApiClient;
 use crate::commands::output;
 use anyhow::Context;
 use comfy_table::{CellAlignment, Table};
+use coverage::LinkId;
 use engine::baseline;
 use instance::{Instance, Levels, Plan};
 use optimizer::SolveOptions;
@@ -90,7 +91,7 @@ pub(super) async fn compare(api: &ApiClient) -> anyhow::Result<Costs> {
 fn with_candidates(input: &Instance, plan: &Plan) -> Plan {
     let units = input.units.iter().zip(&plan.shares);
     let shares = units.map(|(unit, shares)| {
-        let known = |link: u32| unit.cand.iter().any(|(cand, _)| *cand == link);
+        let known = |link: LinkId| unit.cand.iter().any(|(cand, _)| *cand == link);
         shares
             .iter()
             .copied()
@@ -121,7 +122,7 @@ impl Costs {
                 (*policy).to_owned(),
                 format!("{:.1}", levels.unserved_mbps / 1000.0),
                 format!("{:.1}", levels.overload_mbps / 1000.0),
-                format!("{:.1}", levels.below_floor_mbps / 1000.0),
+                format!("{:.1}", levels.late_mbps / 1000.0),
                 format!("{:.0}", levels.latency_cny),
                 format!("{:.0}", levels.money_cny),
                 format!("{over:+.2} %"),

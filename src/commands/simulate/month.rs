@@ -134,7 +134,7 @@ fn heading(scenario: &Scenario, seed: u64) -> String {
         scenario.days(),
         scenario.month_days(),
         scenario.instance.links.len(),
-        scenario.instance.meters.len(),
+        scenario.instance.contracts.len(),
         scenario.areas,
         scenario.areas_known,
         scenario.instance.units.len(),

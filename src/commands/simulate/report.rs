@@ -120,7 +120,7 @@ fn setting(scenario: &Scenario, seed: u64) -> Setting<'_> {
             Traffic::Abilene => "abilene",
         },
         links: scenario.instance.links.len(),
-        contracts: scenario.instance.meters.len(),
+        contracts: scenario.instance.contracts.len(),
         areas: scenario.areas,
         areas_known: scenario.areas_known,
         units: scenario.instance.units.len(),

@@ -6,7 +6,7 @@
 
 use super::super::CommandError;
 use coverage::LinkId;
-use instance::{Instance, Plan};
+use instance::{Instance, Plan, Shares};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,9 +14,9 @@ use std::path::Path;
 
 /// A plan as JSON; only the shares matter.
 #[derive(Deserialize)]
-struct Shares {
+struct PlanFile {
     /// `[unit]` -> (link, share).
-    shares: Vec<Vec<(LinkId, f64)>>,
+    shares: Vec<Vec<(u32, f64)>>,
 }
 
 /// Reads an earlier plan for `instance`.
@@ -37,9 +37,9 @@ pub(super) fn read(path: &Path, instance: &Instance) -> Result<Plan, CommandErro
 type Triple = (usize, u32, f64);
 
 fn from_json(text: &str) -> Result<Vec<Triple>, String> {
-    let read: Shares = serde_json::from_str(text)
+    let read: PlanFile = serde_json::from_str(text)
         .map_err(|fault| format!("not a plan: {fault}; give what --assign or --report wrote"))?;
-    let of_unit = |(unit, shares): (usize, Vec<(LinkId, f64)>)| {
+    let of_unit = |(unit, shares): (usize, Vec<(u32, f64)>)| {
         shares
             .into_iter()
             .map(move |(link, share)| (unit, link, share))
@@ -106,16 +106,16 @@ fn check(triples: &[Triple]) -> Result<(), String> {
 /// What of it speaks of this instance.
 fn plan(triples: Vec<Triple>, instance: &Instance) -> Plan {
     let mut plan = Plan {
-        shares: vec![Vec::new(); instance.units.len()],
+        shares: vec![Shares::new(); instance.units.len()],
         input_digest: String::new(),
     };
-    let known = |link: u32| (link.index()) < instance.links.len();
+    let known = |link: u32| (link as usize) < instance.links.len();
     for (unit, link, share) in triples {
         if let Some(shares) = plan.shares.get_mut(unit)
             && known(link)
             && share > 0.0
         {
-            shares.push((link, share));
+            shares.push((LinkId(link), share));
         }
     }
     for shares in &mut plan.shares {

@@ -44,7 +44,7 @@ impl Actor {
         // Of a slot that changed many times the last state counts.
         let changed = samples
             .iter()
-            .map(|sample| ((sample.meter, sample.slot), sample.mbps));
+            .map(|sample| ((sample.contract, sample.slot), sample.mbps));
         self.unstored.slots.extend(changed);
         if self.unstored.is_due() {
             let slots = self.unstored.slots.iter();
@@ -115,7 +115,7 @@ impl Actor {
             (name, (part.mbps_sum, part.samples))
         };
         LedgerRow {
-            meter: inventory.meters[meter].name.clone(),
+            meter: inventory.contracts[meter].name.clone(),
             slot,
             mbps: ledger.open_mbps(meter, slot).unwrap_or(mbps),
             parts: ledger.parts(meter, slot).map(named).collect(),

@@ -78,7 +78,7 @@ fn ledger(
     slot: Duration,
 ) -> anyhow::Result<(Vec<SlotSample>, Vec<LinkPart>)> {
     let slots = LEDGER_DAYS * 86_400 / slot.as_secs().max(1);
-    let meters = places(inventory.meters.iter().map(|meter| meter.name.as_str()));
+    let meters = places(inventory.contracts.iter().map(|meter| meter.name.as_str()));
     let links = places(inventory.links.iter().map(|link| link.name.as_str()));
     let (mut samples, mut parts) = (Vec::new(), Vec::new());
     for row in store.ledger_newest(slots)? {
@@ -86,14 +86,14 @@ fn ledger(
             continue;
         };
         samples.push(SlotSample {
-            meter,
+            contract: meter,
             slot: row.slot,
             mbps: row.mbps,
         });
         let of_slot = row.parts.iter().filter_map(|(name, &(mbps_sum, samples))| {
             let &link = links.get(name.as_str())?;
             // A link that has another contract now was counted by the one that it had.
-            (inventory.links[link].meter == meter).then_some(LinkPart {
+            (inventory.links[link].contract == meter).then_some(LinkPart {
                 link,
                 slot: row.slot,
                 mbps_sum,

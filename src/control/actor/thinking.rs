@@ -197,7 +197,7 @@ impl Actor {
             report.map_digest = snapshot.digest.to_string();
             report.map_created_at = snapshot.created_at;
         }
-        report.meters = self.engine.contracts().states(at);
+        report.contracts = self.engine.contracts().states(at);
         self.engine
             .contracts()
             .fault()
@@ -255,7 +255,7 @@ impl Actor {
         }
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52 nodes")]
         metrics::gauge!("watershed_nodes_silent").set(report.silent_nodes.len() as f64);
-        for meter in &report.meters {
+        for meter in &report.contracts {
             let label = || meter.name.clone();
             if let (Some(level), Some(tokens)) = (meter.level_mbps, meter.tokens) {
                 metrics::gauge!("watershed_meter_level_mbps", "meter" => label()).set(level);

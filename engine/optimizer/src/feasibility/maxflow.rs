@@ -3,7 +3,7 @@
 //! Rounds of breadth-first levels and depth-first blocking flow (Dinic 1970). The network is
 //! shallow (unit, link, site), so a few rounds do.
 
-use crate::network::arcs::as_u32;
+use crate::network::numbers::as_u32;
 
 /// A flow network under construction or in use.
 #[derive(Debug, Clone)]

@@ -8,9 +8,10 @@ mod maxflow;
 use serde::{Deserialize, Serialize};
 
 use self::maxflow::{FlowGraph, FlowRun};
-use crate::network::arcs::as_u32;
+use crate::network::numbers::as_u32;
 use crate::network::scale::{Scale, UNLIMITED};
-use crate::problem::topology::Topology;
+use crate::problem::index::Problem;
+use coverage::SiteId;
 use instance::Instance;
 
 /// Which limit counts.
@@ -79,9 +80,8 @@ pub struct Cut {
 /// The network for many questions about one instance.
 #[derive(Debug, Clone)]
 pub struct FlowModel<'a> {
-    instance: &'a Instance,
+    problem: Problem<'a>,
     nodes: Nodes,
-    topology: Topology,
     scale: Scale,
     graph: FlowGraph,
 }
@@ -105,15 +105,24 @@ impl<'a> FlowModel<'a> {
     /// and candidate, in that order.
     #[must_use]
     pub fn new(instance: &'a Instance) -> Self {
-        let topology = Topology::of(instance);
+        let problem = Problem::new(instance);
         let nodes = Nodes::of(instance);
         let mut ends = Vec::new();
         ends.extend((0..instance.regions.len()).map(|r| (nodes.region(r), SINK)));
-        let above = |site: usize| topology.region_of[site].map_or(SINK, |r| nodes.region(r));
-        ends.extend((0..instance.sites.len()).map(|s| (nodes.site(s), above(s))));
-        for (link, site) in topology.site_of.iter().enumerate() {
-            // A link without a site can go nowhere; the source swallows its arc.
-            ends.push((nodes.link(link), site.map_or(SOURCE, |s| nodes.site(s))));
+        let above = |site: SiteId| {
+            let region = problem.region_of(site);
+            region.map_or(SINK, |region| nodes.region(region.index()))
+        };
+        ends.extend(
+            problem
+                .sites()
+                .map(|(s, _)| (nodes.site(s.index()), above(s))),
+        );
+        for place in problem.places() {
+            ends.push((
+                nodes.link(place.link.index()),
+                nodes.site(place.site.index()),
+            ));
         }
         let links = instance.links.len();
         ends.extend((0..instance.units.len()).map(|u| (SOURCE, nodes.unit(u))));
@@ -124,10 +133,9 @@ impl<'a> FlowModel<'a> {
         }
         let graph = FlowGraph::new(nodes.unit(instance.units.len()) as usize, &ends);
         Self {
-            instance,
             nodes,
-            scale: Scale::of(instance, &topology),
-            topology,
+            scale: Scale::of(&problem),
+            problem,
             graph,
         }
     }
@@ -151,7 +159,8 @@ impl<'a> FlowModel<'a> {
 
     fn demands(&self, options: &FeasibilityOptions<'_>) -> impl Iterator<Item = i64> {
         let factor = options.demand_factor.max(0.0);
-        self.instance
+        self.problem
+            .instance
             .units
             .iter()
             .map(move |u| self.scale.flow(u.mbps * factor))
@@ -160,25 +169,28 @@ impl<'a> FlowModel<'a> {
     /// `[arc]` -> capacity in quanta; 0 on the ways back.
     fn capacities(&self, options: &FeasibilityOptions<'_>) -> Vec<i64> {
         let mut forward: Vec<i64> = Vec::new();
-        for region in &self.instance.regions {
+        for region in &self.problem.instance.regions {
             forward.push(match options.limit {
                 Limit::Capacity => self.scale.flow(region.capacity_mbps),
                 Limit::Watermark => self.scale.flow(region.watermark_mbps()),
             });
         }
-        for site in &self.instance.sites {
+        for site in &self.problem.instance.sites {
             forward.push(match options.limit {
                 Limit::Capacity => self.scale.flow(site.capacity_mbps),
                 Limit::Watermark => self.scale.flow(site.watermark_mbps()),
             });
         }
-        for link in &self.instance.links {
+        for link in &self.problem.instance.links {
             forward.push(match options.limit {
                 Limit::Capacity => self.scale.flow(link.capacity_mbps),
                 Limit::Watermark => self.scale.flow(link.watermark_mbps()),
             });
         }
-        let (sites, links) = (self.instance.sites.len(), self.instance.links.len());
+        let (sites, links) = (
+            self.problem.instance.sites.len(),
+            self.problem.instance.links.len(),
+        );
         let known = |index: &u32, count: usize| (*index as usize) < count;
         let removed_sites = options.removed_sites.iter().filter(|s| known(s, sites));
         let removed_sites = removed_sites.map(|&s| self.nodes.arc_of_site(s as usize));
@@ -208,39 +220,39 @@ impl<'a> FlowModel<'a> {
             missing_by_region: Vec::new(),
         };
         let mut capacity = 0;
-        for region in 0..self.instance.regions.len() {
+        for region in 0..self.problem.instance.regions.len() {
             if run.on_source_side(nodes.region(region)) {
                 capacity += full[2 * region];
                 cut.regions.push(as_u32(region));
             }
         }
-        let stuck = |site: usize| run.on_source_side(nodes.site(site));
-        let region_stuck = |site: usize| {
-            let region = self.topology.region_of[site];
-            region.is_some_and(|region| run.on_source_side(nodes.region(region)))
+        let stuck = |site: SiteId| run.on_source_side(nodes.site(site.index()));
+        let region_stuck = |site: SiteId| {
+            let region = self.problem.region_of(site);
+            region.is_some_and(|region| run.on_source_side(nodes.region(region.index())))
         };
-        for site in 0..self.instance.sites.len() {
+        for (site, _) in self.problem.sites() {
             if stuck(site) && !region_stuck(site) {
-                capacity += full[2 * nodes.arc_of_site(site)];
-                if !options.removed_sites.contains(&as_u32(site)) {
-                    cut.sites.push(as_u32(site));
+                capacity += full[2 * nodes.arc_of_site(site.index())];
+                if !options.removed_sites.contains(&site.0) {
+                    cut.sites.push(site.0);
                 }
             }
         }
-        for link in 0..self.instance.links.len() {
-            let site = self.topology.site_of[link];
-            if site.is_some_and(|site| !stuck(site)) && run.on_source_side(nodes.link(link)) {
+        for place in self.problem.places() {
+            let link = place.link.index();
+            if !stuck(place.site) && run.on_source_side(nodes.link(link)) {
                 capacity += full[2 * nodes.arc_of_link(link)];
-                let site_removed = site.is_some_and(|s| options.removed_sites.contains(&as_u32(s)));
-                if !site_removed && !options.removed_links.contains(&as_u32(link)) {
-                    cut.links.push(as_u32(link));
+                let site_removed = options.removed_sites.contains(&place.site.0);
+                if !site_removed && !options.removed_links.contains(&place.link.0) {
+                    cut.links.push(place.link.0);
                 }
             }
         }
         cut.capacity_mbps = self.scale.mbps(capacity);
         let mut missing = std::collections::BTreeMap::new();
         let mut confined = 0;
-        for (index, unit) in self.instance.units.iter().enumerate() {
+        for (index, unit) in self.problem.instance.units.iter().enumerate() {
             if run.on_source_side(nodes.unit(index)) {
                 let arc = 2 * nodes.arc_of_unit(index);
                 confined += full[arc];
@@ -263,8 +275,10 @@ impl<'a> FlowModel<'a> {
             .cand
             .iter()
             .min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-        best.and_then(|c| self.topology.site_of.get(c.0.index()).copied().flatten())
-            .map_or("", |site| &self.instance.sites[site].region)
+        best.map_or("", |&(link, _)| {
+            let site = self.problem.place(link).site;
+            &self.problem.instance.sites[site.index()].region
+        })
     }
 }
 

@@ -12,17 +12,14 @@
 //! outside. So do the arcs of units that bring requests to sites which limit them.
 
 use crate::network::hubs::Draft;
-use crate::network::rough::RoughCosts;
-use crate::network::scale::{
-    MOVED, Scale, UNLIMITED, UNSERVED, gb_per_mbps_slot, latency_cny_per_mbps,
-};
-use crate::problem::levels::move_cny_per_mbps;
+use crate::network::numbers::{SINK, as_u32};
+use crate::network::scale::{MOVED, Scale, UNLIMITED, UNSERVED};
+use crate::problem::index::Problem;
+use crate::problem::money::latency_cny_per_mbps;
+use crate::problem::money::move_cny_per_mbps;
 use crate::problem::requests;
-use crate::problem::topology::Topology;
-use instance::{Contract, ContractModel, Instance};
-
-/// The hub that everything drains to.
-pub(crate) const SINK: u32 = 0;
+use coverage::ContractId;
+use instance::Instance;
 
 /// What a contract became.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,17 +31,16 @@ pub(crate) enum ContractPlace {
     /// Cuts across sites: its links carry this price per Mbps, which lies between 0 and the
     /// contract's.
     Shared(i128),
-    /// Cuts across sites, but each site has been given a part of the free level: one hub per site.
-    Parts,
 }
 
-/// The part of a contract's free level that one site may use.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Part {
-    /// Site index.
-    pub(crate) site: usize,
-    /// Free level in Mbps.
-    pub(crate) free_mbps: f64,
+impl ContractPlace {
+    /// Price per Mbps that its links carry, because no hub does.
+    pub(crate) const fn price_of_links(self) -> i128 {
+        match self {
+            Self::Linear(cost) | Self::Shared(cost) => cost,
+            Self::Hub(_) => 0,
+        }
+    }
 }
 
 /// A link, site or contract in the tree of hubs.
@@ -76,8 +72,6 @@ pub(crate) struct Network {
     pub(crate) unit_arcs: Vec<u32>,
     /// `[unit]` -> one past the arcs of its front; empty until [`Network::sort_by_price`].
     pub(crate) front_end: Vec<u32>,
-    /// Costs in floating point; `None` in small networks.
-    pub(crate) rough: Option<RoughCosts>,
     /// `[unit]` -> demand in quanta.
     pub(crate) demand: Vec<i64>,
     /// `[link]` -> its hub; `None` when it can carry nothing.
@@ -99,12 +93,10 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Builds the network of `instance`. O(arcs).
-    ///
-    /// `parts`: `[contract]` -> how the free level of a shared contract is divided among its sites; an
-    /// empty entry, or no entry, leaves the contract as it is.
-    pub(crate) fn build(instance: &Instance, topology: &Topology, parts: &[Vec<Part>]) -> Self {
-        let scale = Scale::of(instance, topology);
+    /// Builds the network of a problem. O(arcs).
+    pub(crate) fn build(problem: &Problem<'_>) -> Self {
+        let instance = problem.instance;
+        let scale = Scale::of(problem);
         let candidates: usize = instance.units.iter().map(|u| u.cand.len() + 1).sum();
         let arcs = candidates + 4 * (instance.links.len() + instance.sites.len());
         let mut network = Self {
@@ -115,7 +107,6 @@ impl Network {
             cost: Vec::with_capacity(arcs),
             unit_arcs: Vec::with_capacity(instance.units.len() + 1),
             front_end: Vec::new(),
-            rough: None,
             demand: instance.units.iter().map(|u| scale.flow(u.mbps)).collect(),
             link_hub: vec![None; instance.links.len()],
             link_of_hub: Vec::new(),
@@ -129,7 +120,7 @@ impl Network {
         if instance.sites.iter().any(|s| s.capacity_rps.is_some()) {
             network.rps_per_mbps = instance.units.iter().map(requests::per_mbps).collect();
         }
-        let drafts = network.place_hubs(instance, topology, parts);
+        let drafts = network.place_hubs(problem);
         network.add_unit_arcs(instance, drafts.len());
         network.add_hub_arcs(drafts);
         network
@@ -178,12 +169,17 @@ impl Network {
     }
 
     /// Sets the price that the links of a shared contract carry.
-    pub(crate) fn set_shared_price(&mut self, topology: &Topology, contract: usize, price: i128) {
-        let ContractPlace::Shared(old) = self.contracts[contract] else {
+    pub(crate) fn set_shared_price(
+        &mut self,
+        problem: &Problem<'_>,
+        contract: ContractId,
+        price: i128,
+    ) {
+        let ContractPlace::Shared(old) = self.contracts[contract.index()] else {
             return;
         };
-        for &link in &topology.links_of_contract[contract] {
-            let Some(hub) = self.link_hub[link] else {
+        for link in problem.links_of_contract(contract) {
+            let Some(hub) = self.link_hub[link.index()] else {
                 continue;
             };
             let hub = self.hubs[hub as usize];
@@ -191,7 +187,7 @@ impl Network {
                 self.cost[arc as usize] += price - old;
             }
         }
-        self.contracts[contract] = ContractPlace::Shared(price);
+        self.contracts[contract.index()] = ContractPlace::Shared(price);
     }
 
     /// Sets the prices of requests, `[link]` -> CNY per request per second. O(arcs) when any
@@ -293,28 +289,4 @@ impl Network {
         self.capacity.push(capacity);
         self.cost.push(cost);
     }
-}
-
-/// Free level in Mbps and price in CNY per Mbps above it, for this slot.
-pub fn money_step(instance: &Instance, contract: &Contract) -> (f64, f64) {
-    match contract.model {
-        ContractModel::Flat => (0.0, 0.0),
-        ContractModel::PerGb => (
-            0.0,
-            contract.price_cny_per_gb.unwrap_or(0.0) * gb_per_mbps_slot(instance),
-        ),
-        ContractModel::Month95 | ContractModel::DailyPeakMean | ContractModel::Daily95Mean => {
-            let price = if contract.burst {
-                0.0
-            } else {
-                contract.price_cny_per_mbps.unwrap_or(0.0)
-            };
-            (contract.free_below_mbps, price)
-        }
-    }
-}
-
-/// An index as `u32`; the limits on instances keep every index below 2^32.
-pub(crate) fn as_u32(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
 }

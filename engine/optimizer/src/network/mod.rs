@@ -1,7 +1,10 @@
-//! The network of one tree of hubs, in fixed point.
+//! The network: one tree of hubs from links to the sink, in fixed point.
+//!
+//! Built once from a problem, priced anew as often as the side constraints ask. Only costs change
+//! after that; no room below this one knows a basis.
 
 pub(crate) mod arcs;
 pub(crate) mod fronts;
 pub(crate) mod hubs;
-pub(crate) mod rough;
+pub(crate) mod numbers;
 pub(crate) mod scale;

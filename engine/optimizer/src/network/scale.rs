@@ -8,9 +8,9 @@
 //! five levels lexicographically, and a sum can be taken apart again without loss. No weight is a
 //! tuned penalty.
 
-use crate::network::arcs::money_step;
+use crate::problem::index::Problem;
+use crate::problem::money::{latency_cny_per_mbps, money_step};
 use crate::problem::requests;
-use crate::problem::topology::Topology;
 use instance::Instance;
 use instance::Price;
 
@@ -57,7 +57,8 @@ pub(crate) struct Scale {
 
 impl Scale {
     /// The finest scale at which no sum of `instance` can overflow.
-    pub(crate) fn of(instance: &Instance, topology: &Topology) -> Self {
+    pub(crate) fn of(problem: &Problem<'_>) -> Self {
+        let instance = problem.instance;
         let demand: f64 = instance.units.iter().map(|u| u.mbps).sum();
         // What carries more than all demand has no limit, and says nothing of the quantum.
         let flow = if demand > 0.0 {
@@ -70,7 +71,7 @@ impl Scale {
         let count_bits = path_bits + 1;
         let money_bits = UNSERVED_SHIFT - 3 * count_bits;
         let most = f64::from(ARC_BITS_MAX.min(money_bits - 2 - path_bits)).exp2();
-        let dearest = dearest_arc_cny(instance, topology);
+        let dearest = dearest_arc_cny(problem);
         let cny = if dearest > 0.0 {
             power_of_two_below((most / dearest).min(QUANTA_MAX))
         } else {
@@ -196,13 +197,14 @@ fn longest_path(instance: &Instance) -> usize {
 
 /// What one arc may cost, but for levels 1 to 3: the dearest contract or the worst quality, and the
 /// charge for requests where it may come to be paid.
-fn dearest_arc_cny(instance: &Instance, topology: &Topology) -> f64 {
+fn dearest_arc_cny(problem: &Problem<'_>) -> f64 {
+    let instance = problem.instance;
     let mut dearest: f64 = 0.0;
-    for (contract, links) in instance.contracts.iter().zip(&topology.links_of_contract) {
+    for (id, contract) in problem.contracts() {
         let (free_mbps, cny_per_mbps) = money_step(instance, contract);
-        let ports = links.iter().map(|&link| instance.links[link].capacity_mbps);
+        let ports_mbps = problem.ports_mbps(problem.links_of_contract(id));
         // A price that nobody can come to pay must not make all others coarse.
-        if free_mbps < ports.sum() {
+        if free_mbps < ports_mbps {
             dearest = dearest.max(cny_per_mbps);
         }
     }
@@ -210,17 +212,7 @@ fn dearest_arc_cny(instance: &Instance, topology: &Topology) -> f64 {
     let worst_ms = candidates.map(|c| c.1).fold(0.0, f64::max);
     let moved_ms = worst_ms + instance.move_cost_ms;
     dearest = dearest.max(latency_cny_per_mbps(instance, moved_ms));
-    dearest + requests::dearest_excess_cny_per_mbps(instance, topology)
-}
-
-/// What one Mbps at quality `ms` costs in one slot, in CNY.
-pub(crate) fn latency_cny_per_mbps(instance: &Instance, ms: f64) -> f64 {
-    ms * instance.value_cny_per_gbps_ms_slot / 1_000.0
-}
-
-/// Gigabytes that one Mbps carries in one slot: seconds * 10^6 / 8 / 10^9.
-pub(crate) fn gb_per_mbps_slot(instance: &Instance) -> f64 {
-    f64::from(instance.slot_seconds) / 8_000.0
+    dearest + requests::dearest_excess_cny_per_mbps(problem)
 }
 
 /// Splits off the low `bits` as a signed, balanced remainder.
@@ -285,10 +277,10 @@ mod tests {
             (32_768, 20_000, 1e9),
         ] {
             let input = instance(links, units, dear);
-            let topology = Topology::of(&input);
-            let scale = Scale::of(&input, &topology);
+            let problem = Problem::new(&input);
+            let scale = Scale::of(&problem);
             let path = i128::try_from(longest_path(&input)).unwrap();
-            let dearest = scale.money(dearest_arc_cny(&input, &topology));
+            let dearest = scale.money(dearest_arc_cny(&problem));
             assert!(dearest > 0 && dearest << scale.count_bits > path * MOVED);
             assert!(scale.late() > 2 * path * (dearest + MOVED));
             assert!(scale.overload() > 2 * path * scale.late());
@@ -303,7 +295,7 @@ mod tests {
     fn the_quantum_is_as_fine_as_paths_allow() {
         // A dear contract leaves room for latency that is worth nearly nothing.
         let input = instance(40, 40, 1.0);
-        let scale = Scale::of(&input, &Topology::of(&input));
+        let scale = Scale::of(&Problem::new(&input));
         let least = latency_cny_per_mbps(&input, 1.0);
         let read = scale.price(scale.money(least)).cny_per_mbps;
         assert!((read / least - 1.0).abs() < 1e-5, "{read} of {least}");
@@ -317,7 +309,7 @@ mod tests {
             let mut units = input.units.to_vec();
             units[0].rps = 1e6;
             input.units = units.into();
-            Scale::of(&input, &Topology::of(&input)).cny
+            Scale::of(&Problem::new(&input)).cny
         };
         let without = quanta(None);
         assert!((quanta(Some(2e6)) / without - 1.0).abs() < 1e-12);

@@ -1,7 +1,7 @@
 //! The problem: an instance with its references resolved.
 
 use coverage::{ContractId, LinkId, RegionId, SiteId};
-use instance::Instance;
+use instance::{Contract, Instance, Site};
 use std::collections::BTreeMap;
 
 /// An instance whose links know their site, region and contract by index.
@@ -82,6 +82,12 @@ impl<'a> Problem<'a> {
         self.places[link.index()]
     }
 
+    /// What the traffic of `link` counts on; `None` when there is no such link.
+    #[must_use]
+    pub fn find(&self, link: LinkId) -> Option<Place> {
+        self.places.get(link.index()).copied()
+    }
+
     /// All links, in their order.
     #[must_use]
     pub fn places(&self) -> &[Place] {
@@ -104,6 +110,23 @@ impl<'a> Problem<'a> {
     #[must_use]
     pub fn links_of_contract(&self, contract: ContractId) -> &[LinkId] {
         &self.links_of_contract[contract.index()]
+    }
+
+    /// Sites with their ids, in their order.
+    pub fn sites(&self) -> impl Iterator<Item = (SiteId, &'a Site)> + use<'a> {
+        (0..).map(SiteId).zip(&self.instance.sites)
+    }
+
+    /// Contracts with their ids, in their order.
+    pub fn contracts(&self) -> impl Iterator<Item = (ContractId, &'a Contract)> + use<'a> {
+        (0..).map(ContractId).zip(&self.instance.contracts)
+    }
+
+    /// Sum of the capacities of links, in Mbps.
+    #[must_use]
+    pub fn ports_mbps(&self, links: &[LinkId]) -> f64 {
+        let capacity = |link: &LinkId| self.instance.links[link.index()].capacity_mbps;
+        links.iter().map(capacity).sum()
     }
 
     /// Tells whether a link can carry anything: it and its site have capacity.

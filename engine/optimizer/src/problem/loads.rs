@@ -3,6 +3,12 @@
 use super::index::{Place, Problem};
 use instance::{Shares, Site, Unit};
 
+/// Part of a limit that sums of many shares may be above it where they fill it exactly.
+pub const ROUNDING: f64 = 1e-9;
+
+/// Amounts below this are rounding, in Mbps.
+pub(crate) const AMOUNT_EPSILON_MBPS: f64 = 1e-9;
+
 /// Figures by link, site, region and contract in Mbps, and requests by site: loads, or limits.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loads {
@@ -32,7 +38,7 @@ impl Loads {
         }
     }
 
-    /// Load of a plan, `shares` by unit. O(shares + links).
+    /// Load of a plan, `shares` by unit; links that do not exist carry nothing. O(shares + links).
     ///
     /// Sites, regions and contracts are sums over links, so that equal loads of links give equal
     /// loads everywhere.
@@ -46,9 +52,12 @@ impl Loads {
             .any(|s| s.capacity_rps.is_some());
         for (unit, shares) in problem.instance.units.iter().zip(shares) {
             for &(link, share) in shares {
+                let Some(place) = problem.find(link) else {
+                    continue;
+                };
                 loads.links[link.index()] += share * unit.mbps;
                 if limits_requests {
-                    loads.requests[problem.place(link).site.index()] += share * unit.rps;
+                    loads.requests[place.site.index()] += share * unit.rps;
                 }
             }
         }
@@ -95,10 +104,14 @@ impl Loads {
 
     /// Adds a share of a unit at a place; takes it away when it is negative.
     pub fn add(&mut self, unit: &Unit, share: f64, place: Place) {
-        let mbps = unit.mbps * share;
+        self.requests[place.site.index()] += unit.rps * share;
+        self.add_mbps(place, unit.mbps * share);
+    }
+
+    /// Adds traffic without requests at a place.
+    pub fn add_mbps(&mut self, place: Place, mbps: f64) {
         self.links[place.link.index()] += mbps;
         self.sites[place.site.index()] += mbps;
-        self.requests[place.site.index()] += unit.rps * share;
         if let Some(region) = place.region {
             self.regions[region.index()] += mbps;
         }
@@ -117,6 +130,21 @@ impl Loads {
                 .region
                 .map_or(0.0, |region| self.regions[region.index()]),
         ]
+    }
+
+    /// Tells whether any figure of a place is above that of `limits` by more than rounding.
+    #[must_use]
+    pub fn exceeds(&self, limits: &Self, place: Place) -> bool {
+        self.grows_beyond(limits, place, [f64::NEG_INFINITY; 4])
+    }
+
+    /// Tells whether any figure of a place is above its limit, and was less `before`.
+    #[must_use]
+    pub fn grows_beyond(&self, limits: &Self, place: Place, before: [f64; 4]) -> bool {
+        let figures = self.at(place).into_iter().zip(limits.at(place)).zip(before);
+        let mut grown =
+            figures.map(|((load, limit), before)| load > limit * (1.0 + ROUNDING) && load > before);
+        grown.any(|above| above)
     }
 
     /// Changes every figure by itself and the same one of `other`.

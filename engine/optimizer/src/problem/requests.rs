@@ -6,12 +6,10 @@
 //! is charged; the charge is far above every other cost of level 4, so that it is paid only where
 //! levels 1 to 3 leave no other way.
 
-use crate::network::arcs::money_step;
-use crate::network::scale::latency_cny_per_mbps;
-use crate::problem::levels::ROUNDING;
-use crate::problem::topology::Topology;
-use coverage::LinkId;
-use instance::Plan;
+use crate::problem::index::Problem;
+use crate::problem::loads::ROUNDING;
+use crate::problem::money::{latency_cny_per_mbps, money_step};
+use coverage::{LinkId, SiteId};
 use instance::{Instance, Site, Unit};
 
 /// How many times dearer a Mbps with the usual requests is above the limit than anywhere else.
@@ -82,9 +80,8 @@ fn worst(figures: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// `[site]` -> where it is full, if all requests that may come to it are more than that.
-pub(crate) fn limits_that_bind(instance: &Instance, topology: &Topology) -> Vec<Option<f64>> {
-    let reachable = reachable(instance, topology);
-    let sites = instance.sites.iter().zip(reachable);
+pub(crate) fn limits_that_bind(problem: &Problem<'_>) -> Vec<Option<f64>> {
+    let sites = problem.instance.sites.iter().zip(reachable(problem));
     sites
         .map(|(site, reachable)| filled_rps(site).filter(|&limit| reachable > limit))
         .collect()
@@ -92,32 +89,27 @@ pub(crate) fn limits_that_bind(instance: &Instance, topology: &Topology) -> Vec<
 
 /// What one Mbps of any unit may be charged for its requests, where that may come to be: 0 where no
 /// limit can bind.
-pub(crate) fn dearest_excess_cny_per_mbps(instance: &Instance, topology: &Topology) -> f64 {
-    let charge = excess_cny_per_rps(instance);
+pub(crate) fn dearest_excess_cny_per_mbps(problem: &Problem<'_>) -> f64 {
+    let charge = excess_cny_per_rps(problem.instance);
     if charge <= 0.0 {
         return 0.0;
     }
-    let limits = limits_that_bind(instance, topology);
-    let is_limited = |&(link, _): &(LinkId, f64)| {
-        let site = topology.site_of[link.index()];
-        site.is_some_and(|site| limits[site].is_some())
-    };
-    let limited = instance
-        .units
-        .iter()
-        .filter(|unit| unit.cand.iter().any(is_limited));
+    let limits = limits_that_bind(problem);
+    let is_limited =
+        |&(link, _): &(LinkId, f64)| limits[problem.place(link).site.index()].is_some();
+    let units = problem.instance.units.iter();
+    let limited = units.filter(|unit| unit.cand.iter().any(is_limited));
     charge * worst(limited.map(per_mbps))
 }
 
 /// `[site]` -> requests per second of all units that may go there.
-fn reachable(instance: &Instance, topology: &Topology) -> Vec<f64> {
-    let mut reachable = vec![0.0; instance.sites.len()];
-    let mut seen = vec![usize::MAX; instance.sites.len()];
-    for (index, unit) in instance.units.iter().enumerate() {
+fn reachable(problem: &Problem<'_>) -> Vec<f64> {
+    let mut reachable = vec![0.0; problem.instance.sites.len()];
+    let mut seen = vec![usize::MAX; problem.instance.sites.len()];
+    for (index, unit) in problem.instance.units.iter().enumerate() {
         for &(link, _) in &unit.cand {
-            if let Some(site) = topology.site_of[link.index()]
-                && seen[site] != index
-            {
+            let site = problem.place(link).site.index();
+            if seen[site] != index {
                 seen[site] = index;
                 reachable[site] += unit.rps;
             }
@@ -126,34 +118,11 @@ fn reachable(instance: &Instance, topology: &Topology) -> Vec<f64> {
     reachable
 }
 
-/// `[site]` -> requests per second in a plan; nothing where nobody limits them.
-pub(crate) fn loads(instance: &Instance, topology: &Topology, plan: &Plan) -> Vec<f64> {
-    let mut loads = vec![0.0; instance.sites.len()];
-    if instance
-        .sites
-        .iter()
-        .all(|site| site.capacity_rps.is_none())
-    {
-        return loads;
-    }
-    for (unit, shares) in instance.units.iter().zip(&plan.shares) {
-        for &(link, share) in shares {
-            if let Some(site) = topology.site_of[link.index()] {
-                loads[site] += share * unit.rps;
-            }
-        }
-    }
-    loads
-}
-
 /// Prices of sites as prices of their links.
-pub(crate) fn by_link(topology: &Topology, prices: &[f64]) -> Vec<f64> {
-    let price = |site: &Option<usize>| site.and_then(|site| prices.get(site).copied());
-    topology
-        .site_of
-        .iter()
-        .map(|site| price(site).unwrap_or(0.0))
-        .collect()
+pub(crate) fn by_link(problem: &Problem<'_>, prices: &[f64]) -> Vec<f64> {
+    let price = |site: SiteId| prices.get(site.index()).copied().unwrap_or(0.0);
+    let places = problem.places().iter();
+    places.map(|place| price(place.site)).collect()
 }
 
 /// What the requests of one Mbps cost on a link at these prices of links, in CNY.

@@ -2,9 +2,10 @@
 //!
 //! Between two breakpoints everything is linear, which is where `vertex` moves traffic about.
 
-use crate::network::arcs::money_step;
-use crate::network::scale::latency_cny_per_mbps;
-use crate::problem::levels::{Loads, ROUNDING, move_cny_per_mbps};
+use crate::problem::loads::{Loads, ROUNDING};
+use crate::problem::money::latency_cny_per_mbps;
+use crate::problem::money::money_step;
+use crate::problem::money::move_cny_per_mbps;
 use crate::problem::requests;
 use coverage::LinkId;
 use instance::{Instance, Unit};

@@ -8,10 +8,10 @@
 //! brings nothing.
 
 use crate::network::arcs::Network;
-use crate::side::constraints::{Measured, Row, Rows, Shares};
+use crate::options::{Deadline, SolveOptions};
+use crate::side::constraints::{Measured, Placements, Row, Rows};
 use crate::side::master::Master;
 use crate::simplex::basis::Basis;
-use crate::solve::{Deadline, SolveOptions};
 
 /// When a search has gone far enough.
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +109,7 @@ const SUCCESS: f64 = 0.5;
 pub(crate) struct Search<'a> {
     rows: &'a Rows<'a>,
     /// `[round]` -> its plan.
-    plans: Vec<Shares>,
+    plans: Vec<Placements>,
     /// The best bound so far, and its prices.
     best: (f64, Vec<f64>),
     master: Master,
@@ -159,7 +159,7 @@ impl<'a> Search<'a> {
         );
         let mut search = Self {
             rows,
-            plans: vec![Rows::shares(net, basis)],
+            plans: vec![Rows::placements(net, basis)],
             best: (value, prices),
             master,
             upper: 0.0,
@@ -221,7 +221,7 @@ impl<'a> Search<'a> {
             if !self.rows.reprice(net, basis, &prices, options) {
                 return false;
             }
-            self.plans.push(Rows::shares(net, basis));
+            self.plans.push(Rows::placements(net, basis));
             self.take(self.rows.measure(net, basis), prices);
         }
         true
@@ -323,7 +323,7 @@ impl<'a> Search<'a> {
     }
 
     /// The best mixture of the plans, every row at its full charge: (weight, plan).
-    pub(crate) fn mixture(&mut self) -> Vec<(f64, &Shares)> {
+    pub(crate) fn mixture(&mut self) -> Vec<(f64, &Placements)> {
         self.forget_reach();
         self.master.solve();
         let weights = self.master.weights();

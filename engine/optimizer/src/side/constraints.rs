@@ -4,27 +4,29 @@
 //! They are relaxed. For given prices, between 0 and what a row charges, the network is exact, and
 //! its dual value is a lower bound.
 
-use crate::network::arcs::{ContractPlace, Network, SINK, as_u32, money_step};
-use crate::network::rough::RoughCosts;
+use crate::network::arcs::{ContractPlace, Network};
+use crate::network::numbers::{SINK, as_u32};
+use crate::options::SolveOptions;
+use crate::problem::index::Problem;
+use crate::problem::money::money_step;
 use crate::problem::requests;
-use crate::problem::topology::Topology;
 use crate::simplex::basis::{Basis, Progress};
-use crate::solve::{SolveOptions, run};
-use instance::Instance;
+use crate::simplex::run::run;
+use coverage::{ContractId, LinkId, SiteId};
 
 /// A row without a place in the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Row {
     /// A contract over several sites, in Mbps.
-    Contract(usize),
+    Contract(ContractId),
     /// The requests per second of a site.
-    Requests(usize),
+    Requests(SiteId),
 }
 
 /// The rows of an instance, or of a sample of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Rows<'a> {
-    topology: &'a Topology,
+    problem: &'a Problem<'a>,
     pub(crate) rows: Vec<Row>,
     /// `[row]`: what it carries without charge.
     pub(crate) free: Vec<f64>,
@@ -33,7 +35,7 @@ pub(crate) struct Rows<'a> {
 }
 
 /// (unit, link, share) of a plan; of one unit all together, of one link perhaps twice.
-pub(crate) type Shares = Vec<(u32, u32, f64)>;
+pub(crate) type Placements = Vec<(u32, u32, f64)>;
 
 /// What a plan is without its rows, and what it puts on them.
 pub(crate) struct Measured {
@@ -45,35 +47,33 @@ pub(crate) struct Measured {
 
 impl<'a> Rows<'a> {
     /// The rows of an instance that may bind.
-    pub(crate) fn of(input: &Instance, topology: &'a Topology, net: &Network) -> Self {
+    pub(crate) fn of(problem: &'a Problem<'a>, net: &Network) -> Self {
         let mut rows = Self {
-            topology,
+            problem,
             rows: Vec::new(),
             free: Vec::new(),
             charge: Vec::new(),
         };
-        for (contract, place) in net.contracts.iter().enumerate() {
+        for ((id, contract), place) in problem.contracts().zip(&net.contracts) {
             if let ContractPlace::Shared(_) = place {
-                rows.push(
-                    Row::Contract(contract),
-                    money_step(input, &input.contracts[contract]),
-                );
+                let (free, charge) = money_step(problem.instance, contract);
+                rows.push(Row::Contract(id), free, charge);
             }
         }
         if net.rps_per_mbps.is_empty() {
             return rows;
         }
-        let excess_cny = requests::excess_cny_per_rps(input);
-        let limits = requests::limits_that_bind(input, topology);
-        for (index, limit) in limits.into_iter().enumerate() {
+        let excess_cny = requests::excess_cny_per_rps(problem.instance);
+        let limits = requests::limits_that_bind(problem);
+        for ((site, _), limit) in problem.sites().zip(limits) {
             if let Some(limit) = limit {
-                rows.push(Row::Requests(index), (limit, excess_cny));
+                rows.push(Row::Requests(site), limit, excess_cny);
             }
         }
         rows
     }
 
-    fn push(&mut self, row: Row, (free, charge): (f64, f64)) {
+    fn push(&mut self, row: Row, free: f64, charge: f64) {
         self.rows.push(row);
         self.free.push(free);
         self.charge.push(charge);
@@ -102,13 +102,13 @@ impl<'a> Rows<'a> {
     /// `[row]` -> the price that a network has for it.
     pub(crate) fn prices(&self, net: &Network) -> Vec<f64> {
         let price = |row: &Row| match *row {
-            Row::Contract(contract) => match net.contracts[contract] {
+            Row::Contract(contract) => match net.contracts[contract.index()] {
                 ContractPlace::Shared(cost) => net.scale.price(cost).cny_per_mbps,
                 _ => 0.0,
             },
             Row::Requests(site) => {
-                let link = self.topology.links_of_site[site].first();
-                link.map_or(0.0, |&link| net.request_cny[link])
+                let link = self.problem.links_of_site(site).first();
+                link.map_or(0.0, |link| net.request_cny[link.index()])
             }
         };
         self.rows.iter().map(price).collect()
@@ -117,17 +117,17 @@ impl<'a> Rows<'a> {
     /// Gives a network these prices. Rough costs must be taken anew when there are rows of
     /// requests.
     pub(crate) fn set_prices(&self, net: &mut Network, prices: &[f64]) {
-        let mut sites = vec![0.0; self.topology.links_of_site.len()];
+        let mut sites = vec![0.0; self.problem.instance.sites.len()];
         for (&row, &price) in self.rows.iter().zip(prices) {
             match row {
                 Row::Contract(contract) => {
-                    net.set_shared_price(self.topology, contract, net.scale.money(price));
+                    net.set_shared_price(self.problem, contract, net.scale.money(price));
                 }
-                Row::Requests(site) => sites[site] = price,
+                Row::Requests(site) => sites[site.index()] = price,
             }
         }
         if self.any_requests() {
-            net.set_request_prices(requests::by_link(self.topology, &sites));
+            net.set_request_prices(requests::by_link(self.problem, &sites));
         }
     }
 
@@ -140,9 +140,8 @@ impl<'a> Rows<'a> {
         options: &SolveOptions<'_>,
     ) -> bool {
         self.set_prices(net, prices);
-        if self.any_requests() && net.rough.is_some() {
-            net.rough = Some(RoughCosts::of(net, options.threads));
-            basis.forget_rough();
+        if self.any_requests() && basis.costs.is_some() {
+            basis.take_rough_costs(net);
         }
         basis.reprice(net);
         run(net, basis, options) == Progress::Optimal
@@ -156,8 +155,8 @@ impl<'a> Rows<'a> {
             .enumerate()
             .filter(|(_, flow)| **flow != 0);
         let mut cost = 0.0;
-        let mut links = vec![0.0; self.topology.site_of.len()];
-        let mut sites = vec![0.0; self.topology.links_of_site.len()];
+        let mut links = vec![0.0; self.problem.instance.links.len()];
+        let mut sites = vec![0.0; self.problem.instance.sites.len()];
         for (arc, &flow) in used {
             let mbps = net.scale.mbps(flow);
             cost += mbps * net.scale.price(net.cost[arc]).cny_per_mbps;
@@ -170,16 +169,14 @@ impl<'a> Rows<'a> {
             };
             links[link as usize] += mbps;
             let rps = net.rps_per_mbps.get(unit).map_or(0.0, |rps| rps * mbps);
-            if let Some(site) = self.topology.site_of[link as usize] {
-                sites[site] += rps;
-            }
+            sites[self.problem.place(LinkId(link)).site.index()] += rps;
         }
         let load = |row: &Row| match *row {
             Row::Contract(contract) => {
-                let links_of = self.topology.links_of_contract[contract].iter();
-                links_of.map(|&link| links[link]).sum::<f64>()
+                let links_of = self.problem.links_of_contract(contract).iter();
+                links_of.map(|link| links[link.index()]).sum::<f64>()
             }
-            Row::Requests(site) => sites[site],
+            Row::Requests(site) => sites[site.index()],
         };
         let loads: Vec<f64> = self.rows.iter().map(load).collect();
         let prices = self.prices(net);
@@ -210,7 +207,7 @@ impl<'a> Rows<'a> {
         clippy::cast_precision_loss,
         reason = "flows are below 2^59; the relative error is 2^-53"
     )]
-    pub(crate) fn shares(net: &Network, basis: &Basis) -> Shares {
+    pub(crate) fn placements(net: &Network, basis: &Basis) -> Placements {
         let used = |arc: &usize| basis.flow[*arc] != 0 && net.head[*arc] != SINK;
         let share = |arc: usize| {
             let unit = net.tail[arc] - as_u32(net.hubs.len());

@@ -10,14 +10,13 @@
 use coverage::LinkId;
 use std::collections::BTreeMap;
 
-use crate::network::arcs::as_u32;
-use crate::problem::levels::Loads;
+use crate::network::numbers::as_u32;
+use crate::problem::dust::sweep;
+use crate::problem::index::Problem;
+use crate::problem::loads::Loads;
 use crate::problem::requests;
-use crate::problem::topology::Topology;
 use crate::side::breakpoints::{Row, Slope, piece, rows};
 use crate::side::echelon::{Echelon, Sparse};
-use crate::trim::{sweep, total};
-use instance::Instance;
 use instance::Plan;
 
 /// Rates below this, relative to the largest of a direction, are rounding.
@@ -90,8 +89,7 @@ struct Pass {
 
 /// A plan on its way to a vertex.
 struct Descent<'a> {
-    input: &'a Instance,
-    topology: &'a Topology,
+    problem: &'a Problem<'a>,
     shares: Vec<Share>,
     rows: Vec<Row>,
     /// `[row]` -> its load without `shares`.
@@ -103,8 +101,8 @@ struct Descent<'a> {
 }
 
 /// A plan like `plan`, no dearer, with no more open shares than units and tight rows.
-pub(crate) fn below(input: &Instance, topology: &Topology, plan: &Plan) -> Plan {
-    let mut descent = Descent::of(input, topology, plan);
+pub(crate) fn below(problem: &Problem<'_>, plan: &Plan) -> Plan {
+    let mut descent = Descent::of(problem, plan);
     let mut work_left = WORK_MAX;
     let mut at_once = WORK_PER_SHARE * descent.shares.len();
     // A whole pass without a step has found a vertex, and solved for it by fresh columns.
@@ -121,16 +119,16 @@ pub(crate) fn below(input: &Instance, topology: &Topology, plan: &Plan) -> Plan 
 }
 
 impl<'a> Descent<'a> {
-    fn of(input: &'a Instance, topology: &'a Topology, plan: &Plan) -> Self {
+    fn of(problem: &'a Problem<'a>, plan: &Plan) -> Self {
+        let input = problem.instance;
         let mbps: f64 = input.units.iter().map(|unit| unit.mbps).sum();
         let rps: f64 = input.units.iter().map(|unit| unit.rps).sum();
         // Brings requests to the size of traffic.
         let per_rps = if rps > 0.0 { mbps / rps } else { 1.0 };
         let mut descent = Self {
-            input,
-            topology,
+            problem,
             shares: Vec::new(),
-            rows: rows(input, &Loads::of(input, topology, plan), per_rps),
+            rows: rows(input, &Loads::of(problem, &plan.shares), per_rps),
             fixed: Vec::new(),
             holding: 0,
             unit_mbps: Vec::new(),
@@ -153,12 +151,12 @@ impl<'a> Descent<'a> {
     }
 
     fn add_unit(&mut self, index: usize, shares: &[(LinkId, f64)], per_rps: f64) {
-        let unit = &self.input.units[index];
+        let unit = &self.problem.instance.units[index];
         let unit_row = self.holding;
         self.holding += 1;
         let mut mbps = 0.0;
         for &(link, share) in shares {
-            let Some((between, slope)) = piece(self.input, unit, link, share) else {
+            let Some((between, slope)) = piece(self.problem.instance, unit, link, share) else {
                 continue;
             };
             mbps += share * unit.mbps;
@@ -202,25 +200,21 @@ impl<'a> Descent<'a> {
 
     /// The rows that a share is part of, and what one Mbps of it counts there.
     fn rows_of(&self, share: usize) -> impl Iterator<Item = (usize, f64)> {
-        let (input, share) = (self.input, &self.shares[share]);
-        let link = share.link.index();
-        let site = self.topology.site_of[link];
-        let region = site.and_then(|site| self.topology.region_of[site]);
-        let mut first = input.links.len();
-        let mut place = |index: Option<usize>, rows: usize| {
-            let row = index.map(|index| first + index);
-            first += rows;
-            row
-        };
+        let (instance, share) = (self.problem.instance, &self.shares[share]);
+        let at = self.problem.place(share.link);
+        let sites = instance.links.len();
+        let regions = sites + instance.sites.len();
+        let contracts = regions + instance.regions.len();
+        let requests = contracts + instance.contracts.len();
+        let site = at.site.index();
         let traffic = [
-            Some(link),
-            place(site, input.sites.len()),
-            place(region, input.regions.len()),
-            place(self.topology.contract_of[link], input.contracts.len()),
+            Some(at.link.index()),
+            Some(sites + site),
+            at.region.map(|region| regions + region.index()),
+            Some(contracts + at.contract.index()),
         ];
-        let requests = place(site, input.sites.len()).map(|row| (row, share.requests));
         let traffic = traffic.into_iter().flatten().map(|row| (row, 1.0));
-        traffic.chain(requests)
+        traffic.chain([(requests + site, share.requests)])
     }
 
     /// Makes an open share part of the basis, or moves traffic round until it need not be or
@@ -373,10 +367,10 @@ impl<'a> Descent<'a> {
         for of_unit in self.shares.chunk_by(|a, b| a.unit == b.unit) {
             let unit = of_unit[0].unit;
             let shares = &mut plan.shares[unit];
-            let whole = total(shares);
+            let whole = shares.total();
             for share in of_unit {
                 if let Some(old) = shares.iter_mut().find(|old| old.0 == share.link) {
-                    old.1 = share.mbps / self.input.units[unit].mbps;
+                    old.1 = share.mbps / self.problem.instance.units[unit].mbps;
                 }
             }
             // Also what went with a share that was brought to its breakpoint, where none was left to take

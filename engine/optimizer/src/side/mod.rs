@@ -1,4 +1,7 @@
-//! Side constraints: contracts across sites and limits on requests, priced from outside.
+//! Side constraints: contracts across sites and limits on requests, which no tree of hubs has.
+//!
+//! They are priced from outside by column generation (Dantzig and Wolfe 1960); the mixture of plans
+//! that comes of it is made one plan, and that a basic solution (crossover).
 
 pub(crate) mod breakpoints;
 pub(crate) mod columns;

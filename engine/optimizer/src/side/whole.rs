@@ -1,26 +1,18 @@
 //! What is left to do for a mixture of plans: leave units whole, bring requests to where there is
 //! room.
 
-use crate::certificate;
-use crate::network::arcs::{ContractPlace, Network, Part, SINK};
-use crate::network::rough::RoughCosts;
-use crate::problem::levels::Loads;
+use crate::network::arcs::Network;
+use crate::network::numbers::SINK;
+use crate::problem::loads::{AMOUNT_EPSILON_MBPS, Loads, Room};
 use crate::problem::requests;
-use crate::problem::topology::Topology;
-use crate::relief::{AMOUNT_EPSILON_MBPS, Room};
-use crate::side::constraints::{Row, Shares};
+use crate::side::constraints::Placements;
 use crate::side::settle::Context;
-use crate::simplex::basis::Progress;
-use crate::solve::run;
-use crate::start::crash;
-use crate::start::sample;
 use coverage::LinkId;
-use instance::Instance;
-use instance::Plan;
+use instance::{Instance, Plan, Shares};
 
 /// A mixture of plans as one plan.
-pub(crate) fn mixed(input: &Instance, mixture: &[(f64, &Shares)]) -> Plan {
-    let mut entries: Shares = Vec::new();
+pub(crate) fn mixed(input: &Instance, mixture: &[(f64, &Placements)]) -> Plan {
+    let mut entries = Placements::new();
     for (weight, shares) in mixture {
         let weighted = shares
             .iter()
@@ -29,7 +21,7 @@ pub(crate) fn mixed(input: &Instance, mixture: &[(f64, &Shares)]) -> Plan {
     }
     entries.sort_unstable_by_key(|entry| (entry.0, entry.1));
     let mut plan = Plan {
-        shares: vec![instance::Shares::new(); input.units.len()],
+        shares: vec![Shares::new(); input.units.len()],
         input_digest: input.digest(),
     };
     for (unit, link, share) in entries {
@@ -40,97 +32,6 @@ pub(crate) fn mixed(input: &Instance, mixture: &[(f64, &Shares)]) -> Plan {
         }
     }
     plan
-}
-
-/// Gives every site the part of each free level that it uses at these loads of links, and solves
-/// that exactly, from `near` on. Returns the plan, and whether the solve came to its end.
-pub(crate) fn by_parts(
-    context: &Context<'_, '_>,
-    loads: &[f64],
-    (priced, potential): (&Network, &[i128]),
-) -> (Plan, bool) {
-    let (input, topology) = (context.input, context.topology);
-    let mut parts = vec![Vec::new(); input.contracts.len()];
-    for (row, &free_mbps) in context.rows.rows.iter().zip(&context.rows.free) {
-        if let Row::Contract(contract) = *row {
-            parts[contract] = divide(topology, contract, free_mbps, loads);
-        }
-    }
-    let mut net = Network::build(input, topology, &parts);
-    let potential = carried_over(topology, (priced, potential), &net);
-    net.sort_by_price(&potential, sample::FRONT_LINKS, context.options.threads);
-    net.rough = Some(RoughCosts::of(&net, context.options.threads));
-    let mut basis = crash::start_at_prices(&net, &potential);
-    let finished = run(&net, &mut basis, context.options) == Progress::Optimal;
-    (certificate::plan(&net, &basis, input.digest()), finished)
-}
-
-/// The potentials of a network whose rows are priced, for the hubs of one in which they are
-/// divided.
-fn carried_over(
-    topology: &Topology,
-    (from, potential): (&Network, &[i128]),
-    to: &Network,
-) -> Vec<i128> {
-    let mut carried = vec![0; to.hubs.len()];
-    let mut copy = |from: Option<u32>, to: Option<u32>| {
-        if let (Some(from), Some(to)) = (from, to) {
-            carried[to as usize] = potential[from as usize];
-        }
-    };
-    let hubs = |net: &Network| {
-        let contracts = net.contracts.iter().map(|place| match *place {
-            ContractPlace::Hub(hub) => Some(hub),
-            _ => None,
-        });
-        let limits = net
-            .link_hub
-            .iter()
-            .chain(&net.site_hub)
-            .chain(&net.region_hub);
-        limits.copied().chain(contracts).collect::<Vec<_>>()
-    };
-    for (from, to) in hubs(from).into_iter().zip(hubs(to)) {
-        copy(from, to);
-    }
-    for (link, hub) in to.link_hub.iter().enumerate() {
-        let contract = topology.contract_of[link]
-            .map(|contract| (from.contracts[contract], to.contracts[contract]));
-        if let (Some(hub), Some((ContractPlace::Shared(price), ContractPlace::Parts))) =
-            (hub, contract)
-        {
-            let part = to.hubs[*hub as usize].parent;
-            let above = to.hubs[part as usize].parent;
-            carried[part as usize] = carried[above as usize] + price;
-        }
-    }
-    carried
-}
-
-/// Divides a free level among the sites of a contract: what each uses, scaled down when that is too
-/// much; what is left over in proportion to the same use.
-fn divide(topology: &Topology, contract: usize, free_mbps: f64, loads: &[f64]) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
-    for &link in &topology.links_of_contract[contract] {
-        let Some(site) = topology.site_of[link] else {
-            continue;
-        };
-        let load = loads[link];
-        match parts.iter_mut().find(|p| p.site == site) {
-            Some(part) => part.free_mbps += load,
-            None => parts.push(Part {
-                site,
-                free_mbps: load,
-            }),
-        }
-    }
-    let used: f64 = parts.iter().map(|p| p.free_mbps).sum();
-    if used > 0.0 {
-        for part in &mut parts {
-            part.free_mbps *= free_mbps / used;
-        }
-    }
-    parts
 }
 
 /// A way for requests out of a site that has too many.
@@ -150,9 +51,9 @@ pub(crate) fn relieved(
     potential: &[i128],
     mut plan: Plan,
 ) -> Plan {
-    let (input, topology) = (context.input, context.topology);
-    let loads = Loads::of(input, topology, &plan);
-    let mut room = Room::of(input, &loads, |soft, _| soft);
+    let (problem, input) = (context.problem, context.problem.instance);
+    let loads = Loads::of(problem, &plan.shares);
+    let mut room = Room::between(Loads::soft_limits(problem), &loads);
     let limits = input.sites.iter().map(requests::filled_rps);
     let over = limits.zip(&loads.requests);
     let mut excess: Vec<f64> = over
@@ -161,8 +62,7 @@ pub(crate) fn relieved(
     let mut ways = Vec::new();
     for (unit, shares) in plan.shares.iter().enumerate() {
         for &(from, _) in shares {
-            let full = topology.site_of[from.index()].is_some_and(|site| excess[site] > 0.0);
-            if full && input.units[unit].rps > 0.0 {
+            if excess[problem.place(from).site.index()] > 0.0 && input.units[unit].rps > 0.0 {
                 add_ways(context, net, potential, (unit, from), &mut ways);
             }
         }
@@ -174,26 +74,23 @@ pub(crate) fn relieved(
     for way in ways {
         let unit = &input.units[way.unit];
         let rps = requests::per_mbps(unit);
-        let Some(site) = topology.site_of[way.from.index()] else {
-            continue;
-        };
+        let site = problem.place(way.from).site.index();
+        let to = problem.place(way.to);
         let shares = &mut plan.shares[way.unit];
         let Some(at) = shares.iter().position(|share| share.0 == way.from) else {
             continue;
         };
         let there = shares[at].1 * unit.mbps;
-        let take = (excess[site] / rps)
-            .min(room.left(topology, way.to, rps))
-            .min(there);
+        let take = (excess[site] / rps).min(room.left_mbps(to, rps)).min(there);
         if take <= AMOUNT_EPSILON_MBPS {
             continue;
         }
         excess[site] -= take * rps;
-        room.take(topology, way.to, take, rps);
+        room.take(to, take, rps);
         shares.give(way.to, take / unit.mbps);
         shares[at].1 -= take / unit.mbps;
         shares.retain(|share| share.1 * unit.mbps > AMOUNT_EPSILON_MBPS);
-        shares.sort_unstable_by_key(|share| share.0);
+        shares.sort();
     }
     plan
 }
@@ -206,7 +103,7 @@ fn add_ways(
     (unit, from): (usize, LinkId),
     ways: &mut Vec<Way>,
 ) {
-    let site = |link: LinkId| context.topology.site_of[link.index()];
+    let site = |link: LinkId| context.problem.place(link).site;
     let cost = |arc: usize| net.cost[arc] + potential[net.head[arc] as usize];
     let arcs = || net.arcs_of_unit(unit).filter(|&arc| net.head[arc] != SINK);
     let link = |arc: usize| LinkId(net.link_of_hub[net.head[arc] as usize]);

@@ -7,10 +7,13 @@
 //! more quantum could be sent to the root), and so no sequence of pivots can repeat. Where entering
 //! arcs come from is told in `pricing`.
 
-use crate::network::arcs::{Network, as_u32};
-use crate::network::rough::RoughPrices;
+use crate::network::arcs::Network;
+use crate::network::numbers::NONE;
+use crate::network::numbers::as_u32;
 use crate::simplex::lazy::Slack;
-use crate::simplex::tree::{NONE, Tree};
+use crate::simplex::rough::{RoughCosts, RoughPrices};
+use crate::simplex::tree::Tree;
+use std::sync::Arc;
 
 /// Whether the simplex has finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub(crate) struct Basis {
     pub(crate) potential: Vec<i128>,
     /// Where block search goes on: `0..units` are units, beyond them blocks of hub arcs.
     pub(crate) cursor: usize,
+    /// Costs in floating point; `None` in small networks.
+    pub(crate) costs: Option<Arc<RoughCosts>>,
     /// The same potentials in floating point, fresh while a rough run lasts.
     pub(crate) rough: RoughPrices,
     /// Which units the exact search may pass over.
@@ -62,6 +67,7 @@ impl Basis {
             at_upper,
             potential,
             cursor: 0,
+            costs: None,
             rough: RoughPrices::default(),
             slack: Slack::default(),
             pivots: 0,
@@ -75,8 +81,9 @@ impl Basis {
         self.refresh(net, 0);
     }
 
-    /// Forgets what rough costs said, after they have been taken anew.
-    pub(crate) fn forget_rough(&mut self) {
+    /// Takes the costs of `net` in floating point, for runs by rough prices. O(arcs).
+    pub(crate) fn take_rough_costs(&mut self, net: &Network) {
+        self.costs = Some(Arc::new(RoughCosts::of(net)));
         self.rough = RoughPrices::default();
     }
 
@@ -256,7 +263,7 @@ impl Basis {
         let potential = &mut self.potential[..hubs];
         let (rough, slack) = (&mut self.rough.potential[..], &mut self.slack);
         let mut any = false;
-        let about = net.rough.as_ref().map_or(0.0, |costs| costs.weigh(change));
+        let about = self.costs.as_ref().map_or(0.0, |costs| costs.weigh(change));
         self.tree.below(node, |_, node| {
             let at = node as usize;
             if let Some(potential) = potential.get_mut(at) {

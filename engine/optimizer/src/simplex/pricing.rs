@@ -4,10 +4,11 @@
 //! rough prices first, in larger blocks because looking is cheap, over the fronts and then over all
 //! arcs; the exact search has the last word.
 
-use crate::network::arcs::{Network, as_u32};
-use crate::network::rough::{Scope, TOLERANCE};
+use crate::network::arcs::Network;
+use crate::network::numbers::NONE;
+use crate::network::numbers::as_u32;
 use crate::simplex::basis::{Basis, Progress};
-use crate::simplex::tree::NONE;
+use crate::simplex::rough::{RoughCosts, Scope, TOLERANCE};
 
 /// Blocks of the exact search have about this many times the square root of the number of arcs.
 const BLOCK_FACTOR: f64 = 0.125;
@@ -62,10 +63,10 @@ impl Basis {
         Progress::Paused
     }
 
-    /// The same by rough prices, if `net` has any: `Optimal` says that these show no gain in
+    /// The same by rough prices, if there are any: `Optimal` says that these show no gain in
     /// `scope`.
     pub(crate) fn run_roughly(&mut self, net: &Network, scope: Scope, pivots_max: u64) -> Progress {
-        let Some(costs) = &net.rough else {
+        let Some(costs) = self.costs.clone() else {
             return Progress::Optimal;
         };
         let arcs = match scope {
@@ -73,9 +74,10 @@ impl Basis {
             Scope::All => net.tail.len(),
         };
         let places = Places::of(net, block_arcs(arcs, ROUGH_BLOCK_FACTOR));
-        self.rough.refresh(costs, net.demand.len(), &self.potential);
+        self.rough
+            .refresh(&costs, net.demand.len(), &self.potential);
         for _ in 0..pivots_max {
-            let Some(arc) = self.entering_roughly(net, scope, &places) else {
+            let Some(arc) = self.entering_roughly(net, &costs, scope, &places) else {
                 return Progress::Optimal;
             };
             self.pivot(net, arc);
@@ -112,8 +114,13 @@ impl Basis {
 
     /// The same by rough prices. What has none is priced exactly and weighed; what only seems to
     /// gain is passed over.
-    fn entering_roughly(&mut self, net: &Network, scope: Scope, places: &Places) -> Option<usize> {
-        let costs = net.rough.as_ref()?;
+    fn entering_roughly(
+        &mut self,
+        net: &Network,
+        costs: &RoughCosts,
+        scope: Scope,
+        places: &Places,
+    ) -> Option<usize> {
         let mut best = (TOLERANCE, NONE);
         let mut scanned = 0;
         for _ in 0..places.count() {

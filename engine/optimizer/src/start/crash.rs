@@ -5,9 +5,11 @@
 //! left. It leaves at least one quantum of room at every hub, which makes the tree strongly
 //! feasible.
 
+use coverage::LinkId;
 use std::cmp::Reverse;
 
-use crate::network::arcs::{Hub, Network, SINK, as_u32};
+use crate::network::arcs::{Hub, Network};
+use crate::network::numbers::{SINK, as_u32};
 use crate::network::scale::{UNLIMITED, UNSERVED};
 use crate::simplex::basis::Basis;
 use crate::simplex::tree::Tree;
@@ -39,13 +41,13 @@ struct Filler<'a> {
 }
 
 /// Builds a basis at marginal prices. `preferred` is the link that a unit should get if it fits.
-pub(crate) fn start(net: &Network, preferred: impl Fn(usize) -> Option<u32>) -> Basis {
+pub(crate) fn start(net: &Network, preferred: impl Fn(usize) -> Option<LinkId>) -> Basis {
     let mut filler = Filler::new(net, None);
     let mut chosen = Vec::with_capacity(net.demand.len());
     let mut places = Vec::new();
     for unit in 0..net.demand.len() {
         filler.places(unit, |hub| filler.marginal(hub), &mut places);
-        let link = preferred(unit).and_then(|l| net.link_hub.get(l as usize).copied().flatten());
+        let link = preferred(unit).and_then(|l| net.link_hub.get(l.index()).copied().flatten());
         if let Some(place) = places.iter_mut().find(|p| Some(p.hub) == link) {
             place.cost = i128::MIN;
         }

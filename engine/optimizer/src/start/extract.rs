@@ -1,6 +1,7 @@
 //! A network cut out of a larger one: some of its units, all of its hubs.
 
-use crate::network::arcs::{Network, as_u32};
+use crate::network::arcs::Network;
+use crate::network::numbers::as_u32;
 
 /// The network cut out, and where its arcs come from.
 pub(crate) struct Extract {
@@ -28,7 +29,6 @@ impl Extract {
             cost: Vec::new(),
             unit_arcs: vec![0],
             front_end: Vec::new(),
-            rough: None,
             demand: units.iter().map(|unit| unit.1).collect(),
             link_hub: whole.link_hub.clone(),
             link_of_hub: whole.link_of_hub.clone(),

@@ -8,13 +8,14 @@
 
 use std::cmp::Reverse;
 
-use crate::network::arcs::{Network, SINK};
-use crate::network::rough::RoughCosts;
+use crate::network::arcs::Network;
+use crate::network::numbers::SINK;
 use crate::network::scale::UNLIMITED;
+use crate::options::SolveOptions;
 use crate::side::columns::{Ends, Search};
 use crate::side::constraints::Rows;
 use crate::simplex::basis::{Basis, Progress};
-use crate::solve::{SolveOptions, run};
+use crate::simplex::run::run;
 use crate::start::crash;
 use crate::start::extract::Extract;
 use crate::start::sift;
@@ -56,10 +57,11 @@ pub(crate) fn start(
         return crash::start(net, |_| None);
     }
     rows.set_prices(net, &drawn_rows.prices(&sample));
-    net.sort_by_price(&basis.potential, FRONT_LINKS, options.threads);
-    net.rough = Some(RoughCosts::of(net, options.threads));
+    net.sort_by_price(&basis.potential, FRONT_LINKS);
     let sifted = sift::start(net, &basis.potential, options, pivots);
-    sifted.unwrap_or_else(|| crash::start_at_prices(net, &basis.potential))
+    let mut first = sifted.unwrap_or_else(|| crash::start_at_prices(net, &basis.potential));
+    first.take_rough_costs(net);
+    first
 }
 
 /// The network with the drawn units only, and its rows. Hubs keep their indices.

@@ -6,11 +6,13 @@
 //! tree that only knows where units are, not which hubs are full and what their room is worth,
 //! costs a hundred thousand pivots more, even where nearly every unit is in its place.
 
-use crate::network::arcs::{Network, as_u32};
-use crate::network::rough::RoughCosts;
+use crate::network::arcs::Network;
+use crate::network::numbers::NONE;
+use crate::network::numbers::as_u32;
+use crate::options::SolveOptions;
 use crate::simplex::basis::{Basis, Progress};
-use crate::simplex::tree::{NONE, Tree};
-use crate::solve::{SolveOptions, run};
+use crate::simplex::run::run;
+use crate::simplex::tree::Tree;
 use crate::start::crash;
 use crate::start::extract::Extract;
 
@@ -28,9 +30,9 @@ pub(crate) fn start(
         .map(|unit| (unit, net.demand[unit]))
         .collect();
     let taken = taken(net, &decided);
-    let mut extract = Extract::of(net, &undecided, |arc| net.capacity[arc] - taken[arc]);
-    extract.net.rough = Some(RoughCosts::of(&extract.net, options.threads));
+    let extract = Extract::of(net, &undecided, |arc| net.capacity[arc] - taken[arc]);
     let mut basis = crash::start_at_prices(&extract.net, potential);
+    basis.take_rough_costs(&extract.net);
     let ended = run(&extract.net, &mut basis, options);
     *pivots += basis.pivots;
     if ended == Progress::Paused {
@@ -120,7 +122,7 @@ fn has_loose_step(net: &Network, tree: &Tree, flow: &[i64]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::topology::Topology;
+    use crate::problem::index::Problem;
     use instance::Instance;
 
     /// Links of three sites that are nearly full: a hundred units each, half of which have
@@ -186,25 +188,25 @@ mod tests {
     #[test]
     fn from_sifted_prices_the_same_optimum_is_a_few_pivots_away() {
         let input = instance();
-        let mut net = Network::build(&input, &Topology::of(&input), &[]);
+        let mut net = Network::build(&Problem::new(&input));
         let options = SolveOptions::default();
         let mut cold = crash::start(&net, |_| None);
         assert_eq!(run(&net, &mut cold, &options), Progress::Optimal);
         let full = (0..net.hubs.len()).filter(|&hub| cold.potential[hub] > 0);
         assert!(full.count() > 5, "there is something to compete for");
-        net.sort_by_price(&cold.potential, 4, 1);
-        net.rough = Some(RoughCosts::of(&net, 1));
+        net.sort_by_price(&cold.potential, 4);
         for seed in 0..20 {
             // Prices that are wrong by up to a tenth, as those of a sample are.
             let wrong = |(hub, price): (usize, &i128)| {
                 price + price / 100 * ((hub as i128 * 37 + seed * 11) % 21 - 10)
             };
             let prices: Vec<i128> = cold.potential.iter().enumerate().map(wrong).collect();
-            net.sort_by_price(&prices, 4, 1);
-            net.rough = Some(RoughCosts::of(&net, 1));
+            net.sort_by_price(&prices, 4);
             let mut sifted = start(&net, &prices, &options, &mut 0).unwrap();
+            sifted.take_rough_costs(&net);
             assert_eq!(run(&net, &mut sifted, &options), Progress::Optimal);
             let mut plain = crash::start_at_prices(&net, &prices);
+            plain.take_rough_costs(&net);
             assert_eq!(run(&net, &mut plain, &options), Progress::Optimal);
             assert_eq!(objective(&net, &sifted), objective(&net, &plain));
             assert!(

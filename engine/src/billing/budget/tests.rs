@@ -2,7 +2,7 @@
 
 use super::*;
 use coverage::LinkId;
-use instance::{Contract, ContractModel, Link, Site, Unit};
+use instance::{Contract, ContractModel, Link, Shares, Site, Unit};
 use proptest::prelude::*;
 
 fn instance(capacities: &[f64], units: &[&[(LinkId, f64)]]) -> Instance {
@@ -49,7 +49,7 @@ fn instance(capacities: &[f64], units: &[&[(LinkId, f64)]]) -> Instance {
                 mbps: 0.0,
                 rps: 0.0,
                 latency_limit_ms: None,
-                incumbent: vec![],
+                incumbent: Shares::new(),
                 cand: cand.to_vec(),
             })
             .collect(),
@@ -100,7 +100,7 @@ fn near(a: f64, b: f64) {
 
 #[test]
 fn without_tokens_the_peak_is_paid_where_it_is_cheapest() {
-    let instance = instance(&[100.0, 100.0], &[&[(0, 5.0), (1, 5.0)]]);
+    let instance = instance(&[100.0, 100.0], &[&[(LinkId(0), 5.0), (LinkId(1), 5.0)]]);
     let plan = outlook(
         &instance,
         &[(90.0, &[50.0]), (10.0, &[120.0])],
@@ -117,7 +117,7 @@ fn without_tokens_the_peak_is_paid_where_it_is_cheapest() {
 fn contracts_take_turns_at_the_peak() {
     // 10 slots of peak 150; each of two contracts may burst in 5 of them up to 100, so each needs a
     // level of 50.
-    let instance = instance(&[100.0, 100.0], &[&[(0, 5.0), (1, 5.0)]]);
+    let instance = instance(&[100.0, 100.0], &[&[(LinkId(0), 5.0), (LinkId(1), 5.0)]]);
     let plan = outlook(
         &instance,
         &[(90.0, &[40.0]), (10.0, &[150.0])],
@@ -136,7 +136,7 @@ fn contracts_take_turns_at_the_peak() {
 
 #[test]
 fn a_level_is_never_planned_below_what_is_certain() {
-    let instance = instance(&[100.0], &[&[(0, 5.0)]]);
+    let instance = instance(&[100.0], &[&[(LinkId(0), 5.0)]]);
     let mut outlook = outlook(&instance, &[(100.0, &[30.0])], &[(10.0, 5.0)]);
     outlook.levels[0].min_mbps = 70.0;
     near(outlook.plan(&EXACT).unwrap().level_mbps[0], 70.0);
@@ -144,7 +144,7 @@ fn a_level_is_never_planned_below_what_is_certain() {
 
 #[test]
 fn days_have_levels_of_their_own_and_volume_is_compared_with_them() {
-    let instance = instance(&[100.0, 100.0], &[&[(0, 5.0), (1, 5.0)]]);
+    let instance = instance(&[100.0, 100.0], &[&[(LinkId(0), 5.0), (LinkId(1), 5.0)]]);
     let mut outlook = outlook(&instance, &[(10.0, &[80.0]), (10.0, &[20.0])], &[]);
     outlook.scenes[1].day = 1;
     outlook.volume_cny_per_mbps[1] = 0.5;
@@ -166,7 +166,7 @@ fn days_have_levels_of_their_own_and_volume_is_compared_with_them() {
 
 #[test]
 fn bad_records_are_named() {
-    let instance = instance(&[100.0], &[&[(0, 5.0)]]);
+    let instance = instance(&[100.0], &[&[(LinkId(0), 5.0)]]);
     let good = || outlook(&instance, &[(10.0, &[80.0])], &[(1.0, 0.0)]);
     let said = |outlook: Outlook<'_>| outlook.plan(&EXACT).unwrap_err().to_string();
     let mut bad = good();
@@ -196,7 +196,7 @@ proptest! {
         tokens in 0.0..4.0_f64,
     ) {
         let links = u32::try_from(capacities.len()).unwrap();
-        let cands: Vec<Vec<(LinkId, f64)>> = (0..3).map(|u| (0..links).map(|l| (l, ms[u * 5 + l.index()])).collect()).collect();
+        let cands: Vec<Vec<(LinkId, f64)>> = (0..3).map(|u| (0..links).map(LinkId).map(|l| (l, ms[u * 5 + l.index()])).collect()).collect();
         let cands: Vec<&[(LinkId, f64)]> = cands.iter().map(Vec::as_slice).collect();
         let instance = instance(&capacities, &cands);
         let scenes: Vec<(f64, &[f64])> = demand.iter().map(|demand| (20.0, demand.as_slice())).collect();
@@ -213,7 +213,7 @@ fn row(units: u32) -> Instance {
     let cand = |unit: u32| {
         let at = f64::from(unit) * 3.0 / f64::from(units);
         let mut links: Vec<(LinkId, f64)> = (0..4)
-            .map(|link| (link, 10.0 + 4.0 * (at - f64::from(link)).abs()))
+            .map(|link| (LinkId(link), 10.0 + 4.0 * (at - f64::from(link)).abs()))
             .collect();
         links.sort_by(|a, b| a.1.total_cmp(&b.1));
         links.truncate(2);
@@ -260,7 +260,7 @@ fn units_with_the_same_best_links_are_planned_as_one_at_nearly_the_same_levels()
 #[test]
 fn a_plan_that_is_given_up_ends_within_a_round() {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    let instance = instance(&[100.0, 100.0], &[&[(0, 5.0), (1, 5.0)]]);
+    let instance = instance(&[100.0, 100.0], &[&[(LinkId(0), 5.0), (LinkId(1), 5.0)]]);
     let outlook = outlook(&instance, &[(90.0, &[50.0])], &[(10.0, 4.0), (20.0, 4.0)]);
     let looks = AtomicUsize::new(0);
     let expired = || looks.fetch_add(1, Ordering::Relaxed) >= 7;

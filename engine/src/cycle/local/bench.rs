@@ -5,7 +5,7 @@ use super::{Rates, better_than_nothing};
 use crate::limits::Limits;
 use crate::model::{Facts, Reach};
 use coverage::LinkId;
-use instance::{Changes, Duals, Instance, Plan, Price, Shares};
+use instance::{Changes, ContractModel, Duals, Instance, Plan, Price, Shares};
 use optimizer::relieve;
 use std::collections::BTreeMap;
 
@@ -230,7 +230,7 @@ impl<'a> Bench<'a> {
     }
 
     /// What lost its place, as an instance over the room that the rest leaves; all of it stands on
-    /// one more link, whose index comes with it and which is in no site.
+    /// one more link, whose index comes with it, with a site and a contract of its own.
     fn homeless(&self) -> (Instance, LinkId) {
         let ground = self.ground;
         let on = &self.loads;
@@ -257,6 +257,22 @@ impl<'a> Bench<'a> {
             region.watermark_mbps = region.watermark_mbps.map(|soft| rest(soft, load));
             region.capacity_mbps = rest(region.capacity_mbps, load);
         }
+        sites.push(instance::Site {
+            id: String::new(),
+            region: String::new(),
+            capacity_mbps: 0.0,
+            watermark_mbps: None,
+            capacity_rps: None,
+        });
+        let mut contracts = ground.contracts.clone();
+        contracts.push(instance::Contract {
+            id: String::new(),
+            model: ContractModel::Flat,
+            price_cny_per_mbps: None,
+            price_cny_per_gb: None,
+            free_below_mbps: 0.0,
+            burst: false,
+        });
         let nowhere = LinkId::from_index(links.len());
         links.push(instance::Link {
             id: String::new(),
@@ -287,7 +303,7 @@ impl<'a> Bench<'a> {
             links,
             sites,
             regions,
-            contracts: ground.contracts.clone(),
+            contracts,
             units: self.torn.iter().map(unit).collect(),
         };
         (homeless, nowhere)

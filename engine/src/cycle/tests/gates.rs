@@ -4,6 +4,7 @@
 use super::*;
 use crate::publish::{Gate, Held, Reason};
 use coverage::LinkId;
+use instance::Shares;
 
 /// Mbps of each area.
 const MBPS: f64 = 60.0;
@@ -81,7 +82,7 @@ impl World {
         stops.filter(|s| s.gate == of).map(|s| s.why).collect()
     }
 
-    fn moved_since(&self, before: &[Vec<(LinkId, f64)>]) -> usize {
+    fn moved_since(&self, before: &[Shares]) -> usize {
         let after = self.shares();
         (0..after.len()).filter(|&u| after[u] != before[u]).count()
     }
@@ -246,7 +247,12 @@ fn reports_that_most_of_a_region_is_down_are_not_believed_and_one_site_is() {
     world.demand(MBPS);
     world.tick();
     assert!(world.stops(Gate::FailOpen).is_empty());
-    assert!(world.shares()[1..].iter().flatten().all(|s| s.0 != 0));
+    assert!(
+        world.shares()[1..]
+            .iter()
+            .flatten()
+            .all(|s| s.0 != LinkId(0))
+    );
     let before = world.shares();
     for site in 1..4 {
         world.fail(site);

@@ -1,6 +1,7 @@
 //! The local tier under any demand and any closed links.
 
 use super::*;
+use coverage::LinkId;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -34,7 +35,7 @@ proptest! {
         let local = matches!(&tick.outcome, Some(Ok(draft)) if draft.tier == Some(Tier::Local));
         prop_assert!(local, "{:?}", tick.outcome);
         let after = world.shares();
-        let closed: BTreeSet<u32> = closed.iter().map(|site| u32::try_from(*site).unwrap()).collect();
+        let closed: BTreeSet<LinkId> = closed.iter().map(|site| LinkId::from_index(*site)).collect();
         let mut loads = [0.0; SITES];
         for unit in 0..before.len() {
             let stood = before[unit].iter().any(|share| closed.contains(&share.0));
@@ -42,7 +43,7 @@ proptest! {
             // What stays of a unit stays where it is.
             for &(link, share) in before[unit].iter().filter(|share| !closed.contains(&share.0)) {
                 let kept = after[unit].iter().find(|s| s.0 == link).map_or(0.0, |s| s.1);
-                prop_assert!(kept >= share - 1.5 / 64.0, "unit {} left link {}", unit, link);
+                prop_assert!(kept >= share - 1.5 / 64.0, "unit {} left link {}", unit, link.0);
             }
             let total: f64 = after[unit].iter().map(|share| share.1).sum();
             prop_assert!((total - 1.0).abs() < 1e-9);

@@ -18,6 +18,7 @@ use coverage::area::AreaAttrs;
 use coverage::area::AreaTableBuilder;
 use coverage::catalog::Service as ServedService;
 use coverage::{AreaId, Body, Digest, GroupId, LinkId, NodeId, ServiceId, SiteId};
+use instance::Shares;
 use std::net::Ipv4Addr;
 
 /// Sites, west to east, of one region; neighbours are 10 degrees of longitude apart.
@@ -284,14 +285,17 @@ impl World {
     }
 
     /// [unit] -> where the map in force sends it.
-    fn shares(&self) -> Vec<Vec<(LinkId, f64)>> {
+    fn shares(&self) -> Vec<Shares> {
         self.engine.in_force.as_ref().unwrap().shares.clone()
     }
 
     /// Mbps of the map in force on a link, when every area asks for `mbps`.
     fn on_link(&self, link: u32, mbps: f64) -> f64 {
         let shares = self.shares();
-        let here = shares[1..].iter().flatten().filter(|share| share.0 == link);
+        let here = shares[1..]
+            .iter()
+            .flatten()
+            .filter(|share| share.0 == LinkId(link));
         here.map(|share| share.1 * mbps).sum()
     }
 }

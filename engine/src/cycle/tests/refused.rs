@@ -5,6 +5,7 @@ use super::*;
 use crate::publish::Gate;
 use coverage::map::{AnswerSet, CoverageMapBuilder};
 use coverage::{EndpointId, Snapshot};
+use instance::Shares;
 
 /// A world in which a solve finds something that is worth a map, and all of it at once.
 fn improvable() -> World {
@@ -21,7 +22,7 @@ fn improvable() -> World {
 
 /// Everybody on the first link, which can carry less than half of that.
 fn piled(plan: &mut Plan) {
-    plan.shares.fill(vec![(0, 1.0)]);
+    plan.shares.fill(Shares::from([(0, 1.0)]));
 }
 
 /// What the engine goes on from: the map in force and the last solve.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::drain::{Request, State};
+use coverage::LinkId;
 
 /// Requests per second that each node of the second site can answer; the site plans with 90 % of
 /// its four.
@@ -42,7 +43,7 @@ fn at_second(world: &World, rps: impl Fn(usize) -> f64) -> f64 {
     let units = plan.shares.iter().enumerate();
     units
         .flat_map(|(unit, shares)| shares.iter().map(move |share| (unit, share)))
-        .filter(|(_, share)| share.0 == 1)
+        .filter(|(_, share)| share.0 == LinkId(1))
         .map(|(unit, share)| share.1 * rps(unit))
         .sum()
 }

@@ -5,20 +5,21 @@ use crate::publish::{Gate, Held, Reason};
 use coverage::EndpointId;
 use coverage::LinkId;
 use coverage::map::CoverageMap;
+use instance::Shares;
 use std::collections::BTreeSet;
 
 /// Mbps of each area in most tests: two thirds of what all sites carry below their watermarks.
 const MBPS: f64 = 100.0;
 
 /// Units whose shares differ.
-fn moved(before: &[Vec<(LinkId, f64)>], after: &[Vec<(LinkId, f64)>]) -> Vec<usize> {
+fn moved(before: &[Shares], after: &[Shares]) -> Vec<usize> {
     let differs = |&unit: &usize| before[unit] != after[unit];
     (0..before.len()).filter(differs).collect()
 }
 
 /// Units with a share on a link.
-fn standing_on(shares: &[Vec<(LinkId, f64)>], link: u32) -> Vec<usize> {
-    let stands = |&unit: &usize| shares[unit].iter().any(|share| share.0 == link);
+fn standing_on(shares: &[Shares], link: u32) -> Vec<usize> {
+    let stands = |&unit: &usize| shares[unit].iter().any(|share| share.0 == LinkId(link));
     (0..shares.len()).filter(stands).collect()
 }
 

@@ -4,6 +4,8 @@
 use super::super::back::Back;
 use super::super::canary::{Trial, is_canary};
 use super::*;
+use instance::Shares;
+use optimizer::Problem;
 
 /// A scene in which a tenth of the areas or so try large changes first.
 fn with_canaries() -> (Scene, usize) {
@@ -120,26 +122,23 @@ fn a_canary_that_comes_back_makes_room_for_another() {
     let (mut scene, _) = with_canaries();
     let trial = |unit: usize, before: u32, after: u32| Trial {
         unit,
-        before: vec![(before, 1.0)],
-        after: vec![(after, 1.0)],
+        before: Shares::from([(before, 1.0)]),
+        after: Shares::from([(after, 1.0)]),
         promised_ms: 10.0,
     };
     // The second may go back once the first has left.
     let mut in_force = all_on(0);
-    in_force.shares[0] = vec![(2, 1.0)];
-    in_force.shares[1] = vec![(1, 1.0)];
+    in_force.shares[0] = Shares::from([(2, 1.0)]);
+    in_force.shares[1] = Shares::from([(1, 1.0)]);
     scene.instance.links[1].capacity_mbps = 10.0;
     let trials = [trial(0, 1, 2), trial(1, 0, 1)];
-    let ground = Ground {
-        instance: &scene.instance,
-        site_of: &[0, 1, 2],
-    };
-    let back = Back::of(ground, &in_force, &trials, &|_, _| false);
+    let problem = &Problem::new(&scene.instance);
+    let back = Back::of(problem, &in_force, &trials, &|_, _| false);
     assert_eq!(back.told(), "they are taken back");
     let plan = back.step().unwrap().plan;
     assert_eq!(
         (&plan.shares[0], &plan.shares[1]),
-        (&vec![(1, 1.0)], &vec![(0, 1.0)])
+        (&Shares::from([(1, 1.0)]), &Shares::from([(0, 1.0)]))
     );
 }
 
@@ -169,7 +168,7 @@ fn where_no_canary_area_moves_others_try_it_first() {
 fn a_small_change_needs_no_canary() {
     let (mut scene, _) = with_canaries();
     let mut target = all_on(0);
-    target.shares[0] = vec![(1, 1.0)];
+    target.shares[0] = Shares::from([(1, 1.0)]);
     let step = scene.step(&all_on(0), &target, 0).unwrap();
     assert_eq!(step.plan.shares, target.shares);
 }
@@ -178,7 +177,7 @@ fn a_small_change_needs_no_canary() {
 fn some_on(link: u32, units: std::ops::Range<usize>, others: u32) -> Plan {
     let mut plan = all_on(others);
     for unit in units {
-        plan.shares[unit] = vec![(link, 1.0)];
+        plan.shares[unit] = Shares::from([(link, 1.0)]);
     }
     plan
 }
@@ -223,8 +222,11 @@ fn a_trial_that_passed_says_nothing_of_another_site() {
     let (mut scene, mut plan, _) = half_way();
     // The third site has become the best for all who have not moved yet.
     let mut target = plan.clone();
-    let waiting = target.shares.iter_mut().filter(|s| **s == [(0, 1.0)]);
-    waiting.for_each(|shares| *shares = vec![(2, 1.0)]);
+    let waiting = target
+        .shares
+        .iter_mut()
+        .filter(|s| **s == Shares::from([(0, 1.0)]));
+    waiting.for_each(|shares| *shares = Shares::from([(2, 1.0)]));
     let wanted = moved_to(&target, 2);
     let tried = scene.put_step(&mut plan, &target, 90);
     assert!((1..wanted).contains(&tried), "{tried} of {wanted}");
@@ -248,7 +250,7 @@ fn a_trial_that_passed_says_nothing_of_more_areas_than_were_to_move() {
 fn a_little_that_was_not_tried_goes_along_with_what_has_passed() {
     let (mut scene, mut plan, mut target) = half_way();
     // A fortieth of demand; a twentieth is large.
-    target.shares[UNITS - 1] = vec![(2, 1.0)];
+    target.shares[UNITS - 1] = Shares::from([(2, 1.0)]);
     scene.put_step(&mut plan, &target, 90);
     assert_eq!(plan.shares, target.shares);
     assert!(scene.news().iter().all(|news| news.0 != Gate::Canary));

@@ -6,7 +6,8 @@ mod worth;
 
 use super::*;
 use coverage::Timestamp;
-use instance::{Instance, Plan};
+use instance::{Instance, Plan, Shares};
+use optimizer::Problem;
 use std::time::Duration;
 
 /// Units of 10 Mbps each.
@@ -40,7 +41,7 @@ fn instance() -> Instance {
 
 fn all_on(link: u32) -> Plan {
     Plan {
-        shares: vec![vec![(link, 1.0)]; UNITS],
+        shares: vec![Shares::from([(link, 1.0)]); UNITS],
         input_digest: String::new(),
     }
 }
@@ -88,21 +89,21 @@ impl Scene {
     }
 
     fn step(&mut self, before: &Plan, target: &Plan, seconds: u64) -> Result<Step, Held> {
-        self.ask(seconds, |gates, ground, present| {
-            gates.step(ground, (before, target), present)
+        self.ask(seconds, |gates, problem, present| {
+            gates.step(problem, (before, target), present)
         })
     }
 
     fn take_back(&mut self, before: &Plan, seconds: u64) -> Option<Step> {
-        self.ask(seconds, |gates, ground, present| {
-            gates.take_back(ground, before, present)
+        self.ask(seconds, |gates, problem, present| {
+            gates.take_back(problem, before, present)
         })
     }
 
     fn ask<T>(
         &mut self,
         seconds: u64,
-        ask: impl FnOnce(&mut Gates, Ground<'_>, &Present<'_>) -> T,
+        ask: impl FnOnce(&mut Gates, &Problem<'_>, &Present<'_>) -> T,
     ) -> T {
         let measured = self.measured;
         let present = Present {
@@ -113,19 +114,13 @@ impl Scene {
             measured: &|_| measured.map(|(ms, at)| (ms, at, 10.0)),
             purpose: self.purpose,
         };
-        let ground = Ground {
-            instance: &self.instance,
-            site_of: &[0, 1, 2],
-        };
-        ask(&mut self.gates, ground, &present)
+        let problem = &Problem::new(&self.instance);
+        ask(&mut self.gates, problem, &present)
     }
 
     fn publish(&mut self, before: &Plan, after: &Plan, seconds: u64) {
-        let ground = Ground {
-            instance: &self.instance,
-            site_of: &[0, 1, 2],
-        };
-        self.gates.published(ground, before, after, at(seconds));
+        let problem = &Problem::new(&self.instance);
+        self.gates.published(problem, before, after, at(seconds));
     }
 
     /// The gates that have spoken since the last call, and whether they hold.
@@ -140,7 +135,7 @@ impl Scene {
 fn moved_to(plan: &Plan, link: u32) -> usize {
     plan.shares
         .iter()
-        .filter(|shares| **shares == [(link, 1.0)])
+        .filter(|shares| **shares == Shares::from([(link, 1.0)]))
         .count()
 }
 
@@ -193,7 +188,7 @@ fn an_area_of_which_one_64th_is_more_than_a_ramp_arrives_all_the_same() {
     scene.instance.sites[0].capacity_mbps = 5000.0;
     scene.instance.units[1].mbps = 0.0;
     let mut target = all_on(0);
-    target.shares[0] = vec![(1, 1.0)];
+    target.shares[0] = Shares::from([(1, 1.0)]);
     let mut plan = all_on(0);
     let mut steps = 0;
     while plan.shares != target.shares {
@@ -218,7 +213,7 @@ fn a_slice_leaves_a_link_that_stays_too_full_without_it() {
     scene.instance.sites[0].capacity_mbps = 5000.0;
     scene.instance.links[0].watermark_mbps = Some(100.0);
     let mut target = all_on(0);
-    target.shares[0] = vec![(1, 1.0)];
+    target.shares[0] = Shares::from([(1, 1.0)]);
     let step = scene.step(&all_on(0), &target, 0).unwrap();
     // 50 Mbps may come to the second site; the first link carries a thousand more than it should
     // all the while.
@@ -239,9 +234,9 @@ fn changing_places(rules: GateRules) -> (Scene, Plan, Plan) {
     }
     let (mut plan, mut target) = (all_on(0), all_on(0));
     for unit in 0..10 {
-        plan.shares[unit] = vec![(1, 1.0)];
-        target.shares[unit] = vec![(2, 1.0)];
-        target.shares[unit + 10] = vec![(1, 1.0)];
+        plan.shares[unit] = Shares::from([(1, 1.0)]);
+        target.shares[unit] = Shares::from([(2, 1.0)]);
+        target.shares[unit + 10] = Shares::from([(1, 1.0)]);
     }
     (scene, plan, target)
 }
@@ -302,7 +297,7 @@ fn doubted_input_is_followed_only_by_who_stands_too_close() {
     scene.instance.links[0].watermark_mbps = Some(350.0);
     // Some at home are better elsewhere, too, and nobody there is too close.
     let mut before = all_on(0);
-    before.shares[0] = vec![(2, 1.0)];
+    before.shares[0] = Shares::from([(2, 1.0)]);
     let relief = scene.step(&before, &all_on(1), 0).unwrap();
     assert_eq!(moved_to(&relief.plan, 1), UNITS - 1);
     assert_eq!(relief.plan.shares[0], before.shares[0]);

@@ -90,7 +90,7 @@ impl Stage {
         let inventory = &self.config.inventory;
         let flat = inventory.links.iter().filter(|link| {
             let site = &inventory.sites[link.site.index()];
-            inventory.meters[link.meter].model == BillingModel::Flat && site.country == "cn"
+            inventory.contracts[link.contract].model == BillingModel::Flat && site.country == "cn"
         });
         let load = |name: &str| stats.links.get(name).map_or(0.0, |link| link.carried_mbps);
         let carried_mbps: f64 = flat.clone().map(|link| load(&link.name)).sum();

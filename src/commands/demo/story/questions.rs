@@ -133,7 +133,7 @@ impl Stage {
                     .unwrap_or(f64::INFINITY);
             }
         }
-        let floor_ms = self.config.inventory.services[0].floor_ms;
+        let floor_ms = self.config.inventory.services[0].latency_limit_ms;
         Ok(Seen {
             live: format!("{} {}", live_place.0, first),
             scope: live.scope.context("an answer without Client Subnet")?,

@@ -5,9 +5,8 @@
 //! What a unit leaves unserved is spread over its links, because an answer names somebody for
 //! everyone. The result is what the map will really do, and is to be judged as that.
 
-use crate::problem::levels::Loads;
-use crate::problem::topology::Topology;
-use crate::trim::total;
+use crate::problem::index::Problem;
+use crate::problem::loads::{Loads, ROUNDING};
 use coverage::LinkId;
 use instance::{Instance, Plan, Shares};
 
@@ -15,11 +14,12 @@ use instance::{Instance, Plan, Shares};
 /// without.
 #[must_use]
 pub fn on_ladder(instance: &Instance, plan: &Plan, steps: u8) -> Plan {
-    let topology = Topology::of(instance);
+    let problem = Problem::new(instance);
     let mut ladder = Ladder {
-        instance,
-        topology: &topology,
-        loads: Loads::of(instance, &topology, plan),
+        problem: &problem,
+        loads: Loads::of(&problem, &plan.shares),
+        soft: Loads::soft_limits(&problem),
+        hard: Loads::hard_limits(&problem),
         steps: steps.max(1),
     };
     let rounded = plan
@@ -36,9 +36,10 @@ pub fn on_ladder(instance: &Instance, plan: &Plan, steps: u8) -> Plan {
 
 /// Loads while units are rounded one after another.
 struct Ladder<'a> {
-    instance: &'a Instance,
-    topology: &'a Topology,
+    problem: &'a Problem<'a>,
     loads: Loads,
+    soft: Loads,
+    hard: Loads,
     steps: u8,
 }
 
@@ -51,13 +52,13 @@ struct Rung {
 }
 
 impl Ladder<'_> {
-    fn round(&mut self, unit: usize, shares: &[(LinkId, f64)]) -> Shares {
-        let total = total(shares);
+    fn round(&mut self, unit: usize, shares: &Shares) -> Shares {
+        let total = shares.total();
         if total <= 0.0 {
             return Shares::new();
         }
-        let mbps = self.instance.units[unit].mbps;
-        if let &[(link, share)] = shares {
+        let mbps = self.problem.instance.units[unit].mbps;
+        if let &[(link, share)] = shares.as_slice() {
             self.add(link, (1.0 - share) * mbps);
             return Shares::whole(link);
         }
@@ -95,43 +96,24 @@ impl Ladder<'_> {
     /// 2 when `mbps` more stay below all soft limits of a link, 1 when they stay below the hard
     /// ones, else 0.
     fn fits(&self, link: LinkId, mbps: f64) -> u8 {
-        let link = link.index();
-        let row = &self.instance.links[link];
-        let mut rows = vec![(
-            self.loads.links[link],
-            row.watermark_mbps(),
-            row.capacity_mbps,
-        )];
-        if let Some(site) = self.topology.site_of[link] {
-            let row = &self.instance.sites[site];
-            rows.push((
-                self.loads.sites[site],
-                row.watermark_mbps(),
-                row.capacity_mbps,
-            ));
-            if let Some(region) = self.topology.region_of[site] {
-                let row = &self.instance.regions[region];
-                let load = self.loads.regions[region];
-                rows.push((load, row.watermark_mbps(), row.capacity_mbps));
-            }
-        }
-        let within = |limit: f64, load: f64| load + mbps <= limit * (1.0 + 1e-9);
-        if rows.iter().all(|&(load, soft, _)| within(soft, load)) {
+        let place = self.problem.place(link);
+        let within = |limits: &Loads| {
+            let [link_limit, site_limit, _, region_limit] = limits.at(place);
+            let [link_load, site_load, _, region_load] = self.loads.at(place);
+            let holds = |limit: f64, load: f64| load + mbps <= limit * (1.0 + ROUNDING);
+            holds(link_limit, link_load)
+                && holds(site_limit, site_load)
+                && (place.region.is_none() || holds(region_limit, region_load))
+        };
+        if within(&self.soft) {
             2
         } else {
-            u8::from(rows.iter().all(|&(load, _, hard)| within(hard, load)))
+            u8::from(within(&self.hard))
         }
     }
 
     fn add(&mut self, link: LinkId, mbps: f64) {
-        let link = link.index();
-        self.loads.links[link] += mbps;
-        if let Some(site) = self.topology.site_of[link] {
-            self.loads.sites[site] += mbps;
-            if let Some(region) = self.topology.region_of[site] {
-                self.loads.regions[region] += mbps;
-            }
-        }
+        self.loads.add_mbps(self.problem.place(link), mbps);
     }
 }
 

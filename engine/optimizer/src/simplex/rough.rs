@@ -6,10 +6,10 @@
 //! weights here, which may mislead; so an arc is taken only after its exact reduced cost has been
 //! looked at, and the last word, that nothing is left to gain, is an exact one.
 
-use crate::network::arcs::{Network, SINK, as_u32};
+use crate::network::arcs::Network;
+use crate::network::numbers::NONE;
+use crate::network::numbers::{SINK, as_u32};
 use crate::network::scale::{Scale, UNLIMITED};
-use crate::simplex::tree::NONE;
-use crate::threads::both;
 
 /// Each level counts this many times the one below it, the least important one this many times the
 /// dearest money.
@@ -99,16 +99,6 @@ impl Weights {
 }
 
 impl Arcs {
-    /// Adds the units of `other` after these.
-    fn append(&mut self, other: &Self) {
-        let base = as_u32(self.arcs.len());
-        // The last entry is where the other's first one begins.
-        self.first.pop();
-        self.first
-            .extend(other.first.iter().map(|first| base + first));
-        self.arcs.extend_from_slice(&other.arcs);
-    }
-
     fn range(&self, unit: usize) -> std::ops::Range<usize> {
         self.first[unit] as usize..self.first[unit + 1] as usize
     }
@@ -116,21 +106,9 @@ impl Arcs {
 
 impl RoughCosts {
     /// The costs of `net`. O(arcs).
-    pub(crate) fn of(net: &Network, threads: usize) -> Self {
+    pub(crate) fn of(net: &Network) -> Self {
         let weights = Weights::of(net);
-        let units = net.demand.len();
-        let (mut rough, other) = both(
-            threads,
-            || Self::of_units(net, weights, 0..units / 2),
-            || Self::of_units(net, weights, units / 2..units),
-        );
-        rough.front.append(&other.front);
-        rough.all.append(&other.all);
-        rough.limited.extend(other.limited);
-        rough
-    }
-
-    fn of_units(net: &Network, weights: Weights, units: std::ops::Range<usize>) -> Self {
+        let units = 0..net.demand.len();
         let mut rough = Self {
             front: Arcs::default(),
             all: Arcs::default(),

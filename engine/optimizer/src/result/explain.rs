@@ -3,9 +3,9 @@
 use coverage::LinkId;
 use serde::{Deserialize, Serialize};
 
-use crate::problem::levels::{UNSERVED_PRICE, add, own_cost, path_price, region_price};
+use crate::problem::index::Problem;
+use crate::problem::prices::{UNSERVED_PRICE, add, own_cost, path_price, region_price};
 use crate::problem::requests;
-use crate::problem::topology::Topology;
 use instance::Instance;
 use instance::{Certificate, Plan, Price};
 
@@ -48,13 +48,13 @@ pub fn explain_unit(
     let Some(data) = instance.units.get(unit) else {
         return Vec::new();
     };
-    let topology = Topology::of(instance);
+    let problem = Problem::new(instance);
     let duals = &certificate.duals;
-    let requests = requests::by_link(&topology, &duals.requests);
+    let requests = requests::by_link(&problem, &duals.requests);
     let total = |link: LinkId, quality_ms: f64| {
         let mut price = add(
             own_cost(instance, data, (link, quality_ms)),
-            path_price(&topology, duals, link.index()),
+            path_price(duals, problem.place(link)),
         );
         price.cny_per_mbps += requests::price_per_mbps(data, &requests, link);
         price
@@ -72,15 +72,14 @@ pub fn explain_unit(
         .map_or(&[][..], |shares| shares.as_slice());
     let view = |&(link, quality_ms): &(LinkId, f64)| {
         let price = total(link, quality_ms);
-        let site = topology.site_of[link.index()];
-        let contract = topology.contract_of[link.index()];
+        let place = problem.place(link);
         CandidateView {
             link,
             quality_ms,
             link_price: duals.links[link.index()],
-            site_price: site.map_or_else(Price::default, |s| duals.sites[s]),
-            region_price: region_price(&topology, duals, link.index()),
-            money_cny_per_mbps: contract.map_or(0.0, |m| duals.contracts[m].cny_per_mbps),
+            site_price: duals.sites[place.site.index()],
+            region_price: region_price(duals, place),
+            money_cny_per_mbps: duals.contracts[place.contract.index()].cny_per_mbps,
             requests_cny_per_mbps: requests::price_per_mbps(data, &requests, link),
             reduced_cost: Price {
                 unserved: price.unserved - best.unserved,

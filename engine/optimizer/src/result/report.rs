@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::feasibility::{Cut, cut};
-use crate::solve::{Outcome, Solved};
+use crate::options::{Outcome, Solved};
 use coverage::LinkId;
 use instance::Instance;
 use instance::{BindingRow, LevelBound, Plan};
