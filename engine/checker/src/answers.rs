@@ -41,6 +41,41 @@ pub struct Answers<'a> {
 /// Checks that answers serve all that was wanted of every unit, through its candidates alone, and
 /// exceed no hard limit by more than they must.
 ///
+/// ```
+/// use checker::{Answers, answers};
+/// use coverage::LinkId;
+/// use instance::{Plan, Shares};
+///
+/// # use instance::Instance;
+/// # let text = r#"{"version": 1, "value_cny_per_gbps_ms_slot": 0.02,
+/// #     "links": [{"id": "gz1/ct", "site": "gz1", "capacity_mbps": 100, "meter": "m1"}],
+/// #     "sites": [{"id": "gz1", "region": "south", "capacity_mbps": 100}],
+/// #     "meters": [{"id": "m1", "model": "flat"}],
+/// #     "units": [{"area": "cn/44/ct", "service": "live", "mbps": 80, "cand": [[0, 10]]}]}"#;
+/// // A unit of 80 Mbps with one candidate.
+/// let instance = Instance::read(text.as_bytes())?;
+/// let checked = Plan {
+///     shares: vec![Shares::whole(LinkId(0))],
+///     input_digest: instance.digest(),
+/// };
+/// let of = |plan| Answers {
+///     plan,
+///     named: &|_unit| 1,
+///     wanted: &checked,
+///     checked: &checked,
+///     in_force: None,
+/// };
+/// answers(&instance, &of(&checked))?;
+///
+/// let silent = Plan {
+///     shares: vec![Shares::new()],
+///     ..checked.clone()
+/// };
+/// let refused = answers(&instance, &of(&silent)).unwrap_err();
+/// assert!(refused.to_string().contains("answers serve 0 of it where 1 was wanted"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`CheckFailure::Length`], [`CheckFailure::Share`] or [`CheckFailure::Capacity`].
 pub fn answers(instance: &Instance, answers: &Answers<'_>) -> Result<(), CheckFailure> {
@@ -233,7 +268,7 @@ mod tests {
     const NOWHERE: &[(u32, f64)] = &[];
 
     #[test]
-    fn what_rounding_moves_is_borne_with_and_more_is_not() {
+    fn what_rounding_moves_is_accepted_and_more_is_not() {
         let exact = plan([P, P, &[(0, 0.49), (1, 0.51)], Q]);
         let split = |steps: u8| {
             let first = f64::from(steps) / 64.0;
@@ -311,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn who_lost_his_place_goes_where_others_have_not_left_yet_and_nobody_else_does() {
+    fn a_unit_that_lost_its_place_goes_where_others_have_not_left_yet_and_no_other_does() {
         let checked = plan([Q, P, P, Q]);
         let still = plan([P, P, GONE, Q]);
         let step = Answers {
@@ -329,7 +364,7 @@ mod tests {
             matches!(refused, Err(CheckFailure::Capacity { .. })),
             "{refused:?}"
         );
-        // Where the checked plan does not have him is no place for him either.
+        // A place where the checked plan does not have it is none for it either.
         let elsewhere = plan([Q, P, Q, P]);
         let checked = &elsewhere;
         assert!(answers(&instance(), &Answers { checked, ..step }).is_err());

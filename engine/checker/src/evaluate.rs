@@ -71,6 +71,33 @@ pub struct Bands {
 
 /// Recomputes the levels of `plan` and checks its shares and the hard limits.
 ///
+/// ```
+/// use checker::{CheckFailure, evaluate};
+/// use coverage::LinkId;
+/// use instance::{Plan, Shares};
+///
+/// # use instance::Instance;
+/// # let text = r#"{"version": 1, "value_cny_per_gbps_ms_slot": 0.02,
+/// #     "links": [{"id": "gz1/ct", "site": "gz1", "capacity_mbps": 100, "meter": "m1"}],
+/// #     "sites": [{"id": "gz1", "region": "south", "capacity_mbps": 100}],
+/// #     "meters": [{"id": "m1", "model": "flat"}],
+/// #     "units": [{"area": "cn/44/ct", "service": "live", "mbps": 80, "cand": [[0, 10]]}]}"#;
+/// // A unit of 80 Mbps whose only candidate is 10 ms away, on a link of 100 Mbps.
+/// let mut instance = Instance::read(text.as_bytes())?;
+/// let plan = Plan {
+///     shares: vec![Shares::whole(LinkId(0))],
+///     input_digest: instance.digest(),
+/// };
+/// let found = evaluate(&instance, &plan)?;
+/// assert_eq!(found.levels.unserved_mbps, 0.0);
+/// assert!((found.levels.latency_cny - 0.08 * 10.0 * 0.02).abs() < 1e-12);
+///
+/// instance.links[0].capacity_mbps = 60.0;
+/// let refused = evaluate(&instance, &plan);
+/// assert!(matches!(refused, Err(CheckFailure::Capacity { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`CheckFailure::Length`], [`CheckFailure::Share`] or [`CheckFailure::Capacity`].
 pub fn evaluate(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFailure> {

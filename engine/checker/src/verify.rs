@@ -26,6 +26,58 @@ pub struct Verified {
 
 /// Recomputes everything and compares it with the certificate.
 ///
+/// ```
+/// use checker::{evaluate, verify};
+/// use coverage::LinkId;
+/// use instance::{Certificate, Duals, LevelBound, Plan, Price, Shares};
+///
+/// # use instance::Instance;
+/// # let text = r#"{"version": 1, "value_cny_per_gbps_ms_slot": 0.02,
+/// #     "links": [{"id": "gz1/ct", "site": "gz1", "capacity_mbps": 100, "meter": "m1"}],
+/// #     "sites": [{"id": "gz1", "region": "south", "capacity_mbps": 100}],
+/// #     "meters": [{"id": "m1", "model": "flat"}],
+/// #     "units": [{"area": "cn/44/ct", "service": "live", "mbps": 80, "cand": [[0, 10]]}]}"#;
+/// // A unit of 80 Mbps whose only candidate is 10 ms away, on a link of 100 Mbps.
+/// let instance = Instance::read(text.as_bytes())?;
+/// let plan = Plan {
+///     shares: vec![Shares::whole(LinkId(0))],
+///     input_digest: instance.digest(),
+/// };
+/// let levels = evaluate(&instance, &plan)?.levels;
+/// let cost_cny = levels.cost_cny();
+/// // No row is scarce: with all prices 0 the bound is the latency of the nearest candidate.
+/// let mut certificate = Certificate {
+///     objective: cost_cny,
+///     lower_bound: cost_cny,
+///     gap: 0.0,
+///     gap_level: 4,
+///     levels,
+///     bound: LevelBound {
+///         cost_cny,
+///         ..LevelBound::default()
+///     },
+///     moved_min_possible_mbps: None,
+///     split_units: 0,
+///     duals: Duals {
+///         links: vec![Price::default()],
+///         sites: vec![Price::default()],
+///         regions: vec![],
+///         contracts: vec![Price::default()],
+///         requests: vec![0.0],
+///     },
+///     binding: vec![],
+///     input_digest: instance.digest(),
+/// };
+/// let verified = verify(&instance, &plan, &certificate)?;
+/// assert_eq!(verified.levels_proved, 3);
+/// assert!(verified.gap.unwrap() < 1e-9);
+///
+/// certificate.lower_bound += 1.0;
+/// let refused = verify(&instance, &plan, &certificate).unwrap_err();
+/// assert!(refused.to_string().starts_with("certificate claims lower bound"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// The first [`CheckFailure`] found: identity, shape, shares, hard limits, levels, bound, gap.
 pub fn verify(

@@ -81,7 +81,7 @@ pub(crate) fn find(instance: &Instance) -> (Vec<Fault>, usize) {
     };
     finder.header(instance);
     let sites = finder.ids("sites", instance.sites.iter().map(|s| s.id.as_str()));
-    let contracts = finder.ids("meters", instance.contracts.iter().map(|m| m.id.as_str()));
+    let contracts = finder.ids("meters", instance.contracts.iter().map(|c| c.id.as_str()));
     finder.ids("links", instance.links.iter().map(|l| l.id.as_str()));
     finder.links(instance, &sites, &contracts);
     finder.sites(instance);
@@ -91,7 +91,21 @@ pub(crate) fn find(instance: &Instance) -> (Vec<Fault>, usize) {
     (finder.faults, finder.total)
 }
 
-/// Collects faults.
+/// Ids of the rows of one kind.
+struct Ids<'a> {
+    /// Ids in their order, each with the index of its row.
+    sorted: Vec<(&'a str, usize)>,
+}
+
+impl Ids<'_> {
+    /// Index of the row with this id; one of them where several have it.
+    fn find(&self, id: &str) -> Option<usize> {
+        let found = self.sorted.binary_search_by_key(&id, |row| row.0);
+        found.ok().map(|at| self.sorted[at].1)
+    }
+}
+
+/// Collector of faults.
 struct Finder {
     faults: Vec<Fault>,
     total: usize,
@@ -167,8 +181,8 @@ impl Finder {
         }
     }
 
-    /// Reports empty, overlong and repeated ids; returns the ids sorted, with their indices.
-    fn ids<'a>(&mut self, kind: &str, ids: impl Iterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
+    /// Reports empty, overlong and repeated ids; returns all ids.
+    fn ids<'a>(&mut self, kind: &str, ids: impl Iterator<Item = &'a str>) -> Ids<'a> {
         let mut sorted: Vec<(&str, usize)> = ids.enumerate().map(|(i, id)| (id, i)).collect();
         for &(id, index) in &sorted {
             if !is_name(id) {
@@ -182,23 +196,20 @@ impl Finder {
                 self.fault(|| format!("{kind}[{}] {:?}", pair[1].1, pair[1].0), problem);
             }
         }
-        sorted
+        Ids { sorted }
     }
 
-    fn links(&mut self, instance: &Instance, sites: &[(&str, usize)], contracts: &[(&str, usize)]) {
+    fn links(&mut self, instance: &Instance, sites: &Ids<'_>, contracts: &Ids<'_>) {
         let mut used = vec![false; instance.contracts.len()];
         for (index, link) in instance.links.iter().enumerate() {
             let record = || format!("links[{index}] {:?}", link.id);
             self.capacity(record, link.capacity_mbps, link.watermark_mbps);
-            if sites
-                .binary_search_by_key(&link.site.as_str(), |s| s.0)
-                .is_err()
-            {
+            if sites.find(&link.site).is_none() {
                 self.fault(record, format!("site {:?} is not in sites", link.site));
             }
-            match contracts.binary_search_by_key(&link.contract.as_str(), |m| m.0) {
-                Ok(found) => used[contracts[found].1] = true,
-                Err(_) => self.fault(
+            match contracts.find(&link.contract) {
+                Some(contract) => used[contract] = true,
+                None => self.fault(
                     record,
                     format!("meter: contract {:?} is not in meters", link.contract),
                 ),
@@ -300,7 +311,7 @@ impl Finder {
         }
     }
 
-    fn unit(&mut self, index: usize, unit: &Unit, links: usize, seen: &mut Vec<u32>) {
+    fn unit(&mut self, index: usize, unit: &Unit, links: usize, seen: &mut Vec<LinkId>) {
         let record = || format!("units[{index}] {:?}", (&unit.area, &unit.service));
         for (what, name) in [("area", &unit.area), ("service", &unit.service)] {
             if !is_name(name) {
@@ -368,14 +379,17 @@ impl Finder {
         kind: &str,
         pairs: &[(LinkId, f64)],
         links: usize,
-        seen: &mut Vec<u32>,
+        seen: &mut Vec<LinkId>,
     ) {
         seen.clear();
-        seen.extend(pairs.iter().map(|p| p.0.0));
+        seen.extend(pairs.iter().map(|pair| pair.0));
         seen.sort_unstable();
         for pair in seen.windows(2) {
             if pair[0] == pair[1] {
-                self.fault(&record, format!("{kind} link {} is listed twice", pair[0]));
+                self.fault(
+                    &record,
+                    format!("{kind} link {} is listed twice", pair[0].0),
+                );
             }
         }
         for &(link, _) in pairs {

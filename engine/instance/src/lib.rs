@@ -1,4 +1,4 @@
-//! One optimization problem as plain data, and what a solve of it returns.
+//! Record of an optimization problem, and of the result of a solve.
 //!
 //! ```text
 //! bytes --read--> Instance (links, sites, regions, contracts, units) --> Plan, Certificate
@@ -6,7 +6,7 @@
 //! The optimizer, the checker and the baselines share these records and nothing else. Everything is
 //! in the units of the field names, so a decision made live can be written to a file and replayed.
 //! Nothing is computed here but the faults and the digest of an instance: an index of its
-//! references is the business of those who solve it.
+//! references is the business of the optimizer.
 
 mod digest;
 mod faults;

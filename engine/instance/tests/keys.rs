@@ -9,7 +9,8 @@ const INSTANCE: &str = r#"{
   "links": [{"id": "gz1/ct", "site": "gz1", "capacity_mbps": 400, "meter": "m1"}],
   "sites": [{"id": "gz1", "region": "south", "capacity_mbps": 600}],
   "meters": [{"id": "m1", "model": "flat"}],
-  "units": [{"area": "cn/44/ct", "service": "live", "mbps": 8.5, "floor_ms": 120, "cand": [[0, 8.1]]}]
+  "units": [{"area": "cn/44/ct", "service": "live", "mbps": 8.5, "floor_ms": 120,
+             "cand": [[0, 8.1]]}]
 }"#;
 
 const CERTIFICATE: &str = r#"{
