@@ -114,13 +114,13 @@ proptest! {
     }
 }
 
-/// Unserved, overload and below-floor traffic of a plan, Mbps.
+/// Unserved, overload and late traffic of a plan, Mbps.
 fn soft_levels(instance: &Instance, plan: &Plan) -> [f64; 3] {
     let levels = checker::evaluate(instance, plan).unwrap().levels;
     [levels.unserved_mbps, levels.overload_mbps, levels.late_mbps]
 }
 
-/// Whether `is` is worse than `was` on the first level where they differ; `target` may cost a
+/// Tells whether `is` is worse than `was` on the first level where they differ; `target` may cost a
 /// little rounding.
 fn is_worse(was: [f64; 3], target: [f64; 3], is: [f64; 3]) -> bool {
     for ((was, target), is) in was.into_iter().zip(target).zip(is) {
@@ -195,7 +195,7 @@ fn every_step_of_the_whole_way_is_bounded_and_no_worse_and_the_way_ends() {
     assert!(cases > 300, "{cases}");
 }
 
-/// What answers make of a plan: whole 64ths already, and somebody for everyone.
+/// Plan that answers amount to: whole 64ths already, and an answer for all units.
 fn answered(instance: &Instance, plan: &Plan) -> Plan {
     let mut answered = plan.clone();
     for (shares, unit) in answered.shares.iter_mut().zip(&*instance.units) {
@@ -206,9 +206,9 @@ fn answered(instance: &Instance, plan: &Plan) -> Plan {
     answered
 }
 
-/// Whether there is too little of everything or enough, when a link is lost: each step on the way
-/// is borne by the last check of answers, which would hold the map back for ever otherwise. And it
-/// bears no more than what the steps are made of.
+/// Steps after the loss of a link, with too little of everything or enough: the last check of
+/// answers accepts each of them, as it would hold the map back for ever otherwise. And it accepts no
+/// more than the steps are made of.
 #[test]
 fn each_step_of_a_rescue_passes_the_check_of_answers_and_a_pile_does_not() {
     let rules = StepRules::default();

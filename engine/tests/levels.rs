@@ -1,4 +1,4 @@
-//! What planning levels costs on a large deployment: about 100,000 units, 1,000 links and 52
+//! Time that planning levels takes on a large deployment: about 100,000 units, 1,000 links and 52
 //! contracts.
 
 #![allow(
@@ -17,7 +17,7 @@ const SITES: u32 = 250;
 /// Links of each site, one per ISP.
 const ISPS: u32 = 4;
 /// Sites whose links of one ISP have one contract.
-const SITES_PER_METER: u32 = 20;
+const SITES_PER_CONTRACT: u32 = 20;
 const CANDIDATES: usize = 20;
 /// Capacity of a link, Mbps.
 const LINK_MBPS: f64 = 10_000.0;
@@ -38,13 +38,13 @@ fn noise(a: u32, b: u32) -> f64 {
     f64::from(x) / f64::from(u32::MAX)
 }
 
-/// A square country: who is near pays little latency, who is with another ISP some more.
+/// A square country: near areas have little latency, those of another ISP some more.
 fn instance(units: u32) -> Instance {
     let place = |salt: u32, index: u32| (noise(salt, index), noise(salt + 1, index));
     let links: Vec<(u32, u32)> = (0..SITES)
         .flat_map(|site| (0..ISPS).map(move |isp| (site, isp)))
         .collect();
-    let contract_of = |site: u32, isp: u32| format!("m{}-{isp}", site / SITES_PER_METER);
+    let contract_of = |site: u32, isp: u32| format!("m{}-{isp}", site / SITES_PER_CONTRACT);
     let unit = |index: u32| {
         let (x, y) = place(10, index);
         let own = index % ISPS;

@@ -38,9 +38,9 @@ fn check_against_reference(instance: &Instance) {
         levels.cost_cny(),
     ];
     for (level, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let slack = 1e-6 * expected.abs().max(1.0);
+        let tolerance = 1e-6 * expected.abs().max(1.0);
         assert!(
-            (found - expected).abs() < slack,
+            (found - expected).abs() < tolerance,
             "level {}: {found} {expected}",
             level + 1
         );

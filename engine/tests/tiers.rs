@@ -1,4 +1,4 @@
-//! How long the tiers take at scale. Run with `cargo test --release -p watershed-engine --test
+//! Times of the tiers at scale. Run with `cargo test --release -p watershed-engine --test
 //! tiers -- --ignored --nocapture`.
 
 #![expect(

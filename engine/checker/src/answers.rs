@@ -1,25 +1,26 @@
-//! Whether answers keep what the plan behind them promised: the last look at a map before it
+//! Check that answers keep what the plan behind them promised: the last look at a map before it
 //! leaves.
 //!
-//! A map has whole 64ths, names somebody for everyone, and may be one step of several. So it cannot
-//! be the checked plan to the last Mbps, but how far a row may be beyond its hard limit is bounded:
+//! A map has whole 64ths, has an answer for all areas, and may be one step of several. So it cannot
+//! be the checked plan to the last Mbps, but a row may be beyond its hard limit by so much alone:
 //!
-//! - as far as the map in force is: who stands there leaves step by step;
-//! - by those who lost the place that they had: they go where the checked plan has them, whoever is
-//!   still there;
+//! - as far as the map in force is: its traffic leaves step by step;
+//! - by the units that lost their place: they go where the checked plan has them, whatever traffic
+//!   is still there;
 //! - by demand that has no place in the plan: it is answered somewhere all the same;
 //! - by rounding, which moves less than one 64th of a unit for each link of the checked plan, once
 //!   more for each endpoint that its answer names, and nothing of a unit that is not split.
 //!
-//! What is above that came from nowhere.
+//! More than that has no reason, and the map is refused.
 
-use super::evaluate::{add_loads, check_shares, same_length};
-use super::loads::Loads;
-use super::{CLAIM_TOLERANCE, CheckFailure, SHARE_TOLERANCE};
+use crate::failure::CheckFailure;
+use crate::loads::Loads;
+use crate::shares::{add_loads, check_length, check_shares};
+use crate::tolerances::{CLAIM_TOLERANCE, SHARE_TOLERANCE};
 use coverage::LinkId;
 use instance::{Instance, Plan, Shares, Unit};
 
-/// Steps of a whole unit on the ladder of weights.
+/// Steps of a whole unit in weight rounding.
 const STEPS: f64 = 64.0;
 
 /// Answers, and what they were made from; all plans are of the same instance.
@@ -27,24 +28,59 @@ const STEPS: f64 = 64.0;
 pub struct Answers<'a> {
     /// The plan that they amount to.
     pub plan: &'a Plan,
-    /// How many endpoints the answer of a unit names, by its index.
+    /// Number of endpoints that the answer of a unit names, by its index.
     pub named: &'a dyn Fn(usize) -> usize,
     /// The plan that was to become answers.
     pub wanted: &'a Plan,
     /// The plan that this is a step towards, found within all hard limits.
     pub checked: &'a Plan,
-    /// What the map in force amounts to, if there is one.
+    /// The plan that the map in force amounts to, if there is one.
     pub in_force: Option<&'a Plan>,
 }
 
 /// Checks that answers serve all that was wanted of every unit, through its candidates alone, and
 /// exceed no hard limit by more than they must.
 ///
+/// ```
+/// use checker::{Answers, answers};
+/// use coverage::LinkId;
+/// use instance::{Plan, Shares};
+///
+/// # use instance::Instance;
+/// # let text = r#"{"version": 1, "value_cny_per_gbps_ms_slot": 0.02,
+/// #     "links": [{"id": "gz1/ct", "site": "gz1", "capacity_mbps": 100, "meter": "m1"}],
+/// #     "sites": [{"id": "gz1", "region": "south", "capacity_mbps": 100}],
+/// #     "meters": [{"id": "m1", "model": "flat"}],
+/// #     "units": [{"area": "cn/44/ct", "service": "live", "mbps": 80, "cand": [[0, 10]]}]}"#;
+/// // A unit of 80 Mbps with one candidate.
+/// let instance = Instance::read(text.as_bytes())?;
+/// let checked = Plan {
+///     shares: vec![Shares::whole(LinkId(0))],
+///     input_digest: instance.digest(),
+/// };
+/// let of = |plan| Answers {
+///     plan,
+///     named: &|_unit| 1,
+///     wanted: &checked,
+///     checked: &checked,
+///     in_force: None,
+/// };
+/// answers(&instance, &of(&checked))?;
+///
+/// let silent = Plan {
+///     shares: vec![Shares::new()],
+///     ..checked.clone()
+/// };
+/// let refused = answers(&instance, &of(&silent)).unwrap_err();
+/// assert!(refused.to_string().contains("answers serve 0 of it where 1 was wanted"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`CheckFailure::Length`], [`CheckFailure::Share`] or [`CheckFailure::Capacity`].
 pub fn answers(instance: &Instance, answers: &Answers<'_>) -> Result<(), CheckFailure> {
     for plan in [answers.plan, answers.wanted, answers.checked] {
-        same_length(instance, plan)?;
+        check_length(instance, plan)?;
     }
     let none = vec![0.0; instance.links.len()];
     let mut sums = Sums {
@@ -60,17 +96,17 @@ pub fn answers(instance: &Instance, answers: &Answers<'_>) -> Result<(), CheckFa
     }
     let of = |links_mbps: &[f64]| Loads::of(instance, links_mbps);
     let (before, beyond) = (of(&sums.before_mbps), of(&sums.beyond_mbps));
-    of(&sums.now_mbps).no_more_than(instance, |kind, id, hard| {
+    of(&sums.now_mbps).check_at_most(instance, |kind, id, hard| {
         // The same shares were added up in another order elsewhere.
         let most = hard.max(before.on(kind, id)) + beyond.on(kind, id);
         most * (1.0 + CLAIM_TOLERANCE)
     })
 }
 
-/// Whether the answer of a unit serves as much of it as was wanted.
+/// Checks that the answer of a unit serves as much of it as was wanted.
 fn check_served(index: usize, answers: &Answers<'_>) -> Result<(), CheckFailure> {
-    let found = placed(&answers.plan.shares[index]);
-    let wanted = placed(&answers.wanted.shares[index]);
+    let found = placed_part(&answers.plan.shares[index]);
+    let wanted = placed_part(&answers.wanted.shares[index]);
     if found >= wanted - SHARE_TOLERANCE {
         return Ok(());
     }
@@ -80,15 +116,15 @@ fn check_served(index: usize, answers: &Answers<'_>) -> Result<(), CheckFailure>
     })
 }
 
-/// What is added up over units, all of it by link.
+/// Sums over units, all of them by link.
 struct Sums {
-    /// Whether a link can carry anything.
+    /// True when a link can carry anything.
     open: Vec<bool>,
-    /// What answers put there, Mbps.
+    /// Traffic that answers put there, Mbps.
     now_mbps: Vec<f64>,
-    /// What the map in force puts there, Mbps.
+    /// Traffic that the map in force puts there, Mbps.
     before_mbps: Vec<f64>,
-    /// How far that may be from what fits, Mbps.
+    /// Distance by which answers may exceed a limit there, Mbps.
     beyond_mbps: Vec<f64>,
 }
 
@@ -101,8 +137,8 @@ impl Sums {
     ) -> Result<(), CheckFailure> {
         let (shares, wanted) = (&answers.plan.shares[index], &answers.wanted.shares[index]);
         add_loads(index, unit, shares, &mut self.now_mbps)?;
-        let rounded = rounding(wanted, (answers.named)(index));
-        let free = rounded + 1.0 - self.settled(unit, wanted);
+        let rounded = rounded_part(wanted, (answers.named)(index));
+        let free = rounded + 1.0 - self.settled_part(unit, wanted);
         for &(link, share) in shares {
             self.beyond_mbps[link.index()] += share.min(free) * unit.mbps;
         }
@@ -113,11 +149,11 @@ impl Sums {
                     *load += share * unit.mbps;
                 }
             }
-            self.settled(unit, shares) < 1.0 - SHARE_TOLERANCE
+            self.settled_part(unit, shares) < 1.0 - SHARE_TOLERANCE
         });
         let checked = &answers.checked.shares[index];
-        let unplaced = (1.0 - placed(checked)).max(0.0);
-        let free = rounding(checked, checked.len()) + unplaced;
+        let unplaced = (1.0 - placed_part(checked)).max(0.0);
+        let free = rounded_part(checked, checked.len()) + unplaced;
         for &(link, share) in checked {
             let whole = if rescued { share } else { 0.0 };
             if let Some(beyond) = self.beyond_mbps.get_mut(link.index()) {
@@ -127,8 +163,8 @@ impl Sums {
         Ok(())
     }
 
-    /// The part of a unit that these shares put on candidates which can carry something.
-    fn settled(&self, unit: &Unit, shares: &Shares) -> f64 {
+    /// Returns the part of a unit that these shares put on candidates which can carry something.
+    fn settled_part(&self, unit: &Unit, shares: &Shares) -> f64 {
         let stands = |link: LinkId| {
             let open = self.open.get(link.index()).copied().unwrap_or(false);
             open && unit.cand.iter().any(|c| c.0 == link)
@@ -139,20 +175,20 @@ impl Sums {
 }
 
 /// The part of a unit that has a place.
-fn placed(shares: &Shares) -> f64 {
+fn placed_part(shares: &Shares) -> f64 {
     shares.iter().fold(0.0, |sum, share| sum + share.1)
 }
 
-/// What rounding may move of a unit with these shares whose answer has so many parts.
+/// Part of a unit that rounding may move: one with these shares, whose answer has so many parts.
 #[expect(clippy::cast_precision_loss, reason = "at most 64 parts count")]
-fn rounding(shares: &Shares, parts: usize) -> f64 {
+fn rounded_part(shares: &Shares, parts: usize) -> f64 {
     if shares.len() < 2 {
         return 0.0;
     }
     (parts as f64 / STEPS).min(1.0)
 }
 
-/// [link]: whether it can carry anything.
+/// `[link]`: true when it can carry anything.
 fn open_links(instance: &Instance) -> Vec<bool> {
     let shut = instance
         .sites
@@ -201,16 +237,14 @@ mod tests {
         Instance::read(text.as_bytes()).unwrap()
     }
 
-    fn of_links(shares: &[(u32, f64)]) -> Shares {
-        shares
-            .iter()
-            .map(|&(link, share)| (LinkId(link), share))
-            .collect()
+    fn shares_of(pairs: &[(u32, f64)]) -> Shares {
+        let typed = pairs.iter().map(|&(link, share)| (LinkId(link), share));
+        typed.collect()
     }
 
     fn plan(shares: [&[(u32, f64)]; 4]) -> Plan {
         Plan {
-            shares: shares.map(of_links).to_vec(),
+            shares: shares.map(shares_of).to_vec(),
             input_digest: String::new(),
         }
     }
@@ -234,7 +268,7 @@ mod tests {
     const NOWHERE: &[(u32, f64)] = &[];
 
     #[test]
-    fn what_rounding_moves_is_borne_with_and_more_is_not() {
+    fn what_rounding_moves_is_accepted_and_more_is_not() {
         let exact = plan([P, P, &[(0, 0.49), (1, 0.51)], Q]);
         let split = |steps: u8| {
             let first = f64::from(steps) / 64.0;
@@ -293,7 +327,7 @@ mod tests {
             "{half}"
         );
         let short = Plan {
-            shares: vec![of_links(P)],
+            shares: vec![shares_of(P)],
             input_digest: String::new(),
         };
         assert!(whole(&checked, &checked, Some(&short)).is_ok());
@@ -312,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn who_lost_his_place_goes_where_others_have_not_left_yet_and_nobody_else_does() {
+    fn a_unit_that_lost_its_place_goes_where_others_have_not_left_yet_and_no_other_does() {
         let checked = plan([Q, P, P, Q]);
         let still = plan([P, P, GONE, Q]);
         let step = Answers {
@@ -330,7 +364,7 @@ mod tests {
             matches!(refused, Err(CheckFailure::Capacity { .. })),
             "{refused:?}"
         );
-        // Where the checked plan does not have him is no place for him either.
+        // A place where the checked plan does not have it is none for it either.
         let elsewhere = plan([Q, P, Q, P]);
         let checked = &elsewhere;
         assert!(answers(&instance(), &Answers { checked, ..step }).is_err());

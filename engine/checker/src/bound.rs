@@ -1,11 +1,13 @@
-//! The lexicographic dual value: a lower bound for any prices. The proof is in the parent module.
+//! The lexicographic dual value: a lower bound for any prices. The proof is in the crate's documentation.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use instance::{Contract, ContractModel, Duals, Instance, LevelBound, Price, Site, Unit};
+use instance::{ContractModel, Duals, Instance, LevelBound, Price, Unit};
 
-use super::{CAPACITY_TOLERANCE, CheckFailure, SHARE_TOLERANCE};
+use crate::charges::{charged_from, excess_charge_cny, free_rps, price_above};
+use crate::failure::CheckFailure;
+use crate::tolerances::SHARE_TOLERANCE;
 
 /// Three exact counts and an amount of money, compared in this order.
 #[derive(Debug, Clone, Copy)]
@@ -14,19 +16,19 @@ struct Vector {
     cny: f64,
 }
 
-/// One Mbps unserved.
+/// Cost of one Mbps unserved.
 const UNSERVED: Vector = Vector {
     counts: [1, 0, 0],
     cny: 0.0,
 };
 
-/// One Mbps of overload.
+/// Cost of one Mbps of overload.
 const OVERLOAD: Vector = Vector {
     counts: [0, 1, 0],
     cny: 0.0,
 };
 
-/// Nothing.
+/// No cost.
 const ZERO: Vector = Vector {
     counts: [0, 0, 0],
     cny: 0.0,
@@ -83,47 +85,10 @@ impl Total {
 /// [`CheckFailure::Length`] or [`CheckFailure::Price`] when the prices do not fit the instance.
 pub(crate) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBound, CheckFailure> {
     check_shape(instance, duals)?;
-    let sites: BTreeMap<&str, usize> = instance
-        .sites
-        .iter()
-        .enumerate()
-        .map(|(i, s)| (s.id.as_str(), i))
-        .collect();
-    let contracts: BTreeMap<&str, usize> = instance
-        .contracts
-        .iter()
-        .enumerate()
-        .map(|(i, m)| (m.id.as_str(), i))
-        .collect();
-    let regions: BTreeMap<&str, usize> = instance
-        .regions
-        .iter()
-        .enumerate()
-        .map(|(i, r)| (r.id.as_str(), i))
-        .collect();
-    let mut paths = Vec::with_capacity(instance.links.len());
-    let mut ports_mbps = vec![0.0; instance.contracts.len()];
-    for (index, link) in instance.links.iter().enumerate() {
-        let mut path = Vector::of(&duals.links[index]);
-        if let Some(&site) = sites.get(link.site.as_str()) {
-            path = path.plus(Vector::of(&duals.sites[site]), 1, 1.0);
-            if let Some(&region) = regions.get(instance.sites[site].region.as_str()) {
-                path = path.plus(Vector::of(&duals.regions[region]), 1, 1.0);
-            }
-        }
-        if let Some(&contract) = contracts.get(link.contract.as_str()) {
-            path = path.plus(Vector::of(&duals.contracts[contract]), 1, 1.0);
-            ports_mbps[contract] += link.capacity_mbps;
-        }
-        paths.push(path);
-    }
-    let mut request_cny = vec![0.0; instance.links.len()];
-    for (link, cny) in instance.links.iter().zip(&mut request_cny) {
-        *cny = (sites.get(link.site.as_str())).map_or(0.0, |&site| duals.requests[site]);
-    }
+    let (ways, ports_mbps) = price_ways(instance, duals);
     let mut total = Total::default();
     for unit in &instance.units {
-        add_unit(&mut total, instance, unit, (&paths, &request_cny));
+        add_unit(&mut total, instance, unit, &ways);
     }
     for (site, price) in instance.sites.iter().zip(&duals.requests) {
         if *price > 0.0 {
@@ -140,60 +105,55 @@ pub(crate) fn dual_value(instance: &Instance, duals: &Duals) -> Result<LevelBoun
     })
 }
 
-/// Requests per second that a site has without charge: from where rounding ends on, so that a load
-/// at the limit is not dearer for how it was summed.
-pub(crate) fn free_rps(site: &Site) -> f64 {
-    let limit = site.capacity_rps.unwrap_or(f64::INFINITY);
-    limit + CAPACITY_TOLERANCE * limit.max(1.0)
+/// Prices on the way through one link.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    /// Price of a Mbps: of the link, its site, its region and its contract together.
+    mbps: Vector,
+    /// Price of a request per second at its site, in CNY.
+    request_cny: f64,
 }
 
-/// What is charged for a request per second above a limit: a hundred times the dearest way that a
-/// Mbps with the usual requests could take, whose quality, move and contract are the worst of all,
-/// or 1 CNY where all of these are free.
-pub(crate) fn excess_charge_cny(instance: &Instance) -> f64 {
-    let (mut mbps, mut rps, mut worst_ms, mut dearest) = (0.0, 0.0, 0.0_f64, 0.0_f64);
-    for unit in instance.units.iter().filter(|unit| unit.rps > 0.0) {
-        mbps += unit.mbps;
-        rps += unit.rps;
-    }
-    if rps <= 0.0 {
-        return 0.0;
-    }
-    for unit in &instance.units {
-        for &(_, quality_ms) in &unit.cand {
-            worst_ms = worst_ms.max(quality_ms);
+/// Returns the way through each link, and for each contract the capacity of its links in Mbps.
+fn price_ways(instance: &Instance, duals: &Duals) -> (Vec<Way>, Vec<f64>) {
+    let sites = index(instance.sites.iter().map(|site| site.id.as_str()));
+    let contracts = index(
+        instance
+            .contracts
+            .iter()
+            .map(|contract| contract.id.as_str()),
+    );
+    let regions = index(instance.regions.iter().map(|region| region.id.as_str()));
+    let mut ports_mbps = vec![0.0; instance.contracts.len()];
+    let mut ways = Vec::with_capacity(instance.links.len());
+    for (link, price) in instance.links.iter().zip(&duals.links) {
+        let mut mbps = Vector::of(price);
+        let mut request_cny = 0.0;
+        if let Some(&site) = sites.get(link.site.as_str()) {
+            mbps = mbps.plus(Vector::of(&duals.sites[site]), 1, 1.0);
+            request_cny = duals.requests[site];
+            if let Some(&region) = regions.get(instance.sites[site].region.as_str()) {
+                mbps = mbps.plus(Vector::of(&duals.regions[region]), 1, 1.0);
+            }
         }
-    }
-    for contract in &instance.contracts {
-        dearest = dearest.max(money_above(instance, contract));
-    }
-    let ms = worst_ms + instance.move_cost_ms;
-    let way = ms * instance.value_cny_per_gbps_ms_slot / 1_000.0 + dearest;
-    100.0 * if way > 0.0 { way } else { 1.0 } * mbps / rps
-}
-
-/// What a Mbps above the free level of a contract costs.
-fn money_above(instance: &Instance, contract: &Contract) -> f64 {
-    match contract.model {
-        ContractModel::Flat => 0.0,
-        ContractModel::PerGb => {
-            let gb_per_mbps = f64::from(instance.slot_seconds) / 8_000.0;
-            gb_per_mbps * contract.price_cny_per_gb.unwrap_or(0.0)
+        if let Some(&contract) = contracts.get(link.contract.as_str()) {
+            mbps = mbps.plus(Vector::of(&duals.contracts[contract]), 1, 1.0);
+            ports_mbps[contract] += link.capacity_mbps;
         }
-        _ if contract.burst => 0.0,
-        _ => contract.price_cny_per_mbps.unwrap_or(0.0),
+        ways.push(Way { mbps, request_cny });
     }
+    (ways, ports_mbps)
 }
 
-/// Adds the least that a unit can cost at these path prices: each of its ways in two pieces, as
+/// Indices of rows by their ids.
+fn index<'a>(ids: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, usize> {
+    ids.enumerate().map(|(index, id)| (id, index)).collect()
+}
+
+/// Adds the least that a unit can cost at the prices of its ways: each of its ways in two pieces, as
 /// much as it carries now at its price, the rest at the price and the move; the cheapest pieces are
 /// taken until the unit is placed.
-fn add_unit(
-    total: &mut Total,
-    instance: &Instance,
-    unit: &Unit,
-    (paths, request_cny): (&[Vector], &[f64]),
-) {
+fn add_unit(total: &mut Total, instance: &Instance, unit: &Unit, ways: &[Way]) {
     let rps_per_mbps = if unit.mbps > 0.0 {
         unit.rps / unit.mbps
     } else {
@@ -211,18 +171,17 @@ fn add_unit(
     let mut least = UNSERVED;
     let mut pieces: Vec<(Vector, f64)> = Vec::new();
     for &(link, quality_ms) in &unit.cand {
-        let Some(&path) = paths.get(link.index()) else {
+        let Some(&way) = ways.get(link.index()) else {
             continue;
         };
-        let below = i64::from(
-            unit.latency_limit_ms
-                .is_some_and(|latency_limit_ms| latency_limit_ms < quality_ms),
-        );
+        let late = unit
+            .latency_limit_ms
+            .is_some_and(|limit| limit < quality_ms);
         let own = Vector {
-            counts: [0, 0, below],
-            cny: quality_ms * per_ms + rps_per_mbps * request_cny[link.index()],
+            counts: [0, 0, i64::from(late)],
+            cny: quality_ms * per_ms + rps_per_mbps * way.request_cny,
         };
-        let stay = own.plus(path, 1, 1.0);
+        let stay = own.plus(way.mbps, 1, 1.0);
         let arrive = stay.plus(moved, 1, 1.0);
         if arrive.order(&least) == Ordering::Less {
             least = arrive;
@@ -248,7 +207,7 @@ fn check_shape(instance: &Instance, duals: &Duals) -> Result<(), CheckFailure> {
         ("site prices", duals.sites.len(), instance.sites.len()),
         ("region prices", duals.regions.len(), instance.regions.len()),
         (
-            "meter prices",
+            "contract prices",
             duals.contracts.len(),
             instance.contracts.len(),
         ),
@@ -293,25 +252,25 @@ fn check_shape(instance: &Instance, duals: &Duals) -> Result<(), CheckFailure> {
 /// Subtracts the best that each row could make of its price. `ports_mbps` bounds a contract's traffic.
 fn subtract_rows(total: &mut Total, instance: &Instance, duals: &Duals, ports_mbps: &[f64]) {
     for (link, price) in instance.links.iter().zip(&duals.links) {
-        let breakpoint = link.watermark_mbps.unwrap_or(link.capacity_mbps);
+        let breakpoint = link.watermark_mbps();
         subtract_best(total, price, breakpoint, link.capacity_mbps, OVERLOAD);
     }
     for (site, price) in instance.sites.iter().zip(&duals.sites) {
-        let breakpoint = site.watermark_mbps.unwrap_or(site.capacity_mbps);
+        let breakpoint = site.watermark_mbps();
         subtract_best(total, price, breakpoint, site.capacity_mbps, OVERLOAD);
     }
     for (region, price) in instance.regions.iter().zip(&duals.regions) {
-        let breakpoint = region.watermark_mbps.unwrap_or(region.capacity_mbps);
+        let breakpoint = region.watermark_mbps();
         subtract_best(total, price, breakpoint, region.capacity_mbps, OVERLOAD);
     }
     for (index, (contract, price)) in instance.contracts.iter().zip(&duals.contracts).enumerate() {
         let end = ports_mbps[index];
-        let cny = money_above(instance, contract);
+        let cny = price_above(instance, contract);
         let breakpoint = match contract.model {
             ContractModel::Flat => end,
             ContractModel::PerGb => 0.0,
             _ if contract.burst => end,
-            _ => super::charged_from(contract.free_below_mbps).min(end),
+            _ => charged_from(contract.free_below_mbps).min(end),
         };
         subtract_best(
             total,

@@ -1,12 +1,14 @@
 //! The levels of any plan, from the raw instance.
 
 use coverage::LinkId;
-use std::collections::BTreeMap;
 
 use instance::{Changes, ContractModel, Duals, Instance, Levels, Plan, Price, RowKind, Unit};
 
-use super::loads::{Loads, rows};
-use super::{CAPACITY_TOLERANCE, CheckFailure, SHARE_TOLERANCE};
+use crate::charges::{charged_from, excess_charge_cny, free_rps};
+use crate::failure::CheckFailure;
+use crate::loads::{Loads, Rows};
+use crate::shares::{add_loads, check_length, check_shares};
+use crate::tolerances::{CAPACITY_TOLERANCE, EXCESS_TOLERANCE, SHARE_TOLERANCE};
 
 /// A plan in figures.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,48 +21,88 @@ pub struct Evaluation {
     /// tolerance when it comes from [`evaluate`]; baselines that ignore capacity may have more.
     pub over_capacity_mbps: f64,
     loads: Loads,
-    /// Site id -> (index, requests per second).
-    requests: BTreeMap<String, (usize, f64)>,
+    /// Requests per second of sites.
+    requests: Rows,
+}
+
+/// Load and price of a row.
+pub(crate) struct RowFigures {
+    /// Mbps; requests per second on a row of requests.
+    pub(crate) load: f64,
+    pub(crate) price: Price,
 }
 
 impl Evaluation {
-    /// Load and price of a row by its id.
-    pub(crate) fn row(&self, kind: RowKind, id: &str, duals: &Duals) -> Option<(f64, Price)> {
-        let (rows, prices) = match kind {
-            RowKind::Link => (&self.loads.links, &duals.links),
-            RowKind::Site => (&self.loads.sites, &duals.sites),
-            RowKind::Region => (&self.loads.regions, &duals.regions),
-            RowKind::Contract => (&self.loads.contracts, &duals.contracts),
-            RowKind::Requests => {
-                let &(index, load) = self.requests.get(id)?;
-                let price = Price {
-                    cny_per_mbps: *duals.requests.get(index)?,
-                    ..Price::default()
-                };
-                return Some((load, price));
-            }
+    /// Returns load and price of a row by its id; none when it is not known or has no price.
+    pub(crate) fn row(&self, kind: RowKind, id: &str, duals: &Duals) -> Option<RowFigures> {
+        if kind == RowKind::Requests {
+            let row = self.requests.get(id)?;
+            let price = Price {
+                cny_per_mbps: *duals.requests.get(row.index)?,
+                ..Price::default()
+            };
+            return Some(RowFigures {
+                load: row.load,
+                price,
+            });
+        }
+        let row = self.loads.rows(kind)?.get(id)?;
+        let prices = match kind {
+            RowKind::Link => &duals.links,
+            RowKind::Site => &duals.sites,
+            RowKind::Region => &duals.regions,
+            RowKind::Contract | RowKind::Requests => &duals.contracts,
         };
-        let &(index, load) = rows.get(id)?;
-        Some((load, *prices.get(index)?))
+        Some(RowFigures {
+            load: row.load,
+            price: *prices.get(row.index)?,
+        })
     }
 }
 
-/// From where loads count, as shares above their limits.
+/// Parts of their limits by which loads may exceed them before they count.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Bands {
-    /// Above watermarks.
+    /// Part of watermarks.
     pub overload: f64,
-    /// Above what contracts have free.
+    /// Part of the free levels of contracts.
     pub level: f64,
 }
 
 /// Recomputes the levels of `plan` and checks its shares and the hard limits.
 ///
+/// ```
+/// use checker::{CheckFailure, evaluate};
+/// use coverage::LinkId;
+/// use instance::{Plan, Shares};
+///
+/// # use instance::Instance;
+/// # let text = r#"{"version": 1, "value_cny_per_gbps_ms_slot": 0.02,
+/// #     "links": [{"id": "gz1/ct", "site": "gz1", "capacity_mbps": 100, "meter": "m1"}],
+/// #     "sites": [{"id": "gz1", "region": "south", "capacity_mbps": 100}],
+/// #     "meters": [{"id": "m1", "model": "flat"}],
+/// #     "units": [{"area": "cn/44/ct", "service": "live", "mbps": 80, "cand": [[0, 10]]}]}"#;
+/// // A unit of 80 Mbps whose only candidate is 10 ms away, on a link of 100 Mbps.
+/// let mut instance = Instance::read(text.as_bytes())?;
+/// let plan = Plan {
+///     shares: vec![Shares::whole(LinkId(0))],
+///     input_digest: instance.digest(),
+/// };
+/// let found = evaluate(&instance, &plan)?;
+/// assert_eq!(found.levels.unserved_mbps, 0.0);
+/// assert!((found.levels.latency_cny - 0.08 * 10.0 * 0.02).abs() < 1e-12);
+///
+/// instance.links[0].capacity_mbps = 60.0;
+/// let refused = evaluate(&instance, &plan);
+/// assert!(matches!(refused, Err(CheckFailure::Capacity { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`CheckFailure::Length`], [`CheckFailure::Share`] or [`CheckFailure::Capacity`].
 pub fn evaluate(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFailure> {
     let found = measure(instance, plan)?;
-    found.loads.within(instance)?;
+    found.loads.check_within(instance)?;
     Ok(found)
 }
 
@@ -71,7 +113,7 @@ pub fn evaluate(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFai
 /// # Errors
 /// Those of [`evaluate`].
 pub fn fits(instance: &Instance, plan: &Plan, changed: &Changes) -> Result<(), CheckFailure> {
-    same_length(instance, plan)?;
+    check_length(instance, plan)?;
     let mut links_mbps = vec![0.0; instance.links.len()];
     let mut changed = changed.iter().peekable();
     for (index, (unit, mut shares)) in instance.units.iter().zip(&plan.shares).enumerate() {
@@ -81,39 +123,45 @@ pub fn fits(instance: &Instance, plan: &Plan, changed: &Changes) -> Result<(), C
         }
         add_loads(index, unit, shares, &mut links_mbps)?;
     }
-    Loads::of(instance, &links_mbps).within(instance)
+    Loads::of(instance, &links_mbps).check_within(instance)
 }
 
-/// The same without the hard limits: what a plan would be if links had no end.
+/// Recomputes the levels of `plan` and checks its shares, as if links had no end.
+///
+/// # Errors
+/// [`CheckFailure::Length`] or [`CheckFailure::Share`].
 pub fn measure(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFailure> {
-    let mut found = counted(instance, plan)?;
-    row_levels(instance, Bands::default(), &mut found);
+    let mut found = count(instance, plan)?;
+    add_row_levels(instance, Bands::default(), &mut found);
     Ok(found)
 }
 
-/// The same once for each of `bands`: overload and money count only beyond them, overload never
-/// beyond the hard limit.
+/// Measures `plan` once for each of `bands`: overload and money count only beyond them, overload
+/// always from the hard limit on.
+///
+/// # Errors
+/// Those of [`measure`].
 pub fn measure_beyond<const N: usize>(
     instance: &Instance,
     plan: &Plan,
     bands: [Bands; N],
 ) -> Result<[Evaluation; N], CheckFailure> {
-    let counted = counted(instance, plan)?;
+    let counted = count(instance, plan)?;
     Ok(bands.map(|bands| {
         let mut found = counted.clone();
-        row_levels(instance, bands, &mut found);
+        add_row_levels(instance, bands, &mut found);
         found
     }))
 }
 
-/// Shares checked and loads counted; what follows from loads is still missing.
-fn counted(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFailure> {
-    same_length(instance, plan)?;
+/// Checks shares and counts loads; the levels that follow from loads are still missing.
+fn count(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFailure> {
+    check_length(instance, plan)?;
     let mut levels = Levels::default();
     let mut links_mbps = vec![0.0; instance.links.len()];
     for (index, (unit, shares)) in instance.units.iter().zip(&plan.shares).enumerate() {
         check_shares(index, unit, shares)?;
-        unit_levels(instance, unit, shares, &mut levels);
+        add_unit_levels(instance, unit, shares, &mut levels);
         add_loads(index, unit, shares, &mut links_mbps)?;
     }
     let mut found = Evaluation {
@@ -121,44 +169,13 @@ fn counted(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFailure>
         split_units: plan.shares.iter().filter(|s| s.len() >= 2).count(),
         over_capacity_mbps: 0.0,
         loads: Loads::of(instance, &links_mbps),
-        requests: rows(instance.sites.iter().map(|s| &s.id)),
+        requests: Rows::of(instance.sites.iter().map(|s| &s.id)),
     };
     count_requests(instance, plan, &mut found);
     Ok(found)
 }
 
-pub(crate) fn same_length(instance: &Instance, plan: &Plan) -> Result<(), CheckFailure> {
-    let (found, expected) = (plan.shares.len(), instance.units.len());
-    if found == expected {
-        return Ok(());
-    }
-    Err(CheckFailure::Length {
-        what: "plan",
-        found,
-        expected,
-    })
-}
-
-pub(crate) fn add_loads(
-    index: usize,
-    unit: &Unit,
-    shares: &[(LinkId, f64)],
-    links_mbps: &mut [f64],
-) -> Result<(), CheckFailure> {
-    for &(link, share) in shares {
-        let Some(load) = links_mbps.get_mut(link.index()) else {
-            let problem = format!("candidate link {} does not exist", link.0);
-            return Err(CheckFailure::Share {
-                unit: index,
-                problem,
-            });
-        };
-        *load += share * unit.mbps;
-    }
-    Ok(())
-}
-
-/// Requests by site, and what is above the limits. All shares have been checked.
+/// Counts requests by site, and those above the limits. All shares have been checked.
 fn count_requests(instance: &Instance, plan: &Plan, found: &mut Evaluation) {
     if instance.sites.iter().all(|s| s.capacity_rps.is_none()) {
         return;
@@ -170,55 +187,26 @@ fn count_requests(instance: &Instance, plan: &Plan, found: &mut Evaluation) {
         }
     }
     for (link, rps) in instance.links.iter().zip(by_link) {
-        if let Some(row) = found.requests.get_mut(&link.site) {
-            row.1 += rps;
-        }
+        found.requests.add(&link.site, rps);
     }
     let mut excess_rps = 0.0;
     for site in &instance.sites {
-        let rps = found.requests.get(&site.id).map_or(0.0, |row| row.1);
-        excess_rps += (rps - super::bound::free_rps(site)).max(0.0);
+        excess_rps += (found.requests.load(&site.id) - free_rps(site)).max(0.0);
     }
     let all_rps: f64 = instance.units.iter().map(|unit| unit.rps).sum();
-    if excess_rps > super::EXCESS_TOLERANCE * all_rps {
+    if excess_rps > EXCESS_TOLERANCE * all_rps {
         found.levels.excess_rps = excess_rps;
-        found.levels.excess_cny = excess_rps * super::bound::excess_charge_cny(instance);
+        found.levels.excess_cny = excess_rps * excess_charge_cny(instance);
     }
 }
 
-/// Range, sum, eligibility and uniqueness of the shares of one unit.
-pub(crate) fn check_shares(
-    index: usize,
+/// Adds the part of one unit in levels 1, 3 and 5 and in the latency of level 4.
+fn add_unit_levels(
+    instance: &Instance,
     unit: &Unit,
     shares: &[(LinkId, f64)],
-) -> Result<(), CheckFailure> {
-    let refuse = |problem: String| {
-        Err(CheckFailure::Share {
-            unit: index,
-            problem,
-        })
-    };
-    let mut sum = 0.0;
-    for (at, &(link, share)) in shares.iter().enumerate() {
-        if !(share > 0.0 && share <= 1.0 + SHARE_TOLERANCE) {
-            return refuse(format!("share {share} of link {} is not in (0, 1]", link.0));
-        }
-        if !unit.cand.iter().any(|c| c.0 == link) {
-            return refuse(format!("link {} is no candidate", link.0));
-        }
-        if shares[..at].iter().any(|s| s.0 == link) {
-            return refuse(format!("link {} is listed twice", link.0));
-        }
-        sum += share;
-    }
-    if sum > 1.0 + SHARE_TOLERANCE {
-        return refuse(format!("shares sum to {sum}"));
-    }
-    Ok(())
-}
-
-/// Levels 1, 3, 5 and the latency part of 4.
-fn unit_levels(instance: &Instance, unit: &Unit, shares: &[(LinkId, f64)], levels: &mut Levels) {
+    levels: &mut Levels,
+) {
     let placed: f64 = shares.iter().map(|s| s.1).sum();
     if 1.0 - placed > SHARE_TOLERANCE * 1e-3 {
         levels.unserved_mbps += (1.0 - placed) * unit.mbps;
@@ -230,7 +218,7 @@ fn unit_levels(instance: &Instance, unit: &Unit, shares: &[(LinkId, f64)], level
         levels.latency_cny += gbps * quality_ms * instance.value_cny_per_gbps_ms_slot;
         if unit
             .latency_limit_ms
-            .is_some_and(|latency_limit_ms| latency_limit_ms < quality_ms)
+            .is_some_and(|limit| limit < quality_ms)
         {
             levels.late_mbps += share * unit.mbps;
         }
@@ -247,27 +235,36 @@ fn unit_levels(instance: &Instance, unit: &Unit, shares: &[(LinkId, f64)], level
     }
 }
 
-/// Overload, hard excess and money.
-fn row_levels(instance: &Instance, bands: Bands, found: &mut Evaluation) {
-    let load = |rows: &BTreeMap<String, (usize, f64)>, id: &str| rows.get(id).map_or(0.0, |r| r.1);
-    let mut limits = Vec::new();
-    for link in &instance.links {
-        let soft = link.watermark_mbps.unwrap_or(link.capacity_mbps);
-        limits.push((load(&found.loads.links, &link.id), soft, link.capacity_mbps));
-    }
-    for site in &instance.sites {
-        let soft = site.watermark_mbps.unwrap_or(site.capacity_mbps);
-        limits.push((load(&found.loads.sites, &site.id), soft, site.capacity_mbps));
-    }
-    for region in &instance.regions {
-        let soft = region.watermark_mbps.unwrap_or(region.capacity_mbps);
-        limits.push((
-            load(&found.loads.regions, &region.id),
-            soft,
-            region.capacity_mbps,
-        ));
-    }
-    for (load, soft, hard) in limits {
+/// Traffic and limits of one row, Mbps.
+struct Limited {
+    load: f64,
+    soft: f64,
+    hard: f64,
+}
+
+/// Returns links, sites and regions with their traffic, in this order.
+fn limited_rows<'a>(instance: &'a Instance, loads: &'a Loads) -> impl Iterator<Item = Limited> {
+    let links = instance.links.iter().map(|link| Limited {
+        load: loads.links.load(&link.id),
+        soft: link.watermark_mbps(),
+        hard: link.capacity_mbps,
+    });
+    let sites = instance.sites.iter().map(|site| Limited {
+        load: loads.sites.load(&site.id),
+        soft: site.watermark_mbps(),
+        hard: site.capacity_mbps,
+    });
+    let regions = instance.regions.iter().map(|region| Limited {
+        load: loads.regions.load(&region.id),
+        soft: region.watermark_mbps(),
+        hard: region.capacity_mbps,
+    });
+    links.chain(sites).chain(regions)
+}
+
+/// Adds overload, traffic above hard limits, money and the cost of moves.
+fn add_row_levels(instance: &Instance, bands: Bands, found: &mut Evaluation) {
+    for Limited { load, soft, hard } in limited_rows(instance, &found.loads) {
         let soft = f64::min(soft * (1.0 + bands.overload), hard.max(soft));
         // Sums of many shares end a few roundings above a limit that they fill exactly.
         if load - soft > CAPACITY_TOLERANCE * soft.max(1.0) {
@@ -276,7 +273,7 @@ fn row_levels(instance: &Instance, bands: Bands, found: &mut Evaluation) {
         found.over_capacity_mbps += (load - hard).max(0.0);
     }
     for contract in &instance.contracts {
-        let load = load(&found.loads.contracts, &contract.id);
+        let load = found.loads.contracts.load(&contract.id);
         found.levels.money_cny += match contract.model {
             ContractModel::Flat => 0.0,
             ContractModel::PerGb => {
@@ -286,7 +283,7 @@ fn row_levels(instance: &Instance, bands: Bands, found: &mut Evaluation) {
             _ if contract.burst => 0.0,
             _ => {
                 let free_mbps = contract.free_below_mbps * (1.0 + bands.level);
-                (load - super::charged_from(free_mbps)).max(0.0)
+                (load - charged_from(free_mbps)).max(0.0)
                     * contract.price_cny_per_mbps.unwrap_or(0.0)
             }
         };

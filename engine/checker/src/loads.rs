@@ -1,64 +1,91 @@
-//! What a plan puts on links, sites, regions and contracts.
+//! Traffic of a plan on links, sites, regions and contracts.
 
-use super::{CAPACITY_TOLERANCE, CheckFailure};
+use crate::failure::CheckFailure;
+use crate::tolerances::CAPACITY_TOLERANCE;
 use instance::{Instance, RowKind};
 use std::collections::BTreeMap;
 
-/// Loads by the ids of rows.
+/// Load of one row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Row {
+    /// Index among the rows of its kind.
+    pub(crate) index: usize,
+    pub(crate) load: f64,
+}
+
+/// Loads of the rows of one kind, by their ids.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Rows(BTreeMap<String, Row>);
+
+impl Rows {
+    /// Rows without load.
+    pub(crate) fn of<'a>(ids: impl Iterator<Item = &'a String>) -> Self {
+        let rows = ids.enumerate();
+        Self(
+            rows.map(|(index, id)| (id.clone(), Row { index, load: 0.0 }))
+                .collect(),
+        )
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<Row> {
+        self.0.get(id).copied()
+    }
+
+    /// Load of a row; 0 when it is not known.
+    pub(crate) fn load(&self, id: &str) -> f64 {
+        self.0.get(id).map_or(0.0, |row| row.load)
+    }
+
+    /// Adds to the load of a row, if it is known.
+    pub(crate) fn add(&mut self, id: &str, load: f64) {
+        if let Some(row) = self.0.get_mut(id) {
+            row.load += load;
+        }
+    }
+}
+
+/// Loads of all rows, Mbps.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Loads {
-    /// Link id -> (index, load in Mbps).
-    pub(crate) links: BTreeMap<String, (usize, f64)>,
-    /// Site id -> (index, load in Mbps).
-    pub(crate) sites: BTreeMap<String, (usize, f64)>,
-    /// Region id -> (index, load in Mbps).
-    pub(crate) regions: BTreeMap<String, (usize, f64)>,
-    /// Contract id -> (index, load in Mbps).
-    pub(crate) contracts: BTreeMap<String, (usize, f64)>,
+    pub(crate) links: Rows,
+    pub(crate) sites: Rows,
+    pub(crate) regions: Rows,
+    pub(crate) contracts: Rows,
 }
 
 impl Loads {
-    /// From those of links, `[link]` in Mbps.
+    /// Sums the traffic of links, `[link]` in Mbps.
     pub(crate) fn of(instance: &Instance, links_mbps: &[f64]) -> Self {
         let mut loads = Self {
-            links: rows(instance.links.iter().map(|l| &l.id)),
-            sites: rows(instance.sites.iter().map(|s| &s.id)),
-            regions: rows(instance.regions.iter().map(|r| &r.id)),
-            contracts: rows(instance.contracts.iter().map(|m| &m.id)),
+            links: Rows::of(instance.links.iter().map(|l| &l.id)),
+            sites: Rows::of(instance.sites.iter().map(|s| &s.id)),
+            regions: Rows::of(instance.regions.iter().map(|r| &r.id)),
+            contracts: Rows::of(instance.contracts.iter().map(|c| &c.id)),
         };
         let region_of: BTreeMap<&str, &String> = instance
             .sites
             .iter()
             .map(|site| (site.id.as_str(), &site.region))
             .collect();
-        for (link, load) in instance.links.iter().zip(links_mbps) {
-            let rows = [
-                (&mut loads.links, Some(&link.id)),
-                (&mut loads.sites, Some(&link.site)),
-                (
-                    &mut loads.regions,
-                    region_of.get(link.site.as_str()).copied(),
-                ),
-                (&mut loads.contracts, Some(&link.contract)),
-            ];
-            for (rows, id) in rows {
-                let Some(id) = id else { continue };
-                if let Some(row) = rows.get_mut(id) {
-                    row.1 += load;
-                }
+        for (link, &load) in instance.links.iter().zip(links_mbps) {
+            loads.links.add(&link.id, load);
+            loads.sites.add(&link.site, load);
+            if let Some(region) = region_of.get(link.site.as_str()) {
+                loads.regions.add(region, load);
             }
+            loads.contracts.add(&link.contract, load);
         }
         loads
     }
 
-    /// Whether all of them are within the hard limits.
-    pub(crate) fn within(&self, instance: &Instance) -> Result<(), CheckFailure> {
-        self.no_more_than(instance, |_, _, capacity_mbps| capacity_mbps)
+    /// Checks that all loads are within the hard limits.
+    pub(crate) fn check_within(&self, instance: &Instance) -> Result<(), CheckFailure> {
+        self.check_at_most(instance, |_, _, capacity_mbps| capacity_mbps)
     }
 
-    /// Whether all of them are within `limit`, which says how much a row may carry from its kind,
-    /// its id and its hard limit in Mbps.
-    pub(crate) fn no_more_than(
+    /// Checks that all loads are within `limit`: the traffic that a row may carry by its kind, its
+    /// id and its hard limit, in Mbps.
+    pub(crate) fn check_at_most(
         &self,
         instance: &Instance,
         limit: impl Fn(RowKind, &str, f64) -> f64,
@@ -84,22 +111,19 @@ impl Loads {
         Ok(())
     }
 
-    /// Load of a link, site, region or contract by its id, Mbps; nothing on a row that is not known.
+    /// Load of a link, site, region or contract by its id, Mbps; 0 on a row that is not known.
     pub(crate) fn on(&self, kind: RowKind, id: &str) -> f64 {
-        let rows = match kind {
-            RowKind::Link => &self.links,
-            RowKind::Site => &self.sites,
-            RowKind::Region => &self.regions,
-            RowKind::Contract => &self.contracts,
-            RowKind::Requests => return 0.0,
-        };
-        rows.get(id).map_or(0.0, |row| row.1)
+        self.rows(kind).map_or(0.0, |rows| rows.load(id))
     }
-}
 
-/// Row id -> (index, nothing yet).
-pub(crate) fn rows<'a>(ids: impl Iterator<Item = &'a String>) -> BTreeMap<String, (usize, f64)> {
-    ids.enumerate()
-        .map(|(index, id)| (id.clone(), (index, 0.0)))
-        .collect()
+    /// Rows of one kind; requests are no traffic.
+    pub(crate) fn rows(&self, kind: RowKind) -> Option<&Rows> {
+        match kind {
+            RowKind::Link => Some(&self.links),
+            RowKind::Site => Some(&self.sites),
+            RowKind::Region => Some(&self.regions),
+            RowKind::Contract => Some(&self.contracts),
+            RowKind::Requests => None,
+        }
+    }
 }

@@ -1,4 +1,7 @@
-//! What can be wrong with an instance: every fault, each with the record it is in.
+//! Faults of an instance, each with the record that it is in.
+//!
+//! A fault names keys as they are written in files: `meters` for contracts, `floor_ms` for the
+//! latency limit.
 
 use coverage::LinkId;
 use std::fmt;
@@ -36,18 +39,18 @@ const SLOT_SECONDS_MAX: u32 = 86_400;
 /// Longest id in bytes.
 const ID_BYTES_MAX: usize = 256;
 
-/// What ids and names have to be like; they are shown on terminals.
+/// Rule for ids and names; they are shown on terminals.
 const NAME_RULE: &str = "must have 1 to 256 bytes and no control characters";
 
-/// How far the incumbent shares of a unit may exceed 1 by rounding.
+/// Part by which rounding may bring the incumbent shares of a unit above 1.
 const SHARE_SUM_TOLERANCE: f64 = 1e-6;
 
-/// One fault: the record and what is wrong with it.
+/// A fault: the record and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The record, as `links[3] "gz1/ct"`.
     pub record: String,
-    /// What is wrong, and what would be right.
+    /// Description of the fault and of what would be right.
     pub problem: String,
 }
 
@@ -57,7 +60,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// One line per fault, and how many were left out.
+/// Returns a line per fault, and how many were left out.
 pub(crate) fn summary(faults: &[Fault], total: usize) -> String {
     let mut text = format!("instance has {total} fault(s)");
     for fault in faults {
@@ -70,7 +73,7 @@ pub(crate) fn summary(faults: &[Fault], total: usize) -> String {
     text
 }
 
-/// All faults of `instance`, in file order: those kept, and how many there are.
+/// Finds all faults of `instance`, in file order: returns those kept, and how many there are.
 pub(crate) fn find(instance: &Instance) -> (Vec<Fault>, usize) {
     let mut finder = Finder {
         faults: Vec::new(),
@@ -78,7 +81,7 @@ pub(crate) fn find(instance: &Instance) -> (Vec<Fault>, usize) {
     };
     finder.header(instance);
     let sites = finder.ids("sites", instance.sites.iter().map(|s| s.id.as_str()));
-    let contracts = finder.ids("meters", instance.contracts.iter().map(|m| m.id.as_str()));
+    let contracts = finder.ids("meters", instance.contracts.iter().map(|c| c.id.as_str()));
     finder.ids("links", instance.links.iter().map(|l| l.id.as_str()));
     finder.links(instance, &sites, &contracts);
     finder.sites(instance);
@@ -88,7 +91,21 @@ pub(crate) fn find(instance: &Instance) -> (Vec<Fault>, usize) {
     (finder.faults, finder.total)
 }
 
-/// Collects faults.
+/// Ids of the rows of one kind.
+struct Ids<'a> {
+    /// Ids in their order, each with the index of its row.
+    sorted: Vec<(&'a str, usize)>,
+}
+
+impl Ids<'_> {
+    /// Index of the row with this id; one of them where several have it.
+    fn find(&self, id: &str) -> Option<usize> {
+        let found = self.sorted.binary_search_by_key(&id, |row| row.0);
+        found.ok().map(|at| self.sorted[at].1)
+    }
+}
+
+/// Collector of faults.
 struct Finder {
     faults: Vec<Fault>,
     total: usize,
@@ -164,8 +181,8 @@ impl Finder {
         }
     }
 
-    /// Reports empty, overlong and repeated ids; returns the ids sorted, with their indices.
-    fn ids<'a>(&mut self, kind: &str, ids: impl Iterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
+    /// Reports empty, overlong and repeated ids; returns all ids.
+    fn ids<'a>(&mut self, kind: &str, ids: impl Iterator<Item = &'a str>) -> Ids<'a> {
         let mut sorted: Vec<(&str, usize)> = ids.enumerate().map(|(i, id)| (id, i)).collect();
         for &(id, index) in &sorted {
             if !is_name(id) {
@@ -179,33 +196,30 @@ impl Finder {
                 self.fault(|| format!("{kind}[{}] {:?}", pair[1].1, pair[1].0), problem);
             }
         }
-        sorted
+        Ids { sorted }
     }
 
-    fn links(&mut self, instance: &Instance, sites: &[(&str, usize)], contracts: &[(&str, usize)]) {
-        let mut metered = vec![false; instance.contracts.len()];
+    fn links(&mut self, instance: &Instance, sites: &Ids<'_>, contracts: &Ids<'_>) {
+        let mut used = vec![false; instance.contracts.len()];
         for (index, link) in instance.links.iter().enumerate() {
             let record = || format!("links[{index}] {:?}", link.id);
             self.capacity(record, link.capacity_mbps, link.watermark_mbps);
-            if sites
-                .binary_search_by_key(&link.site.as_str(), |s| s.0)
-                .is_err()
-            {
+            if sites.find(&link.site).is_none() {
                 self.fault(record, format!("site {:?} is not in sites", link.site));
             }
-            match contracts.binary_search_by_key(&link.contract.as_str(), |m| m.0) {
-                Ok(found) => metered[contracts[found].1] = true,
-                Err(_) => self.fault(
+            match contracts.find(&link.contract) {
+                Some(contract) => used[contract] = true,
+                None => self.fault(
                     record,
-                    format!("meter {:?} is not in meters", link.contract),
+                    format!("meter: contract {:?} is not in meters", link.contract),
                 ),
             }
         }
         for (index, contract) in instance.contracts.iter().enumerate() {
-            if !metered[index] {
+            if !used[index] {
                 self.fault(
                     || format!("meters[{index}] {:?}", contract.id),
-                    "no link uses it",
+                    "no link uses this contract",
                 );
             }
         }
@@ -263,12 +277,18 @@ impl Finder {
         }
         match contract.model {
             ContractModel::PerGb if contract.price_cny_per_gb.is_none() => {
-                self.fault(record, "model per-gb needs price_cny_per_gb");
+                self.fault(
+                    record,
+                    "a contract with model per-gb needs price_cny_per_gb",
+                );
             }
             ContractModel::Month95 | ContractModel::DailyPeakMean | ContractModel::Daily95Mean
                 if contract.price_cny_per_mbps.is_none() =>
             {
-                self.fault(record, "this model needs price_cny_per_mbps");
+                self.fault(
+                    record,
+                    "a contract with this model needs price_cny_per_mbps",
+                );
             }
             _ => {}
         }
@@ -291,7 +311,7 @@ impl Finder {
         }
     }
 
-    fn unit(&mut self, index: usize, unit: &Unit, links: usize, seen: &mut Vec<u32>) {
+    fn unit(&mut self, index: usize, unit: &Unit, links: usize, seen: &mut Vec<LinkId>) {
         let record = || format!("units[{index}] {:?}", (&unit.area, &unit.service));
         for (what, name) in [("area", &unit.area), ("service", &unit.service)] {
             if !is_name(name) {
@@ -311,8 +331,8 @@ impl Finder {
             );
             self.fault(record, problem);
         }
-        if let Some(floor) = unit.latency_limit_ms {
-            self.number(record, "latency_limit_ms", floor, QUALITY_MS_MAX);
+        if let Some(limit_ms) = unit.latency_limit_ms {
+            self.number(record, "latency limit floor_ms", limit_ms, QUALITY_MS_MAX);
         }
         if unit.cand.is_empty() {
             self.fault(record, "no candidates");
@@ -359,14 +379,17 @@ impl Finder {
         kind: &str,
         pairs: &[(LinkId, f64)],
         links: usize,
-        seen: &mut Vec<u32>,
+        seen: &mut Vec<LinkId>,
     ) {
         seen.clear();
-        seen.extend(pairs.iter().map(|p| p.0.0));
+        seen.extend(pairs.iter().map(|pair| pair.0));
         seen.sort_unstable();
         for pair in seen.windows(2) {
             if pair[0] == pair[1] {
-                self.fault(&record, format!("{kind} link {} is listed twice", pair[0]));
+                self.fault(
+                    &record,
+                    format!("{kind} link {} is listed twice", pair[0].0),
+                );
             }
         }
         for &(link, _) in pairs {
@@ -378,7 +401,7 @@ impl Finder {
     }
 }
 
-/// Whether a text may be an id or a name.
+/// Tells whether a text may be an id or a name.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= ID_BYTES_MAX && !text.contains(char::is_control)
 }

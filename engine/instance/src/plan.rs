@@ -1,10 +1,22 @@
-//! What a solve returns: the plan, and the certificate that says how good it is.
+//! Result of a solve: the plan, and the certificate that says how good it is.
 
 use crate::shares::Shares;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Where every unit goes.
+/// Shares of all units.
+///
+/// ```
+/// use coverage::LinkId;
+/// use instance::{Plan, Shares};
+///
+/// let plan: Plan = serde_json::from_str(
+///     r#"{"shares": [[[0, 0.25], [2, 0.75]], []], "input_digest": ""}"#,
+/// )?;
+/// assert_eq!(plan.shares[0].main(), Some(LinkId(2)));
+/// assert_eq!(plan.shares[1], Shares::new());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
@@ -19,6 +31,18 @@ pub struct Plan {
 pub type Changes = BTreeMap<usize, Shares>;
 
 /// The five levels of a plan, most important first.
+///
+/// ```
+/// use instance::Levels;
+///
+/// let levels = Levels {
+///     latency_cny: 2.5,
+///     money_cny: 40.0,
+///     moving_cny: 0.5,
+///     ..Levels::default()
+/// };
+/// assert_eq!(levels.cost_cny(), 43.0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Levels {
@@ -26,20 +50,24 @@ pub struct Levels {
     pub unserved_mbps: f64,
     /// Level 2: traffic above watermarks, summed over links and sites, in Mbps.
     pub overload_mbps: f64,
-    /// Level 3: traffic on candidates whose quality is above the unit's floor, in Mbps.
-    #[serde(rename = "below_floor_mbps", alias = "late_mbps")]
+    /// Level 3: traffic on candidates whose quality is above the unit's latency limit, in Mbps.
+    #[serde(rename(
+        serialize = "below_floor_mbps",
+        deserialize = "below_floor_mbps` or `late_mbps"
+    ))]
+    #[serde(alias = "below_floor_mbps", alias = "late_mbps")]
     pub late_mbps: f64,
     /// Level 4, latency part: CNY per slot.
     pub latency_cny: f64,
     /// Level 4, money part: CNY per slot.
     pub money_cny: f64,
-    /// Level 4, what moving costs: CNY per slot.
+    /// Level 4, cost of moving: CNY per slot.
     #[serde(default)]
     pub moving_cny: f64,
     /// Requests per second above what sites can answer, summed over sites.
     #[serde(default)]
     pub excess_rps: f64,
-    /// Level 4, what these are charged: CNY per slot. No bill, but a price far above all others.
+    /// Level 4, charge for these requests: CNY per slot. No bill, but a price far above all others.
     #[serde(default)]
     pub excess_cny: f64,
     /// Level 5: traffic that leaves its incumbent link, in Mbps. Units without incumbent never
@@ -66,14 +94,15 @@ pub struct Price {
     pub unserved: i32,
     /// Mbps of overload caused elsewhere for each Mbps carried here.
     pub overload: i32,
-    /// Mbps pushed below the floor elsewhere for each Mbps carried here.
-    #[serde(rename = "below_floor", alias = "late")]
+    /// Mbps pushed above their latency limit elsewhere for each Mbps carried here.
+    #[serde(rename(serialize = "below_floor", deserialize = "below_floor` or `late"))]
+    #[serde(alias = "below_floor", alias = "late")]
     pub late: i32,
     /// CNY per Mbps in this slot.
     pub cny_per_mbps: f64,
 }
 
-/// One price per coupling row. Any values give a valid lower bound; these make it tight.
+/// Prices of all coupling rows, one for each. Any values give a valid lower bound; these make it tight.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Duals {
@@ -85,14 +114,15 @@ pub struct Duals {
     #[serde(default)]
     pub regions: Vec<Price>,
     /// `[contract]`: marginal money of its contract.
-    #[serde(rename = "meters", alias = "contracts")]
+    #[serde(rename(serialize = "meters", deserialize = "meters` or `contracts"))]
+    #[serde(alias = "meters", alias = "contracts")]
     pub contracts: Vec<Price>,
     /// `[site]`: price of a request per second in CNY; 0 where they are not limited.
     #[serde(default)]
     pub requests: Vec<f64>,
 }
 
-/// Which kind of row a price belongs to.
+/// Kind of the row that a price belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowKind {
@@ -103,24 +133,24 @@ pub enum RowKind {
     /// A region's capacity or watermark.
     Region,
     /// A contract's free level or price.
-    #[serde(rename = "meter")]
+    #[serde(rename = "meter", alias = "contract")]
     Contract,
     /// The requests per second that a site can answer. Load and price of such a row are per request
     /// per second.
     Requests,
 }
 
-/// A row that binds: one more Mbps there would be worth `price`.
+/// A row that binds: one more Mbps there would be worth [`Self::price`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BindingRow {
-    /// What kind of row.
+    /// Kind of the row.
     pub kind: RowKind,
     /// Id of the link, site, region or contract.
     pub id: String,
-    /// Its traffic in the plan, in Mbps; of [`RowKind::Requests`]: requests per second.
+    /// Traffic of the plan there, in Mbps; of [`RowKind::Requests`]: requests per second.
     pub load_mbps: f64,
-    /// Its price.
+    /// Price of the row.
     pub price: Price,
 }
 
@@ -132,14 +162,41 @@ pub struct LevelBound {
     pub unserved_mbps: f64,
     /// No plan with that little unserved has less overload, in Mbps.
     pub overload_mbps: f64,
-    /// No plan with that little of both has less below the floor, in Mbps.
-    #[serde(rename = "below_floor_mbps", alias = "late_mbps")]
+    /// No plan with that little of both has less above latency limits, in Mbps.
+    #[serde(rename(
+        serialize = "below_floor_mbps",
+        deserialize = "below_floor_mbps` or `late_mbps"
+    ))]
+    #[serde(alias = "below_floor_mbps", alias = "late_mbps")]
     pub late_mbps: f64,
     /// No plan with that little of all three costs less, in CNY per slot.
     pub cost_cny: f64,
 }
 
-/// How good a plan is, and the proof.
+/// Quality of a plan, and the proof of it.
+///
+/// Its own figures are claims: a checker recomputes the bound from the prices.
+///
+/// ```
+/// use instance::{Certificate, Duals, LevelBound, Levels};
+///
+/// let certificate = Certificate {
+///     objective: 43.0,
+///     lower_bound: 43.0,
+///     gap: 0.0,
+///     gap_level: 4,
+///     levels: Levels::default(),
+///     bound: LevelBound::default(),
+///     moved_min_possible_mbps: None,
+///     split_units: 0,
+///     duals: Duals::default(),
+///     binding: Vec::new(),
+///     input_digest: String::new(),
+/// };
+/// let written = serde_json::to_string(&certificate)?;
+/// assert_eq!(serde_json::from_str::<Certificate>(&written)?, certificate);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
@@ -158,12 +215,12 @@ pub struct Certificate {
     /// The bound on the first four.
     pub bound: LevelBound,
     /// Least movement among all plans as good on levels 1 to 3, in Mbps, or a bound below it where
-    /// it takes longer to find than the plan; `None` when the search was switched off or the solve
+    /// the least takes longer to find than the plan; `None` when the search was switched off or the solve
     /// stopped.
     pub moved_min_possible_mbps: Option<f64>,
     /// Units with more than one link.
     pub split_units: usize,
-    /// One price per link, site and contract.
+    /// Prices of links, sites, regions, contracts and requests.
     pub duals: Duals,
     /// The rows with a price, dearest first.
     pub binding: Vec<BindingRow>,

@@ -4,42 +4,45 @@
 //! in the units of its field names, so a decision made live can be written to a file and replayed
 //! later. Reading is strict: unknown keys are refused, and every fault of the content is reported
 //! at once.
+//!
+//! Some keys have two names: the one that is written, and a newer one that is read as well. The
+//! name for reading such a key holds both (``meters` or `contracts``), so that the message about a
+//! key that is missing or given twice shows them.
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Sink;
 use crate::unit::is_zero;
 use crate::units::Units;
 
-/// The only format version this code reads and writes.
+/// The only format version that this code reads and writes.
 pub const INSTANCE_VERSION: u32 = 1;
 
 /// Most links in one instance. The levels stay apart with any number, but the quantum of money
 /// grows with the longest path.
-pub const LINKS_MAX: usize = 32_768;
+pub(crate) const LINKS_MAX: usize = 32_768;
 
 /// Most sites in one instance.
-pub const SITES_MAX: usize = 32_768;
+pub(crate) const SITES_MAX: usize = 32_768;
 
 /// Most contracts in one instance.
-pub const CONTRACTS_MAX: usize = 32_768;
+pub(crate) const CONTRACTS_MAX: usize = 32_768;
 
 /// Most regions with limits in one instance.
-pub const REGIONS_MAX: usize = 4_096;
+pub(crate) const REGIONS_MAX: usize = 4_096;
 
 /// Most demand units in one instance.
-pub const UNITS_MAX: usize = 4_000_000;
+pub(crate) const UNITS_MAX: usize = 4_000_000;
 
 /// Most candidates of one unit.
-pub const CANDIDATES_MAX: usize = 1_024;
+pub(crate) const CANDIDATES_MAX: usize = 1_024;
 
 /// Most candidates of all units together; arcs are numbered in 32 bits.
-pub const CANDIDATE_PAIRS_MAX: usize = 1_000_000_000;
+pub(crate) const CANDIDATE_PAIRS_MAX: usize = 1_000_000_000;
 
 /// Most incumbent links of one unit.
-pub const INCUMBENTS_MAX: usize = 64;
+pub(crate) const INCUMBENTS_MAX: usize = 64;
 
-/// One optimization problem: where demand is, where it may go, what each place can carry and costs.
+/// An optimization problem: demand, the places where it may go, their limits and prices.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
@@ -48,10 +51,10 @@ pub struct Instance {
     /// Length of one billing slot in seconds.
     #[serde(default = "default_slot_seconds")]
     pub slot_seconds: u32,
-    /// What one millisecond of quality for one Gbps during one slot is worth, in CNY.
+    /// Worth of one millisecond of quality for one Gbps during one slot, in CNY.
     pub value_cny_per_gbps_ms_slot: f64,
-    /// What it costs to move traffic onto a link that does not carry it now, in equivalent ms: the
-    /// cold cache and the new connection, spread over the time it stays. Part of level 4; units
+    /// Cost of moving traffic onto a link that does not carry it now, in equivalent ms: the cold
+    /// cache and the new connection, spread over the time that it stays. Part of level 4; units
     /// without incumbents never move.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub move_cost_ms: f64,
@@ -63,7 +66,8 @@ pub struct Instance {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regions: Vec<Region>,
     /// Billing contracts; links refer to them by id.
-    #[serde(rename = "meters", alias = "contracts")]
+    #[serde(rename(serialize = "meters", deserialize = "meters` or `contracts"))]
+    #[serde(alias = "meters", alias = "contracts")]
     pub contracts: Vec<Contract>,
     /// Demand units: traffic of one (area, service) to be placed.
     pub units: Units,
@@ -83,7 +87,8 @@ pub struct Link {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark_mbps: Option<f64>,
     /// Id of the contract that bills it.
-    #[serde(rename = "meter", alias = "contract")]
+    #[serde(rename(serialize = "meter", deserialize = "meter` or `contract"))]
+    #[serde(alias = "meter", alias = "contract")]
     pub contract: String,
 }
 
@@ -100,15 +105,15 @@ pub struct Site {
     /// Soft limit in Mbps over all its links. The capacity when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark_mbps: Option<f64>,
-    /// Requests per second that it can answer; no limit when absent. What is above is kept as small
-    /// as levels 1 to 3 allow, before anything else of level 4 counts.
+    /// Requests per second that it can answer; no limit when absent. A plan has as few above it as
+    /// levels 1 to 3 allow, before anything else of level 4 counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_rps: Option<f64>,
 }
 
 /// Limits over all sites of one region, beside those of the sites themselves.
 ///
-/// The soft one is where a reserve goes: what must stay free so that the loss of the worst single
+/// The soft one holds a reserve: room that must stay free so that the loss of the worst single
 /// site can be carried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -128,9 +133,9 @@ pub struct Region {
 pub struct Contract {
     /// Unique name.
     pub id: String,
-    /// How the contract counts.
+    /// Way in which the contract counts.
     pub model: ContractModel,
-    /// What one Mbps above [`Self::free_below_mbps`] costs in this slot, in CNY.
+    /// Price of one Mbps above [`Self::free_below_mbps`] in this slot, in CNY.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_cny_per_mbps: Option<f64>,
     /// Price of one gigabyte (10^9 bytes) in CNY; only read by [`ContractModel::PerGb`].
@@ -139,12 +144,12 @@ pub struct Contract {
     /// Level in Mbps up to which this slot costs nothing more.
     #[serde(default)]
     pub free_below_mbps: f64,
-    /// Whether this slot is one of the contract's free ones.
+    /// True when this slot is one of the contract's free ones.
     #[serde(default)]
     pub burst: bool,
 }
 
-/// How a contract turns traffic into money.
+/// Way in which a contract turns traffic into money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ContractModel {
@@ -210,50 +215,5 @@ impl Region {
     #[must_use]
     pub fn watermark_mbps(&self) -> f64 {
         self.watermark_mbps.unwrap_or(self.capacity_mbps)
-    }
-}
-
-impl Instance {
-    /// SHA-256 over the content as lower-case hex; independent of JSON spelling and key order.
-    #[must_use]
-    pub fn digest(&self) -> String {
-        let mut sink = Sink::default();
-        sink.count(self.version as usize);
-        sink.count(self.slot_seconds as usize);
-        sink.number(self.value_cny_per_gbps_ms_slot);
-        sink.number(self.move_cost_ms);
-        sink.count(self.links.len());
-        for link in &self.links {
-            sink.text(&link.id);
-            sink.text(&link.site);
-            sink.number(link.capacity_mbps);
-            sink.optional(link.watermark_mbps);
-            sink.text(&link.contract);
-        }
-        sink.count(self.sites.len());
-        for site in &self.sites {
-            sink.text(&site.id);
-            sink.text(&site.region);
-            sink.number(site.capacity_mbps);
-            sink.optional(site.watermark_mbps);
-            sink.optional(site.capacity_rps);
-        }
-        sink.count(self.regions.len());
-        for region in &self.regions {
-            sink.text(&region.id);
-            sink.number(region.capacity_mbps);
-            sink.optional(region.watermark_mbps);
-        }
-        sink.count(self.contracts.len());
-        for contract in &self.contracts {
-            sink.text(&contract.id);
-            sink.count(contract.model as usize);
-            sink.optional(contract.price_cny_per_mbps);
-            sink.optional(contract.price_cny_per_gb);
-            sink.number(contract.free_below_mbps);
-            sink.count(usize::from(contract.burst));
-        }
-        sink.bytes(&self.units.digest());
-        sink.hex()
     }
 }

@@ -30,7 +30,7 @@ impl Shares {
         Self(Vec::new())
     }
 
-    /// All of a unit on one link.
+    /// Shares of a unit that is on one link as a whole.
     #[must_use]
     pub fn whole(link: LinkId) -> Self {
         Self(vec![(link, 1.0)])

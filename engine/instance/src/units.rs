@@ -1,27 +1,56 @@
 //! The units of an instance, shared by all copies of it.
 
-use crate::digest;
+use crate::sink::Sink;
 use crate::unit::Unit;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
 
-/// A vector of units that is copied when one of its owners changes it, and not before: instances
+/// Vector of units that is copied when one of its owners changes it, and not before: instances
 /// that differ in limits alone hold the same units.
+///
+/// ```
+/// use instance::{Unit, Units};
+///
+/// let day = Units::from(vec![Unit {
+///     mbps: 250.0,
+///     ..Unit::default()
+/// }]);
+/// let mut night = day.clone();
+/// assert_eq!(night.digest(), day.digest());
+/// night[0].mbps = 40.0;
+/// assert_eq!(day[0].mbps, 250.0);
+/// assert_ne!(night.digest(), day.digest());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Units(Arc<Shared>);
 
 #[derive(Debug, Clone, Default)]
 struct Shared {
     units: Vec<Unit>,
-    /// Made when it is first asked for.
+    /// Digest of the units, computed at the first question for it.
     digest: OnceLock<[u8; 32]>,
 }
 
 impl Units {
     /// Digest of all units. O(units) the first time, and after a change.
     pub fn digest(&self) -> [u8; 32] {
-        *self.0.digest.get_or_init(|| digest::of_units(self))
+        *self.0.digest.get_or_init(|| self.compute_digest())
+    }
+
+    fn compute_digest(&self) -> [u8; 32] {
+        let mut sink = Sink::default();
+        sink.count(self.len());
+        for unit in self {
+            sink.text(&unit.area);
+            sink.text(&unit.service);
+            sink.number(unit.mbps);
+            sink.number(unit.rps);
+            sink.optional(unit.latency_limit_ms);
+            sink.pairs(&unit.incumbent);
+            sink.pairs(&unit.cand);
+        }
+        sink.finish()
     }
 }
 
@@ -99,13 +128,8 @@ mod tests {
     #[test]
     fn copies_share_units_until_one_is_changed_and_digests_follow() {
         let unit = Unit {
-            area: "a".to_owned(),
-            service: "s".to_owned(),
             mbps: 1.0,
-            rps: 0.0,
-            latency_limit_ms: None,
-            incumbent: crate::Shares::new(),
-            cand: Vec::new(),
+            ..Unit::default()
         };
         let first: Units = vec![unit].into();
         let before = first.digest();

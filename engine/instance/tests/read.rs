@@ -54,7 +54,7 @@ fn the_documented_format_is_read() {
     );
     assert_eq!(
         instance.units[0].cand,
-        vec![(LinkId(0), 8.1), (LinkId(1), 12.4)]
+        [(LinkId(0), 8.1), (LinkId(1), 12.4)]
     );
     assert!(instance.units[1].incumbent.is_empty());
 }
@@ -221,7 +221,7 @@ fn what_does_not_parse_is_named_with_its_record() {
 #[test]
 fn a_flood_of_faults_is_counted_but_not_kept() {
     let mut instance = Instance::read(GOOD.as_bytes()).unwrap();
-    instance.units[0].cand = (0..900).map(|_| (LinkId(9), -1.0)).collect();
+    instance.units[0].cand = vec![(LinkId(9), -1.0); 900];
     instance.units[1].cand = instance.units[0].cand.clone();
     let Err(InstanceError::Faults { faults, total }) = instance.validate() else {
         panic!()

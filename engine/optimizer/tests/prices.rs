@@ -13,7 +13,7 @@ use support::Numbers;
 
 const CANDIDATES: usize = 20;
 
-/// How much there is of everything.
+/// Size of an instance.
 #[derive(Clone, Copy)]
 struct Size {
     sites: usize,

@@ -1,4 +1,4 @@
-//! How few units a plan splits: no more than rows are tight, and none for what rounding leaves.
+//! Number of units that a plan splits: no more than rows are tight, and none for dust of rounding.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
@@ -34,7 +34,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Plans are mixed where prices cannot tell places apart, and thousands of steps bring the
-    /// mixture to a vertex: their rounding must neither cost anything nor leave dust.
+    /// mixture to a corner: their rounding must neither cost anything nor leave dust.
     #[test]
     fn many_steps_leave_neither_excess_nor_dust(seed in any::<u64>()) {
         let instance = scarce_requests(seed);

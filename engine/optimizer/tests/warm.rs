@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn relief_moves_only_who_must_and_exceeds_nothing(seed in any::<u64>()) {
+    fn relief_moves_only_what_must_move_and_exceeds_nothing(seed in any::<u64>()) {
         let instance = random_instance(Shape::Medium, seed);
         let solved = solve(&instance, &SolveOptions::default(), None);
         let mut next = instance.clone();

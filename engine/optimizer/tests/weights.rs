@@ -1,4 +1,4 @@
-//! Plans on the ladder of weights: whole, near, and within limits where that is possible.
+//! Plans after weight rounding: whole, near, and within limits where that is possible.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 

@@ -242,10 +242,10 @@ fn add_unit(instance: &mut Instance, r: &mut Numbers, unit: usize) {
     });
 }
 
-/// Cost vector: unserved, overload, below floor, CNY.
+/// Cost vector: unserved, overload, late, CNY.
 type Vector = [f64; 4];
 
-/// One arc of the reference network.
+/// An arc of the reference network.
 struct Arc {
     head: usize,
     room: f64,

@@ -28,8 +28,12 @@ pub struct Report {
     pub unserved_mbps: f64,
     /// Traffic above watermarks, in Mbps.
     pub overload_mbps: f64,
-    /// Traffic below the quality floor, in Mbps.
-    #[serde(rename = "below_floor_mbps")]
+    /// Traffic on candidates above the latency limit, in Mbps.
+    #[serde(rename(
+        serialize = "below_floor_mbps",
+        deserialize = "below_floor_mbps` or `late_mbps"
+    ))]
+    #[serde(alias = "below_floor_mbps", alias = "late_mbps")]
     pub late_mbps: f64,
     /// Traffic that leaves its incumbent, in Mbps.
     pub moved_mbps: f64,
