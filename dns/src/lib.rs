@@ -16,6 +16,7 @@
 //! Deliberately absent: recursion, zone transfer, dynamic update, and anything that waits.
 
 mod answer;
+mod arrival;
 mod client;
 mod config;
 mod cookie;
@@ -23,10 +24,13 @@ mod counters;
 mod edns;
 mod encode;
 mod fast;
+mod fault;
 mod name;
 mod names;
+mod prepared;
 mod respond;
 mod server;
+mod shared;
 mod sys;
 mod tcp;
 mod udp;
@@ -35,6 +39,7 @@ mod wire;
 mod zone;
 
 pub use answer::{Addresses, Answer, CHAIN_MAX, Chain, Outcome, Tailored, answer};
+pub use arrival::{Arrival, Transport};
 pub use client::Client;
 pub use config::{
     DnsConfig, EcsBits, EcsPolicy, NSID_BYTES_MAX, ReplyConfig, TcpConfig, UDP_PAYLOAD_MAX,
@@ -43,9 +48,10 @@ pub use config::{
 pub use cookie::{CookiePolicy, CookieSecrets};
 pub use counters::{Counters, Event, Tally};
 pub use edns::Ecs;
+pub use fault::ViewError;
 pub use name::NameBuf;
 pub use names::RrSet;
-pub use respond::{Arrival, Transport, respond, respond_completely, respond_fast};
+pub use respond::{respond, respond_completely, respond_fast};
 pub use server::{BindError, DnsServer};
-pub use view::{DnsView, ViewError};
+pub use view::DnsView;
 pub use wire::Question;

@@ -1,6 +1,7 @@
 //! From the bytes of a message to the bytes of its reply: the one function behind every transport.
 
 use crate::answer::{Outcome, answer};
+use crate::arrival::{Arrival, Transport};
 use crate::client::Client;
 use crate::config::{NSID_BYTES_MAX, ReplyConfig, UDP_PAYLOAD_MAX};
 use crate::cookie::{CookiePolicy, CookieSecrets, Verdict};
@@ -10,30 +11,6 @@ use crate::encode::{Encoded, Reply, ReplyOpt, encode, encode_bare, rcode};
 use crate::fast;
 use crate::view::DnsView;
 use crate::wire::{Fault, Parsed, Query, Rcode, parse};
-use std::net::SocketAddr;
-
-/// How a message came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// One datagram, whose sender may be forged.
-    Udp,
-    /// A connection.
-    Tcp {
-        /// Idle timeout to offer to those who ask, in units of 100 ms.
-        idle_100ms: u16,
-    },
-}
-
-/// Where and when a message came from.
-#[derive(Clone, Copy, Debug)]
-pub struct Arrival {
-    /// Who sent it.
-    pub peer: SocketAddr,
-    /// How.
-    pub transport: Transport,
-    /// Seconds since 1970, the low 32 bits; for cookies alone.
-    pub now_s: u32,
-}
 
 /// Answers a message into `out`; the length of the reply, or `None` when there must be none. Pure
 /// but for `tally`, in which the outcome is counted. 512 octets of `out` always suffice for a reply

@@ -1,7 +1,8 @@
 //! The server as a whole: binds its sockets, starts workers and acceptors, stops them.
 
 use crate::config::DnsConfig;
-use crate::counters::{Counters, Event, Tally};
+use crate::counters::Counters;
+use crate::shared::Shared;
 use crate::view::DnsView;
 use crate::{tcp, udp};
 use arc_swap::ArcSwap;
@@ -40,36 +41,6 @@ pub enum BindError {
     /// A thread could not be started.
     #[error("cannot start a UDP worker: {0}")]
     Thread(io::Error),
-}
-
-/// What workers and connections share.
-pub(crate) struct Shared<S> {
-    pub(crate) view: Arc<ArcSwap<S>>,
-    pub(crate) config: DnsConfig,
-    pub(crate) counters: Arc<Counters>,
-    /// The shard of [`Counters`] that TCP writes to.
-    pub(crate) tcp_shard: usize,
-    /// Tells UDP workers to stop.
-    pub(crate) stop: Arc<AtomicBool>,
-}
-
-impl<S> Shared<S> {
-    /// Seconds since 1970, the low 32 bits.
-    pub(crate) fn now_s(&self) -> u32 {
-        // Only cookies look at the time, and their stamps wrap around (RFC 9018 section 4.3).
-        if self.config.reply.cookies.is_none() {
-            return 0;
-        }
-        let now_s = (self.config.clock)().0 / 1000;
-        u32::try_from(now_s & u64::from(u32::MAX)).unwrap_or(0)
-    }
-
-    /// Counts one event of the TCP side.
-    pub(crate) fn count_tcp(&self, event: Event) {
-        let mut tally = Tally::default();
-        tally.count(event);
-        self.counters.add(self.tcp_shard, &tally);
-    }
 }
 
 /// A running server. Dropping it tells everything to stop without waiting for it.

@@ -2,11 +2,11 @@
 //! connection, answered in order. Questions that have arrived together are answered together and
 //! leave in one segment.
 
+use crate::arrival::{Arrival, Transport};
 use crate::config::TcpConfig;
 use crate::counters::{Event, Tally};
-use crate::respond::{Arrival, Transport, respond};
-use crate::server::Shared;
-use crate::udp::guarded;
+use crate::respond::respond;
+use crate::shared::{Shared, guarded};
 use crate::view::DnsView;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;

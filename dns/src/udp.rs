@@ -1,17 +1,17 @@
 //! The UDP front: a thread, a socket and a core per worker. It loads the view once per batch,
 //! answers, sends, counts.
 
+use crate::arrival::{Arrival, Transport};
 use crate::counters::{Event, Tally};
 use crate::fast::{Staged, finish, stage};
-use crate::respond::{Arrival, Transport, respond_completely};
-use crate::server::Shared;
+use crate::respond::respond_completely;
+use crate::shared::{Shared, guarded};
 use crate::sys::{BATCH, Batch, pin_thread, set_udp_options};
 use crate::view::DnsView;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -121,31 +121,5 @@ fn answer_batch<S: AsRef<DnsView>>(
                 .or_else(|| respond_completely(message, &arrival(peer), view, config, out, tally))
         });
         replies.set_len(index, len.unwrap_or(0));
-    }
-}
-
-/// Answers one message; a panic costs that message and nothing else. The view is immutable and the
-/// buffers are written anew for every message, so nothing half-done is ever seen again.
-pub(crate) fn guarded<T>(
-    tally: &mut Tally,
-    answer: impl FnOnce(&mut Tally) -> Option<T>,
-) -> Option<T> {
-    let result = catch_unwind(AssertUnwindSafe(|| answer(&mut *tally)));
-    result.unwrap_or_else(|_| {
-        tally.count(Event::Panicked);
-        None
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_costs_one_message() {
-        let mut tally = Tally::default();
-        assert_eq!(guarded::<usize>(&mut tally, |_| panic!("on purpose")), None);
-        assert_eq!(guarded(&mut tally, |_| Some(12)), Some(12));
-        assert_eq!(tally.get(Event::Panicked), 1);
     }
 }

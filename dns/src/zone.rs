@@ -1,9 +1,9 @@
 //! Zones of the catalog, checked and laid out for serving: records into the name index, zone cuts
 //! with their glue.
 
+use crate::fault::ViewError;
 use crate::name;
 use crate::names::{BODY_FIXED_BYTES, Names, RrSet};
-use crate::view::ViewError;
 use crate::wire::{CLASS_IN, rtype};
 use coverage::catalog::{Zone, ZoneRecord};
 use std::collections::BTreeMap;
