@@ -10,19 +10,19 @@ use std::time::Duration;
 
 mod sources;
 
-pub use sources::{Origin, Sources};
+pub(crate) use sources::{Origin, Sources};
 
 /// GSLB scheduling for CDNs: coverage maps made by an optimizer, served by DNS, HTTP 302 and
 /// HTTPDNS.
 #[derive(Debug, Parser)]
 #[command(name = "watershed", version, propagate_version = true, after_help = EXAMPLES)]
-pub struct CommandLine {
+pub(crate) struct CommandLine {
     /// Options that every command takes.
     #[command(flatten)]
-    pub global: Global,
-    /// What to do.
+    pub(crate) global: Global,
+    /// Command with its own options.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 impl CommandLine {
@@ -30,7 +30,7 @@ impl CommandLine {
     ///
     /// # Errors
     /// What is wrong with them, and requests for help.
-    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+    pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let matches = with_negative_numbers(Self::command()).try_get_matches_from(words)?;
         Self::from_arg_matches(&matches)
     }
@@ -67,28 +67,28 @@ Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 refused by a guard.";
 
 /// Options that every command takes.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Global {
+pub(crate) struct Global {
     /// Configuration file. For commands that talk to a daemon it tells where that listens and where
     /// its token is.
     #[arg(short, long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Sets a key of the configuration to a TOML value, over the file; repeatable.
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "path.key=VALUE")]
-    pub set: Vec<String>,
+    pub(crate) set: Vec<String>,
     /// Prints JSON for programs instead of tables for people.
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Address of the control API, such as http://127.0.0.1:8053.
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "URL")]
-    pub api: Option<String>,
+    pub(crate) api: Option<String>,
     /// File with the token for the control API.
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
+    pub(crate) token_file: Option<PathBuf>,
 }
 
-/// What to do.
+/// Commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Runs everything in one process: control plane, DNS and HTTP.
     Run,
     /// Runs the control plane alone; edges subscribe to it.
@@ -131,7 +131,7 @@ pub enum Command {
     Token(TokenCommand),
 }
 
-/// What to solve, and what to write.
+/// Instance to solve, and files to write.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -142,42 +142,42 @@ Examples:
 --warm takes what an earlier --report or --assign wrote, for an instance with the same units and links at the same indices.
 It only saves time: whatever it says, the plan is as good. Rows for units or links that are gone are passed over. Where contracts
 cut across sites or requests are limited it is not used: prices from a sample are the better start.")]
-pub struct SolveArgs {
-    /// Instance file (JSON); a running control plane gives its own at GET /v1/instance, and the one
+pub(crate) struct SolveArgs {
+    /// Instance file (JSON). A running control plane gives its own at GET /v1/instance, and the one
     /// behind its newest plan at GET /v1/instance?last=true.
-    pub instance: PathBuf,
+    pub(crate) instance: PathBuf,
     /// Writes the report (JSON) here.
     #[arg(long, value_name = "R.json")]
-    pub report: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
     /// Writes the plan here, as rows `unit,link,share`.
     #[arg(long, value_name = "A.csv")]
-    pub assign: Option<PathBuf>,
+    pub(crate) assign: Option<PathBuf>,
     /// Threads; the plan does not depend on it. All cores when absent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
+    pub(crate) threads: Option<u16>,
     /// Earlier plan to start from: a report, or rows `unit,link,share`.
     #[arg(long, value_name = "PREV")]
-    pub warm: Option<PathBuf>,
+    pub(crate) warm: Option<PathBuf>,
     /// Stops with the best plan so far after this time.
     #[arg(long, value_name = "1s", value_parser = humantime::parse_duration)]
-    pub time_limit: Option<Duration>,
+    pub(crate) time_limit: Option<Duration>,
     /// Seed of everything drawn at random.
     #[arg(long, default_value_t = 0)]
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
-/// Whose answer to explain.
+/// Name and client whose answer to explain.
 #[derive(Clone, Debug, Args)]
-pub struct ExplainArgs {
+pub(crate) struct ExplainArgs {
     /// Domain name, or host of a redirect.
     #[arg(long)]
-    pub name: String,
+    pub(crate) name: String,
     /// Address of the client.
     #[arg(long)]
-    pub client: IpAddr,
+    pub(crate) client: IpAddr,
 }
 
-/// What to drain, how long, and why.
+/// Target to drain, lease and reason.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -186,37 +186,37 @@ Examples:
   watershed drain service:live@gz1-a --lease 30m --reason 'new build'
 
 Exit code 3: refused, because the rest could not carry the load; the bottleneck is printed.")]
-pub struct DrainArgs {
+pub(crate) struct DrainArgs {
     /// node:NAME, group:NAME, site:NAME, link:NAME or service:NAME@GROUP.
-    pub target: String,
-    /// How long; it ends by itself then, unless renewed. At most 72h.
+    pub(crate) target: String,
+    /// Length of the lease; the drain ends by itself then, unless renewed. At most 72h.
     #[arg(long, value_name = "30m")]
-    pub lease: String,
-    /// Why, for people and the audit log.
+    pub(crate) lease: String,
+    /// Reason, for people and the audit log.
     #[arg(long, value_name = "TEXT")]
-    pub reason: String,
+    pub(crate) reason: String,
     /// Waits until the target is measured to be empty, and shows progress.
     #[arg(long)]
-    pub wait: bool,
+    pub(crate) wait: bool,
     /// Time over which traffic is moved; as configured when absent.
     #[arg(long, value_name = "5m")]
-    pub ramp: Option<String>,
+    pub(crate) ramp: Option<String>,
     /// Skips budgets and proof; needs the role operator.
     #[arg(long)]
-    pub force: bool,
+    pub(crate) force: bool,
 }
 
-/// What to give back.
+/// Target or drain to give back.
 #[derive(Clone, Debug, Args)]
-pub struct UndrainArgs {
+pub(crate) struct UndrainArgs {
     /// A target, such as group:gz1-a, or a drain, such as d17.
     #[arg(value_name = "TARGET_OR_ID")]
-    pub what: String,
+    pub(crate) what: String,
 }
 
-/// What to do with the coverage map.
+/// Commands on the coverage map.
 #[derive(Clone, Debug, Subcommand)]
-pub enum MapCommand {
+pub(crate) enum MapCommand {
     /// Shows the map in force and what the newest cycle thought of it.
     Show,
     /// Compares two maps: which areas of which services answer differently, and for how many
@@ -235,7 +235,7 @@ Examples:
     },
     /// Holds the map: nothing is published until it is unpinned.
     Pin {
-        /// Why, for whoever comes next.
+        /// Reason, for the next operator.
         #[arg(long)]
         reason: String,
     },
@@ -249,9 +249,9 @@ Examples:
     },
 }
 
-/// What to do with geographic data.
+/// Commands on geographic data.
 #[derive(Clone, Debug, Subcommand)]
-pub enum GeoCommand {
+pub(crate) enum GeoCommand {
     /// Lays sources over one another, in the order given, into one area table.
     #[command(after_help = "\
 Example:
@@ -264,21 +264,22 @@ A later source overrides what it knows, attribute by attribute.")]
 
 /// Sources and keys of an area table.
 #[derive(Clone, Debug, Args)]
-pub struct GeoBuildArgs {
-    /// Where to write the table.
+pub(crate) struct GeoBuildArgs {
+    /// File to write the table to.
     #[arg(short, long, value_name = "OUT")]
-    pub output: PathBuf,
-    /// What an area keeps: country,province,city,isp,asn; or CC=KEYS for one country; repeatable.
+    pub(crate) output: PathBuf,
+    /// Keys that an area keeps: country,province,city,isp,asn; or CC=KEYS for one country;
+    /// repeatable.
     #[arg(long, value_name = "KEYS", required = true)]
-    pub keys: Vec<String>,
-    /// Where the data comes from.
+    pub(crate) keys: Vec<String>,
+    /// Sources of the data.
     #[command(flatten)]
-    pub sources: Sources,
+    pub(crate) sources: Sources,
 }
 
-/// Whose configuration to translate.
+/// Load balancers whose configuration can be translated.
 #[derive(Clone, Debug, Subcommand)]
-pub enum ImportCommand {
+pub(crate) enum ImportCommand {
     /// Translates a configuration directory of gdnsd 3 and lists all that has no equivalent, with
     /// file and line.
     #[command(after_help = "\
@@ -292,25 +293,25 @@ The list is also in DST/IMPORT.md. Exit code 0 also when something had no equiva
 
 /// From where to where.
 #[derive(Clone, Debug, Args)]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// Directory with `config`, `zones/` and `geoip/`.
-    pub src: PathBuf,
+    pub(crate) src: PathBuf,
     /// Directory to write `watershed.toml` and what it needs to.
-    pub dst: PathBuf,
+    pub(crate) dst: PathBuf,
     /// Writes over files that exist.
     #[arg(long)]
-    pub force: bool,
+    pub(crate) force: bool,
 }
 
-/// What to do with tokens.
+/// Commands on tokens.
 #[derive(Clone, Debug, Subcommand)]
-pub enum TokenCommand {
+pub(crate) enum TokenCommand {
     /// Makes a token and the lines of configuration that accept it.
     New {
-        /// Who holds it, for the audit log.
+        /// Name of the holder, for the audit log.
         #[arg(long, default_value = "ci")]
         name: String,
-        /// What it may do.
+        /// Role that bounds its rights.
         #[arg(long, default_value = "rollout", value_parser = ["viewer", "rollout", "operator", "admin"])]
         role: String,
     },

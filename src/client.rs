@@ -17,7 +17,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 /// Largest answer that is read: as large as a map record may be.
-pub const ANSWER_BYTES_MAX: usize = coverage::record::RECORD_MAX_BYTES;
+pub(crate) const ANSWER_BYTES_MAX: usize = coverage::record::RECORD_MAX_BYTES;
 /// Time for a request whose caller names none.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a connection to be made.
@@ -28,7 +28,7 @@ const IDLE: Duration = Duration::from_secs(3);
 /// Most bytes of an answer that is no JSON which an error repeats.
 const QUOTED_CHARS_MAX: usize = 200;
 
-/// Why the control API did not give what was asked for.
+/// Reasons for which the control API did not give what was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The address cannot be used.
@@ -40,22 +40,22 @@ pub enum ClientError {
     /// The token cannot stand in a header.
     #[error("the token has characters that no token has: check the token file")]
     Token,
-    /// Nobody answered.
+    /// The connection brought no answer.
     #[error(
         "no answer from {url}: {why}; check that the control plane runs and that the address is right"
     )]
     Unreachable {
-        /// What was asked.
+        /// Address that was asked.
         url: String,
-        /// What the connection said.
+        /// Fault of the connection.
         why: String,
     },
-    /// It took too long.
+    /// The answer took too long.
     #[error("{url} did not answer within {} s; try again, or look at the control plane's log", .after.as_secs_f64())]
     TimedOut {
-        /// What was asked.
+        /// Address that was asked.
         url: String,
-        /// How long was waited.
+        /// Time that was waited.
         after: Duration,
     },
     /// The answer does not have the expected form.
@@ -63,9 +63,9 @@ pub enum ClientError {
         "the answer of {url} is not understood: {why}; check that both sides have the same version"
     )]
     NotUnderstood {
-        /// What was asked.
+        /// Address that was asked.
         url: String,
-        /// What is wrong with it.
+        /// Fault of the answer.
         why: String,
     },
     /// The control plane said no.
@@ -73,9 +73,9 @@ pub enum ClientError {
     Answered {
         /// HTTP status.
         status: u16,
-        /// What is wrong.
+        /// Fault in words.
         error: String,
-        /// What to do; may be empty.
+        /// Advice on what to do; may be empty.
         hint: String,
         /// The whole answer.
         body: Box<Value>,
@@ -144,7 +144,7 @@ impl ApiClient {
         })
     }
 
-    /// Where it asks.
+    /// Address that it asks.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base
@@ -228,7 +228,7 @@ impl ApiClient {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn get_bytes(
+    pub(crate) async fn get_bytes(
         &self,
         path: &str,
         timeout: Duration,

@@ -11,27 +11,27 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How long one question for a newer map may stay open.
+/// Longest time for which a question for a newer map may stay open.
 const WAIT: Duration = Duration::from_secs(20);
 /// Pauses after failures double up to this bound; serving goes on meanwhile.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// One edge's way to its control plane.
-pub struct Subscription {
+pub(crate) struct Subscription {
     /// Client for the control API.
     pub client: ApiClient,
     /// Name under which the control plane knows this edge.
     pub edge: String,
-    /// Where fetched tables are kept.
+    /// Directory of fetched tables.
     pub data_dir: PathBuf,
-    /// Where records go.
+    /// Intake that takes the records.
     pub intake: Arc<Intake>,
 }
 
 impl Subscription {
     /// Follows the control plane until `stop` turns true.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut pause = PAUSE_MIN;
         loop {
             let round = tokio::select! {

@@ -1,22 +1,24 @@
-//! Watershed: the daemon, its control API and its command line.
+//! Watershed: the daemon, its control API, and the client of that.
 //!
 //! ```text
-//!   main -> args -> commands: run | control | edge -> wiring: config, store, control (actor), serving, dns, redirect, api
-//!                             everything else      -> client of a running daemon, or the engine on files
+//!   wiring: config, keys, store, control (actor), serving, dns, redirect, api
+//!   client: control API of a running daemon
 //! ```
+//! The command line is the binary's own: `main.rs` with `args` and `commands`. So this library
+//! links neither the simulator nor anything else that only a command needs.
+//!
 //! Clocks, files, random bytes and listeners are made here and nowhere else.
 
 pub mod api;
 pub mod areas;
-pub mod args;
 pub mod client;
 pub mod clock;
-pub mod commands;
 pub mod config;
-pub mod control;
-pub mod edge;
+mod control;
+mod edge;
+pub mod keys;
 mod memory;
-pub mod metrics;
+mod metrics;
 pub mod serving;
-pub mod store;
+mod store;
 pub mod wiring;

@@ -1,14 +1,22 @@
 //! The `watershed` binary: reads the command line, does what it says, and ends with the exit code
 //! of the outcome.
+//!
+//! ```text
+//!   args -> commands: run | control | edge -> wiring of the library
+//!                     demo | simulate      -> the simulator, against processes of this binary
+//!                     everything else      -> client of a running daemon, or the engine on files
+//! ```
 
+mod args;
+mod commands;
+
+use args::CommandLine;
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
-use watershed::args::CommandLine;
-use watershed::commands;
 
-/// What is logged when `WATERSHED_LOG` does not say otherwise.
+/// Filter of the log when `WATERSHED_LOG` does not say otherwise.
 const LOG: &str = "info";
 
 fn main() -> ExitCode {

@@ -1,5 +1,5 @@
-//! The metrics endpoint: one recorder for the process; counters that hot paths keep per core are
-//! read when it is asked.
+//! The metrics endpoint, with one recorder for the process. Counters that hot paths keep per core
+//! are read when the page is asked for.
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -10,12 +10,12 @@ type Source = Box<dyn Fn() + Send + Sync>;
 
 /// The process's metrics.
 #[derive(Clone)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     handle: PrometheusHandle,
     sources: Arc<Mutex<Vec<Source>>>,
 }
 
-/// There is one recorder per process, whoever asks first makes it.
+/// The recorder of the process. Its first caller makes it.
 static METRICS: OnceLock<Metrics> = OnceLock::new();
 
 impl Metrics {
@@ -24,7 +24,7 @@ impl Metrics {
     /// # Panics
     /// When another library installed a recorder of its own, which is a fault of ours.
     #[must_use]
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         let make = || {
             let handle = PrometheusBuilder::new()
                 .install_recorder()
@@ -39,7 +39,7 @@ impl Metrics {
     }
 
     /// Adds a source that is read at each scrape.
-    pub fn add_source(&self, source: impl Fn() + Send + Sync + 'static) {
+    pub(crate) fn add_source(&self, source: impl Fn() + Send + Sync + 'static) {
         self.sources
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -48,7 +48,7 @@ impl Metrics {
 
     /// The page in Prometheus text format.
     #[must_use]
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         for source in self
             .sources
             .lock()
@@ -61,7 +61,7 @@ impl Metrics {
     }
 }
 
-/// What the names mean, for whoever reads the page.
+/// Tells readers of the page what the names mean.
 fn describe() {
     describe_maps();
     describe_engine();

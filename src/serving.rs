@@ -1,4 +1,4 @@
-//! What serving holds: one pointer to the snapshot with the views that DNS and HTTP derive from it,
+//! Serving's state: one pointer to the snapshot with the views that DNS and HTTP derive from it,
 //! and the intake that checks, keeps on disk and swaps in whatever the control plane publishes.
 
 use anyhow::Context;
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 /// A snapshot with all views of it: built before the swap and swapped with it, so that one load
 /// sees one generation.
-pub struct Serving {
+pub(crate) struct Serving {
     /// The snapshot.
     pub snapshot: Arc<Snapshot>,
     dns: DnsView,
@@ -36,11 +36,11 @@ impl AsRef<HttpView> for Serving {
 }
 
 /// The one pointer.
-pub type ServingCell = Arc<ArcSwap<Serving>>;
+pub(crate) type ServingCell = Arc<ArcSwap<Serving>>;
 
-/// Why a record was not taken in. Serving goes on with what it has.
+/// Reason for which a record was not taken in. Serving goes on with what it has.
 #[derive(Debug, thiserror::Error)]
-pub enum IntakeError {
+pub(crate) enum IntakeError {
     /// The record itself was refused.
     #[error("map refused: {0}")]
     Refused(#[from] Refusal),
@@ -55,7 +55,7 @@ pub enum IntakeError {
 impl IntakeError {
     /// A short label for counters.
     #[must_use]
-    pub const fn reason(&self) -> &'static str {
+    pub(crate) const fn reason(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.reason(),
             Self::View(_) => "view",
@@ -65,7 +65,7 @@ impl IntakeError {
 }
 
 /// Takes map records in, for one process. All writes go through here; readers only load the cell.
-pub struct Intake {
+pub(crate) struct Intake {
     data_dir: PathBuf,
     keys: Vec<VerifyingKey>,
     /// Held while a record is checked and swapped in, so that two never race.
@@ -78,7 +78,11 @@ pub struct Intake {
 impl Intake {
     /// An intake that serves nothing yet.
     #[must_use]
-    pub fn new(data_dir: &Path, keys: Vec<VerifyingKey>, table: Option<Arc<AreaTable>>) -> Self {
+    pub(crate) fn new(
+        data_dir: &Path,
+        keys: Vec<VerifyingKey>,
+        table: Option<Arc<AreaTable>>,
+    ) -> Self {
         Self {
             data_dir: data_dir.to_owned(),
             keys,
@@ -89,25 +93,25 @@ impl Intake {
     }
 
     /// Waits for the first map.
-    pub async fn ready(&self) {
+    pub(crate) async fn ready(&self) {
         // The sender lives in `self`, so this cannot fail before it is true.
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
     /// The cell, once a first map is in.
-    pub fn cell(&self) -> Option<&ServingCell> {
+    pub(crate) fn cell(&self) -> Option<&ServingCell> {
         self.cell.get()
     }
 
     /// The snapshot in service.
-    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.cell
             .get()
             .map(|cell| Arc::clone(&cell.load().snapshot))
     }
 
     /// Takes another area table; maps made for it are accepted from now on.
-    pub fn set_table(&self, table: Arc<AreaTable>) {
+    pub(crate) fn set_table(&self, table: Arc<AreaTable>) {
         *self.table.lock().unwrap_or_else(PoisonError::into_inner) = Some(table);
     }
 
@@ -115,7 +119,7 @@ impl Intake {
     ///
     /// # Errors
     /// [`IntakeError`]; what was in service stays.
-    pub fn take(&self, record: &[u8]) -> Result<Arc<Snapshot>, IntakeError> {
+    pub(crate) fn take(&self, record: &[u8]) -> Result<Arc<Snapshot>, IntakeError> {
         let pin = self.data_dir.join("pin");
         if self.cell.get().is_some() && pin.exists() {
             return self.count(Err(IntakeError::Pinned(pin)));
@@ -136,7 +140,7 @@ impl Intake {
 
     /// Starts from disk: the newest kept map, else the one before it. `None` when neither can be
     /// served.
-    pub fn restore(&self) -> Option<Arc<Snapshot>> {
+    pub(crate) fn restore(&self) -> Option<Arc<Snapshot>> {
         let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         for name in ["map.wsm", "map.previous.wsm"] {
             let path = self.data_dir.join(name);
@@ -249,7 +253,11 @@ pub fn read_table(path: &Path) -> anyhow::Result<Arc<AreaTable>> {
 ///
 /// # Errors
 /// When it does not have the wanted digest, does not decode, or cannot be written.
-pub fn keep_table(dir: &Path, bytes: &[u8], wanted: Digest) -> anyhow::Result<Arc<AreaTable>> {
+pub(crate) fn keep_table(
+    dir: &Path,
+    bytes: &[u8],
+    wanted: Digest,
+) -> anyhow::Result<Arc<AreaTable>> {
     let table = AreaTable::decode(bytes).context("the fetched area table does not decode")?;
     anyhow::ensure!(
         table.digest() == wanted.0,

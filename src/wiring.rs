@@ -2,9 +2,9 @@
 //! order.
 //!
 //! ```text
-//!   all:      store -> control (thread) -> api      intake <- control        dns, redirect on the intake's cell
-//!   control:  store -> control (thread) -> api      intake <- control        (checks its own maps, serves none)
-//!   edge:     subscription (task) -> intake          health endpoint          dns, redirect on the intake's cell
+//!   all:      store -> control (thread) -> api   intake <- control   dns, redirect on its cell
+//!   control:  store -> control (thread) -> api   intake <- control   (checks maps, serves none)
+//!   edge:     subscription (task) -> intake      health endpoint     dns, redirect on its cell
 //! ```
 
 use crate::api::{self, Auth};
@@ -12,11 +12,9 @@ use crate::areas;
 use crate::client::ApiClient;
 use crate::clock::now;
 use crate::config::{AreaSource, Config, Role, Token, Upstream};
-use crate::control::{
-    ControlHandle, ControlOptions, Deployment, accepted_keys, random_bytes, signing_key, start,
-    write_secret,
-};
+use crate::control::{ControlHandle, ControlOptions, Deployment, start};
 use crate::edge::Subscription;
+use crate::keys;
 use crate::metrics::Metrics;
 use crate::serving::{Intake, ServingCell, keep_file, read_table};
 use crate::store::SqliteStore;
@@ -26,7 +24,6 @@ use coverage::observation::Observation;
 use dns::DnsServer;
 use redirect::RedirectServer;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -35,7 +32,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// What a process does.
+/// Duty of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duty {
     /// Control and serving in one process.
@@ -46,7 +43,7 @@ pub enum Duty {
     Edge,
 }
 
-/// Where a running daemon listens; kept as `addresses.json` in its data directory.
+/// Addresses of a running daemon; kept as `addresses.json` in its data directory.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Addresses {
     dns: Vec<SocketAddr>,
@@ -132,7 +129,7 @@ fn start_control(
 ) -> anyhow::Result<Daemon> {
     let dir = &config.data_dir;
     let (table, steering) = areas::load(config)?;
-    let key = signing_key(dir)?;
+    let key = keys::signing_key(dir)?;
     let intake = Arc::new(Intake::new(
         dir,
         vec![key.verifying_key()],
@@ -196,12 +193,16 @@ async fn start_edge(
         .control
         .as_ref()
         .context("an edge needs [control] url in its configuration")?;
-    let token = upstream.token_file.as_deref().map(read_token).transpose()?;
+    let token = upstream
+        .token_file
+        .as_deref()
+        .map(keys::read_token)
+        .transpose()?;
     let client = ApiClient::new(&upstream.url, token)?;
-    let mut keys = accepted_keys(dir);
+    let mut keys = keys::accepted_keys(dir);
     if keys.is_empty() {
         stopped_or(first_contact(&client, dir), stop.clone()).await;
-        keys = accepted_keys(dir);
+        keys = keys::accepted_keys(dir);
     }
     let kept = dir.join("areas.wsa");
     let given = match &config.areas {
@@ -256,15 +257,9 @@ async fn fetch_key(client: &ApiClient, dir: &Path) -> anyhow::Result<()> {
         key: String,
     }
     let Key { key } = client.get_json("/v1/map/key").await?;
-    let digits = |at: usize| {
-        key.get(at..at + 2)
-            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
-    };
-    let bytes: Option<Vec<u8>> = (0..32).map(|index| digits(index * 2)).collect();
-    let bytes = bytes
-        .filter(|_| key.len() == 64)
-        .context("the control plane's map key is not 64 hex digits")?;
-    Ok(keep_file(dir, "map.pub", None, &bytes)?)
+    let key =
+        keys::digest_of_hex(&key).context("the control plane's map key is not 64 hex digits")?;
+    Ok(keep_file(dir, "map.pub", None, &key.0)?)
 }
 
 fn serve_api(
@@ -346,33 +341,13 @@ fn keep_addresses(dir: &Path, addresses: &Addresses) -> anyhow::Result<()> {
     keep_file(dir, "addresses.json", None, &text).context("cannot write addresses.json")
 }
 
-/// The token of the command line on this machine: made at the first start, readable by its owner
-/// alone.
+/// The admin token as the API compares it.
 fn admin_token(dir: &Path) -> anyhow::Result<Token> {
-    let path = dir.join("admin.token");
-    if !path.exists() {
-        let secret: String = random_bytes::<32>()?
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        write_secret(&path, secret.as_bytes())?;
-    }
-    let secret = read_token(&path)?;
     Ok(Token {
         name: "admin".into(),
         role: Role::Admin,
-        sha256: Sha256::digest(secret).into(),
+        sha256: keys::sha256(keys::admin_token(dir)?).0,
     })
-}
-
-/// A token from a file, without surrounding white space.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn read_token(path: &Path) -> anyhow::Result<String> {
-    let text = fs::read_to_string(path)
-        .with_context(|| format!("cannot read the token file {}", path.display()))?;
-    Ok(text.trim().to_owned())
 }
 
 /// Name of this edge: as configured, else that of the machine.
@@ -389,7 +364,7 @@ async fn wait(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Whether `work` ended before `stop` turned true.
+/// Tells whether `work` ended before `stop` turned true.
 async fn stopped_or(work: impl Future<Output = ()>, stop: watch::Receiver<bool>) -> bool {
     tokio::select! {
         () = work => true,

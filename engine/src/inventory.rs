@@ -10,6 +10,7 @@ use crate::billing::UtcOffset;
 use coverage::catalog::{Service as ServedService, Zone};
 use coverage::observation::Directory;
 use coverage::{EndpointId, GroupId, LinkId, NodeId, ServiceId, SiteId};
+use instance::ContractModel;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -48,54 +49,16 @@ pub struct Link {
     pub contract: usize,
 }
 
-/// The five billing models.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum BillingModel {
-    /// 95th percentile of the month's 5-minute samples.
-    Month95,
-    /// Mean over the month of each day's peak.
-    DailyPeakMean,
-    /// Mean over the month of each day's 95th percentile.
-    Daily95Mean,
-    /// A flat fee for the port.
-    Flat,
-    /// By volume.
-    PerGb,
-}
-
-impl BillingModel {
-    /// All of them, in the order of lists.
-    pub const ALL: [Self; 5] = [
-        Self::Month95,
-        Self::DailyPeakMean,
-        Self::Daily95Mean,
-        Self::Flat,
-        Self::PerGb,
-    ];
-
-    /// The word for it in configurations, answers and reports.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Month95 => "month-95",
-            Self::DailyPeakMean => "daily-peak-mean",
-            Self::Daily95Mean => "daily-95-mean",
-            Self::Flat => "flat",
-            Self::PerGb => "per-gb",
-        }
-    }
-}
-
 /// A billing contract over one or more links.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contract {
     /// Name.
     pub name: String,
     /// How it is billed.
-    pub model: BillingModel,
+    pub model: ContractModel,
     /// CNY per Mbps and month, for the models billed by bandwidth; 0 otherwise.
     pub price_cny_per_mbps_month: f64,
-    /// CNY per gigabyte, for [`BillingModel::PerGb`]; 0 otherwise.
+    /// CNY per gigabyte, for [`ContractModel::PerGb`]; 0 otherwise.
     pub price_cny_per_gb: f64,
     /// Bandwidth that is paid for in any case, Mbps.
     pub commit_mbps: f64,

@@ -9,10 +9,10 @@ mod reserve;
 
 pub(crate) use reach::Reach;
 
-use crate::cycle::Contracts;
+use crate::billing::Contracts;
 use crate::estimate::Estimates;
 use crate::health::Margins;
-use crate::inventory::{BillingModel, Inventory};
+use crate::inventory::Inventory;
 use crate::limits::Limits;
 use coverage::{AreaId, AreaTable, GroupId, LinkId, NodeId, ServiceId, SiteId, Timestamp};
 use instance::{
@@ -259,7 +259,7 @@ impl Facts<'_> {
     fn contracts(&self, now: Timestamp) -> Vec<Contract> {
         let contract = |(index, contract): (usize, &crate::inventory::Contract)| {
             let marginal = self.contracts.marginal(index, now);
-            let model = contract_model(contract.model);
+            let model = contract.model;
             let by_bandwidth = !matches!(model, ContractModel::Flat | ContractModel::PerGb);
             Contract {
                 id: contract.name.clone(),
@@ -359,16 +359,5 @@ impl Facts<'_> {
             incumbent,
             cand,
         }
-    }
-}
-
-/// How the optimizer calls a billing model.
-pub(crate) const fn contract_model(model: BillingModel) -> ContractModel {
-    match model {
-        BillingModel::Month95 => ContractModel::Month95,
-        BillingModel::DailyPeakMean => ContractModel::DailyPeakMean,
-        BillingModel::Daily95Mean => ContractModel::Daily95Mean,
-        BillingModel::Flat => ContractModel::Flat,
-        BillingModel::PerGb => ContractModel::PerGb,
     }
 }

@@ -1,6 +1,7 @@
 //! What one tick did, as data for people and programs.
 
-use crate::cycle::{ContractState, LastSolve, Tier};
+use crate::billing::ContractState;
+use crate::cycle::{LastSolve, Tier};
 use coverage::Timestamp;
 use instance::Levels;
 use serde::Serialize;

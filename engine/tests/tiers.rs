@@ -19,10 +19,11 @@ use engine::billing::{ControlOptions, UtcOffset};
 use engine::cycle::{Adopted, Draft, Engine, EngineOptions, Tier};
 use engine::estimate::EstimateOptions;
 use engine::inventory::{
-    BillingModel, Contract, Endpoint, Front, Group, Inventory, Link, Node, NodePort, Service, Site,
+    Contract, Endpoint, Front, Group, Inventory, Link, Node, NodePort, Service, Site,
 };
 use engine::model::ModelOptions;
 use engine::publish::PublishRules;
+use instance::ContractModel;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -77,7 +78,7 @@ fn add_site(inventory: &mut Inventory, index: u32) {
     });
     inventory.contracts.push(Contract {
         name: name.clone(),
-        model: BillingModel::Month95,
+        model: ContractModel::Month95,
         price_cny_per_mbps_month: 5.0 + 10.0 * spread(index, 4),
         price_cny_per_gb: 0.0,
         commit_mbps: (0.4 + 0.4 * spread(index, 5)) * capacity_mbps,

@@ -16,8 +16,6 @@ mod ip2region;
 mod keys;
 mod layers;
 mod mmdb;
-#[cfg(test)]
-mod mmdb_file;
 mod places;
 pub mod shipped;
 mod source;

@@ -210,21 +210,21 @@ fn attributes(record: &MmdbRecord<'_>, places: &Places) -> AreaAttrs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mmdb_file::{Value, write};
     use proptest::prelude::*;
+    use testkit::mmdb::{Value, write};
 
     fn map<const N: usize>(pairs: [(&'static str, Value); N]) -> Value {
         Value::Map(pairs.to_vec())
     }
 
     fn named(code: &'static str, english: &'static str) -> Value {
-        let names = map([("de", Value::Text("anders")), ("en", Value::Text(english))]);
-        map([("iso_code", Value::Text(code)), ("names", names)])
+        let names = map([("de", Value::text("anders")), ("en", Value::text(english))]);
+        map([("iso_code", Value::text(code)), ("names", names)])
     }
 
     fn nested(country: &'static str, province: Value, city: &'static str) -> Value {
         map([
-            ("city", map([("names", map([("en", Value::Text(city))]))])),
+            ("city", map([("names", map([("en", Value::text(city))]))])),
             ("country", named(country, "Some Country")),
             ("subdivisions", Value::List(vec![province])),
         ])
@@ -238,27 +238,30 @@ mod tests {
     #[test]
     fn both_shapes_and_networks_are_told_apart_by_their_records() {
         let flat = map([
-            ("city", Value::Text("Los Angeles (Playa Vista)")),
-            ("country_code", Value::Text("US")),
+            ("city", Value::text("Los Angeles (Playa Vista)")),
+            ("country_code", Value::text("US")),
             ("latitude", Value::Double(33.98)),
-            ("state1", Value::Text("New York")),
+            ("state1", Value::text("New York")),
         ]);
         let network = map([
             ("autonomous_system_number", Value::Number(4134)),
-            ("autonomous_system_organization", Value::Text("Some Org")),
+            ("autonomous_system_organization", Value::text("Some Org")),
         ]);
-        let bytes = write(&[
-            ("1.0.0.0/24", flat),
-            (
-                "1.2.0.0/16",
-                nested("CN", named("GD", "Guangdong"), "Shenzhen"),
-            ),
-            (
-                "2001:db8::/32",
-                nested("DE", named("BY", "Bavaria"), "Munich"),
-            ),
-            ("2001:db9::/48", network),
-        ]);
+        let bytes = write(
+            "Test-City",
+            &[
+                ("1.0.0.0/24", flat),
+                (
+                    "1.2.0.0/16",
+                    nested("CN", named("GD", "Guangdong"), "Shenzhen"),
+                ),
+                (
+                    "2001:db8::/32",
+                    nested("DE", named("BY", "Bavaria"), "Munich"),
+                ),
+                ("2001:db9::/48", network),
+            ],
+        );
         let source = read_mmdb(&bytes, &Places::shipped()).unwrap();
         assert_eq!((source.taken, source.refused), (4, 0));
         assert_eq!(
@@ -273,9 +276,9 @@ mod tests {
 
     #[test]
     fn a_record_of_another_shape_is_refused_and_the_rest_kept() {
-        let good = map([("country_code", Value::Text("JP"))]);
+        let good = map([("country_code", Value::text("JP"))]);
         let bad = map([("country_code", Value::Number(7))]);
-        let bytes = write(&[("1.0.0.0/24", good), ("2.0.0.0/24", bad)]);
+        let bytes = write("Test-City", &[("1.0.0.0/24", good), ("2.0.0.0/24", bad)]);
         let source = read_mmdb(&bytes, &Places::shipped()).unwrap();
         assert_eq!(
             (source.taken, source.refused, source.reasons.len()),
@@ -296,7 +299,7 @@ mod tests {
         #[test]
         fn damage_never_panics(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
             let record = nested("CN", named("GD", "Guangdong"), "Shenzhen");
-            let mut bytes = write(&[("1.2.0.0/16", record.clone()), ("2001:db8::/32", record)]);
+            let mut bytes = write("Test-City", &[("1.2.0.0/16", record.clone()), ("2001:db8::/32", record)]);
             let cut = at.index(bytes.len());
             let _ = read_mmdb(&bytes[..cut], &Places::default());
             bytes[cut] = byte;

@@ -1,13 +1,13 @@
-//! Who calls, and what they may: bearer tokens with roles, of which only digests are kept.
+//! Callers and their rights: bearer tokens with roles, of which only digests are kept.
 
 use super::fault::Fault;
 use crate::config::{Role, Token};
+use crate::keys::sha256;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use sha2::{Digest as _, Sha256};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ const TOKEN_BYTES_MAX: usize = 512;
 
 /// The tokens that are accepted.
 #[derive(Debug, Default)]
-pub struct Auth {
+pub(crate) struct Auth {
     tokens: Vec<Token>,
 }
 
 impl Auth {
     /// Accepts these tokens and no others. Without any, nobody gets in.
     #[must_use]
-    pub const fn new(tokens: Vec<Token>) -> Self {
+    pub(crate) const fn new(tokens: Vec<Token>) -> Self {
         Self { tokens }
     }
 
@@ -32,7 +32,7 @@ impl Auth {
         if presented.is_empty() || presented.len() > TOKEN_BYTES_MAX {
             return None;
         }
-        let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+        let digest = sha256(presented).0;
         // Every token is compared to its end, whatever was found before: the time tells nothing.
         let mut found = None;
         for token in &self.tokens {
@@ -51,12 +51,12 @@ impl Auth {
     }
 }
 
-/// Who calls: the name of the token, and its role.
+/// A caller: the name of the token, and its role.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     /// Name of the token: the requester in drains and in the audit log.
     pub(super) name: Arc<str>,
-    /// What it may do.
+    /// Role that bounds the caller's rights.
     pub(super) role: Role,
 }
 
@@ -136,7 +136,7 @@ mod tests {
         let token = |name: &str, role, secret: &str| Token {
             name: name.to_owned(),
             role,
-            sha256: Sha256::digest(secret.as_bytes()).into(),
+            sha256: sha256(secret).0,
         };
         Auth::new(vec![
             token("other", Role::Viewer, "x"),

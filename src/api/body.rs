@@ -1,4 +1,4 @@
-//! What a request carries: JSON bodies and durations, with faults that say what to send.
+//! Content of requests: JSON bodies and durations, with faults that say what to send.
 
 use super::fault::Fault;
 use axum::body::Bytes;

@@ -21,7 +21,7 @@ pub(super) struct Bounds {
     pub(super) bytes: u64,
 }
 
-/// Counts who is inside.
+/// Gate that counts the requests inside.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     places: Arc<Semaphore>,
@@ -73,7 +73,7 @@ pub(super) async fn bound(
     })
 }
 
-/// What `Content-Length` says; 0 when it is absent. The HTTP library has refused one that is no
+/// Length by `Content-Length`; 0 when it is absent. The HTTP library has refused one that is no
 /// number.
 fn announced_bytes(request: &Request) -> u64 {
     let length = request

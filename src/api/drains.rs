@@ -26,10 +26,10 @@ pub struct DrainRequest {
     /// `node:NAME`, `group:NAME`, `site:NAME`, `link:NAME` or `service:NAME@GROUP`.
     #[schema(example = "group:gz1-a")]
     pub target: String,
-    /// How long, at most 72 h; it ends by itself unless renewed.
+    /// Length of the lease, at most 72 h. The drain ends by itself unless renewed.
     #[schema(example = "30m")]
     pub lease: String,
-    /// Why, for people and the audit log.
+    /// Reason, for people and the audit log.
     #[schema(example = "upgrade to 2.4")]
     pub reason: String,
     /// Time over which the traffic is moved; the configured ramp when absent.
@@ -47,13 +47,13 @@ pub struct DrainRequest {
 /// A new lease, counted from now.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Renewal {
-    /// How long.
+pub(super) struct Renewal {
+    /// Length of the lease.
     #[schema(example = "30m")]
     pub lease: String,
 }
 
-/// What to wait for.
+/// State to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Milestone {
@@ -65,7 +65,7 @@ pub(super) enum Milestone {
     Serving,
 }
 
-/// How long to wait, and for what.
+/// State to wait for, and the longest wait.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wait {
@@ -76,7 +76,7 @@ pub(super) struct Wait {
 }
 
 impl Milestone {
-    /// Whether a drain in `state` has come this far, or never will.
+    /// Tells whether a drain in `state` has come this far, or never will.
     const fn settled(self, state: DrainState) -> bool {
         match state {
             DrainState::Requested | DrainState::Queued => false,
@@ -87,7 +87,7 @@ impl Milestone {
     }
 }
 
-/// All drains: those in force, those that wait, and the latest that ended; oldest first.
+/// All drains, oldest first: those in force, those that wait, and the latest that ended.
 #[utoipa::path(get, path = "/v1/drains", tag = "drains",
     responses((status = 200, body = [view::Drain]), (status = 401, body = view::Fault)))]
 pub(super) async fn list(State(control): State<ControlHandle>) -> Json<Vec<Drain>> {
@@ -165,7 +165,7 @@ pub(super) async fn get(
             let found = drains.iter().find(|drain| drain.id == id);
             found.is_none_or(|drain| milestone.settled(drain.state))
         };
-        // Whether time ran out or the control plane ended: the drain is shown as it was seen last.
+        // The drain is shown as it was seen last, also when time ran out or the control plane ended.
         let _ = tokio::time::timeout(timeout, drains.wait_for(settled)).await;
     }
     let found = drains.borrow().iter().find(|drain| drain.id == id).cloned();

@@ -25,7 +25,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// Places for readers, in this process.
 static READERS: Semaphore = Semaphore::const_new(READERS_MAX);
 
-/// What happens from now on: maps, drains, changes. Each event has a kind and JSON data.
+/// Streams events from now on: maps, drains, changes. Each event has a kind and JSON data.
 #[utoipa::path(get, path = "/v1/events", tag = "insight",
     responses((status = 200, content_type = "text/event-stream", body = view::Event),
         (status = 401, body = view::Fault), (status = 503, body = view::Fault, description = "too many readers")))]

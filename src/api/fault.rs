@@ -1,4 +1,4 @@
-//! Everything that may go wrong with a request, in one form: a status and `{error, hint}`.
+//! Faults of requests, all in one form: a status and `{error, hint}`.
 
 use super::view;
 use crate::control::{ControlError, QueueFull};

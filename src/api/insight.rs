@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use engine::cycle::Bills;
+use engine::billing::Bills;
 use engine::explain::Explanation;
 use serde::Deserialize;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ const AUDIT_ENTRIES: u32 = 100;
 /// Most entries of the audit log in one answer.
 const AUDIT_ENTRIES_MAX: u32 = 10_000;
 
-/// Whose answer is to be explained.
+/// Client and name whose answer is to be explained.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Question {
@@ -30,27 +30,27 @@ pub(super) struct Question {
     client: String,
 }
 
-/// Which instance.
+/// Choice of an instance.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
     /// As if no map were in force, so that nothing costs a move.
     #[serde(default)]
     fresh: bool,
-    /// What was solved last, not what would be solved now.
+    /// True for what was solved last, in place of what would be solved now.
     #[serde(default)]
     last: bool,
 }
 
-/// How much of the audit log.
+/// Part of the audit log.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Tail {
-    /// How many of the newest entries, at most 10000.
+    /// Number of newest entries, at most 10000.
     limit: Option<u32>,
 }
 
-/// Why a client gets its answer: area, candidates, prices, drains, map version.
+/// Tells why a client gets its answer: area, candidates, prices, drains, map version.
 #[utoipa::path(get, path = "/v1/explain", tag = "insight",
     params(("name" = String, Query, description = "domain name, or host of a redirect"),
         ("client" = String, Query, description = "IP address of the client")),
@@ -75,14 +75,14 @@ pub(super) async fn explain(
     Ok(Json(control.explain(&question.name, client).await?))
 }
 
-/// What exists: sites, links, meters, groups with their nodes, services.
+/// Lists what exists: sites, links, meters, groups with their nodes, services.
 #[utoipa::path(get, path = "/v1/inventory", tag = "insight",
     responses((status = 200, body = view::Inventory), (status = 401, body = view::Fault)))]
 pub(super) async fn inventory(State(control): State<ControlHandle>) -> Json<view::Inventory> {
     Json(view::Inventory::of(control.inventory()))
 }
 
-/// What the next tick would solve, or what was solved last: an instance file for `watershed solve`.
+/// Returns what the next tick would solve, or what was solved last, for `watershed solve`.
 #[utoipa::path(get, path = "/v1/instance", tag = "insight",
     params(("fresh" = Option<bool>, Query, description = "as if no map were in force"),
         ("last" = Option<bool>, Query, description = "what was solved last; its digest is that of the newest plan")),

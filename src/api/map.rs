@@ -25,7 +25,7 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 const EDGE_BYTES_MAX: usize = 128;
 /// Longest reason of a pin, in bytes.
 const REASON_BYTES_MAX: usize = 1024;
-/// What binary answers are.
+/// Type of binary answers.
 const OCTETS: [(header::HeaderName, &str); 1] =
     [(header::CONTENT_TYPE, "application/octet-stream")];
 
@@ -35,13 +35,13 @@ const OCTETS: [(header::HeaderName, &str); 1] =
 pub(super) struct After {
     /// Version that the edge serves, `EPOCH.VERSION`; 0.0 at first.
     after: Option<String>,
-    /// How long to wait for a newer one, at most 60s.
+    /// Longest wait for a newer one, at most 60s.
     wait: Option<String>,
     /// Name of the edge: its versions confirm that a drain has reached every edge.
     edge: Option<String>,
 }
 
-/// Why the map is to stay.
+/// A pin, with the reason for which the map is to stay.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
@@ -50,7 +50,7 @@ pub struct Pin {
     pub reason: String,
 }
 
-/// Which map to go back to.
+/// A way back to an earlier map.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rollback {

@@ -1,7 +1,8 @@
 //! The control API: HTTP and JSON under `/v1/`, described by the OpenAPI document that it serves.
 //!
 //! ```text
-//!   connection --serve--> bounds (places, time, bytes) --> auth (token -> caller) --> handler --> ControlHandle
+//!   connection --serve--> bounds (places, time, bytes) --> auth (token -> caller)
+//!                                                               '--> handler --> ControlHandle
 //! ```
 //! Handlers decode, ask the control plane, and encode. There is no state here besides the bounds.
 //! What serving needs never passes through here: an edge that cannot reach this API goes on
@@ -23,10 +24,10 @@ mod tests;
 mod unread;
 pub mod view;
 
-pub use auth::Auth;
-pub use drains::{DrainRequest, Renewal};
+pub(crate) use auth::Auth;
+pub use drains::DrainRequest;
 pub use map::{Pin, Rollback};
-pub use serve::serve;
+pub(crate) use serve::serve;
 
 use crate::control::ControlHandle;
 use crate::metrics::Metrics;
@@ -71,7 +72,7 @@ const WAITING: Bounds = Bounds {
     bytes: BODY_BYTES_MAX as u64,
 };
 
-/// What the document says about the whole.
+/// Head of the document: title, description and tags.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Watershed control API", description = "Drains, maps, telemetry and explanations of a GSLB for CDNs."),
@@ -80,7 +81,7 @@ const WAITING: Bounds = Bounds {
 struct Described;
 
 /// The control API as a router, with its bounds and permissions.
-pub fn router(handle: ControlHandle, auth: Auth, metrics: Metrics) -> Router {
+pub(crate) fn router(handle: ControlHandle, auth: Auth, metrics: Metrics) -> Router {
     let (routes, document) = described_routes();
     let document = Arc::new(document);
     let openapi = move || {
@@ -99,10 +100,10 @@ pub fn router(handle: ControlHandle, auth: Auth, metrics: Metrics) -> Router {
         .layer(from_fn(unread::close_behind))
 }
 
-/// What an edge shows: whether it lives, whether it serves, and its metrics.
+/// Routes of an edge: liveness, readiness and metrics.
 ///
 /// `ready` tells whether a map is in service.
-pub fn edge_router(
+pub(crate) fn edge_router(
     metrics: Metrics,
     ready: impl Fn() -> bool + Clone + Send + Sync + 'static,
 ) -> Router {

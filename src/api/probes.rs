@@ -1,4 +1,4 @@
-//! What anybody may ask without a token: whether it lives, whether it serves, its metrics.
+//! Routes without a token: liveness, readiness and metrics.
 
 use super::view;
 use crate::control::ControlHandle;
@@ -11,12 +11,12 @@ use axum::{Json, Router};
 use std::sync::Arc;
 use utoipa::OpenApi;
 
-/// How these routes look in the document; all of them are open.
+/// Description of these routes in the document; all of them are open.
 #[derive(OpenApi)]
 #[openapi(paths(healthz, readyz, metrics_page, openapi))]
 pub(super) struct Described;
 
-/// What the probes need.
+/// State that the probes need.
 #[derive(Clone)]
 struct Probed {
     metrics: Metrics,
@@ -40,14 +40,14 @@ pub(super) fn control_routes(control: ControlHandle, metrics: Metrics) -> Router
     routes(metrics, move || control.snapshot().is_some())
 }
 
-/// Whether the process lives.
+/// Tells that the process lives.
 #[utoipa::path(get, path = "/healthz", tag = "probes", security(()),
     responses((status = 200, content_type = "text/plain", body = String)))]
 async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether a map is in service.
+/// Tells whether a map is in service.
 #[utoipa::path(get, path = "/readyz", tag = "probes", security(()),
     responses((status = 200, content_type = "text/plain", body = String), (status = 503, body = view::Fault)))]
 async fn readyz(State(probed): State<Probed>) -> Response {

@@ -15,8 +15,8 @@ use tokio::sync::{Semaphore, watch};
 
 /// Most connections at once; more wait in the listener's backlog.
 const CONNECTIONS_MAX: u32 = 10_000;
-/// Longest time for a request's head to come, idle time between requests included: whoever sends a
-/// byte now and then holds a connection no longer than this. Our own client gives up idle
+/// Longest time for a request's head to come, idle time between requests included. A client that
+/// sends a byte now and then holds a connection no longer than this. Our own client gives up idle
 /// connections earlier.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most lines in a request's head.
@@ -37,7 +37,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// When the listener is not usable at all.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     mut shutdown: watch::Receiver<bool>,

@@ -2,14 +2,14 @@
 
 mod access;
 mod bodies;
-mod command_line;
 mod document;
 mod flows;
 
 use super::{Auth, router, serve};
 use crate::client::{ApiClient, ClientError};
 use crate::config::{Config, Role, Token};
-use crate::control::{ControlHandle, ControlOptions, Deployment, signing_key, start};
+use crate::control::{ControlHandle, ControlOptions, Deployment, start};
+use crate::keys::{sha256, signing_key};
 use crate::metrics::Metrics;
 use crate::serving::Intake;
 use crate::store::SqliteStore;
@@ -20,62 +20,24 @@ use axum::response::Response;
 use geo::{Keys, Layers, Places, read_csv};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
-use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-const MAIN: &str = r#"version = 1
-data-dir = "data"
-inventory = "inventory.toml"
-[areas]
-table = "areas.wsa"
-[dns]
-listen = ["127.0.0.1:0"]
-ecs = "all"
-[redirect]
-listen = ["127.0.0.1:0"]
-[api]
-listen = "127.0.0.1:0"
-[engine]
-cycle = "200ms"
-[[zones]]
-name = "cdn.example"
-file = "cdn.zone"
-"#;
-
-const INVENTORY: &str = r#"nodes-domain = "node.cdn.example"
-[[contracts]]
-name = "m1"
-model = "month-95"
-price-cny-per-mbps-month = 12.0
-[[services]]
-name = "live"
-domains = ["live.cdn.example"]
-ttl = "4s"
-latency-limit-ms = 80
-"#;
-
-/// One site of the inventory, with one link and one group of two nodes.
-fn site(number: usize) -> String {
-    format!(
-        r#"[[sites]]
-name = "gz{number}"
-country = "cn"
-region = "south"
-latitude = 23.1
-longitude = 113.3
-links = [{{ isp = "ct", capacity-mbps = 1000, contract = "m1" }}]
-groups = [{{ name = "gz{number}-a", services = ["live"], nodes = 2, node-capacity-mbps = 500 }}]
-endpoints = [{{ group = "gz{number}-a", isp = "ct", vips = ["198.18.{number}.1"], first-node = ["198.18.{number}.2"] }}]
-"#
-    )
-}
-
-const ZONE: &str =
-    "@ 3600 SOA ns1 hostmaster 1 7200 900 1209600 60\n@ 3600 NS ns1\nns1 3600 A 192.0.2.1\n";
+/// Files of the small world, which the command line is tried on, too.
+const FILES: [(&str, &str); 3] = [
+    (
+        "watershed.toml",
+        include_str!("../../tests/it/small/watershed.toml"),
+    ),
+    (
+        "inventory.toml",
+        include_str!("../../tests/it/small/inventory.toml"),
+    ),
+    ("cdn.zone", include_str!("../../tests/it/small/cdn.zone")),
+];
 
 /// A control plane behind its API, until dropped.
 struct World {
@@ -96,13 +58,7 @@ impl World {
     /// Four sites, one service, four tokens named after their roles.
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let sites: String = (1..=4).map(site).collect();
-        let inventory = format!("{INVENTORY}{sites}");
-        for (name, text) in [
-            ("watershed.toml", MAIN),
-            ("inventory.toml", &inventory),
-            ("cdn.zone", ZONE),
-        ] {
+        for (name, text) in FILES {
             fs::write(dir.path().join(name), text).unwrap();
         }
         let config = Config::load(&dir.path().join("watershed.toml"), &[]).unwrap();
@@ -172,7 +128,7 @@ fn auth() -> Auth {
     let token = |(name, role): (&str, Role)| Token {
         name: name.to_owned(),
         role,
-        sha256: Sha256::digest(name.as_bytes()).into(),
+        sha256: sha256(name).0,
     };
     Auth::new(roles.into_iter().map(token).collect())
 }

@@ -67,7 +67,7 @@ mod tests {
     use axum::middleware::from_fn;
     use axum::routing::{get, post};
 
-    /// Whether the connection ends behind an answer to this request.
+    /// Tells whether the connection ends behind an answer to this request.
     async fn closes(path: &str, body: &'static str) -> bool {
         let read = |_: Bytes| async { axum::http::StatusCode::CONFLICT };
         let routes: Router = Router::new()

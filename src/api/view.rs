@@ -1,5 +1,5 @@
-//! What answers look like: declared once, for the OpenAPI document and for the command line that
-//! reads them.
+//! Forms of answers: declared once, for the OpenAPI document and for the command line that reads
+//! them.
 //!
 //! The engine writes most answers itself; tests hold these shapes to what it writes. Readers ignore
 //! keys they do not know, so an older command line understands a newer control plane. Times are
@@ -14,12 +14,12 @@ pub use inventory::{Group, Inventory, Link, Meter, Node, Service, Site};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Why a request was not done.
+/// Reason for which a request was not done.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Fault {
-    /// What is wrong.
+    /// Fault in words.
     pub error: String,
-    /// What to do.
+    /// Advice on what to do.
     pub hint: String,
 }
 
@@ -30,7 +30,7 @@ pub struct Done {
     pub done: String,
 }
 
-/// What became of a batch of telemetry.
+/// Result of a batch of telemetry.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Taken {
     /// Lines that were taken.
@@ -46,7 +46,7 @@ pub struct Taken {
 pub struct RefusedLine {
     /// Number in the batch, from 1.
     pub line: usize,
-    /// Why.
+    /// Reason.
     pub reason: String,
 }
 
@@ -63,7 +63,7 @@ impl RefusedLine {
 /// Something that happened.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct Event {
-    /// When.
+    /// Time of the event, ms since 1970.
     pub at: u64,
     /// Such as `map.published` or `drain.shifting`.
     pub kind: String,
@@ -80,17 +80,17 @@ pub struct Drain {
     pub target: String,
     /// Name of the token that asked.
     pub requester: String,
-    /// Why.
+    /// Reason that was given.
     pub reason: String,
     /// `requested`, `refused`, `queued`, `shifting`, `drained`, `refilling` or `serving`.
     pub state: String,
     /// `expired` or `cancelled`; null while it lasts.
     pub ended_by: Option<String>,
-    /// When it was asked for.
+    /// Time at which it was asked for.
     pub requested_at: u64,
     /// Length of the lease when last granted, ms.
     pub lease_ms: u64,
-    /// When the lease ends unless renewed.
+    /// Time at which the lease ends unless renewed.
     pub expires_at: u64,
     /// Time over which the share falls, ms.
     pub ramp_ms: u64,
@@ -103,26 +103,26 @@ pub struct Drain {
     /// Numbers behind the admission.
     #[schema(value_type = Object)]
     pub proof: Option<serde_json::Value>,
-    /// Why it was refused, or what it waits for.
+    /// Reason for which it was refused, or waits.
     pub refusal: Option<Refusal>,
-    /// Whether the proof was skipped.
+    /// True when the proof was skipped.
     pub force: bool,
     /// `at-risk` or `traffic-back`.
     pub warnings: Vec<String>,
-    /// What happened, oldest first.
+    /// Steps so far, oldest first.
     pub history: Vec<DrainEvent>,
 }
 
-/// Why a drain was refused, or waits.
+/// Reason for which a drain was refused, or waits.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct Refusal {
     /// In words, with what to do.
     pub text: String,
-    /// What is full.
+    /// Places that are full.
     pub bottleneck: Option<Bottleneck>,
 }
 
-/// What stands in the way of demand that would find no place.
+/// Places in the way of demand that would find no other.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct Bottleneck {
     /// Regions whose demand is short, worst first.
@@ -136,22 +136,22 @@ pub struct Bottleneck {
 /// One line of a drain's history.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct DrainEvent {
-    /// When.
+    /// Time of the step.
     pub at: u64,
     /// State from then on.
     pub state: String,
-    /// Why.
+    /// Reason.
     pub why: String,
 }
 
 /// A drain that a guard refused.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct RefusedDrain {
-    /// What is wrong.
+    /// Fault in words.
     pub error: String,
-    /// What to do.
+    /// Advice on what to do.
     pub hint: String,
-    /// What is full, when capacity is the reason.
+    /// Places that are full, when capacity is the reason.
     pub bottleneck: Option<Bottleneck>,
     /// The drain with its proof, when there is one.
     pub drain: Option<Drain>,
@@ -164,44 +164,45 @@ pub struct Map {
     pub version: Option<String>,
     /// SHA-256 of the record, hex.
     pub digest: Option<String>,
-    /// When it was published.
+    /// Time at which it was published.
     pub created_at: Option<u64>,
     /// SHA-256 of the area table, hex.
     pub area_table: String,
-    /// What the newest tick thought.
+    /// Findings of the newest tick.
     pub cycle: Cycle,
 }
 
 /// The newest tick.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct Cycle {
-    /// When; 0 before the first.
+    /// Time of the tick; 0 before the first.
     pub at: u64,
     /// `published`, or the word for why the map stayed.
     pub outcome: String,
     /// The same in a sentence.
     pub detail: String,
-    /// How it was found: `local`, `warm` or `full`; null when nothing was to be found.
+    /// Tier that found it: `local`, `warm` or `full`. Null when nothing was to be found.
     pub tier: Option<String>,
     /// Time that the tier took, from its input to a checked plan, ms.
     pub solve_ms: f64,
     /// Demand, Mbps.
     pub demand_mbps: f64,
-    /// What the newest plan is worth.
+    /// Worth of the newest plan.
     pub plan: Option<Plan>,
-    /// How the map in force fares under the same input.
+    /// Worth of the map in force under the same input.
     pub incumbent: Option<Levels>,
     /// Regions whose health reports were not believed.
     pub failed_open: Vec<String>,
     /// Nodes that were taken for down because they alone of their site say nothing.
     pub silent_nodes: Vec<String>,
-    /// How contracts stand.
+    /// States of contracts.
     pub meters: Vec<MeterState>,
-    /// Why the levels of contracts are not planned; empty when they are, or will be after a day.
+    /// Fault for which the levels of contracts are not planned; empty when they are, or will be
+    /// after a day.
     pub levels_fault: String,
 }
 
-/// How a contract stands.
+/// State of a contract.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct MeterState {
     /// Name.
@@ -212,16 +213,16 @@ pub struct MeterState {
     pub level_mbps: Option<f64>,
     /// Free slots left above that level; null as long as there is none.
     pub tokens: Option<u64>,
-    /// Whether the slot under way is one of them.
+    /// True when the slot under way is one of them.
     pub bursting: bool,
 }
 
 /// The certificate of a plan, without its prices.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct Plan {
-    /// When its input was taken.
+    /// Time at which its input was taken.
     pub at: u64,
-    /// How it was solved: `warm` or `full`.
+    /// Tier that solved it: `warm` or `full`.
     pub tier: String,
     /// CNY per slot.
     pub objective: f64,
@@ -233,7 +234,8 @@ pub struct Plan {
     pub levels: Levels,
     /// Least movement that was possible, Mbps.
     pub moved_min_possible_mbps: Option<f64>,
-    /// What the map makes of it, with weights of 64ths; what does not fit counts as unserved.
+    /// Worth of what the map makes of it, with weights of 64ths; what does not fit counts as
+    /// unserved.
     pub on_weights: Levels,
     /// Relative distance of that to the bound; none when rounding costs something on levels 1 to 3.
     pub on_weights_gap: Option<f64>,
@@ -256,11 +258,11 @@ pub struct Levels {
     pub latency_cny: f64,
     /// Money, CNY per slot.
     pub money_cny: f64,
-    /// What moving costs, CNY per slot.
+    /// Price of moving, CNY per slot.
     pub moving_cny: f64,
     /// Requests above what sites can answer, per second.
     pub excess_rps: f64,
-    /// What these are charged, CNY per slot; no bill.
+    /// Price of these, CNY per slot; no bill.
     pub excess_cny: f64,
     /// Traffic that moves, Mbps.
     pub moved_mbps: f64,
@@ -273,37 +275,37 @@ pub struct MapKey {
     pub key: String,
 }
 
-/// Why a client gets its answer.
+/// Reasons for which a client gets its answer.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct Explanation {
     /// Name that was asked.
     pub name: String,
-    /// Its service.
+    /// Service of the name.
     pub service: String,
     /// Address of the client.
     pub client: String,
-    /// Its area.
+    /// Area of the client.
     pub area: String,
-    /// Why that area.
+    /// Reason for that area.
     pub area_why: String,
     /// Map that answers.
     pub map_version: String,
-    /// Its digest.
+    /// Digest of the map.
     pub map_digest: String,
-    /// When it was published.
+    /// Time at which the map was published.
     pub map_created_at_ms: u64,
-    /// How the optimizer's part of it was found: `local`, `warm` or `full`; null after a restart or
-    /// a rollback.
+    /// Tier that found the optimizer's part of the map: `local`, `warm` or `full`. Null after a
+    /// restart or a rollback.
     pub tier: Option<String>,
-    /// Who answers.
+    /// Endpoints that answer.
     pub answer: Answer,
     /// ECS scope of the answer.
     pub scope: u8,
-    /// Everyone who could answer, best first.
+    /// All endpoints that could answer, best first.
     pub candidates: Vec<Candidate>,
     /// Drains in force.
     pub drains: Vec<NearDrain>,
-    /// What decided in place of the optimizer, for a service that follows a policy.
+    /// Policy that decided in place of the optimizer, for a service that follows one.
     pub policy: Option<PolicyStory>,
 }
 
@@ -312,7 +314,7 @@ pub struct Explanation {
 pub struct PolicyStory {
     /// The policy; empty where the service lists its pools itself.
     pub policy: String,
-    /// Whether a rule pins the first label whatever its state.
+    /// True when a rule pins the first label, whatever its state.
     pub pinned: bool,
     /// Pools in the order in which this area prefers them.
     pub pools: Vec<PoolStory>,
@@ -325,9 +327,9 @@ pub struct PoolStory {
     pub label: String,
     /// The pool.
     pub pool: String,
-    /// Whether it may answer.
+    /// True when it may answer.
     pub up: bool,
-    /// What that is known from.
+    /// Source of that knowledge.
     pub because: String,
     /// Chosen, or why it lost.
     pub verdict: String,
@@ -338,7 +340,7 @@ pub struct PoolStory {
 pub struct Answer {
     /// Group.
     pub group: String,
-    /// Its site.
+    /// Site of the group.
     pub site: String,
     /// Link.
     pub link: String,
@@ -363,7 +365,7 @@ pub struct Candidate {
     pub quality_source: String,
     /// Price of capacity there, CNY per Mbps and slot.
     pub capacity_price_cny_per_mbps: f64,
-    /// What its contract charges, CNY per Mbps and slot.
+    /// Charge of its contract, CNY per Mbps and slot.
     pub money_cny_per_mbps: f64,
     /// All together, less the best candidate's.
     pub reduced_cost_cny_per_mbps: f64,
@@ -382,8 +384,8 @@ pub struct NearDrain {
     pub target: String,
     /// State.
     pub state: String,
-    /// Why.
+    /// Reason that was given.
     pub reason: String,
-    /// Whether it touches this answer.
+    /// True when it touches this answer.
     pub touches_this_answer: bool,
 }

@@ -2,20 +2,20 @@
 //! policies needs no building, and one with a database that cannot be used goes on with what it
 //! has.
 
+use crate::keys::sha256;
 use crate::serving::{keep_file, read_table};
 use coverage::{AreaTable, Digest};
 use engine::policy::{Policies, PolicyAreas};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::path::Path;
 use std::sync::Arc;
 
 /// The table.
 const TABLE_FILE: &str = "areas.built.wsa";
-/// What every area gets from the policies, and what both were built from.
+/// Judgement of the policies on every area, and digests of what both files were built from.
 const JUDGEMENTS_FILE: &str = "areas.built.json";
 
-/// What was built.
+/// Judgements, with digests of their sources.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
@@ -29,9 +29,9 @@ struct Kept {
 }
 
 /// A digest of all that policies ask for.
-fn digest_of(policies: &Policies) -> String {
+fn policies_digest(policies: &Policies) -> String {
     let text = format!("{:?}", policies.policies);
-    Digest(Sha256::digest(text).into()).to_string()
+    sha256(text).to_string()
 }
 
 /// Keeps what was built.
@@ -46,7 +46,7 @@ pub(super) fn keep(
     areas: &PolicyAreas,
 ) -> anyhow::Result<()> {
     let kept = Kept {
-        policies: digest_of(policies),
+        policies: policies_digest(policies),
         databases: databases.to_owned(),
         table: Digest(table.digest()).to_string(),
         areas: areas.clone(),
@@ -60,8 +60,8 @@ pub(super) fn keep(
     )?)
 }
 
-/// What was built last for these policies, if it is whole; with `databases`, only if it was built
-/// from them.
+/// Reads what was built last for these policies, if it is whole; with `databases`, only if it was
+/// built from them.
 pub(super) fn restore(
     dir: &Path,
     policies: &Policies,
@@ -69,7 +69,7 @@ pub(super) fn restore(
 ) -> Option<(Arc<AreaTable>, PolicyAreas)> {
     let text = std::fs::read(dir.join(JUDGEMENTS_FILE)).ok()?;
     let kept: Kept = serde_json::from_slice(&text).ok()?;
-    let wanted = kept.policies == digest_of(policies)
+    let wanted = kept.policies == policies_digest(policies)
         && databases.is_none_or(|databases| databases == kept.databases);
     let table = wanted.then(|| read_table(&dir.join(TABLE_FILE)).ok())??;
     let whole = Digest(table.digest()).to_string() == kept.table
@@ -77,7 +77,8 @@ pub(super) fn restore(
     whole.then_some((table, kept.areas))
 }
 
-/// Whether judgements speak of these policies and of so many areas, so that no index leads astray.
+/// Tells whether judgements speak of these policies and of so many areas, so that no index leads
+/// astray.
 fn fits(areas: &PolicyAreas, policies: &Policies, count: usize) -> bool {
     let PolicyAreas {
         preferences,

@@ -3,9 +3,9 @@
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use std::path::PathBuf;
 
-/// What one source is.
+/// Kinds of sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// MaxMind database.
     Mmdb(PathBuf),
     /// Ranges as CSV.
@@ -23,7 +23,7 @@ pub enum Origin {
 
 /// Sources as they were given, first to last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sources(pub Vec<Origin>);
+pub(crate) struct Sources(pub(crate) Vec<Origin>);
 
 /// The options, with what they are called in help.
 const OPTIONS: [(&str, &str, &str); 4] = [

@@ -2,10 +2,10 @@
 
 use super::connect::{connect, converse};
 use super::{CommandError, output};
-use crate::api::view::{Bill, Bills};
 use crate::args::Global;
 use serde::Deserialize as _;
 use serde_json::Value;
+use watershed::api::view::{Bill, Bills};
 
 /// The running bill of each contract.
 pub(super) fn bills(global: &Global) -> Result<(), CommandError> {

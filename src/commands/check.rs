@@ -2,8 +2,8 @@
 
 use super::{CommandError, output};
 use crate::args::Global;
-use crate::config::Config;
 use serde_json::json;
+use watershed::config::Config;
 
 /// Reads the configuration and tells what is in it.
 pub(super) fn check(global: &Global) -> Result<(), CommandError> {

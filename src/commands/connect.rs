@@ -3,14 +3,14 @@
 
 use super::{CommandError, config};
 use crate::args::Global;
-use crate::client::ApiClient;
-use crate::wiring::read_token;
 use serde::Deserialize;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use watershed::client::ApiClient;
+use watershed::keys::{admin_token_file, read_token};
 
-/// Where a running daemon really listens, as it keeps it in its data directory.
+/// Addresses on which a running daemon really listens, as it keeps them in its data directory.
 #[derive(Deserialize)]
 struct Addresses {
     api: Option<SocketAddr>,
@@ -36,9 +36,7 @@ pub(super) fn connect(global: &Global) -> Result<ApiClient, CommandError> {
             return Err(CommandError::Usage(text.to_owned()));
         }
     };
-    let admin = data_dir
-        .map(|dir| dir.join("admin.token"))
-        .filter(|path| path.exists());
+    let admin = data_dir.map(admin_token_file).filter(|path| path.exists());
     let token_file = global.token_file.clone().or(admin);
     let token = token_file
         .as_deref()
@@ -58,7 +56,7 @@ pub(super) fn converse<T>(
     runtime.map_err(anyhow::Error::from)?.block_on(conversation)
 }
 
-/// Where the daemon of a data directory listens; `None` when it never ran.
+/// Address of the daemon of a data directory; `None` when it never ran.
 fn running(data_dir: &Path) -> Option<SocketAddr> {
     let bytes = fs::read(data_dir.join("addresses.json")).ok()?;
     serde_json::from_slice::<Addresses>(&bytes).ok()?.api

@@ -2,16 +2,16 @@
 
 use super::connect::{connect, converse};
 use super::{CommandError, output};
-use crate::api::DrainRequest;
-use crate::api::view::{Bottleneck, Drain, Map, RefusedDrain};
 use crate::args::{DrainArgs, Global, UndrainArgs};
-use crate::client::{ApiClient, ClientError};
-use crate::clock::now;
 use indicatif::ProgressBar;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
+use watershed::api::DrainRequest;
+use watershed::api::view::{Bottleneck, Drain, Map, RefusedDrain};
+use watershed::client::{ApiClient, ClientError};
+use watershed::clock::now;
 
 /// Time between two looks at a drain that is waited for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -134,8 +134,8 @@ async fn wait(client: &ApiClient, mut drain: Drain) -> Result<Value, CommandErro
     }
 }
 
-/// Why the map stays as it is, when a drain needs another one to go on; `None` as well when that
-/// cannot be told.
+/// Reason for which the map stays as it is, when a drain needs another one to go on; `None` as well
+/// when that cannot be told.
 async fn held(client: &ApiClient, drain: &Drain) -> Option<String> {
     if drain.state != "shifting" || drain.ttl_tail_left_ms.is_some() {
         return None;
@@ -176,7 +176,7 @@ impl Progress {
     }
 }
 
-/// Where a drain stands: planned share, observed traffic, TTL tail, and what holds the map.
+/// Progress of a drain: planned share, observed traffic, TTL tail, and what holds the map.
 fn progress_line(drain: &Drain, held: Option<&str>) -> String {
     let mut parts = vec![
         format!("{} {}: {}", drain.id, drain.target, drain.state),

@@ -2,12 +2,12 @@
 
 use super::connect::{connect, converse};
 use super::{CommandError, output};
-use crate::api::view::{Explanation, PolicyStory};
 use crate::args::{ExplainArgs, Global};
-use crate::clock::now;
 use serde::Deserialize as _;
 use serde_json::Value;
 use std::fmt::Write as _;
+use watershed::api::view::{Explanation, PolicyStory};
+use watershed::clock::now;
 
 /// Asks the control plane and shows its story.
 pub(super) fn explain(global: &Global, args: &ExplainArgs) -> Result<(), CommandError> {
@@ -103,7 +103,7 @@ fn pools(story: &PolicyStory) -> comfy_table::Table {
     table
 }
 
-/// Everyone who could answer.
+/// Table of all endpoints that could answer.
 fn candidates(story: &Explanation) -> comfy_table::Table {
     let heading = [
         "link",

@@ -2,13 +2,13 @@
 
 use super::{CommandError, output};
 use crate::args::{GeoBuildArgs, GeoCommand, Global, Origin};
-use crate::serving::keep_file;
 use anyhow::Context;
 use coverage::Digest;
 use geo::{Keys, Layers, Places, Source, read_cidr_list, read_csv, read_ip2region, read_mmdb};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
+use watershed::serving::keep_file;
 
 /// Refused records that are shown of each source.
 const REASONS_SHOWN_MAX: usize = 5;
@@ -77,7 +77,7 @@ fn read(origin: &Origin, places: &Places) -> Result<Source, CommandError> {
     source.map_err(|fault| usage(&fault))
 }
 
-/// What was taken of a source, and the first reasons for what was not.
+/// Counts of what was taken of a source, and the first reasons for what was not.
 fn taken(path: &Path, source: &Source) -> Value {
     let reasons = source.reasons.iter().take(REASONS_SHOWN_MAX);
     let reasons: Vec<Value> = reasons
@@ -144,7 +144,7 @@ fn tell(path: &Path, summary: &Value) -> anyhow::Result<()> {
 mod tests {
     use super::*;
     use crate::args::Sources;
-    use crate::serving::read_table;
+    use watershed::serving::read_table;
 
     #[test]
     fn a_table_is_built_and_reads_back() {

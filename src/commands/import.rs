@@ -2,10 +2,10 @@
 
 use super::{CommandError, output};
 use crate::args::{Global, ImportArgs, ImportCommand};
-use crate::config::Config;
 use anyhow::anyhow;
 use import::{Effect, Fault, Import, ImportError, Overwrite};
 use serde_json::json;
+use watershed::config::Config;
 
 /// Does what is asked for.
 pub(super) fn import(global: &Global, command: &ImportCommand) -> Result<(), CommandError> {
@@ -47,7 +47,7 @@ fn failed(error: ImportError) -> CommandError {
     }
 }
 
-/// What has no equivalent, and what has.
+/// Tells what has no equivalent, and what has.
 fn tell(import: &Import, args: &ImportArgs) -> anyhow::Result<()> {
     if !import.faults.is_empty() {
         let mut table = output::table(&["where", "effect", "what", "why"]);
@@ -127,7 +127,7 @@ mod tests {
         run(&args).unwrap();
     }
 
-    /// Everything that makes a table of its own in what is written.
+    /// A configuration with all that makes a table of its own in what is written.
     const MUCH: &str = r#"
     service_types => {
         web => { plugin => http_status, vhost => www.example.com }

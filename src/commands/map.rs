@@ -4,12 +4,12 @@ mod diff;
 
 use super::connect::{connect, converse};
 use super::{CommandError, output, status};
-use crate::api::view::Done;
-use crate::api::{Pin, Rollback};
 use crate::args::{Global, MapCommand};
 use coverage::MapVersion;
 use serde::Serialize;
 use serde_json::json;
+use watershed::api::view::Done;
+use watershed::api::{Pin, Rollback};
 
 /// Does what is asked for.
 pub(super) fn map(global: &Global, command: MapCommand) -> Result<(), CommandError> {

@@ -4,7 +4,7 @@
 mod bills;
 mod check;
 mod connect;
-pub mod demo;
+pub(crate) mod demo;
 mod drain;
 mod explain;
 mod geo;
@@ -12,23 +12,23 @@ mod import;
 mod map;
 mod outcome;
 mod output;
-pub mod run;
-pub mod simulate;
+pub(crate) mod run;
+pub(crate) mod simulate;
 mod solve;
 mod status;
 mod token;
 
-pub use outcome::CommandError;
+pub(crate) use outcome::CommandError;
 
 use crate::args::{Command, CommandLine, Global};
-use crate::config::Config;
-use crate::wiring::Duty;
+use watershed::config::Config;
+use watershed::wiring::Duty;
 
 /// Does what the command line says.
 ///
 /// # Errors
 /// [`CommandError`], whose exit code scripts rely on.
-pub fn dispatch(line: CommandLine) -> Result<(), CommandError> {
+pub(crate) fn dispatch(line: CommandLine) -> Result<(), CommandError> {
     let CommandLine { global, command } = line;
     match command {
         Command::Run => Ok(run::run(Duty::All, config(&global)?)?),

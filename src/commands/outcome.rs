@@ -1,11 +1,11 @@
-//! How a command ends: the four exit codes that scripts rely on.
+//! Ends of commands: the four exit codes that scripts rely on.
 
-use crate::client::ClientError;
+use watershed::client::ClientError;
 
-/// Why a command did not do what it was asked for.
+/// Reason for which a command did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
-pub enum CommandError {
-    /// It could not be done; exit code 1.
+pub(crate) enum CommandError {
+    /// The work could not be done; exit code 1.
     #[error("{0:#}")]
     Failed(#[from] anyhow::Error),
     /// The command line or a file it names is wrong; exit code 2.
@@ -17,9 +17,9 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// What the process exits with.
+    /// Exit code of the process.
     #[must_use]
-    pub const fn exit_code(&self) -> u8 {
+    pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,

@@ -1,4 +1,4 @@
-//! What commands print: tables and sentences for people, JSON for programs, progress beside both.
+//! Output of commands: tables and sentences for people, JSON for programs, progress beside both.
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};

@@ -1,16 +1,16 @@
 //! `watershed run | control | edge`: the daemon.
 
-use crate::config::Config;
-use crate::wiring::{self, Duty};
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use watershed::config::Config;
+use watershed::wiring::{self, Duty};
 
 /// Runs a daemon until it is told to end by SIGTERM or SIGINT.
 ///
 /// # Errors
 /// When it cannot start.
-pub fn run(duty: Duty, config: Config) -> anyhow::Result<()> {
+pub(crate) fn run(duty: Duty, config: Config) -> anyhow::Result<()> {
     for notice in &config.notices {
         tracing::warn!("{notice}");
     }

@@ -1,62 +1,62 @@
 //! `watershed simulate`: a population of resolvers and clients drives a running daemon from
 //! outside.
 
-use crate::areas;
-use crate::config::Config;
-use crate::wiring::read_token;
 use anyhow::Context;
 use engine::inventory::{Endpoint, Front, Inventory};
 use simulator::{RunOptions, Servers, Shape, Simulation, SimulationConfig, Way, World};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use watershed::areas;
+use watershed::config::Config;
+use watershed::keys::{admin_token_file, read_token};
 
 mod month;
 mod report;
 
-pub use month::{MonthArgs, run as run_month};
+pub(crate) use month::{MonthArgs, run as run_month};
 
-/// How long a client of a redirected service stays where it was sent, in seconds.
+/// Time for which a client of a redirected service stays where it was sent, in seconds.
 const SESSION_S: f64 = 4.0;
 
-/// What the population is told, or what else is to be simulated.
+/// Options of the population, or another thing to simulate.
 #[derive(Debug, Clone, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct SimulateArgs {
+pub(crate) struct SimulateArgs {
     /// Instead of a population on the wire.
     #[command(subcommand)]
-    pub what: Option<Other>,
+    pub(crate) what: Option<Other>,
     /// DNS server to ask (UDP and TCP).
     #[arg(long, value_name = "ADDR")]
-    pub dns: Option<SocketAddr>,
+    pub(crate) dns: Option<SocketAddr>,
     /// 302 server to ask; this machine's address must be among its trusted proxies.
     #[arg(long, value_name = "ADDR")]
-    pub redirect: Option<SocketAddr>,
+    pub(crate) redirect: Option<SocketAddr>,
     /// Control API to report telemetry to.
     #[arg(long, value_name = "ADDR")]
-    pub telemetry: Option<SocketAddr>,
+    pub(crate) telemetry: Option<SocketAddr>,
     /// Length of a simulated day in seconds of wall time; 0 stops the sun.
     #[arg(long, default_value_t = 86_400.0, value_name = "SECONDS")]
-    pub day: f64,
+    pub(crate) day: f64,
     /// Hour of day at Greenwich at the start.
     #[arg(long, default_value_t = 4.0, value_name = "HOUR")]
-    pub hour: f64,
+    pub(crate) hour: f64,
     /// Demand of the whole world if everyone had their busiest hour at once, Mbps.
     #[arg(long, default_value_t = 1_000_000.0, value_name = "MBPS")]
-    pub peak_mbps: f64,
+    pub(crate) peak_mbps: f64,
     /// Client prefixes behind each resolver.
     #[arg(long, default_value_t = 4, value_name = "COUNT")]
-    pub clients: usize,
+    pub(crate) clients: usize,
     /// Share of clients that keep an answer beyond its TTL.
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
-    pub overstay: f64,
+    pub(crate) overstay: f64,
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
-/// What can be simulated without a daemon.
+/// Simulations that need no daemon.
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Other {
+pub(crate) enum Other {
     /// Plays a month of 5-minute slots with every policy, and compares what it costs.
     Month(MonthArgs),
 }
@@ -65,7 +65,7 @@ pub enum Other {
 ///
 /// # Errors
 /// When the simulation cannot start.
-pub fn run(
+pub(crate) fn run(
     config: &Config,
     token_file: Option<PathBuf>,
     args: &SimulateArgs,
@@ -74,7 +74,7 @@ pub fn run(
         .enable_all()
         .build()?;
     let table = areas::load(config)?.0;
-    let token_file = token_file.unwrap_or_else(|| config.data_dir.join("admin.token"));
+    let token_file = token_file.unwrap_or_else(|| admin_token_file(&config.data_dir));
     let api_token = if args.telemetry.is_some() {
         read_token(&token_file)?
     } else {

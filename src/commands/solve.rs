@@ -66,7 +66,7 @@ pub(super) fn solve(global: &Global, args: &SolveArgs) -> Result<(), CommandErro
     Ok(tell(&instance, &report, &verified)?)
 }
 
-/// What `--report` writes: the figures, and the plan so that `--warm` can start from it.
+/// Content of `--report`: the figures, and the plan so that `--warm` can start from it.
 #[derive(serde::Serialize)]
 struct Kept<'a> {
     #[serde(flatten)]
@@ -81,7 +81,7 @@ fn read(path: &Path) -> Result<Instance, CommandError> {
     Instance::read(&bytes).map_err(|fault| usage(told(&fault)))
 }
 
-/// What is wrong with an instance. Names in the list of faults are quoted already, and its line
+/// Faults of an instance in words. Names in the list of faults are quoted already, and its line
 /// breaks are our own.
 fn told(fault: &InstanceError) -> String {
     match fault {
@@ -185,7 +185,7 @@ fn tell(instance: &Instance, report: &Report, verified: &Verified) -> anyhow::Re
     tell_prices(report)
 }
 
-/// What the plan costs, part by part.
+/// Costs of the plan, part by part.
 fn cost(report: &Report) -> String {
     let mut text = format!(
         "{:.4} CNY per slot: latency {:.4}, money {:.4}, moving {:.4}",
@@ -200,7 +200,7 @@ fn cost(report: &Report) -> String {
     text
 }
 
-/// Where demand is stuck.
+/// Tells where demand is stuck.
 fn tell_shortage(instance: &Instance, report: &Report) -> anyhow::Result<()> {
     let Some(cut) = &report.cut else {
         return Ok(());
@@ -240,8 +240,8 @@ fn tell_shortage(instance: &Instance, report: &Report) -> anyhow::Result<()> {
     ))
 }
 
-/// What carries something and has a price, dearest first: what is full, and contracts that count
-/// each Mbps more.
+/// Tells what carries something and has a price, dearest first: what is full, and contracts that
+/// count each Mbps more.
 fn tell_prices(report: &Report) -> anyhow::Result<()> {
     let loaded = |row: &&BindingRow| row.load_mbps > LOAD_SHOWN_MIN;
     let rows: Vec<&BindingRow> = report.binding.iter().filter(loaded).collect();

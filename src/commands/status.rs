@@ -2,11 +2,11 @@
 
 use super::connect::{connect, converse};
 use super::{CommandError, output};
-use crate::api::view::{Cycle, Drain, Levels, Map};
 use crate::args::Global;
-use crate::clock::now;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
+use watershed::api::view::{Cycle, Drain, Levels, Map};
+use watershed::clock::now;
 
 /// Map, plan and drains.
 pub(super) fn status(global: &Global) -> Result<(), CommandError> {

@@ -3,6 +3,7 @@
 use super::gates;
 use super::section::Section;
 use super::{Api, AreaSource, Config, Role, Token, Upstream};
+use crate::keys::digest_of_hex;
 use checker::Bands;
 use coverage::PrefixSet;
 use dns::{DnsConfig, EcsBits, EcsPolicy};
@@ -102,7 +103,7 @@ fn read_dns(section: &Section<'_>) -> DnsConfig {
     config
 }
 
-/// Whose Client Subnet options count, as a word.
+/// Peers whose Client Subnet options count, as a word.
 #[derive(Clone, Copy)]
 enum EcsWord {
     All,
@@ -158,26 +159,14 @@ fn read_api(section: &Section<'_>) -> Api {
 
 /// 64 hex digits; zeros on a fault, which nothing hashes to.
 fn digest(section: &Section<'_>, key: &'static str) -> [u8; 32] {
-    let text = section.text(key);
-    let mut bytes = [0; 32];
-    let digit = |at: usize| {
-        text.as_bytes()
-            .get(at)
-            .and_then(|byte| char::from(*byte).to_digit(16))
-    };
-    let valid = text.len() == 64 && (0..64).all(|at| digit(at).is_some());
-    if !valid {
+    let Ok(digest) = digest_of_hex(&section.text(key)) else {
         section.fault(
             key,
             "must be the SHA-256 of the token in 64 hex digits; `watershed token new` prints both",
         );
-        return bytes;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        let pair = digit(2 * at).unwrap_or(0) * 16 + digit(2 * at + 1).unwrap_or(0);
-        *byte = u8::try_from(pair).unwrap_or(0);
-    }
-    bytes
+        return [0; 32];
+    };
+    digest.0
 }
 
 fn read_control(section: Section<'_>, dir: &Path) -> Upstream {

@@ -21,7 +21,7 @@ pub struct Fault {
     pub line: usize,
     /// Path of the key, such as `sites[3].links[0].capacity-mbps`; empty for faults of syntax.
     pub path: String,
-    /// What is wrong, and what to do.
+    /// Fault in words, and advice on what to do.
     pub message: String,
 }
 

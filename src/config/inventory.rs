@@ -5,8 +5,9 @@ use super::served::{self, Claimed};
 use super::zones;
 use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use engine::inventory::{
-    BillingModel, Contract, Endpoint, Front, Group, Inventory, Link, Node, NodePort, Service, Site,
+    Contract, Endpoint, Front, Group, Inventory, Link, Node, NodePort, Service, Site,
 };
+use instance::ContractModel;
 use instance::RPS_PER_MBPS_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -68,6 +69,12 @@ struct Names {
     groups: BTreeSet<String>,
 }
 
+/// First link and first group of a site in the lists of all.
+struct Start {
+    link: usize,
+    group: usize,
+}
+
 struct Reader<'a> {
     inventory: &'a mut Inventory,
     claimed: &'a mut Claimed,
@@ -78,12 +85,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn contract(&mut self, section: &Section<'_>) {
-        let models = BillingModel::ALL.map(|model| (model.as_str(), model));
+        let models = ContractModel::ALL.map(|model| (model.as_str(), model));
         let name = section.name("name");
         let model = section
             .choice("model", None, &models)
-            .unwrap_or(BillingModel::Flat);
-        let by_bandwidth = !matches!(model, BillingModel::Flat | BillingModel::PerGb);
+            .unwrap_or(ContractModel::Flat);
+        let by_bandwidth = !matches!(model, ContractModel::Flat | ContractModel::PerGb);
         let monthly = section.number_or_none("price-cny-per-mbps-month", 0.0..=1e6);
         let volume = section.number_or_none("price-cny-per-gb", 0.0..=1e4);
         let wants = |key, given: bool, wanted: bool| match (given, wanted) {
@@ -95,7 +102,7 @@ impl Reader<'_> {
         wants(
             "price-cny-per-gb",
             volume.is_some(),
-            model == BillingModel::PerGb,
+            model == ContractModel::PerGb,
         );
         let commit_mbps = section
             .number_or_none("commit-mbps", 0.0..=MBPS_MAX)
@@ -153,21 +160,23 @@ impl Reader<'_> {
             latitude: section.number("latitude", -90.0..=90.0),
             longitude: section.number("longitude", -180.0..=180.0),
         });
-        let first_link = self.inventory.links.len();
+        let start = Start {
+            link: self.inventory.links.len(),
+            group: self.inventory.groups.len(),
+        };
         for link in section.sections("links") {
             self.link(&link, site, &name);
             link.finish();
         }
-        let first_group = self.inventory.groups.len();
         for group in section.sections("groups") {
-            self.group(&group, site, first_group);
+            self.group(&group, site, &start);
             group.finish();
         }
         for endpoint in section.sections("endpoints") {
-            self.endpoint(&endpoint, &name, (first_link, first_group));
+            self.endpoint(&endpoint, &name, &start);
             endpoint.finish();
         }
-        self.check_site(section, (first_link, first_group));
+        self.check_site(section, &start);
     }
 
     fn link(&mut self, section: &Section<'_>, site: SiteId, site_name: &str) {
@@ -203,7 +212,7 @@ impl Reader<'_> {
         });
     }
 
-    fn group(&mut self, section: &Section<'_>, site: SiteId, first_group: usize) {
+    fn group(&mut self, section: &Section<'_>, site: SiteId, start: &Start) {
         let name = section.name("name");
         if !self.names.groups.insert(name.clone()) {
             section.fault("name", format!("{name:?} is given to two groups"));
@@ -230,7 +239,7 @@ impl Reader<'_> {
         let other = self
             .inventory
             .groups
-            .get(first_group)
+            .get(start.group)
             .map(|group| &group.services);
         if other.is_some_and(|other| *other != services) {
             section.fault("services", "groups of one site must serve the same services: what a site carries is the sum of its groups; make it two sites");
@@ -264,25 +273,20 @@ impl Reader<'_> {
 
     /// One endpoint: VIPs, and the addresses of the first node, from which those of the others
     /// count up.
-    fn endpoint(
-        &mut self,
-        section: &Section<'_>,
-        site: &str,
-        (first_link, first_group): (usize, usize),
-    ) {
+    fn endpoint(&mut self, section: &Section<'_>, site: &str, start: &Start) {
         let group_name = section.text("group");
         let isp = section.text("isp");
         let link_name = format!("{site}/{isp}");
         let here = |first: usize, found: Option<usize>| found.map(|index| first + index);
         let group = here(
-            first_group,
-            self.inventory.groups[first_group..]
+            start.group,
+            self.inventory.groups[start.group..]
                 .iter()
                 .position(|g| g.name == group_name),
         );
         let link = here(
-            first_link,
-            self.inventory.links[first_link..]
+            start.link,
+            self.inventory.links[start.link..]
                 .iter()
                 .position(|l| l.name == link_name),
         );
@@ -373,18 +377,18 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// What can only be said of a whole site.
-    fn check_site(&self, section: &Section<'_>, (first_link, first_group): (usize, usize)) {
+    /// Checks what can only be said of a whole site.
+    fn check_site(&self, section: &Section<'_>, start: &Start) {
         for (rest, key) in [
-            (self.inventory.links[first_link..].is_empty(), "links"),
-            (self.inventory.groups[first_group..].is_empty(), "groups"),
+            (self.inventory.links[start.link..].is_empty(), "links"),
+            (self.inventory.groups[start.group..].is_empty(), "groups"),
         ] {
             if rest {
                 section.fault(key, "the site has none");
             }
         }
-        for (index, group) in self.inventory.groups.iter().enumerate().skip(first_group) {
-            for (link_index, link) in self.inventory.links.iter().enumerate().skip(first_link) {
+        for (index, group) in self.inventory.groups.iter().enumerate().skip(start.group) {
+            for (link_index, link) in self.inventory.links.iter().enumerate().skip(start.link) {
                 let here = |e: &&Endpoint| e.group.index() == index && e.link.index() == link_index;
                 if !self.inventory.endpoints.iter().any(|e| here(&e)) {
                     section.fault(

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   file, inventory file, --set --tree--> values with origins --section--> Config
-//!                                                        `--> faults (all of them; nothing is half-loaded)
+//!                                  '--> faults (all of them; nothing is half-loaded)
 //! ```
 
 mod daemon;
@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tree::{Node, Value};
 
-/// What a token may do; each role may do all that those before it may.
+/// Rights of a token; each role may do all that those before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Read.
@@ -45,16 +45,16 @@ pub enum Role {
     Rollout,
     /// Force drains, pin and roll back maps.
     Operator,
-    /// Everything.
+    /// All rights.
     Admin,
 }
 
 /// A token of the control API; the secret itself is never in a configuration.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// Who holds it, for the audit log.
+    /// Name of the holder, for the audit log.
     pub name: String,
-    /// What it may do.
+    /// Role that bounds its rights.
     pub role: Role,
     /// SHA-256 of the secret.
     pub sha256: [u8; 32],
@@ -63,9 +63,9 @@ pub struct Token {
 /// The control API.
 #[derive(Clone, Debug)]
 pub struct Api {
-    /// Where it listens.
+    /// Address to listen on.
     pub listen: SocketAddr,
-    /// Who may use it, besides the admin token in the data directory.
+    /// Tokens that may use it, besides the admin token in the data directory.
     pub tokens: Vec<Token>,
 }
 
@@ -80,7 +80,7 @@ pub struct Upstream {
     pub edge: Option<String>,
 }
 
-/// Where the area table comes from.
+/// Sources of the area table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AreaSource {
     /// A file of `watershed geo build`.
@@ -98,7 +98,7 @@ pub enum AreaSource {
 /// A valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where state is kept.
+    /// Directory of state.
     pub data_dir: PathBuf,
     /// Time that entries of the audit log are kept.
     pub audit_kept: Duration,
@@ -108,19 +108,19 @@ pub struct Config {
     pub redirect: RedirectConfig,
     /// The control API.
     pub api: Api,
-    /// Where an edge gets its maps.
+    /// Control plane from which an edge gets its maps.
     pub control: Option<Upstream>,
-    /// How the engine thinks.
+    /// Options of the engine.
     pub engine: EngineOptions,
     /// Time between ticks of the engine.
     pub cycle: Duration,
-    /// Where the area table comes from.
+    /// Source of the area table.
     pub areas: AreaSource,
-    /// What exists; empty for an edge that was given none.
+    /// All that exists; empty for an edge that was given none.
     pub inventory: Inventory,
     /// Services that follow policies and not the optimizer.
     pub policies: Policies,
-    /// How addresses of pools are probed, in the order of [`Policies::checks`].
+    /// Probes of the addresses of pools, in the order of [`Policies::checks`].
     pub checks: Vec<Check>,
     /// Remarks on the files that keep nothing from being loaded: keys under older names.
     pub notices: Vec<Fault>,

@@ -64,7 +64,7 @@ pub(super) fn read(
     (reader.policies, checks)
 }
 
-/// What a name is the name of.
+/// Kinds of things that a name stands for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Check,

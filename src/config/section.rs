@@ -62,7 +62,7 @@ impl<'a> Section<'a> {
             .push(Fault::new(origin, &self.path_of(key), message));
     }
 
-    /// Where faults of this section go.
+    /// Collection that takes the faults of this section.
     pub(super) const fn sink(&self) -> &'a Sink {
         self.sink
     }
@@ -115,7 +115,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Whether a key is there and has text.
+    /// Tells whether a key is there and has text.
     pub(super) fn is_text(&self, key: &'static str) -> bool {
         self.get(key)
             .is_some_and(|node| matches!(node.value, Value::Text(_)))

@@ -1,4 +1,4 @@
-//! What every service has, whoever schedules it: names, TTL, size of an answer.
+//! Keys of every service, under a policy as under the optimizer: names, TTL, size of an answer.
 
 use super::section::Section;
 use super::zones;

@@ -10,11 +10,11 @@ use toml::de::{DeTable, DeValue};
 pub(super) struct Node {
     /// The value.
     pub(super) value: Value,
-    /// Where it stands.
+    /// Place in the configuration.
     pub(super) origin: Origin,
 }
 
-/// What a value can be.
+/// Kinds of values.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Text(String),
@@ -28,7 +28,7 @@ pub(super) enum Value {
 }
 
 impl Value {
-    /// What it is, in a word.
+    /// Kind of the value, in a word.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "text",

@@ -15,13 +15,14 @@ use crate::store::StateStore;
 use anyhow::Context;
 use coverage::{AreaTable, Digest, MapVersion, Timestamp};
 use ed25519_dalek::SigningKey;
-use engine::cycle::{Bills, Engine, EngineOptions, Steering};
+use engine::billing::Bills;
+use engine::cycle::{Engine, EngineOptions, Steering};
 use engine::drain::Drain;
 use engine::inventory::Inventory;
 use engine::report::CycleReport;
 use instance::Instance;
 use keeping::Unstored;
-use prepared::{directory, restored, telemetry};
+use prepared::{directory, restore, telemetry};
 use pruning::Pruning;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -45,29 +46,30 @@ const LEDGER_EVERY: Duration = Duration::from_secs(30);
 const BILLS_EVERY: Duration = Duration::from_secs(1);
 /// Flag of the store that keeps planned levels.
 const LEVELS_FLAG: &str = "levels";
-/// Where the store keeps the prices of contracts that were believed last.
+/// Key under which the store keeps the prices of contracts that were believed last.
 const PRICES_FLAG: &str = "prices";
 
-/// What a control plane is started with.
-pub struct ControlOptions {
-    /// How the engine thinks.
+/// Options of a control plane.
+pub(crate) struct ControlOptions {
+    /// Options of the engine.
     pub engine: EngineOptions,
     /// Time between ticks.
     pub cycle: Duration,
-    /// Where maps, keys and history are kept.
+    /// Directory of maps, keys and history.
     pub data_dir: PathBuf,
     /// Time that entries of the audit log are kept.
     pub audit_kept: Duration,
-    /// Whether this process serves the map itself, so that its own swap counts as an edge's
+    /// True when this process serves the map itself, so that its own swap counts as an edge's
     /// acknowledgement.
     pub serves: bool,
 }
 
-/// What a control plane decides about.
-pub struct Deployment {
-    /// What exists.
+/// Deployment: all that a control plane decides about.
+#[derive(Clone)]
+pub(crate) struct Deployment {
+    /// All that exists.
     pub inventory: Arc<Inventory>,
-    /// Where clients are.
+    /// Areas of clients.
     pub table: Arc<AreaTable>,
     /// Static policies, applied to the areas of the table.
     pub steering: Arc<Steering>,
@@ -77,35 +79,24 @@ pub struct Deployment {
 ///
 /// # Errors
 /// When the store cannot be read or no epoch can be taken.
-pub fn start(
+pub(crate) fn start(
     deployment: Deployment,
     options: ControlOptions,
     mut store: Box<dyn StateStore>,
     key: SigningKey,
     intake: Arc<Intake>,
 ) -> anyhow::Result<(ControlHandle, JoinHandle<()>)> {
-    let Deployment {
-        inventory,
-        table,
-        steering,
-    } = deployment;
     let map_key = key.verifying_key();
     let serving = intake.snapshot();
     let publisher = Publisher::new(
         &options.data_dir,
         key,
-        Digest(table.digest()),
+        Digest(deployment.table.digest()),
         store.as_mut(),
         serving.as_deref(),
     )?;
-    let steered = Arc::clone(&steering);
     let pruning = Pruning::new(options.engine.slot, options.audit_kept, store.as_ref())?;
-    let engine = restored(
-        (Arc::clone(&inventory), Arc::clone(&table), steered),
-        options.engine,
-        store.as_ref(),
-        serving,
-    )?;
+    let engine = restore(deployment.clone(), options.engine, store.as_ref(), serving)?;
     let record = std::fs::read(options.data_dir.join("map.wsm"))
         .ok()
         .filter(|_| intake.snapshot().is_some());
@@ -117,10 +108,10 @@ pub fn start(
     let (drains, drains_seen) = watch::channel(Arc::new(stored));
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let fixed = Arc::new(Fixed {
-        directory: directory(&inventory, &steering.policies),
+        directory: directory(&deployment.inventory, &deployment.steering.policies),
         telemetry: telemetry(&engine),
-        inventory,
-        table,
+        inventory: deployment.inventory,
+        table: deployment.table,
         map_key,
         intake: Arc::clone(&intake),
     });
@@ -313,7 +304,7 @@ impl Actor {
         });
     }
 
-    /// What contracts come to, at most [`BILLS_EVERY`] ago.
+    /// Bills so far, at most [`BILLS_EVERY`] old.
     fn bills(&mut self) -> Bills {
         if let Some((at, bills)) = &self.bills
             && at.elapsed() < BILLS_EVERY

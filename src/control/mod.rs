@@ -1,10 +1,12 @@
-//! The control plane as an actor: one thread owns engine, store and publisher; everybody else holds
+//! The control plane as an actor: one thread owns engine, store and publisher. Everybody else holds
 //! a handle.
 //!
 //! ```text
-//!   API, CLI, edges --ControlHandle--> bounded queue --> actor thread: observe | drain | tick every cycle --jobs--.
-//!                   <-- watch: record, cycle report, drains      ^                                               v
-//!                   <-- broadcast: events                        '----------------- results <-------- worker thread
+//!   API, CLI, edges --ControlHandle--> bounded queue --> actor thread: observe | drain | tick
+//!      ^                                     ^                |            |
+//!      |                                     '--- results --- | ------- worker thread
+//!      '------ watch: record, cycle report, drains -----------'
+//!              broadcast: events
 //! ```
 //! The actor never solves: what takes long is a job for the worker, and its result comes back as
 //! one more command. The queue is bounded and never waited for: what does not fit is refused, and
@@ -17,15 +19,14 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use actor::{ControlOptions, Deployment, start};
-pub use publisher::{Publisher, accepted_keys, random_bytes, signing_key, write_secret};
+pub(crate) use actor::{ControlOptions, Deployment, start};
 
 use crate::store::AuditEntry;
 use collectors::Limits;
 use coverage::observation::{Directory, Observation};
 use coverage::{AreaTable, MapVersion, Snapshot, Timestamp};
 use ed25519_dalek::VerifyingKey;
-use engine::cycle::Bills;
+use engine::billing::Bills;
 use engine::drain::{Drain, Request};
 use engine::explain::Explanation;
 use engine::inventory::Inventory;
@@ -39,10 +40,10 @@ use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::serving::Intake;
 
-/// Something that happened, for whoever watches.
+/// An event, for subscribers.
 #[derive(Clone, Debug, serde::Serialize)]
-pub struct Event {
-    /// When, ms since 1970.
+pub(crate) struct Event {
+    /// Time of the event, ms since 1970.
     pub at: Timestamp,
     /// Such as `map.published` or `drain.shifting`.
     pub kind: String,
@@ -53,11 +54,11 @@ pub struct Event {
 /// The queue to the control plane is full; come again in a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the control plane is busy: its queue is full; send this again in a second")]
-pub struct QueueFull;
+pub(crate) struct QueueFull;
 
-/// Why a request to the control plane was not done.
+/// Reason for which a request to the control plane was not done.
 #[derive(Debug, thiserror::Error)]
-pub enum ControlError {
+pub(crate) enum ControlError {
     /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
@@ -67,25 +68,25 @@ pub enum ControlError {
     /// The request itself is wrong.
     #[error("{0}")]
     Invalid(String),
-    /// It could not be done now.
+    /// The work could not be done now.
     #[error("{0}")]
     Unavailable(String),
 }
 
 type Reply<T> = oneshot::Sender<Result<T, ControlError>>;
 
-/// Which instance is asked for.
+/// Instance that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// What the next tick would solve.
+pub(crate) enum Wanted {
+    /// The one that the next tick would solve.
     Next,
     /// The same as if no map were in force.
     Fresh,
-    /// What was solved last.
+    /// The one that was solved last.
     Last,
 }
 
-/// What the actor is asked to do.
+/// Requests to the actor.
 enum Command {
     Observe(Vec<Observation>),
     RequestDrain(String, Box<Request>, Reply<Drain>),
@@ -103,7 +104,7 @@ enum Command {
     Stop,
 }
 
-/// What never changes while a control plane runs.
+/// Parts that never change while a control plane runs.
 struct Fixed {
     directory: Directory,
     telemetry: Limits,
@@ -115,7 +116,7 @@ struct Fixed {
 
 /// The way to a running control plane. Cheap to clone.
 #[derive(Clone)]
-pub struct ControlHandle {
+pub(crate) struct ControlHandle {
     fixed: Arc<Fixed>,
     queue: SyncSender<Command>,
     record: watch::Receiver<Option<Arc<Vec<u8>>>>,
@@ -127,61 +128,61 @@ pub struct ControlHandle {
 impl ControlHandle {
     /// Names -> ids, for decoding telemetry.
     #[must_use]
-    pub fn directory(&self) -> &Directory {
+    pub(crate) fn directory(&self) -> &Directory {
         &self.fixed.directory
     }
 
-    /// What telemetry may be like.
+    /// Limits of telemetry.
     #[must_use]
-    pub fn telemetry(&self) -> &Limits {
+    pub(crate) fn telemetry(&self) -> &Limits {
         &self.fixed.telemetry
     }
 
-    /// What exists.
+    /// Inventory: all that exists.
     #[must_use]
-    pub fn inventory(&self) -> &Inventory {
+    pub(crate) fn inventory(&self) -> &Inventory {
         &self.fixed.inventory
     }
 
-    /// Where clients are.
+    /// Area table: where clients are.
     #[must_use]
-    pub fn table(&self) -> &Arc<AreaTable> {
+    pub(crate) fn table(&self) -> &Arc<AreaTable> {
         &self.fixed.table
     }
 
     /// Key that signs maps.
     #[must_use]
-    pub fn map_key(&self) -> VerifyingKey {
+    pub(crate) fn map_key(&self) -> VerifyingKey {
         self.fixed.map_key
     }
 
     /// The snapshot in service in this process.
     #[must_use]
-    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.fixed.intake.snapshot()
     }
 
     /// The newest sealed record.
     #[must_use]
-    pub fn record(&self) -> watch::Receiver<Option<Arc<Vec<u8>>>> {
+    pub(crate) fn record(&self) -> watch::Receiver<Option<Arc<Vec<u8>>>> {
         self.record.clone()
     }
 
     /// The newest tick.
     #[must_use]
-    pub fn cycle(&self) -> watch::Receiver<Arc<CycleReport>> {
+    pub(crate) fn cycle(&self) -> watch::Receiver<Arc<CycleReport>> {
         self.cycle.clone()
     }
 
     /// All drains.
     #[must_use]
-    pub fn drains(&self) -> watch::Receiver<Arc<Vec<Drain>>> {
+    pub(crate) fn drains(&self) -> watch::Receiver<Arc<Vec<Drain>>> {
         self.drains.clone()
     }
 
-    /// What happens from now on; a slow reader misses events and is told so.
+    /// Events from now on; a slow reader misses events and is told so.
     #[must_use]
-    pub fn events(&self) -> broadcast::Receiver<Event> {
+    pub(crate) fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }
 
@@ -189,7 +190,7 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`QueueFull`]; none of them was taken.
-    pub fn observe(&self, observations: Vec<Observation>) -> Result<(), QueueFull> {
+    pub(crate) fn observe(&self, observations: Vec<Observation>) -> Result<(), QueueFull> {
         self.queue
             .try_send(Command::Observe(observations))
             .map_err(|_| QueueFull)
@@ -199,7 +200,11 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError::Refused`] with the proof, or what is wrong with the request.
-    pub async fn request_drain(&self, who: &str, request: Request) -> Result<Drain, ControlError> {
+    pub(crate) async fn request_drain(
+        &self,
+        who: &str,
+        request: Request,
+    ) -> Result<Drain, ControlError> {
         self.ask(|reply| Command::RequestDrain(who.to_owned(), Box::new(request), reply))
             .await
     }
@@ -208,7 +213,7 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn renew_drain(
+    pub(crate) async fn renew_drain(
         &self,
         who: &str,
         id: &str,
@@ -222,7 +227,7 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn cancel_drain(&self, who: &str, id: &str) -> Result<Drain, ControlError> {
+    pub(crate) async fn cancel_drain(&self, who: &str, id: &str) -> Result<Drain, ControlError> {
         self.ask(|reply| Command::CancelDrain(who.to_owned(), id.to_owned(), reply))
             .await
     }
@@ -231,7 +236,7 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn pin(&self, who: &str, reason: &str) -> Result<(), ControlError> {
+    pub(crate) async fn pin(&self, who: &str, reason: &str) -> Result<(), ControlError> {
         self.ask(|reply| Command::Pin(who.to_owned(), reason.to_owned(), reply))
             .await
     }
@@ -240,7 +245,7 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn unpin(&self, who: &str) -> Result<(), ControlError> {
+    pub(crate) async fn unpin(&self, who: &str) -> Result<(), ControlError> {
         self.ask(|reply| Command::Unpin(who.to_owned(), reply))
             .await
     }
@@ -250,7 +255,11 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError::NotFound`] when that map is not kept.
-    pub async fn rollback(&self, who: &str, to: Option<MapVersion>) -> Result<(), ControlError> {
+    pub(crate) async fn rollback(
+        &self,
+        who: &str,
+        to: Option<MapVersion>,
+    ) -> Result<(), ControlError> {
         self.ask(|reply| Command::Rollback(who.to_owned(), to, reply))
             .await
     }
@@ -259,24 +268,28 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError::NotFound`] when nothing was solved yet.
-    pub async fn instance(&self, wanted: Wanted) -> Result<Instance, ControlError> {
+    pub(crate) async fn instance(&self, wanted: Wanted) -> Result<Instance, ControlError> {
         self.ask(|reply| Command::Instance(wanted, reply)).await
     }
 
-    /// Why a client gets its answer.
+    /// Tells why a client gets its answer.
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn explain(&self, name: &str, client: IpAddr) -> Result<Explanation, ControlError> {
+    pub(crate) async fn explain(
+        &self,
+        name: &str,
+        client: IpAddr,
+    ) -> Result<Explanation, ControlError> {
         self.ask(|reply| Command::Explain(name.to_owned(), client, reply))
             .await
     }
 
-    /// What contracts come to so far.
+    /// Bills of contracts so far.
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn bills(&self) -> Result<Bills, ControlError> {
+    pub(crate) async fn bills(&self) -> Result<Bills, ControlError> {
         self.ask(Command::Bills).await
     }
 
@@ -284,20 +297,20 @@ impl ControlHandle {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, ControlError> {
+    pub(crate) async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, ControlError> {
         self.ask(|reply| Command::Audit(limit, reply)).await
     }
 
     /// Notes that an edge serves `version`. Lost when the queue is full: the edge will say it
     /// again.
-    pub fn edge_seen(&self, edge: &str, version: MapVersion) {
+    pub(crate) fn edge_seen(&self, edge: &str, version: MapVersion) {
         let _ = self
             .queue
             .try_send(Command::EdgeSeen(edge.to_owned(), version));
     }
 
     /// Asks the actor to end after what is queued.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         let _ = self.queue.send(Command::Stop);
     }
 

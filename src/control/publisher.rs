@@ -6,32 +6,30 @@ use crate::store::{StateStore, StoreError};
 use anyhow::Context;
 use coverage::record::{self, Header, SealError};
 use coverage::{Body, Digest, MapVersion, Snapshot, Timestamp};
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::SigningKey;
 use std::fs;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Maps kept for `map diff` and `map rollback`.
 const HISTORY_MAX: usize = 32;
 
-/// Why a map was not published. The one in force stays.
+/// Reason for which a map was not published. The one in force stays.
 #[derive(Debug, thiserror::Error)]
-pub enum PublishError {
-    /// Its version could not be made durable.
+pub(crate) enum PublishError {
+    /// The store could not make its version durable.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It does not encode.
+    /// The map does not encode.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// It fails the checks that every consumer makes.
+    /// The map fails the checks that every consumer makes.
     #[error(transparent)]
     Intake(#[from] IntakeError),
 }
 
 /// Signs and numbers maps for one control plane.
-pub struct Publisher {
+pub(crate) struct Publisher {
     key: SigningKey,
     version: MapVersion,
     parent: Digest,
@@ -44,7 +42,7 @@ impl Publisher {
     ///
     /// # Errors
     /// When the epoch cannot be made durable or the history has no place.
-    pub fn new(
+    pub(crate) fn new(
         data_dir: &Path,
         key: SigningKey,
         table_digest: Digest,
@@ -71,11 +69,12 @@ impl Publisher {
     ///
     /// # Errors
     /// [`PublishError`]; the number is used up, the map in force stays.
-    pub fn publish(
+    pub(crate) fn publish(
         &mut self,
         body: &Body,
         input_digest: Digest,
-        (store, intake): (&mut dyn StateStore, &Intake),
+        store: &mut dyn StateStore,
+        intake: &Intake,
         now: Timestamp,
     ) -> Result<(Arc<Snapshot>, Arc<Vec<u8>>), PublishError> {
         let version = MapVersion {
@@ -106,7 +105,7 @@ impl Publisher {
     ///
     /// # Errors
     /// When it is not kept or does not read.
-    pub fn kept(&self, wanted: Option<MapVersion>) -> anyhow::Result<(MapVersion, Body)> {
+    pub(crate) fn kept(&self, wanted: Option<MapVersion>) -> anyhow::Result<(MapVersion, Body)> {
         let wanted = match wanted {
             Some(wanted) => wanted,
             None => *self
@@ -149,64 +148,4 @@ impl Publisher {
         versions.sort_unstable();
         Ok(versions)
     }
-}
-
-/// The key that signs maps: read from the data directory, made there at the first start.
-///
-/// # Errors
-/// When it cannot be read, or cannot be written with access for the owner alone.
-pub fn signing_key(data_dir: &Path) -> anyhow::Result<SigningKey> {
-    let path = data_dir.join("map.key");
-    if path.exists() {
-        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
-            anyhow::anyhow!(
-                "{} is no map key of 32 bytes; restore it from a backup",
-                path.display()
-            )
-        })?;
-        return Ok(SigningKey::from_bytes(&bytes));
-    }
-    let bytes = random_bytes::<32>()?;
-    write_secret(&path, &bytes)?;
-    Ok(SigningKey::from_bytes(&bytes))
-}
-
-/// Accepted keys of an edge: `map.pub` in its data directory, as kept at its first contact; none at
-/// first.
-#[must_use]
-pub fn accepted_keys(data_dir: &Path) -> Vec<VerifyingKey> {
-    let bytes = fs::read(data_dir.join("map.pub")).ok();
-    let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    key.and_then(|key| VerifyingKey::from_bytes(&key).ok())
-        .into_iter()
-        .collect()
-}
-
-/// Bytes from the system's generator.
-///
-/// # Errors
-/// When the system has none.
-pub fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .context("cannot read random bytes from the system")?;
-    Ok(bytes)
-}
-
-/// Writes a file that only its owner may read.
-///
-/// # Errors
-/// When it exists or cannot be written.
-pub fn write_secret(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    use std::io::Write;
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path);
-    file.and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -1,6 +1,7 @@
 //! A whole control plane in one process, large enough that a solve takes its time.
 
 use super::*;
+use crate::keys::signing_key;
 use crate::store::{LedgerRow, SqliteStore, StateStore};
 use coverage::area::{AreaAttrs, AreaTableBuilder};
 use coverage::catalog::Service as ServedService;
@@ -8,9 +9,8 @@ use coverage::observation::Sample;
 use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use engine::billing::UsualDemand;
 use engine::cycle::{Engine, EngineOptions, Tier};
-use engine::inventory::{
-    BillingModel, Contract, Endpoint, Front, Group, Link, Node, NodePort, Service, Site,
-};
+use engine::inventory::{Contract, Endpoint, Front, Group, Link, Node, NodePort, Service, Site};
+use instance::ContractModel;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use tokio::time::{Instant, sleep, timeout};
@@ -21,7 +21,7 @@ const SITES: u8 = 60;
 const AREAS: u16 = 20_000;
 /// The next cycle is further away than any test takes.
 const CYCLE: Duration = Duration::from_secs(600);
-/// What an answer may take that waits for nothing, on a busy machine.
+/// Time for an answer that waits for nothing, on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 fn inventory() -> Inventory {
@@ -50,7 +50,7 @@ fn inventory() -> Inventory {
         });
         inventory.contracts.push(Contract {
             name: name.clone(),
-            model: BillingModel::Month95,
+            model: ContractModel::Month95,
             price_cny_per_mbps_month: 10.0,
             price_cny_per_gb: 0.0,
             commit_mbps: 0.0,

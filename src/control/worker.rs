@@ -3,7 +3,8 @@
 
 use super::Command;
 use anyhow::Context;
-use engine::cycle::{Job, LevelsJob, PlannedLevels, Solved, Tier};
+use engine::billing::{LevelsJob, PlannedLevels};
+use engine::cycle::{Job, Solved, Tier};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +12,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What takes long.
+/// Work that takes long.
 pub(super) enum Task {
     /// A map to be solved.
     Solve(Job),
@@ -19,7 +20,7 @@ pub(super) enum Task {
     Levels(LevelsJob),
 }
 
-/// What came of a task.
+/// Result of a task.
 pub(super) enum Result {
     /// Of a map.
     Solve(Solved),
@@ -27,9 +28,9 @@ pub(super) enum Result {
     Levels(PlannedLevels),
 }
 
-/// What the worker has done.
+/// Report of a task that ended.
 pub(super) struct Done {
-    /// How it was to be solved; `None` for levels.
+    /// Tier by which it was to be solved; `None` for levels.
     pub tier: Option<Tier>,
     /// The result; `None` when the task broke, which is a defect of ours.
     pub result: Option<Result>,
@@ -58,7 +59,7 @@ impl Worker {
         Ok(Self { tasks, busy: None })
     }
 
-    /// Whether a task is under way.
+    /// Tells whether a task is under way.
     pub(super) const fn is_busy(&self) -> bool {
         self.busy.is_some()
     }

@@ -6,7 +6,7 @@
 
 mod sqlite;
 
-pub use sqlite::SqliteStore;
+pub(crate) use sqlite::SqliteStore;
 
 use coverage::Timestamp;
 use engine::billing::UsualDemand;
@@ -15,55 +15,55 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Link -> sum of its samples in Mbps, and how many there were.
-pub type LinkParts = BTreeMap<String, (f64, u32)>;
+pub(crate) type LinkParts = BTreeMap<String, (f64, u32)>;
 
 /// A billing slot of a meter, by name.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct LedgerRow {
+pub(crate) struct LedgerRow {
     /// Name of the meter.
     pub meter: String,
     /// Start of the slot.
     pub slot: Timestamp,
     /// Mean traffic, Mbps.
     pub mbps: f64,
-    /// What its links said, as long as late samples may come.
+    /// Traffic of its links, kept for as long as late samples may come.
     pub parts: LinkParts,
 }
 
 /// One entry of the audit log: who did what, and why.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-pub struct AuditEntry {
+pub(crate) struct AuditEntry {
     /// Rising number.
     pub id: i64,
-    /// When, in milliseconds since 1970.
+    /// Time of the entry, in milliseconds since 1970.
     #[schema(value_type = u64)]
     pub at: Timestamp,
     /// Name of the token, or `system`.
     pub who: String,
-    /// What was done, such as `drain.request`.
+    /// Deed, such as `drain.request`.
     pub action: String,
     /// To what, and why, in words.
     pub detail: String,
 }
 
-/// Why state could not be read or written.
+/// Reason for which state could not be read or written.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// The database refused.
     #[error("state store: {0}; check that the data directory is writable and not full")]
     Database(#[from] rusqlite::Error),
     /// A stored record does not decode.
     #[error("state store: record {key} does not decode: {fault}")]
     Record {
-        /// Which record.
+        /// Key of the record.
         key: String,
-        /// Why.
+        /// Fault of the record.
         fault: String,
     },
 }
 
 /// Keeps state. Every write is durable when it returns.
-pub trait StateStore: Send {
+pub(crate) trait StateStore: Send {
     /// Takes the next epoch: greater than any that was ever taken, and than `above`.
     ///
     /// # Errors
@@ -130,7 +130,7 @@ pub trait StateStore: Send {
     /// [`StoreError`].
     fn put_demand(&mut self, units: &str, usual: &UsualDemand) -> Result<(), StoreError>;
 
-    /// What is usual for `units`, in any order: at most one for each bin of the week.
+    /// Usual demand of `units`, in any order: at most one for each bin of the week.
     ///
     /// # Errors
     /// [`StoreError`].

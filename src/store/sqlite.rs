@@ -27,7 +27,7 @@ const SCHEMA: &str = "
 
 /// State in one file.
 #[derive(Debug)]
-pub struct SqliteStore {
+pub(crate) struct SqliteStore {
     connection: Connection,
 }
 
@@ -36,7 +36,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be opened, is locked by another process, or is no store.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = Connection::open(path)?;
         // A write is durable when it returns: kill -9 and power loss alike.
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -47,8 +47,8 @@ impl SqliteStore {
         Ok(Self { connection })
     }
 
-    /// What links said, by (slot, meter); of few slots. What does not decode is known less exactly,
-    /// and no reason not to start.
+    /// Traffic of links by (slot, meter), of few slots. A row that does not decode is no reason not
+    /// to start: its slot is known less exactly.
     fn ledger_parts(&self) -> Result<HashMap<(i64, String), LinkParts>, StoreError> {
         let mut query = self
             .connection

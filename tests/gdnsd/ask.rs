@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const WINDOW_MAX: usize = 96;
 /// After this a question counts as lost.
 const LOST_AFTER: Duration = Duration::from_millis(700);
-/// How often one question is sent at most.
+/// Most times that one question is sent.
 const TRIES_MAX: u32 = 20;
 
 /// The replies in the order of the questions.

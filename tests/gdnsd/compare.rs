@@ -1,13 +1,13 @@
 //! Asks both servers for the same random clients and judges what differs.
 
 use crate::ask::ask;
-use crate::prefix::Prefix;
-use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::states::Choices;
 use crate::wire::{Question, Reply};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use testkit::Prefix;
+use testkit::Random;
 
 /// Findings that are kept as text; more are only counted.
 const EXAMPLES_MAX: usize = 8;
@@ -15,7 +15,7 @@ const EXAMPLES_MAX: usize = 8;
 /// each member.
 const DRAWS_MIN: usize = 15;
 
-/// What came out of one or more configurations.
+/// Result of one or more configurations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) clients: usize,
@@ -76,10 +76,10 @@ pub(crate) fn questions(scenario: &Scenario, count: usize, random: &mut Random) 
         } else {
             &scenario.dynamic
         };
-        let name = random.pick(names);
+        let name = random.choose(names);
         questions.push(Question {
             name: name.name.clone(),
-            kind: *random.pick(&name.types),
+            kind: *random.choose(&name.types),
             client: scenario.client(random),
         });
     }
@@ -190,7 +190,7 @@ fn honesty(
     Ok(())
 }
 
-/// What was chosen of each weighted family, and for how many client subnets.
+/// Members chosen of each weighted family, and the number of client subnets that got them.
 struct Chosen<'a> {
     choices: &'a [Choices],
     family_of: BTreeMap<IpAddr, usize>,

@@ -18,11 +18,8 @@
 mod ask;
 mod compare;
 mod maps;
-mod mmdb;
 mod places;
 mod pools;
-mod prefix;
-mod random;
 mod scenario;
 mod servers;
 mod states;
@@ -31,7 +28,6 @@ mod wire;
 mod zone;
 
 use compare::Tally;
-use random::Random;
 use scenario::Scenario;
 use servers::Server;
 use std::fmt::Write;
@@ -40,6 +36,7 @@ use std::str::FromStr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+use testkit::Random;
 
 /// Random configurations, unless the environment says otherwise.
 const CONFIGS: usize = 48;

@@ -1,10 +1,10 @@
 //! Random geoip maps: trees of places, networks, coordinates.
 
 use crate::places::{COUNTRIES, Country};
-use crate::prefix::Prefix;
-use crate::random::Random;
 use crate::text::Conf;
 use std::collections::BTreeMap;
+use testkit::Prefix;
+use testkit::Random;
 
 /// One geoip map.
 pub(crate) struct Map {
@@ -17,7 +17,7 @@ pub(crate) struct Map {
     pub(crate) nets: Vec<Prefix>,
 }
 
-/// What a map of one configuration may draw on.
+/// Ground that a map of one configuration may draw on.
 pub(crate) struct Ground<'a> {
     pub(crate) database: &'a str,
     pub(crate) is_city: bool,
@@ -92,7 +92,7 @@ fn coords(datacenters: &[String], random: &mut Random) -> Conf {
     let mut pairs = Vec::new();
     for (index, datacenter) in datacenters.iter().enumerate() {
         if index == 0 || !random.percent(15) {
-            let (north, east) = random.pick(&spots);
+            let (north, east) = random.choose(&spots);
             pairs.push((datacenter.clone(), Conf::list(&[north, east])));
         }
     }
@@ -107,7 +107,7 @@ fn nets(
 ) -> (Vec<(String, Conf)>, Vec<Prefix>) {
     let mut chosen = BTreeMap::new();
     for _ in 0..random.below(24) {
-        let around = random.pick(networks);
+        let around = random.choose(networks);
         let (low, high) = if around.is_v4 { (8, 30) } else { (20, 60) };
         let len = random.between(low, high);
         let prefix = match len.cmp(&around.own_len()) {
@@ -146,7 +146,7 @@ struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// What a place is mapped to: a list, or `auto` where that is allowed.
+    /// Target of a place: a list, or `auto` where that is allowed.
     fn list(&mut self) -> Conf {
         if self.is_auto && self.random.percent(35) {
             return Conf::text("auto");

@@ -1,10 +1,10 @@
 //! Random geography: networks with the records that city and country databases hold, including
 //! incomplete ones.
 
-use crate::mmdb::Value;
-use crate::prefix::Prefix;
-use crate::random::Random;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use testkit::Prefix;
+use testkit::Random;
+use testkit::mmdb::Value;
 
 /// A country: continent, code, degrees north, degrees east, subdivisions (outermost first, `/`
 /// between levels), cities.
@@ -83,7 +83,7 @@ fn record(country: &Country, is_city: bool, random: &mut Random) -> Value {
         pairs.push(("location", Value::Map(location)));
     }
     if is_city && has_country && !subdivisions.is_empty() && random.percent(80) {
-        let path = random.pick(subdivisions).split('/');
+        let path = random.choose(subdivisions).split('/');
         let depth = random.between(1, 2);
         let levels = path
             .take(usize::from(depth))
@@ -104,7 +104,7 @@ pub(crate) fn networks(is_city: bool, random: &mut Random) -> Vec<(Prefix, Value
             let address = Ipv4Addr::new(first, random.between(0, 255), 0, 0);
             Prefix::new(IpAddr::V4(address), random.between(8, 16))
         } else {
-            let registry = *random.pick(&[0x2400_u16, 0x2600, 0x2800, 0x2a00, 0x2c00, 0x2001]);
+            let registry = *random.choose(&[0x2400_u16, 0x2600, 0x2800, 0x2a00, 0x2c00, 0x2001]);
             let second = u16::from(random.between(1, 255)) << 8 | u16::from(random.between(0, 255));
             let address = Ipv6Addr::new(registry, second, 0, 0, 0, 0, 0, 0);
             Prefix::new(IpAddr::V6(address), random.between(20, 32))

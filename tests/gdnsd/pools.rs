@@ -1,8 +1,8 @@
 //! Random resources of the plugins that hold addresses, and which addresses each may answer.
 
-use crate::random::Random;
 use crate::text::Conf;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use testkit::Random;
 
 /// An address with what watches over it.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Weighted {
     pub(crate) up_thresh: f64,
 }
 
-/// Everything below the plugins, as far as it has been drawn.
+/// All that stands below the plugins, as far as it has been drawn.
 #[derive(Default)]
 pub(crate) struct Pools {
     pub(crate) multifo: Vec<(String, Conf)>,
@@ -46,7 +46,7 @@ const SERVICES: [&[&str]; 12] = [
     &["alive", "up"],
 ];
 
-/// Which families a resource has.
+/// Families that a resource has.
 #[derive(Clone, Copy, PartialEq)]
 enum Families {
     V4,
@@ -72,7 +72,7 @@ impl Pools {
         address
     }
 
-    /// What stands in a `dcmap`: a definition of its own, a reference to one elsewhere, or a mere
+    /// An entry of a `dcmap`: a definition of its own, a reference to one elsewhere, or a mere
     /// address.
     pub(crate) fn datacenter(&mut self, random: &mut Random) -> Conf {
         match random.below(12) {
@@ -114,7 +114,7 @@ impl Pools {
 
     fn multifo(&mut self, random: &mut Random) -> Conf {
         self.families(random, |pools, is_v4, random| {
-            let services = *random.pick(&SERVICES);
+            let services = *random.choose(&SERVICES);
             let count = random.between(1, 6);
             if services == ["up"] && random.percent(30) {
                 let addresses: Vec<_> =
@@ -134,7 +134,7 @@ impl Pools {
 
     fn weighted(&mut self, random: &mut Random) -> Conf {
         self.families(random, |pools, is_v4, random| {
-            let services = *random.pick(&SERVICES);
+            let services = *random.choose(&SERVICES);
             let mut pairs = Vec::new();
             let up_thresh = threshold(&mut pairs, random);
             service_types(&mut pairs, services);
@@ -158,7 +158,7 @@ impl Pools {
 
     fn simplefo(&mut self, random: &mut Random) -> Conf {
         self.families(random, |pools, is_v4, random| {
-            let services = *random.pick(&SERVICES);
+            let services = *random.choose(&SERVICES);
             let mut pairs = Vec::new();
             service_types(&mut pairs, services);
             for label in ["primary", "secondary"] {
@@ -175,7 +175,7 @@ impl Pools {
         random: &mut Random,
         mut family: impl FnMut(&mut Self, bool, &mut Random) -> Conf,
     ) -> Conf {
-        let families = *random.pick(&[
+        let families = *random.choose(&[
             Families::V4,
             Families::V4,
             Families::V6,
@@ -218,7 +218,7 @@ fn threshold(pairs: &mut Vec<(String, Conf)>, random: &mut Random) -> f64 {
     if random.percent(40) {
         return 0.5;
     }
-    let text = *random.pick(&[
+    let text = *random.choose(&[
         "0.01", "0.1", "0.2", "0.3", "0.34", "0.5", "0.6", "0.7", "0.75", "0.9", "1.0",
     ]);
     pairs.push(("up_thresh".to_owned(), Conf::text(text)));

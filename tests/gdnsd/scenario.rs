@@ -2,11 +2,8 @@
 //! worth asking from.
 
 use crate::maps::{self, Ground, Map};
-use crate::mmdb;
 use crate::places;
 use crate::pools::{Pools, Watched};
-use crate::prefix::Prefix;
-use crate::random::Random;
 use crate::states::{Choices, States};
 use crate::text::Conf;
 use crate::wire::{A, AAAA, MX};
@@ -14,6 +11,9 @@ use crate::zone::{self, Name, ZONE};
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use testkit::Prefix;
+use testkit::Random;
+use testkit::mmdb;
 
 /// One random installation.
 pub(crate) struct Scenario {
@@ -27,7 +27,7 @@ pub(crate) struct Scenario {
     prefixes: Vec<Prefix>,
 }
 
-/// What grows while a scenario is drawn.
+/// Parts that grow while a scenario is drawn.
 struct Draft<'a> {
     pools: Pools,
     metafo: Vec<(String, Conf)>,
@@ -112,7 +112,7 @@ impl Scenario {
     fn any_client(&self, random: &mut Random) -> Prefix {
         let (low, high) = (8, 32);
         let anywhere = random.percent(10);
-        let near = random.pick(&self.prefixes);
+        let near = random.choose(&self.prefixes);
         let prefix = if anywhere && random.percent(70) {
             Prefix::parse("0.0.0.0/0")
         } else if anywhere {
@@ -185,7 +185,7 @@ impl Draft<'_> {
             self.datacenters.push(format!("metafo/{name}/{datacenter}"));
         }
         self.name(name, has_addresses_only, &format!("metafo!{name}"));
-        let one = self.random.pick(&datacenters).clone();
+        let one = self.random.choose(&datacenters).clone();
         let target = format!("metafo!{name}/{one}");
         self.name(&format!("{name}-one"), has_addresses_only, &target);
     }
@@ -201,7 +201,7 @@ impl Draft<'_> {
         };
         if is_inherited {
             pairs.push(("service_types".to_owned(), Conf::list(services)));
-            let thresh = *self.random.pick(&["0.1", "0.4", "0.67"]);
+            let thresh = *self.random.choose(&["0.1", "0.4", "0.67"]);
             pairs.push(("up_thresh".to_owned(), Conf::text(thresh)));
         }
         let mut dcmap = Vec::new();
@@ -211,7 +211,7 @@ impl Draft<'_> {
             } else if !has_addresses_only && self.random.percent(60) {
                 Conf::text(format!("www.{name}-{index}.example.net."))
             } else if self.random.percent(15) {
-                let (metafo, _) = self.random.pick(&self.metafo[..self.metafo.len() - 1]);
+                let (metafo, _) = self.random.choose(&self.metafo[..self.metafo.len() - 1]);
                 Conf::text(format!("%metafo!{metafo}"))
             } else {
                 self.pools.datacenter(self.random)
@@ -223,7 +223,7 @@ impl Draft<'_> {
         self.geoip.push((name.to_owned(), Conf::Hash(pairs)));
         self.name(name, has_addresses_only, &format!("geoip!{name}"));
         if self.random.percent(40) {
-            let one = self.random.pick(&map.datacenters).clone();
+            let one = self.random.choose(&map.datacenters).clone();
             let target = format!("geoip!{name}/{one}");
             self.name(&format!("{name}-one"), has_addresses_only, &target);
         }
@@ -247,7 +247,7 @@ impl Draft<'_> {
 
     /// A record of the zone, with one of the ways to write its time to live.
     fn name(&mut self, name: &str, has_addresses_only: bool, target: &str) {
-        let ttl = *self.random.pick(&["300", "600/30", "60/60", ""]);
+        let ttl = *self.random.choose(&["300", "600/30", "60/60", ""]);
         let kind = if has_addresses_only { "DYNA" } else { "DYNC" };
         let _ = writeln!(self.zone, "{name} {ttl} {kind} {target}");
         let mut types = vec![A, A, A, A, A, AAAA, AAAA, AAAA];

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a start may take: a whole real database takes a debug build a minute or two.
+/// Longest time of a start: a whole real database takes a debug build a minute or two.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Makes sure that gdnsd can be run.

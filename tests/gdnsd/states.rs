@@ -1,10 +1,10 @@
 //! Forced states, and what they leave of weighted resources.
 
 use crate::pools::{Pools, Watched, Weighted};
-use crate::random::Random;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::IpAddr;
+use testkit::Random;
 
 /// Addresses of which one is answered, with their weights.
 pub(crate) type Choices = BTreeMap<IpAddr, u32>;
@@ -22,7 +22,7 @@ impl States {
         }
         if random.percent(20) {
             let last = random
-                .pick(datacenters)
+                .choose(datacenters)
                 .rsplit('/')
                 .next()
                 .unwrap()
@@ -32,7 +32,7 @@ impl States {
         let share_down = random.below(45);
         for watched in &pools.addresses {
             if random.percent(share_down) {
-                let service = random.pick(&watched.services);
+                let service = random.choose(&watched.services);
                 let is_up = random.percent(15);
                 lines.push((format!("{}/{service}", watched.address), is_up));
             }

@@ -1,7 +1,7 @@
 //! gdnsd's configuration syntax, written in each of the ways that its manual allows.
 
-use crate::random::Random;
 use std::fmt::{Display, Write};
+use testkit::Random;
 
 /// A value of the configuration: a scalar, an array or a hash.
 #[derive(Clone, Debug)]

@@ -1,9 +1,9 @@
 //! Questions with a client subnet and replies, in the wire format: RFC 1035 section 4, RFC 6891,
 //! RFC 7871 section 6.
 
-use crate::prefix::Prefix;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use testkit::Prefix;
 
 /// Types of records.
 pub(crate) const A: u16 = 1;
@@ -14,7 +14,7 @@ pub(crate) const AAAA: u16 = 28;
 const OPT: u16 = 41;
 const CLIENT_SUBNET: u16 = 8;
 
-/// What is asked, and for whom.
+/// A question, and the client that it is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) name: String,
@@ -54,7 +54,7 @@ impl Question {
     }
 }
 
-/// What came back, without the order of records and their time to live.
+/// A reply, without the order of records and their time to live.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) code: u8,

@@ -1,10 +1,10 @@
 //! Areas from databases: built once, kept, and served on when a database cannot be used any more.
 
-use crate::harness::{Daemon, World, ask, wait_for};
-use crate::mmdb::{self, Value};
-use crate::prefix::Prefix;
+use crate::harness::{Daemon, World, wait_for};
 use hickory_proto::rr::RecordType;
 use std::net::Ipv4Addr;
+use testkit::dns::ask;
+use testkit::mmdb::{self, Value};
 
 const FIXED: &str = "fixed.cdn.example.";
 const ASIAN: Ipv4Addr = Ipv4Addr::new(1, 2, 3, 4);
@@ -14,7 +14,7 @@ const ASIA: [Ipv4Addr; 2] = [Ipv4Addr::new(203, 0, 113, 1), Ipv4Addr::new(203, 0
 fn database(continent: &str) -> Vec<u8> {
     let code = Value::Map(vec![("code", Value::text(continent))]);
     let record = Value::Map(vec![("continent", code)]);
-    mmdb::write("Test-City", &[(Prefix::parse("1.0.0.0/8"), record)])
+    mmdb::write("Test-City", &[("1.0.0.0/8", record)])
 }
 
 /// A world whose areas come from a database.

@@ -1,6 +1,6 @@
 //! kill -9 at any moment: no drain is lost, no answer is empty, no version goes back.
 
-use crate::harness::{Daemon, World, ask, telemetry, wait_for};
+use crate::harness::{Daemon, World, telemetry, wait_for};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use std::collections::BTreeSet;
@@ -8,8 +8,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use testkit::Random;
+use testkit::dns::ask;
 
-/// What the clients saw.
+/// Answers that the clients saw.
 #[derive(Default)]
 struct Seen {
     answers: AtomicU64,
@@ -59,11 +61,7 @@ fn request(control: &mut Daemon, round: u32) -> Option<String> {
 fn killing_either_process_at_random_moments_loses_nothing() {
     let seed = std::process::id();
     println!("seed {seed}");
-    let mut state = u64::from(seed);
-    let mut random = move |below: u64| {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        coverage::split::mix(state) % below
-    };
+    let mut random = Random::new(seed.into());
     let world = World::new();
     let mut control = world.start("control", &[]);
     let mut edge = world.start_edge(&mut control);
@@ -77,14 +75,14 @@ fn killing_either_process_at_random_moments_loses_nothing() {
     for round in 0..8 {
         control.tell(&telemetry(|_| 100.0));
         acknowledged.extend(request(&mut control, round));
-        std::thread::sleep(Duration::from_millis(random(400)));
-        let victim = if random(2) == 0 {
+        std::thread::sleep(Duration::from_millis(random.bits() % 400));
+        let victim = if random.below(2) == 0 {
             &mut control
         } else {
             &mut edge
         };
         victim.kill();
-        std::thread::sleep(Duration::from_millis(random(200)));
+        std::thread::sleep(Duration::from_millis(random.bits() % 200));
         victim.restart();
         let _ = (control.address("api"), edge.address("dns"));
         let kept = control.json("GET", "/v1/drains", "").to_string();

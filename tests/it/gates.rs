@@ -1,10 +1,11 @@
 //! Gates as an operator meets them: in the audit log, on the metrics page, and as a file that holds
 //! the map of an edge.
 
-use crate::harness::{Daemon, World, ask, telemetry, wait_for};
+use crate::harness::{Daemon, World, telemetry, wait_for};
 use hickory_proto::rr::RecordType;
 use std::net::Ipv4Addr;
 use std::time::Duration;
+use testkit::dns::ask;
 
 /// Usual telemetry with another demand in both areas, Mbps.
 fn demand(mbps: u32) -> Vec<String> {
@@ -16,7 +17,7 @@ fn demand(mbps: u32) -> Vec<String> {
     lines.map(other).collect()
 }
 
-/// What gates did, newest first: action and detail of each entry by the engine.
+/// Deeds of gates, newest first: action and detail of each entry by the engine.
 fn deeds(daemon: &mut Daemon) -> Vec<(String, String)> {
     let audit = daemon.json("GET", "/v1/audit?limit=100", "");
     let entries = audit.as_array().unwrap().iter();
@@ -28,7 +29,7 @@ fn deeds(daemon: &mut Daemon) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What the metrics page says of the input's gate.
+/// State of the input's gate on the metrics page.
 fn held(daemon: &mut Daemon) -> f64 {
     daemon.metric("watershed_gate_held_total", "gate=\"input\"")
 }

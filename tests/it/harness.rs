@@ -1,18 +1,11 @@
 //! A small world in a temporary directory, and the processes that run it.
 
-use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsCode, EdnsOption};
-use hickory_proto::rr::{Name, RData, RecordType};
 use serde_json::Value;
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::str::FromStr;
 use std::time::{Duration, Instant};
-
-/// How long anything may take to happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+use testkit::{PATIENCE, http};
 
 const INVENTORY: &str = include_str!("inventory.toml");
 /// Read only by those who ask for it.
@@ -123,7 +116,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Where it listens, once it does.
+    /// Address of a listener, once it listens.
     pub(crate) fn address(&mut self, key: &str) -> SocketAddr {
         let path = self.data_dir.join("addresses.json");
         let since = Instant::now();
@@ -181,8 +174,8 @@ impl Daemon {
             "Authorization: Bearer {}\r\nContent-Type: application/json\r\n",
             token.trim()
         );
-        let (status, _, body) = http(self.address("api"), method, path, &headers, body);
-        (status, body)
+        let answer = http::send(self.address("api"), method, path, &headers, body);
+        (answer.status, answer.body)
     }
 
     pub(crate) fn json(&mut self, method: &str, path: &str, body: &str) -> Value {
@@ -202,7 +195,7 @@ impl Daemon {
 
     /// A counter of its metrics page, summed over labels that hold `label`.
     pub(crate) fn metric(&mut self, name: &str, label: &str) -> f64 {
-        let (_, _, page) = http(self.address("api"), "GET", "/metrics", "", "");
+        let page = http::send(self.address("api"), "GET", "/metrics", "", "").body;
         let lines = page
             .lines()
             .filter(|line| line.starts_with(name) && line.contains(label));
@@ -247,165 +240,4 @@ pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
         assert!(since.elapsed() < PATIENCE, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(30));
     }
-}
-
-/// One HTTP exchange on a connection of its own: status, head, body.
-pub(crate) fn http(
-    at: SocketAddr,
-    method: &str,
-    path: &str,
-    headers: &str,
-    body: &str,
-) -> (u16, String, String) {
-    let host = if headers.to_ascii_lowercase().contains("host:") {
-        String::new()
-    } else {
-        format!("Host: {at}\r\n")
-    };
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\n{host}{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    // A body on a request that may have none would be refused, so its length is told only where
-    // there is one.
-    let request = if body.is_empty() {
-        request.replace("Content-Length: 0\r\n", "")
-    } else {
-        request
-    };
-    let mut stream = TcpStream::connect(at).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .unwrap_or(0);
-    let body = if head
-        .to_ascii_lowercase()
-        .contains("transfer-encoding: chunked")
-    {
-        unchunk(body)
-    } else {
-        body.to_owned()
-    };
-    (status, head.to_owned(), body)
-}
-
-fn unchunk(mut body: &str) -> String {
-    let mut whole = String::new();
-    while let Some((size, rest)) = body.split_once("\r\n") {
-        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
-        if size == 0 || rest.len() < size {
-            break;
-        }
-        whole.push_str(&rest[..size]);
-        body = rest[size..].trim_start_matches("\r\n");
-    }
-    whole
-}
-
-/// A question as bytes.
-pub(crate) fn question(name: &str, rtype: RecordType, client: Option<Ipv4Addr>) -> Vec<u8> {
-    let mut message = Message::new(4711, MessageType::Query, OpCode::Query);
-    message.add_query(Query::query(Name::from_str(name).unwrap(), rtype));
-    if let Some(client) = client {
-        let mut edns = Edns::new();
-        edns.set_max_payload(1232);
-        let network = Ipv4Addr::from(u32::from(client) & 0xffff_ff00);
-        edns.options_mut()
-            .insert(EdnsOption::Subnet(ClientSubnet::new(
-                IpAddr::V4(network),
-                24,
-                0,
-            )));
-        message.edns = Some(edns);
-    }
-    message.to_vec().unwrap()
-}
-
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) code: ResponseCode,
-    pub(crate) addresses: Vec<Ipv4Addr>,
-    pub(crate) aliases: Vec<String>,
-    pub(crate) scope: Option<u8>,
-    pub(crate) authority: Vec<RecordType>,
-}
-
-pub(crate) fn read_reply(bytes: &[u8]) -> Reply {
-    let message = Message::from_vec(bytes).unwrap();
-    let address = |record: &hickory_proto::rr::Record| match &record.data {
-        RData::A(address) => Some(address.0),
-        _ => None,
-    };
-    let alias = |record: &hickory_proto::rr::Record| match &record.data {
-        RData::CNAME(alias) => Some(alias.0.to_string()),
-        _ => None,
-    };
-    let option = message
-        .edns
-        .as_ref()
-        .and_then(|edns| edns.option(EdnsCode::Subnet).cloned());
-    Reply {
-        code: message.metadata.response_code,
-        addresses: message.answers.iter().filter_map(address).collect(),
-        aliases: message.answers.iter().filter_map(alias).collect(),
-        scope: option.and_then(|option| match option {
-            EdnsOption::Subnet(subnet) => Some(subnet.scope_prefix()),
-            _ => None,
-        }),
-        authority: message
-            .authorities
-            .iter()
-            .map(|record| record.record_type())
-            .collect(),
-    }
-}
-
-/// Asks by UDP; `None` when nobody answers in time.
-pub(crate) fn ask(
-    server: SocketAddr,
-    name: &str,
-    rtype: RecordType,
-    client: Option<Ipv4Addr>,
-) -> Option<Reply> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_millis(500)))
-        .unwrap();
-    socket.connect(server).unwrap();
-    socket.send(&question(name, rtype, client)).ok()?;
-    let mut bytes = [0; 4096];
-    let length = socket.recv(&mut bytes).ok()?;
-    // While a server is gone its port may be given to the very socket that asks, which then hears
-    // itself.
-    let is_reply = bytes[2] & 0x80 != 0;
-    is_reply.then(|| read_reply(&bytes[..length]))
-}
-
-/// Asks by TCP.
-pub(crate) fn ask_tcp(
-    server: SocketAddr,
-    name: &str,
-    rtype: RecordType,
-    client: Option<Ipv4Addr>,
-) -> Reply {
-    let question = question(name, rtype, client);
-    let mut stream = TcpStream::connect(server).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let length = u16::try_from(question.len()).unwrap().to_be_bytes();
-    stream
-        .write_all(&[&length[..], &question].concat())
-        .unwrap();
-    let mut length = [0; 2];
-    stream.read_exact(&mut length).unwrap();
-    let mut bytes = vec![0; usize::from(u16::from_be_bytes(length))];
-    stream.read_exact(&mut bytes).unwrap();
-    read_reply(&bytes)
 }

@@ -1,8 +1,9 @@
 //! Static policies beside the optimizer: the same daemon, the same map, the same tools.
 
-use crate::harness::{Daemon, World, ask, run, telemetry, wait_for};
+use crate::harness::{Daemon, World, run, telemetry, wait_for};
 use hickory_proto::rr::RecordType;
 use std::net::Ipv4Addr;
+use testkit::dns::ask;
 
 const FIXED: &str = "fixed.cdn.example.";
 /// China Telecom in Guangdong: within the network of a rule, and beside it.
@@ -44,7 +45,7 @@ fn both_kinds_of_service_live_in_one_map() {
     assert_eq!(addresses(&mut daemon, "spare.cdn.example.", EUROPE), ASIA);
     let live = addresses(&mut daemon, "live.cdn.example.", BEIJING);
     assert!(!live.is_empty(), "the optimized service goes on");
-    // Whom nothing else applies to is sent to another CDN, whatever the type asked for.
+    // Clients that no rule applies to are sent to another CDN, whatever the type asked for.
     for rtype in [RecordType::A, RecordType::AAAA, RecordType::TXT] {
         for client in [EUROPE, IN_NET] {
             let reply = ask(dns, FIXED, rtype, Some(client)).unwrap();

@@ -1,10 +1,12 @@
 //! The whole way over real sockets: telemetry in, map out, answers by DNS, 302 and HTTPDNS, a drain
 //! by command line.
 
-use crate::harness::{Daemon, World, ask, ask_tcp, http, run, telemetry, wait_for};
+use crate::harness::{Daemon, World, run, telemetry, wait_for};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use std::net::Ipv4Addr;
+use testkit::dns::{ask, ask_tcp};
+use testkit::http;
 
 /// China Telecom in Guangdong, China Unicom in Beijing.
 const GUANGDONG: Ipv4Addr = Ipv4Addr::new(202, 96, 128, 86);
@@ -47,12 +49,9 @@ fn clients_are_answered_near_by_all_protocols_and_scopes_are_honest() {
         );
     }
     let forwarded = format!("Host: dl.cdn.example\r\nX-Forwarded-For: {BEIJING}\r\n");
-    let (status, head, _) = http(web, "GET", "/a/b?c=d", &forwarded, "");
-    assert_eq!(status, 302, "{head}");
-    let location = head
-        .lines()
-        .find_map(|line| line.strip_prefix("location: "))
-        .expect("a Location");
+    let answer = http::send(web, "GET", "/a/b?c=d", &forwarded, "");
+    assert_eq!(answer.status, 302, "{}", answer.head);
+    let location = http::field(&answer.head, "location").expect("a Location");
     let (host, path) = location
         .strip_prefix("http://")
         .unwrap()
@@ -68,16 +67,11 @@ fn clients_are_answered_near_by_all_protocols_and_scopes_are_honest() {
         "redirects resolve: {node:?}"
     );
     let forwarded = format!("Host: httpdns.cdn.example\r\nX-Forwarded-For: {BEIJING}\r\n");
-    let (status, _, body) = http(
-        web,
-        "GET",
-        "/httpdns/d?host=live.cdn.example&query=4",
-        &forwarded,
-        "",
-    );
+    let path = "/httpdns/d?host=live.cdn.example&query=4";
+    let answer = http::send(web, "GET", path, &forwarded, "");
     assert!(
-        status == 200 && body.contains(&NORTH.to_string()),
-        "{status} {body}"
+        answer.status == 200 && answer.body.contains(&NORTH.to_string()),
+        "{answer:?}"
     );
 }
 

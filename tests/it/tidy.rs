@@ -1,46 +1,80 @@
-//! What documents and manifests say is true.
+//! Guards: documents and manifests tell the truth, and the source keeps its form.
 
+mod circles;
+mod graph;
+mod prose;
+mod rooms;
+mod source;
+
+use source::{crates, root, sources};
 use std::fs;
-use std::path::{Path, PathBuf};
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Our crates that each crate may depend on.
-const ARROWS: [(&str, &[&str]); 9] = [
+/// Our crates, by their folders, with those that each may depend on, by their names.
+const ARROWS: [(&str, &[&str]); 13] = [
     ("coverage", &[]),
-    ("engine", &["coverage"]),
+    ("engine/instance", &["coverage"]),
+    ("engine/optimizer", &["coverage", "instance"]),
+    ("engine/checker", &["coverage", "instance"]),
+    ("engine", &["coverage", "instance", "optimizer", "checker"]),
     ("dns", &["coverage"]),
     ("redirect", &["coverage"]),
     ("collectors", &["coverage"]),
     ("geo", &["coverage"]),
     ("import", &[]),
     ("bench", &["coverage"]),
-    ("simulator", &["coverage", "collectors", "engine"]),
+    (
+        "simulator",
+        &[
+            "coverage",
+            "collectors",
+            "engine",
+            "instance",
+            "optimizer",
+            "checker",
+        ],
+    ),
+    ("testkit", &[]),
 ];
 
 #[test]
 fn crates_depend_only_where_the_architecture_says() {
-    for (name, allowed) in ARROWS {
-        let manifest = fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();
-        let dependencies = manifest
-            .split("[dependencies]")
-            .nth(1)
-            .unwrap()
-            .split("\n[")
-            .next()
-            .unwrap();
-        for (other, _) in ARROWS {
-            let used = dependencies.lines().any(|line| {
-                line.starts_with(&format!("{other}.")) || line.starts_with(&format!("{other} "))
-            });
+    for folder in crates().iter().filter(|folder| *folder != ".") {
+        let (_, allowed) = ARROWS
+            .into_iter()
+            .find(|(known, _)| known == folder)
+            .unwrap_or_else(|| panic!("{folder} has no arrows"));
+        for other in dependencies(folder) {
             assert!(
-                !used || allowed.contains(&other),
-                "{name} must not depend on {other}"
+                allowed.contains(&other),
+                "{folder} must not depend on {other}"
             );
         }
     }
+}
+
+#[test]
+fn the_test_kit_is_in_no_product() {
+    let used = dependencies(".");
+    assert!(used.contains(&"engine"), "the manifest reads otherwise now");
+    assert!(
+        !used.contains(&"testkit"),
+        "the daemon must not depend on it"
+    );
+}
+
+/// Our crates that the manifest in a folder names as dependencies of the product.
+fn dependencies(folder: &str) -> Vec<&'static str> {
+    let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+    let section = manifest.split("\n[dependencies]").nth(1).unwrap();
+    let section = section.split("\n[").next().unwrap();
+    let named = |name: &&str| {
+        let names = |line: &str| {
+            line.starts_with(&format!("{name}.")) || line.starts_with(&format!("{name} "))
+        };
+        section.lines().any(names)
+    };
+    let name = |(folder, _): (&'static str, _)| folder.rsplit('/').next().unwrap_or(folder);
+    ARROWS.map(name).into_iter().filter(named).collect()
 }
 
 #[test]
@@ -72,7 +106,11 @@ fn the_engine_has_no_runtime_sockets_files_clocks_or_environment() {
         "SystemTime::now",
         "std::env",
     ];
-    for file in sources(&root().join("engine/src")) {
+    let crates = crates();
+    let thinking = crates
+        .iter()
+        .filter(|folder| *folder == "engine" || folder.starts_with("engine/"));
+    for file in thinking.flat_map(|folder| sources(&root().join(folder).join("src"))) {
         let text = fs::read_to_string(&file).unwrap();
         for word in banned {
             assert!(!text.contains(word), "{} mentions {word}", file.display());
@@ -80,15 +118,25 @@ fn the_engine_has_no_runtime_sockets_files_clocks_or_environment() {
     }
 }
 
-fn sources(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
+/// Crates that only commands need. The library and the binary are one package, so the compiler does
+/// not keep the library from them.
+const OF_COMMANDS: [&str; 4] = ["simulator::", "clap::", "comfy_table::", "indicatif::"];
+
+#[test]
+fn the_library_uses_nothing_that_only_commands_need() {
+    let src = root().join("src");
+    let of_binary = ["main.rs", "args.rs", "args", "commands"].map(|part| src.join(part));
+    let files = sources(&src);
+    let files = files
+        .iter()
+        .filter(|file| !of_binary.iter().any(|part| file.starts_with(part)));
+    let mut seen = 0;
+    for file in files {
+        let text = fs::read_to_string(file).unwrap();
+        for word in OF_COMMANDS {
+            assert!(!text.contains(word), "{} uses {word}", file.display());
         }
+        seen += 1;
     }
-    files
+    assert!(seen > 20, "the library has hardly a file");
 }

@@ -2,7 +2,7 @@
 //! encoder put together.
 
 use crate::message::{A, AAAA, ask};
-use crate::random::{Random, mutate, names, question};
+use crate::random::{mutate, names, question};
 use crate::reread::{Expected, expected};
 use crate::world::{catalog, snapshot};
 use coverage::Prefix;
@@ -12,6 +12,7 @@ use dns::{
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use testkit::Random;
 
 /// The world, and the same with endpoints that are aliases: out of the zone, back into it in a
 /// circle, into a delegated part of it, and to a name that does not exist.
@@ -72,7 +73,7 @@ pub(crate) fn arrival(random: &mut Random) -> Arrival {
         "2a00::1",
     ]
     .map(|text| text.parse().unwrap());
-    let transport = if random.once_in(4) {
+    let transport = if random.one_in(4) {
         Transport::Tcp { idle_100ms: 100 }
     } else {
         Transport::Udp
@@ -117,11 +118,11 @@ fn plain(random: &mut Random) -> Vec<u8> {
         "many.example.com.",
     ];
     let mut ask = ask(random.pick(&names), random.pick(&[A, AAAA]));
-    if random.once_in(5) {
+    if random.one_in(5) {
         return ask.bytes();
     }
     let [a, b, c, len] = [(); 4].map(|()| random.byte());
-    let subnet = if random.once_in(3) {
+    let subnet = if random.one_in(3) {
         let addr = Ipv6Addr::from([0x2001, 0xdb8, a.into(), b.into(), c.into(), 0, 0, 1]);
         Prefix::around(addr.into(), len % 128 + 1)
     } else {
@@ -134,9 +135,9 @@ fn plain(random: &mut Random) -> Vec<u8> {
 #[test]
 fn the_fast_path_takes_its_share_and_says_what_the_complete_path_says() {
     let (views, configs, names) = (views(), configs(), names());
-    let (mut random, mut taken) = (Random(7), 0);
+    let (mut random, mut taken) = (Random::new(7), 0);
     for _ in 0..100_000 {
-        let message = if random.once_in(2) {
+        let message = if random.one_in(2) {
             question(&mut random, &names)
         } else {
             plain(&mut random)
@@ -214,7 +215,7 @@ type Seen = BTreeMap<String, u32>;
 /// Compares `rounds` questions from a seed, each bent as `bend` likes.
 fn run(seed: u64, rounds: u32, mut bend: impl FnMut(&mut Random, &mut Vec<u8>)) -> Seen {
     let (views, configs, names) = (views(), configs(), names());
-    let (mut random, mut seen) = (Random(seed), Seen::new());
+    let (mut random, mut seen) = (Random::new(seed), Seen::new());
     for _ in 0..rounds {
         let mut message = question(&mut random, &names);
         bend(&mut random, &mut message);
@@ -273,7 +274,7 @@ fn a_second_encoder_writes_the_same_replies() {
 #[test]
 fn a_second_reader_understands_bent_questions_alike() {
     let others: Vec<_> = (0..50)
-        .map(|seed| question(&mut Random(seed), &names()))
+        .map(|seed| question(&mut Random::new(seed), &names()))
         .collect();
     let seen = run(2, 100_000, |random, message| {
         mutate(random, message, &others)

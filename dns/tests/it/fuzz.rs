@@ -8,9 +8,10 @@
 use crate::corpus;
 use crate::differential::{arrival, compare, configs, views};
 use crate::hostile::judge;
-use crate::random::{Random, mutate};
+use crate::random::mutate;
 use crate::reread::Expected;
 use dns::{Arrival, CookiePolicy, CookieSecrets, DnsView, ReplyConfig, Tally, Transport, respond};
+use testkit::Random;
 
 /// Threads that share the rounds; each has a sequence of its own.
 const SHARDS: u64 = 2;
@@ -115,7 +116,7 @@ fn with_cookies(
 /// not be judged.
 fn breed(seed: u64, rounds: u64) -> (u64, u64) {
     let (corpus, views, configs) = (corpus::kept(), views(), configs());
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let (mut answered, mut unsure) = (0, 0);
     for round in 0..rounds {
         let mut message = corpus[random.below(corpus.len())].clone();

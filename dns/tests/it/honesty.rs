@@ -6,7 +6,6 @@
 //! pass over the ranges, and the block of addresses that a scope covers is held against the ends of
 //! its run.
 
-use crate::random::Random;
 use crate::world::{catalog, service};
 use coverage::area::{AreaAttrs, AreaTable, AreaTableBuilder};
 use coverage::map::{AnswerSet, CoverageMapBuilder};
@@ -17,6 +16,7 @@ use coverage::{
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use testkit::Random;
 
 const SERVICES: u32 = 50;
 const AREAS: usize = 400;
@@ -34,7 +34,7 @@ fn table(random: &mut Random) -> AreaTable {
             ..AreaAttrs::default()
         };
         // Long ones over short ones, which would bury them, and now and then a short one over all.
-        let step = if random.once_in(2_000) {
+        let step = if random.one_in(2_000) {
             0
         } else {
             index * 8 / ADDED
@@ -56,7 +56,7 @@ fn bits_v4(random: &mut Random) -> u32 {
 /// The upper half of an IPv6 address, nearly always one of 2000::/3.
 fn bits_v6(random: &mut Random) -> u64 {
     let any = random.bits();
-    if random.once_in(50) {
+    if random.one_in(50) {
         any
     } else {
         any >> 3 | 1 << 61
@@ -195,7 +195,7 @@ fn inside(random: &mut Random, prefix: Prefix) -> IpAddr {
 
 /// Checks one service; how many scopes were those of a split.
 fn check(snapshot: &Snapshot, id: ServiceId) -> u64 {
-    let random = &mut Random(id.0.into());
+    let random = &mut Random::new(id.0.into());
     let row = snapshot.map.row(id);
     let (v4, v6) = (
         runs(snapshot.table.ranges_v4(), row),
@@ -260,7 +260,7 @@ fn check(snapshot: &Snapshot, id: ServiceId) -> u64 {
 
 #[test]
 fn a_million_scopes_are_honest_and_as_short_as_they_can_be() {
-    let snapshot = snapshot(&mut Random(1));
+    let snapshot = snapshot(&mut Random::new(1));
     let ranges = (
         snapshot.table.ranges_v4().len(),
         snapshot.table.ranges_v6().len(),

@@ -3,43 +3,7 @@
 //! found again by its number.
 
 use crate::world;
-use coverage::split::mix;
-
-/// A sequence of random numbers (SplitMix64).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    /// The next 64 bits.
-    pub(crate) fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
-    }
-
-    /// A number below `bound`, which is not zero.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.bits() % bound as u64).unwrap()
-    }
-
-    /// True once in `times` on average.
-    pub(crate) fn once_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    /// One of these.
-    pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())]
-    }
-
-    /// A byte.
-    pub(crate) fn byte(&mut self) -> u8 {
-        self.bits().to_be_bytes()[0]
-    }
-
-    /// Some bytes.
-    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.byte()).collect()
-    }
-}
+use testkit::Random;
 
 /// Types that are asked for, the usual ones more often.
 const TYPES: [u16; 24] = [
@@ -76,7 +40,7 @@ pub(crate) fn names() -> Vec<Vec<u8>> {
 /// A name of the list, or one near it: below it, above it, beside it, or in other letters.
 fn name(random: &mut Random, names: &[Vec<u8>]) -> Vec<u8> {
     let mut name = names[random.below(names.len())].clone();
-    if name.starts_with(b"\x01*") && !random.once_in(4) {
+    if name.starts_with(b"\x01*") && !random.one_in(4) {
         name.splice(..2, label(random));
     }
     for _ in 0..random.pick(&[0, 0, 0, 0, 0, 1, 1, 2, 4]) {
@@ -90,15 +54,15 @@ fn name(random: &mut Random, names: &[Vec<u8>]) -> Vec<u8> {
             _ => {}
         }
     }
-    if random.once_in(60) {
+    if random.one_in(60) {
         // As deep as a name can be.
         let room = (255 - name.len()) / 2;
         name.splice(..0, b"\x01d".repeat(room));
     }
-    if random.once_in(2) {
+    if random.one_in(2) {
         // A length octet is below every letter, so that only letters change.
         for octet in &mut name {
-            *octet = if random.once_in(2) {
+            *octet = if random.one_in(2) {
                 octet.to_ascii_uppercase()
             } else {
                 *octet
@@ -110,7 +74,7 @@ fn name(random: &mut Random, names: &[Vec<u8>]) -> Vec<u8> {
 
 /// A label on the wire, mostly short.
 fn label(random: &mut Random) -> Vec<u8> {
-    if random.once_in(3) {
+    if random.one_in(3) {
         return random
             .pick(&[&b"\x01*"[..], b"\x01w", b"\x02ns", b"\x03www", b"\x04live"])
             .to_vec();
@@ -123,7 +87,7 @@ fn label(random: &mut Random) -> Vec<u8> {
 
 /// A Client Subnet option as RFC 7871 asks for it, of any family and length; sometimes not quite.
 fn subnet(random: &mut Random) -> Vec<u8> {
-    let (family, mut addr) = if random.once_in(2) {
+    let (family, mut addr) = if random.one_in(2) {
         let near: [[u8; 2]; 5] = [[10, 1], [10, 2], [127, 0], [192, 0], [10, 3]];
         (
             1,
@@ -142,7 +106,7 @@ fn subnet(random: &mut Random) -> Vec<u8> {
         ];
         (2, [&random.pick(&near)[..], &random.bytes(10)].concat())
     };
-    if random.once_in(3) {
+    if random.one_in(3) {
         addr = random.bytes(addr.len());
     }
     let source = random.below(addr.len() * 8 + 1);
@@ -186,7 +150,7 @@ fn options(random: &mut Random) -> Vec<u8> {
 
 /// A random question: nearly always well-formed, with options that now and then are not.
 pub(crate) fn question(random: &mut Random, names: &[Vec<u8>]) -> Vec<u8> {
-    let flags = if random.once_in(4) {
+    let flags = if random.one_in(4) {
         // Any flags but QR and the opcode.
         random.bits().to_be_bytes()[..2]
             .iter()
@@ -196,8 +160,8 @@ pub(crate) fn question(random: &mut Random, names: &[Vec<u8>]) -> Vec<u8> {
     } else {
         vec![1, 0]
     };
-    let with_opt = !random.once_in(4);
-    let before = usize::from(with_opt && random.once_in(20));
+    let with_opt = !random.one_in(4);
+    let before = usize::from(with_opt && random.one_in(20));
     let mut message = random.bytes(2);
     message.extend(flags);
     message.extend([
@@ -210,13 +174,13 @@ pub(crate) fn question(random: &mut Random, names: &[Vec<u8>]) -> Vec<u8> {
         0,
         u8::from(with_opt) + u8::try_from(before).unwrap(),
     ]);
-    let long_answer = random.once_in(50);
+    let long_answer = random.one_in(50);
     if long_answer {
         message.extend(world::name("biG.example.com."));
     } else {
         message.extend(name(random, names));
     }
-    let class: u16 = if random.once_in(40) {
+    let class: u16 = if random.one_in(40) {
         random.pick(&[3, 255, 0])
     } else {
         1
@@ -227,7 +191,7 @@ pub(crate) fn question(random: &mut Random, names: &[Vec<u8>]) -> Vec<u8> {
     if with_opt {
         message.extend(b"\0\0\x29");
         message.extend(random.pick(&PAYLOADS).to_be_bytes());
-        let version = u32::from(random.once_in(50));
+        let version = u32::from(random.one_in(50));
         message.extend((version << 16 | random.pick(&[0, 0x8000, 0xffff])).to_be_bytes());
         let options = options(random);
         message.extend(u16::try_from(options.len()).unwrap().to_be_bytes());
@@ -241,7 +205,7 @@ pub(crate) fn question(random: &mut Random, names: &[Vec<u8>]) -> Vec<u8> {
 pub(crate) fn mutate(random: &mut Random, message: &mut Vec<u8>, others: &[Vec<u8>]) {
     for _ in 0..random.pick(&[1, 1, 1, 2, 2, 3, 4]) {
         let len = message.len();
-        let header = if random.once_in(4) { 0 } else { 12.min(len) };
+        let header = if random.one_in(4) { 0 } else { 12.min(len) };
         let at = (header + random.below(len + 1 - header)).min(len.saturating_sub(1));
         match random.below(10) {
             0 if len > 0 => message[at] = random.byte(),

@@ -5,11 +5,12 @@ use crate::world;
 use arc_swap::ArcSwap;
 use dns::{BindError, DnsConfig, DnsServer, DnsView, Event};
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::net::{Shutdown, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use testkit::dns::{framed, read_framed, udp};
+use testkit::http::connect;
 
-const WAIT: Duration = Duration::from_secs(10);
 const SOA: &str = "auth example.com. 300 SOA ...";
 
 /// A server over the world on both loopbacks, inside a runtime of its own.
@@ -60,45 +61,11 @@ impl Running {
     }
 }
 
-fn udp(server: SocketAddr) -> UdpSocket {
-    let local = if server.is_ipv4() {
-        "127.0.0.1:0"
-    } else {
-        "[::1]:0"
-    };
-    let socket = UdpSocket::bind(local).unwrap();
-    socket.set_read_timeout(Some(WAIT)).unwrap();
-    socket.connect(server).unwrap();
-    socket
-}
-
 fn exchange(socket: &UdpSocket, ask: &Ask) -> String {
     socket.send(&ask.bytes()).unwrap();
     let mut reply = [0; 4096];
     let len = socket.recv(&mut reply).unwrap();
     shown(&reply[..len])
-}
-
-fn tcp(server: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(server).unwrap();
-    stream.set_read_timeout(Some(WAIT)).unwrap();
-    stream
-}
-
-fn framed(message: &[u8]) -> Vec<u8> {
-    [
-        &u16::try_from(message.len()).unwrap().to_be_bytes(),
-        message,
-    ]
-    .concat()
-}
-
-fn read_framed(stream: &mut TcpStream) -> Option<Vec<u8>> {
-    let mut length = [0; 2];
-    stream.read_exact(&mut length).ok()?;
-    let mut message = vec![0; u16::from_be_bytes(length).into()];
-    stream.read_exact(&mut message).ok()?;
-    Some(message)
 }
 
 #[test]
@@ -171,7 +138,7 @@ fn a_burst_is_answered_whole_and_garbage_does_not_matter() {
 fn tcp_takes_pipelined_questions_and_a_half_closed_peer() {
     let running = Running::start(|config| config.reply.tcp.in_flight_max = 3);
     for index in 0..2 {
-        let mut stream = tcp(running.addr(index));
+        let mut stream = connect(running.addr(index));
         let questions: Vec<u8> = (0..20)
             .flat_map(|turn| {
                 framed(&ask("ns1.example.com.", if turn % 2 == 0 { A } else { TXT }).bytes())
@@ -208,7 +175,7 @@ fn what_is_truncated_over_udp_is_whole_over_tcp() {
         exchange(&udp(running.addr(0)), &big),
         "noerror aa tc rd | edns"
     );
-    let mut stream = tcp(running.addr(0));
+    let mut stream = connect(running.addr(0));
     stream.write_all(&framed(&big.bytes())).unwrap();
     let reply = read_framed(&mut stream).unwrap();
     assert_eq!(shown(&reply).matches(" TXT ").count(), 12);
@@ -224,12 +191,12 @@ fn idle_and_surplus_connections_are_closed() {
         config.reply.tcp.idle_timeout = Duration::from_millis(100);
         config.reply.tcp.connections_max = 1;
     });
-    let mut first = tcp(running.addr(0));
+    let mut first = connect(running.addr(0));
     first
         .write_all(&framed(&ask("ns1.example.com.", A).bytes()))
         .unwrap();
     assert!(read_framed(&mut first).is_some());
-    let mut second = tcp(running.addr(0));
+    let mut second = connect(running.addr(0));
     assert_eq!(read_framed(&mut second), None, "one too many");
     assert_eq!(running.count(Event::ConnectionRefused, 1), 1);
     assert_eq!(read_framed(&mut first), None, "idle for too long");
@@ -239,10 +206,10 @@ fn idle_and_surplus_connections_are_closed() {
 #[test]
 fn a_peer_that_stalls_or_talks_nonsense_is_closed() {
     let running = Running::start(|config| config.reply.tcp.io_timeout = Duration::from_millis(100));
-    let mut stalled = tcp(running.addr(0));
+    let mut stalled = connect(running.addr(0));
     stalled.write_all(&[0, 40, 1, 2, 3]).unwrap();
     assert_eq!(read_framed(&mut stalled), None);
-    let mut dripping = tcp(running.addr(0));
+    let mut dripping = connect(running.addr(0));
     dripping.write_all(&[0, 255]).unwrap();
     dripping
         .set_read_timeout(Some(Duration::from_millis(20)))
@@ -253,7 +220,7 @@ fn a_peer_that_stalls_or_talks_nonsense_is_closed() {
         closed,
         "an octet now and then does not keep a connection open"
     );
-    let mut nonsense = tcp(running.addr(0));
+    let mut nonsense = connect(running.addr(0));
     nonsense.write_all(&framed(b"tiny")).unwrap();
     assert_eq!(read_framed(&mut nonsense), None);
     running.stop();

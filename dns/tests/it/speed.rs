@@ -8,7 +8,7 @@ use coverage::area::{AreaAttrs, AreaTableBuilder};
 use coverage::map::{AnswerSet, CoverageMapBuilder};
 use coverage::{AreaId, Body, Digest, EndpointId, MapVersion, Snapshot, Timestamp};
 use dns::{Arrival, DnsConfig, DnsServer, DnsView, ReplyConfig, Tally, Transport, respond};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -145,11 +145,7 @@ fn us_per_answer_over_udp() {
     let inside = runtime.enter();
     let server = DnsServer::bind(config, view).unwrap();
     drop(inside);
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.connect(server.local_addrs()[0]).unwrap();
-    socket
-        .set_read_timeout(Some(std::time::Duration::from_secs(5)))
-        .unwrap();
+    let socket = testkit::dns::udp(server.local_addrs()[0]);
     let question = ask("live.example.com.", A).subnet("10.1.128.0/24").bytes();
     let (start, before, mut reply) = (Instant::now(), worker_seconds(), [0; 1232]);
     for _ in 0..ROUNDS {

@@ -5,7 +5,7 @@ use crate::message::{A, addresses, ask};
 use crate::world;
 use arc_swap::ArcSwap;
 use dns::{DnsConfig, DnsServer, DnsView};
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -46,8 +46,7 @@ impl Seen {
 
 /// Asks for `length`, a window of questions at a time, each answer checked.
 fn ask_for(length: Duration, server: std::net::SocketAddr) -> Seen {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.connect(server).unwrap();
+    let socket = testkit::dns::udp(server);
     socket
         .set_read_timeout(Some(Duration::from_secs(2)))
         .unwrap();

@@ -150,7 +150,7 @@ pub struct Contract {
 }
 
 /// Way in which a contract turns traffic into money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ContractModel {
     /// The 95th percentile of the month's slots.
@@ -165,6 +165,29 @@ pub enum ContractModel {
     Flat,
     /// Volume.
     PerGb,
+}
+
+impl ContractModel {
+    /// All of them, in the order of lists.
+    pub const ALL: [Self; 5] = [
+        Self::Month95,
+        Self::DailyPeakMean,
+        Self::Daily95Mean,
+        Self::Flat,
+        Self::PerGb,
+    ];
+
+    /// Word for it in files, configurations and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Month95 => "month-95",
+            Self::DailyPeakMean => "daily-peak-mean",
+            Self::Daily95Mean => "daily-95-mean",
+            Self::Flat => "flat",
+            Self::PerGb => "per-gb",
+        }
+    }
 }
 
 fn default_slot_seconds() -> u32 {

@@ -2,8 +2,9 @@
 
 use super::calendar::{DAY_MS, Period};
 use super::order::OrderStatistics;
-use crate::inventory::{BillingModel, Contract};
+use crate::inventory::Contract;
 use coverage::Timestamp;
+use instance::ContractModel;
 use std::collections::BTreeMap;
 
 /// Of twenty slots, one is left out by a 95th percentile.
@@ -92,10 +93,10 @@ impl Account {
     /// The period whose order sets the level: the day for contracts by day, else the month.
     pub(super) fn level_period(&self, at: Timestamp) -> Period {
         match self.terms.model {
-            BillingModel::DailyPeakMean | BillingModel::Daily95Mean => {
+            ContractModel::DailyPeakMean | ContractModel::Daily95Mean => {
                 self.terms.utc_offset.day_of(at)
             }
-            BillingModel::Month95 | BillingModel::Flat | BillingModel::PerGb => {
+            ContractModel::Month95 | ContractModel::Flat | ContractModel::PerGb => {
                 self.terms.utc_offset.month_of(at)
             }
         }
@@ -104,10 +105,10 @@ impl Account {
     /// Slots above the level that a period forgives.
     pub(super) const fn forgiven(&self, period: Period) -> u64 {
         match self.terms.model {
-            BillingModel::Month95 | BillingModel::Daily95Mean => {
+            ContractModel::Month95 | ContractModel::Daily95Mean => {
                 free_slots(period.slots(self.slot_ms))
             }
-            BillingModel::DailyPeakMean | BillingModel::Flat | BillingModel::PerGb => 0,
+            ContractModel::DailyPeakMean | ContractModel::Flat | ContractModel::PerGb => 0,
         }
     }
 
@@ -122,9 +123,9 @@ impl Account {
             ..period
         };
         let forgiven = match self.terms.model {
-            BillingModel::Month95 | BillingModel::Daily95Mean => free_slots(known),
-            BillingModel::DailyPeakMean => 0,
-            BillingModel::Flat | BillingModel::PerGb => return None,
+            ContractModel::Month95 | ContractModel::Daily95Mean => free_slots(known),
+            ContractModel::DailyPeakMean => 0,
+            ContractModel::Flat | ContractModel::PerGb => return None,
         };
         let order = OrderStatistics::of(self.within(begun));
         (known > 0).then(|| order.nth_largest(forgiven))
@@ -196,16 +197,16 @@ impl Account {
         let price_cny = self.terms.price_cny_per_mbps_month;
         let commit_mbps = self.terms.commit_mbps;
         let (level_mbps, certain_cny) = match self.terms.model {
-            BillingModel::Month95 => {
+            ContractModel::Month95 => {
                 let level = self.certain_of(month).max(commit_mbps);
                 (level, level * price_cny)
             }
-            BillingModel::DailyPeakMean | BillingModel::Daily95Mean => {
+            ContractModel::DailyPeakMean | ContractModel::Daily95Mean => {
                 let level = self.mean_of_days(month, commit_mbps);
                 (level, level * price_cny)
             }
-            BillingModel::Flat => (commit_mbps, commit_mbps * price_cny),
-            BillingModel::PerGb => {
+            ContractModel::Flat => (commit_mbps, commit_mbps * price_cny),
+            ContractModel::PerGb => {
                 // A sum of nothing is -0.
                 let mbps_slots = self.within(month).sum::<f64>() + 0.0;
                 let gb = mbps_slots * gb_per_mbps_slot(self.slot_ms);

@@ -2,7 +2,7 @@
 
 use super::budget::Scene;
 use super::*;
-use crate::inventory::{self, BillingModel, Inventory};
+use crate::inventory::{self, Inventory};
 use coverage::{LinkId, SiteId, Timestamp};
 use instance::{Contract, ContractModel, Instance, Link, Shares, Site, Unit};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ const SLOT_MS: u64 = 300_000;
 /// 2026-11-01T00:00Z.
 const NOVEMBER: u64 = 1_793_491_200_000;
 
-fn contracts(model: BillingModel) -> (Inventory, Instance) {
+fn contracts(model: ContractModel) -> (Inventory, Instance) {
     let mut inventory = Inventory::default();
     inventory.sites.push(inventory::Site {
         name: "s".into(),
@@ -127,7 +127,7 @@ fn place(total: f64, marginals: &[Marginal]) -> Vec<f64> {
 
 #[test]
 fn contracts_that_do_not_match_or_have_no_link_are_named() {
-    let (inventory, mut instance) = contracts(BillingModel::Month95);
+    let (inventory, mut instance) = contracts(ContractModel::Month95);
     let ledger = Ledger::new(&inventory, Duration::from_millis(SLOT_MS));
     let said = |instance: &Instance| {
         Controller::new(&ledger, instance, ControlOptions::default())
@@ -144,7 +144,7 @@ fn contracts_that_do_not_match_or_have_no_link_are_named() {
 
 #[test]
 fn a_month_without_history_is_refused_and_prices_fall_back_to_what_is_certain() {
-    let (inventory, instance) = contracts(BillingModel::Month95);
+    let (inventory, instance) = contracts(ContractModel::Month95);
     let ledger = Ledger::new(&inventory, Duration::from_millis(SLOT_MS));
     let mut control = Controller::new(&ledger, &instance, ControlOptions::default()).unwrap();
     let nothing = Horizon {
@@ -161,7 +161,7 @@ fn a_month_without_history_is_refused_and_prices_fall_back_to_what_is_certain() 
 
 #[test]
 fn without_bursts_nothing_bursts_and_the_level_follows_the_peak() {
-    let (inventory, instance) = contracts(BillingModel::Month95);
+    let (inventory, instance) = contracts(ContractModel::Month95);
     let ledger = Ledger::new(&inventory, Duration::from_millis(SLOT_MS));
     let options = ControlOptions {
         bursts: false,
@@ -185,7 +185,7 @@ fn without_bursts_nothing_bursts_and_the_level_follows_the_peak() {
 
 #[test]
 fn the_rest_of_a_slot_is_asked_for_again_only_when_its_beginning_was_too_much() {
-    let (inventory, instance) = contracts(BillingModel::Month95);
+    let (inventory, instance) = contracts(ContractModel::Month95);
     let ledger = Ledger::new(&inventory, Duration::from_millis(SLOT_MS));
     let mut control = Controller::new(&ledger, &instance, ControlOptions::default()).unwrap();
     let now = Timestamp(NOVEMBER);
@@ -231,7 +231,7 @@ proptest! {
     #[test]
     fn levels_and_tokens_are_kept(
         model in prop::sample::select(vec![
-            BillingModel::Month95, BillingModel::Daily95Mean, BillingModel::DailyPeakMean,
+            ContractModel::Month95, ContractModel::Daily95Mean, ContractModel::DailyPeakMean,
         ]),
         base in 10.0..90.0_f64,
         swings in prop::collection::vec(0.3..2.0_f64, 17),
@@ -264,7 +264,7 @@ proptest! {
                 prop_assert!(level >= ledger.certain_mbps(contract, now) - 1e-9);
                 if control.bursting(contract) {
                     prop_assert!(ledger.tokens_left(contract, level, now) > 0);
-                    prop_assert!(model != BillingModel::DailyPeakMean);
+                    prop_assert!(model != ContractModel::DailyPeakMean);
                 }
             }
             ledger.restore((0..2).map(|contract| SlotSample { contract, slot: now, mbps: load[contract] }));

@@ -6,8 +6,8 @@ use super::forecast::Horizon;
 use super::ledger::Ledger;
 use super::marginal::period_price;
 use super::steer::Pace;
-use crate::inventory::BillingModel;
 use coverage::Timestamp;
+use instance::ContractModel;
 use instance::Instance;
 
 /// Levels, relative to the present one, at which the tokens that the past has left are compared.
@@ -88,16 +88,16 @@ impl Controller {
                 },
             };
             match steer.model {
-                BillingModel::Flat => {}
-                BillingModel::PerGb => {
+                ContractModel::Flat => {}
+                ContractModel::PerGb => {
                     volume[contract] = ledger.marginal(contract, now).price_cny_per_mbps
                 }
-                BillingModel::Month95 => levels.push(Level {
+                ContractModel::Month95 => levels.push(Level {
                     day: None,
                     price_cny_per_mbps: price,
                     ..by_day(0)
                 }),
-                BillingModel::DailyPeakMean | BillingModel::Daily95Mean => {
+                ContractModel::DailyPeakMean | ContractModel::Daily95Mean => {
                     levels.extend((0..3).filter(|day| horizon.days[*day] > 0.0).map(by_day));
                 }
             }

@@ -2,8 +2,8 @@
 
 use super::account::gb_per_mbps_slot;
 use super::ledger::Ledger;
-use crate::inventory::BillingModel;
 use coverage::Timestamp;
+use instance::ContractModel;
 
 /// What a contract charges in one slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,12 +25,12 @@ impl Marginal {
         #[expect(clippy::cast_precision_loss, reason = "slots of a month")]
         let bearing_slots = ledger.tokens(contract, now) as f64 + 1.0;
         let (price_cny_per_mbps, free_below_mbps) = match terms.model {
-            BillingModel::Flat => (0.0, f64::MAX),
-            BillingModel::PerGb => (
+            ContractModel::Flat => (0.0, f64::MAX),
+            ContractModel::PerGb => (
                 terms.price_cny_per_gb * gb_per_mbps_slot(ledger.slot_ms()),
                 0.0,
             ),
-            BillingModel::Month95 | BillingModel::DailyPeakMean | BillingModel::Daily95Mean => (
+            ContractModel::Month95 | ContractModel::DailyPeakMean | ContractModel::Daily95Mean => (
                 period_price(ledger, contract, now) / bearing_slots,
                 ledger.certain_mbps(contract, now),
             ),
@@ -50,10 +50,10 @@ pub(super) fn period_price(ledger: &Ledger, contract: usize, now: Timestamp) -> 
     let terms = ledger.terms(contract);
     let days = terms.utc_offset.month_of(now).days().max(1) as f64;
     match terms.model {
-        BillingModel::Month95 => terms.price_cny_per_mbps_month,
-        BillingModel::DailyPeakMean | BillingModel::Daily95Mean => {
+        ContractModel::Month95 => terms.price_cny_per_mbps_month,
+        ContractModel::DailyPeakMean | ContractModel::Daily95Mean => {
             terms.price_cny_per_mbps_month / days
         }
-        BillingModel::Flat | BillingModel::PerGb => 0.0,
+        ContractModel::Flat | ContractModel::PerGb => 0.0,
     }
 }

@@ -10,6 +10,7 @@
 mod account;
 pub mod budget;
 mod calendar;
+mod contracts;
 mod control;
 mod deviation;
 mod fault;
@@ -22,6 +23,9 @@ mod steer;
 
 pub use account::{Statement, free_slots, gb_per_mbps_slot};
 pub use calendar::{OffsetError, Period, UtcOffset};
+pub use contracts::{
+    Bill, Bills, ContractState, Contracts, LevelsJob, LevelsOutcome, PlannedLevels, RefusedSamples,
+};
 pub use control::{ControlOptions, Controller, Verdict};
 pub use fault::{Refused, SampleFault};
 pub use forecast::{DemandFault, Forecast, Horizon, UsualDemand, merge};

@@ -2,7 +2,7 @@
 //! a slot teaches.
 
 use super::deviation::Deviation;
-use crate::inventory::BillingModel;
+use instance::ContractModel;
 
 /// A contract that burst in the slot before is asked at this part of its price: changing contracts moves
 /// clients.
@@ -46,7 +46,7 @@ impl Pace {
 /// One contract's state.
 #[derive(Debug, Clone)]
 pub(super) struct Steer {
-    pub(super) model: BillingModel,
+    pub(super) model: ContractModel,
     pub(super) capacity_mbps: f64,
     /// What is planned to be charged; `None` while nothing was planned.
     pub(super) level_mbps: Option<f64>,
@@ -74,7 +74,7 @@ pub(super) struct Steer {
 }
 
 impl Steer {
-    pub(super) const fn new(model: BillingModel, capacity_mbps: f64) -> Self {
+    pub(super) const fn new(model: ContractModel, capacity_mbps: f64) -> Self {
         Self {
             model,
             capacity_mbps,
@@ -103,7 +103,7 @@ impl Steer {
     pub(super) const fn has_level(&self) -> bool {
         matches!(
             self.model,
-            BillingModel::Month95 | BillingModel::Daily95Mean | BillingModel::DailyPeakMean
+            ContractModel::Month95 | ContractModel::Daily95Mean | ContractModel::DailyPeakMean
         )
     }
 
@@ -120,7 +120,7 @@ impl Steer {
         self.passed = (0.0, 0.0);
         // The free slots of a day all belong to it: nothing is to be kept for later.
         let pace = match self.model {
-            BillingModel::Month95 => self.today.factor(),
+            ContractModel::Month95 => self.today.factor(),
             _ => 1.0,
         };
         self.worth_cny_per_mbps = self.above_cny_per_mbps * pace;
@@ -190,7 +190,7 @@ impl Steer {
         // Where nothing is forgiven, what was carried is what is charged. Where free slots are
         // merely spent, one slot above raises the charge to the next larger sample alone, which the
         // ledger knows.
-        let forgives = bursts && self.model != BillingModel::DailyPeakMean;
+        let forgives = bursts && self.model != ContractModel::DailyPeakMean;
         if !forgives && carried_mbps.is_finite() {
             *level = level.max(carried_mbps);
         }
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn free_slots_become_dearer_once_the_days_part_is_spent() {
-        let mut steer = Steer::new(BillingModel::Month95, 100.0);
+        let mut steer = Steer::new(ContractModel::Month95, 100.0);
         steer.level_mbps = Some(40.0);
         steer.above_cny_per_mbps = 1.0;
         steer.today.planned = 10.0;
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_rest_of_a_slot_makes_good_what_its_beginning_carried_too_much() {
-        let mut steer = Steer::new(BillingModel::Month95, 100.0);
+        let mut steer = Steer::new(ContractModel::Month95, 100.0);
         steer.level_mbps = Some(40.0);
         steer.open(40.0, 5);
         let target = steer.rest_mbps;
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_margin_is_wider_once_no_slot_is_free() {
-        let mut steer = Steer::new(BillingModel::Month95, 100.0);
+        let mut steer = Steer::new(ContractModel::Month95, 100.0);
         steer.level_mbps = Some(40.0);
         for slot in 0..20_000_u32 {
             steer.open(40.0, 1);

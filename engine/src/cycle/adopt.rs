@@ -13,7 +13,7 @@ use checker::Answers;
 use coverage::map::CoverageMapBuilder;
 use coverage::{AreaId, Body, ServiceId, Timestamp};
 use instance::{Instance, Plan};
-use optimizer::Outcome;
+use optimizer::{Outcome, Problem};
 
 /// Relative gain that ends a way of several steps; less is rounding.
 const GAIN_LEFT_MIN: f64 = 1e-6;
@@ -34,7 +34,7 @@ impl Engine {
     /// Takes what a job found: to be published, held back, or solved again. The next job may be
     /// asked for afterwards.
     pub fn adopt(&mut self, solved: Solved, now: Timestamp) -> Adopted {
-        let adopted = self.judged(solved, now);
+        let adopted = self.judge(solved, now);
         match &adopted {
             Adopted::Draft(_) => self.gates.note_refusal(None),
             Adopted::Held(held) => self.gates.note_refusal(Some(held)),
@@ -43,7 +43,7 @@ impl Engine {
         adopted
     }
 
-    fn judged(&mut self, solved: Solved, now: Timestamp) -> Adopted {
+    fn judge(&mut self, solved: Solved, now: Timestamp) -> Adopted {
         self.noted_until = self.noted_until.max(now);
         let fresh = self.is_fresh(&solved, now);
         let Solved {
@@ -66,12 +66,12 @@ impl Engine {
             Tier::Full => self.gates.admit(&found.instance, now),
             Tier::Local | Tier::Warm => self.gates.doubt(),
         };
-        let gated = self.gated(&found, tier, &under);
+        let verdict = self.pass_gates(&found, tier, &under);
         if tier == Tier::Full {
-            self.gates.note_verdict(&gated, found.gain_share());
+            self.gates.note_verdict(&verdict, found.gain_share());
         }
         if found.verified.is_ok() {
-            // What the checker refused is no ground for anything that follows.
+            // Keep only plans that the checker accepted.
             self.last = Some(found.into_last(at, tier));
         }
         if let Some(reason) = &self.pinned {
@@ -81,36 +81,35 @@ impl Engine {
             return Adopted::Outdated;
         }
         // Without a map, waiting for the best use of free slots is waiting for nothing.
-        if tier == Tier::Full && self.serving.is_some() && self.asks_again() {
+        if tier == Tier::Full && self.in_force.snapshot.is_some() && self.asks_again() {
             return Adopted::Outdated;
         }
         // A trial is judged whether or not there is anything else to do; who must move does not
         // wait for that.
-        let back = match gated {
-            Ok(Reason::Gain) | Err(_) => self.rolled_back(tier, now),
+        let back = match verdict {
+            Ok(Reason::Gain) | Err(_) => self.roll_back(tier, now),
             Ok(_) => None,
         };
-        let taken = match (back, gated) {
+        let taken = match (back, verdict) {
             (Some(back), _) => Ok((back, Reason::RollBack)),
             (None, Ok(reason)) => {
-                let taken = self.stepped((tier, reason), admitted, now);
+                let taken = self.take_step(tier, reason, admitted, now);
                 taken.map(|taken| (taken, reason))
             }
             (None, Err(held)) => Err(held),
         };
-        let draft =
-            taken.and_then(|(taken, reason)| self.drafted(&taken, (tier, reason), &under, now));
+        let draft = taken.and_then(|(taken, reason)| self.draft(&taken, tier, reason, &under, now));
         match draft {
             Ok(Some(draft)) => Adopted::Draft(Box::new(draft)),
             Ok(None) => {
-                self.planned_under = Some(under);
-                self.holds_as_of = at;
+                self.in_force.planned_under = Some(under);
+                self.in_force.holds_as_of = at;
                 Adopted::Held(Held::NoGain)
             }
             Err(held) => {
                 if held == Held::NoGain {
-                    self.cut_short = false;
-                    self.holds_as_of = at;
+                    self.in_force.cut_short = false;
+                    self.in_force.holds_as_of = at;
                 }
                 Adopted::Held(held)
             }
@@ -120,30 +119,31 @@ impl Engine {
     /// Whether the newest plan asks for other prices in the slot under way.
     fn asks_again(&mut self) -> bool {
         let Some(last) = &self.last else { return false };
-        self.contracts.asks_again(&last.instance, &last.plan)
+        let problem = Problem::new(&last.instance);
+        self.known.contracts.asks_again(&problem, &last.plan)
     }
 
     /// Whether drains, health and the map in force are still those that it was solved under.
     fn is_fresh(&self, solved: &Solved, now: Timestamp) -> bool {
         // A ramp goes on with the clock, so limits are compared as of then.
-        let limits = self.drains.limits(solved.at, &self.inventory);
-        let same_map = match (&self.in_force, &solved.in_force) {
+        let limits = self.drains.limits(solved.at, &self.known.inventory);
+        let same_map = match (&self.in_force.plan, &solved.in_force) {
             (Some(now), Some(then)) => std::sync::Arc::ptr_eq(now, then),
             (now, then) => now.is_none() && then.is_none(),
         };
         same_map
             && self.newest.as_ref() == Some(&solved.under)
             && limits == solved.under.limits
-            && self.health(now).nodes_up == solved.under.nodes_up
+            && self.known.health(now).nodes_up == solved.under.nodes_up
     }
 
     /// The checker's word and the gates'.
-    fn gated(&self, found: &Found, tier: Tier, under: &Under) -> Result<Reason, Held> {
+    fn pass_gates(&self, found: &Found, tier: Tier, under: &Under) -> Result<Reason, Held> {
         let verified = found
             .verified
             .as_ref()
             .map_err(|failure| Held::Checker(failure.to_string()))?;
-        let changed = self.planned_under.as_ref().map_or_else(
+        let changed = self.in_force.planned_under.as_ref().map_or_else(
             // After a restart the map in force was made under limits that are not known here;
             // drains tell most of them.
             || under.limits != Limits::default(),
@@ -152,13 +152,13 @@ impl Engine {
         let unjudged = || Held::Checker("its weights are no plan for its instance".to_owned());
         let answered = found.answered.as_ref().ok_or_else(unjudged)?;
         let demand: f64 = found.instance.units.iter().map(|unit| unit.mbps).sum();
-        let mut rules = self.options.publish;
-        if self.cut_short {
+        let mut rules = self.known.options.publish;
+        if self.in_force.cut_short {
             // What was worth beginning is worth ending: its last steps gain little each.
             rules.gain_min = rules.gain_min.min(GAIN_LEFT_MIN);
         }
         let (rules, plan) = (&rules, (verified, answered, demand));
-        match (&self.serving, &found.incumbent, tier) {
+        match (&self.in_force.snapshot, &found.incumbent, tier) {
             // The demand of a warm solve is that of the last full one: it only replaces what it is
             // surely better than.
             (Some(_), None, Tier::Warm) => Err(Held::NoGain),
@@ -171,17 +171,18 @@ impl Engine {
 
     /// The draft of the newest plan as far as it is taken, checked; `None` when the map in force
     /// says the same already.
-    fn drafted(
+    fn draft(
         &self,
         taken: &Taken,
-        (tier, reason): (Tier, Reason),
+        tier: Tier,
+        reason: Reason,
         under: &Under,
         now: Timestamp,
     ) -> Result<Option<Draft>, Held> {
-        let Some(half) = self.realised(taken, (tier, reason), under, now) else {
+        let Some(half) = self.realize(taken, tier, reason, under, now) else {
             return Ok(None);
         };
-        let draft = self.settle(half, under.clone())?;
+        let draft = self.finish_draft(half, under.clone())?;
         if let Some(draft) = &draft {
             self.check_answers(draft, &taken.plan)?;
         }
@@ -195,16 +196,16 @@ impl Engine {
             return Ok(());
         };
         let Body { catalog, map } = &draft.body;
-        let areas = self.table.areas().len();
+        let areas = self.known.table.areas().len();
         let named = |unit: usize| {
             let area = AreaId(u32::try_from(unit % areas).unwrap_or(u32::MAX));
             map.get(ServiceId::from_index(unit / areas), area)
                 .shares
                 .len()
         };
-        let in_force = self.in_force.as_deref();
+        let in_force = self.in_force.plan.as_deref();
         let answers = Answers {
-            plan: &amounts_to(catalog, map, &self.inventory),
+            plan: &amounts_to(catalog, map, &self.known.inventory),
             named: &named,
             wanted: taken,
             checked: plan,
@@ -215,25 +216,26 @@ impl Engine {
     }
 
     /// The newest plan, as far as it is taken, as a map.
-    fn realised(
+    fn realize(
         &self,
         taken: &Taken,
-        (tier, reason): (Tier, Reason),
+        tier: Tier,
+        reason: Reason,
         under: &Under,
         now: Timestamp,
     ) -> Option<Half> {
         let last = self.last.as_ref()?;
-        let health = self.health(now);
-        let facts = self.facts(&health, None);
+        let health = self.known.health(now);
+        let facts = self.known.facts(&health, None);
         let limits = &under.limits;
         let map = match tier {
             // It is about what closed and opened; demand and quality are for full plans to follow.
-            Tier::Warm => self.rewritten((&facts, limits), &last.instance, &taken.plan),
+            Tier::Warm => self.rewrite(&facts, limits, &last.instance, &taken.plan),
             Tier::Local | Tier::Full => None,
         };
         let anew = || {
             let mut map = self.blank_map();
-            let serving = self.serving.as_deref();
+            let serving = self.in_force.snapshot.as_deref();
             realise(
                 &facts,
                 limits,
@@ -257,14 +259,18 @@ impl Engine {
     /// The map in force with the answers of those whom `plan` has elsewhere, or who have a closed
     /// link as a runner-up. `None` when it is one of another inventory, or what groups may carry
     /// has changed since the last solved map, which concerns all.
-    fn rewritten(
+    fn rewrite(
         &self,
-        (facts, limits): (&Facts<'_>, &Limits),
+        facts: &Facts<'_>,
+        limits: &Limits,
         instance: &Instance,
         plan: &Plan,
     ) -> Option<CoverageMapBuilder> {
-        let (serving, in_force) = (self.serving.as_ref()?, self.in_force.as_ref()?);
-        let planned = &self.planned_under.as_ref()?.limits;
+        let (serving, in_force) = (
+            self.in_force.snapshot.as_ref()?,
+            self.in_force.plan.as_ref()?,
+        );
+        let planned = &self.in_force.planned_under.as_ref()?.limits;
         if planned.services_mbps != limits.services_mbps
             || planned.groups_mbps != limits.groups_mbps
         {

@@ -39,8 +39,8 @@ pub(super) struct Half {
 impl Engine {
     /// A map of the right size with nothing in it yet.
     pub(super) fn blank_map(&self) -> CoverageMapBuilder {
-        let services = self.inventory.services.len() + self.steering.policies.services.len();
-        let areas = u32::try_from(self.table.areas().len()).unwrap_or(u32::MAX);
+        let services = self.known.inventory.services.len() + self.steering.policies.services.len();
+        let areas = u32::try_from(self.known.table.areas().len()).unwrap_or(u32::MAX);
         CoverageMapBuilder::new(services, areas)
     }
 
@@ -64,8 +64,8 @@ impl Engine {
     /// The optimizer's part as it is served now; `None` when there is no map, or one of another
     /// inventory.
     pub(super) fn as_served(&self) -> Option<Half> {
-        let inventory = &self.inventory;
-        let serving = self.serving.as_ref()?;
+        let inventory = &self.known.inventory;
+        let serving = self.in_force.snapshot.as_ref()?;
         if !self.speaks_of_this(serving) {
             return None;
         }
@@ -89,7 +89,7 @@ impl Engine {
         // Only sets that rows use: others may speak of what has gone since, and would be handed on
         // for ever.
         let mut ids = vec![None; serving.map.answer_sets().len()];
-        for service in (0..self.inventory.services.len()).map(ServiceId::from_index) {
+        for service in (0..self.known.inventory.services.len()).map(ServiceId::from_index) {
             for (set, area) in serving.map.row(service).iter().zip(0..) {
                 let answers = || serving.map.answer_sets()[set.index()].clone();
                 let id = *ids[set.index()].get_or_insert_with(|| map.intern(answers()));
@@ -102,7 +102,7 @@ impl Engine {
     /// Whether a snapshot was made for this area table and this inventory, so that its indices are
     /// ours.
     pub(super) fn speaks_of_this(&self, serving: &Snapshot) -> bool {
-        let inventory = &self.inventory;
+        let inventory = &self.known.inventory;
         let catalog = &serving.catalog;
         let fixed = &self.steering.policies.services;
         let names = inventory.services.iter().map(|service| &service.served);
@@ -115,7 +115,7 @@ impl Engine {
         };
         let ours = inventory.endpoints.iter().map(endpoint);
         let theirs = catalog.endpoints.iter().map(|e| (e.group, e.link.clone()));
-        serving.table.areas().len() == self.table.areas().len()
+        serving.table.areas().len() == self.known.table.areas().len()
             && catalog.services.iter().eq(names)
             && catalog.endpoints.len() >= inventory.endpoints.len()
             && catalog.groups.len() >= inventory.groups.len()
@@ -127,7 +127,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Held::Uncovered`].
-    pub(super) fn settle(&self, mut half: Half, under: Under) -> Result<Option<Draft>, Held> {
+    pub(super) fn finish_draft(&self, mut half: Half, under: Under) -> Result<Option<Draft>, Held> {
         policy::compile(
             &self.steering.policies,
             &self.steering.areas,
@@ -140,7 +140,7 @@ impl Engine {
             .finish()
             .map_err(|hole| Held::Uncovered(hole.to_string()))?;
         let same = |serving: &Snapshot| serving.map == map && serving.catalog == half.catalog;
-        if self.serving.as_deref().is_some_and(same) {
+        if self.in_force.snapshot.as_deref().is_some_and(same) {
             return Ok(None);
         }
         Ok(Some(Draft {

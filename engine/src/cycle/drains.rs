@@ -21,7 +21,7 @@ impl Engine {
         request: drain::Request,
         now: Timestamp,
     ) -> Result<Drain, drain::RequestError> {
-        let health = self.health(now);
+        let health = self.known.health(now);
         self.with_world(&health, now, |drains, world| {
             drains.request(request, world, now).cloned()
         })
@@ -55,25 +55,21 @@ impl Engine {
         now: Timestamp,
         judge: impl FnOnce(&mut Drains, &drain::World<'_>) -> T,
     ) -> T {
-        // Taken out while they are judged, because the world borrows everything else.
-        let mut drains =
-            std::mem::replace(&mut self.drains, Drains::new(self.options.drain.clone()));
-        let facts = World::new(self.facts(health, None), self.serving.as_deref(), now);
+        let (known, in_force) = (&self.known, &self.in_force);
+        let facts = World::new(known.facts(health, None), in_force.snapshot.as_deref(), now);
         let world = drain::World {
-            inventory: &self.inventory,
+            inventory: &known.inventory,
             facts: &facts,
             demand_mbps: facts.demand_mbps(),
-            published: self.serving.as_ref().map(|snapshot| drain::Published {
+            published: in_force.snapshot.as_ref().map(|snapshot| drain::Published {
                 version: snapshot.version,
                 at: snapshot.created_at.min(now),
-                holds_as_of: self.holds_as_of,
+                holds_as_of: in_force.holds_as_of,
             }),
             edges_confirmed: self.edges_confirmed,
-            ttl_max: self.inventory.ttl_max(),
+            ttl_max: known.inventory.ttl_max(),
             edge_lag_max: EDGE_LAG_MAX,
         };
-        let judged = judge(&mut drains, &world);
-        self.drains = drains;
-        judged
+        judge(&mut self.drains, &world)
     }
 }

@@ -11,10 +11,10 @@ impl Engine {
     /// nothing costs a move.
     #[must_use]
     pub fn instance(&self, fresh: bool, now: Timestamp) -> Instance {
-        let health = self.health(now);
-        let incumbent = self.in_force.as_deref().filter(|_| !fresh);
-        let facts = self.facts(&health, incumbent);
-        facts.instance(&self.drains.limits(now, &self.inventory), now)
+        let health = self.known.health(now);
+        let incumbent = self.in_force.plan.as_deref().filter(|_| !fresh);
+        let facts = self.known.facts(&health, incumbent);
+        facts.instance(&self.drains.limits(now, &self.known.inventory), now)
     }
 
     /// Why `client` gets its answer for `name`.
@@ -27,21 +27,21 @@ impl Engine {
         client: IpAddr,
         now: Timestamp,
     ) -> Result<Explanation, ExplainError> {
-        let snapshot = self.serving.as_ref().ok_or(ExplainError::NoMap)?;
-        let health = self.health(now);
-        let facts = self.facts(&health, None);
-        let limits = self.drains.limits(now, &self.inventory);
+        let snapshot = self.in_force.snapshot.as_ref().ok_or(ExplainError::NoMap)?;
+        let health = self.known.health(now);
+        let facts = self.known.facts(&health, None);
+        let limits = self.drains.limits(now, &self.known.inventory);
         let solved = self.last.as_ref().map(|last| explain::Solved {
             instance: &last.instance,
             plan: &last.plan,
             certificate: &last.certificate,
         });
         let mut story = explain::explain(&facts, &limits, snapshot, solved, (name, client), now)?;
-        story.tier = self.tier_in_force;
+        story.tier = self.in_force.tier;
         let Steering { policies, areas } = &*self.steering;
         let area = snapshot.table.lookup(client.to_canonical()).area;
         // A map made for another table has other areas.
-        if snapshot.table.digest() == self.table.digest() {
+        if snapshot.table.digest() == self.known.table.digest() {
             let given = (area, story.answer.group.as_str());
             story.policy = policies.story(areas, &self.checks, &story.service, given);
         }

@@ -4,42 +4,17 @@
 #[cfg(test)]
 mod tampered;
 
+use super::in_force::Under;
+use super::tier::Tier;
 use super::weights::{OnWeights, as_answered};
-use super::{Engine, LastSolve, Under};
+use super::{Engine, LastSolve};
 use crate::health::{Health, Margins};
 use crate::model::{Facts, Reach};
 use checker::{Bands, CheckFailure, Verified};
 use coverage::{LinkId, Timestamp, WEIGHT_TOTAL};
 use instance::{Certificate, Instance, Levels, Plan};
 use optimizer::{Deadline, Outcome, SolveOptions, Standing, both, on_ladder};
-use serde::Serialize;
 use std::sync::Arc;
-
-/// How an answer was found: the sooner it is there, the less it looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tier {
-    /// Only what stood on a part that is gone moves, to the best place with room. Milliseconds,
-    /// always there.
-    Local,
-    /// The simplex went on from its last tree with some links closed or reopened. Exact for the
-    /// demand of the last full solve, in tenths of a second.
-    Warm,
-    /// Everything anew, with the newest demand and quality. Seconds.
-    Full,
-}
-
-impl Tier {
-    /// In a word, for logs and counters.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Warm => "warm",
-            Self::Full => "full",
-        }
-    }
-}
 
 /// A solved network that stands ready for closed links, and what it was built from.
 #[derive(Debug)]
@@ -342,14 +317,14 @@ impl Engine {
     /// One at a time: the tree is in the job until [`Engine::adopt`] gets it back. A job that is
     /// lost costs a full solve.
     pub fn job(&mut self, now: Timestamp) -> Option<Job> {
-        let idle = self.pinned.is_some() || self.inventory.services.is_empty();
+        let idle = self.pinned.is_some() || self.known.inventory.services.is_empty();
         if idle || self.frozen(now).is_some() {
             return None;
         }
-        let health = self.health(now);
+        let health = self.known.health(now);
         let under = self.under(&health, now);
-        let in_force = self.in_force.clone();
-        let facts = self.facts(&health, in_force.as_deref());
+        let in_force = self.in_force.plan.clone();
+        let facts = self.known.facts(&health, in_force.as_deref());
         let work = if let Some((now, closed)) = self.closings(&health, &under) {
             let last = self.last.as_mut()?;
             let tree = Box::new(last.tree.take()?);
@@ -372,9 +347,9 @@ impl Engine {
             at: now,
             under,
             in_force,
-            threads: self.options.threads,
-            bands: self.options.publish.bands,
-            seed: self.options.seed,
+            threads: self.known.options.threads,
+            bands: self.known.options.publish.bands,
+            seed: self.known.options.seed,
             work,
         })
     }
@@ -383,7 +358,7 @@ impl Engine {
     /// be given up for it.
     #[must_use]
     pub fn wants_warm(&self, now: Timestamp) -> bool {
-        let health = self.health(now);
+        let health = self.known.health(now);
         let under = self.under(&health, now);
         self.closings(&health, &under).is_some()
     }
@@ -392,16 +367,16 @@ impl Engine {
     /// the tree was built is which links are closed, and those have changed.
     fn closings(&self, health: &Health, under: &Under) -> Option<(Ports, Vec<u32>)> {
         let tree = self.last.as_ref()?.tree.as_ref()?;
-        self.in_force.as_ref()?;
+        self.in_force.plan.as_ref()?;
         let facts = Facts {
             margins: &tree.margins,
-            ..self.facts(health, None)
+            ..self.known.facts(health, None)
         };
         let now = Ports {
             links: facts.links(&under.limits),
             sites: facts.sites(&under.limits),
         };
-        let site_of = |link: usize| self.inventory.links[link].site.index();
+        let site_of = |link: usize| self.known.inventory.links[link].site.index();
         let mut closed = Vec::new();
         for (index, link) in (0..now.links.len()).zip(0..) {
             let site = site_of(index);

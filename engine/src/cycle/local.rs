@@ -6,14 +6,13 @@
 //! difference. What lost its place goes through [`optimizer::relieve`] as an instance of its own,
 //! over the room that all others leave, at the prices of the last solve.
 
-mod bench;
+mod displaced;
 
 use crate::limits::Limits;
 use crate::model::Facts;
-use bench::Bench;
-use coverage::LinkId;
+use displaced::Displacement;
 use instance::{Changes, Duals, Instance, Plan, Shares};
-use std::mem;
+use optimizer::{Loads, Problem};
 
 /// What the first tier makes of the plan in force.
 #[derive(Debug)]
@@ -24,57 +23,53 @@ pub(super) struct Relieved {
     pub(super) sites_mbps: Vec<f64>,
 }
 
-/// Moves what `in_force` has on parts that are gone or too full under `limits`. `ground` tells
-/// demand and candidates, `duals` are prices for it. `None` when the result is worse on levels 1 to
-/// 3 than leaving what is lost unserved, or when `in_force` does not belong to `ground`.
+/// Moves what `in_force` has on parts that are gone or too full under `limits`. `base` tells demand
+/// and candidates, `duals` are prices for it. `None` when the result is worse on levels 1 to 3 than
+/// leaving what is lost unserved, or when `in_force` does not belong to `base`.
 ///
-/// Neither is copied: what is said about other units than those that move is read where it stands.
-/// `ground` is left as it was.
-pub(super) fn relieved(
+/// Units are shared with `base`: what is said about others than those that move is read where it
+/// stands.
+pub(super) fn relieve(
     facts: &Facts<'_>,
     limits: &Limits,
-    ground: &mut Instance,
+    base: &Instance,
     duals: &Duals,
     in_force: &Plan,
 ) -> Option<Relieved> {
-    if in_force.shares.len() != ground.units.len() {
+    if in_force.shares.len() != base.units.len() {
         return None;
     }
-    let was = Rates::capacities(ground);
-    let links = mem::replace(&mut ground.links, facts.links(limits));
-    let sites = mem::replace(&mut ground.sites, facts.sites(limits));
-    let regions = mem::replace(&mut ground.regions, facts.regions(limits));
-    let mut bench = Bench::new(facts, limits, ground, in_force);
-    bench.shed(&was);
-    let relieved = bench.replaced(duals).map(|changed| Relieved {
-        sites_mbps: bench.sites_with(&changed),
-        changed,
-    });
-    let kept = bench.loads;
-    // Rounding may have put a little too much somewhere; that is no reason to leave others where
-    // they are lost.
-    raise_to(ground, &kept);
-    let fits = |relieved: &Relieved| {
-        let changed = &relieved.changed;
-        changed.is_empty() || checker::fits(ground, in_force, changed).is_ok()
+    let was = Loads::hard_limits(&Problem::new(base));
+    let now = Instance {
+        links: facts.links(limits),
+        sites: facts.sites(limits),
+        regions: facts.regions(limits),
+        ..base.clone()
     };
-    let relieved = relieved.filter(fits);
-    (ground.links, ground.sites, ground.regions) = (links, sites, regions);
-    relieved
+    let mut displacement = Displacement::new(facts, limits, &now, in_force);
+    displacement.shed(&was);
+    let changed = displacement.replace(duals)?;
+    let fits = || checker::fits(&raised_to(&now, &displacement.loads), in_force, &changed).is_ok();
+    (changed.is_empty() || fits()).then(|| Relieved {
+        sites_mbps: displacement.sites_with(&changed),
+        changed,
+    })
 }
 
-/// Raises hard limits to what is carried already.
-fn raise_to(ground: &mut Instance, loads: &Rates) {
-    for (link, load) in ground.links.iter_mut().zip(&loads.links_mbps) {
+/// The instance with hard limits raised to what is carried already. Rounding may have put a little
+/// too much somewhere; that is no reason to leave others where they are lost.
+fn raised_to(instance: &Instance, loads: &Loads) -> Instance {
+    let mut raised = instance.clone();
+    for (link, load) in raised.links.iter_mut().zip(&loads.links) {
         link.capacity_mbps = link.capacity_mbps.max(*load);
     }
-    for region in &mut ground.regions {
-        let load = loads.region_mbps(&ground.sites, &region.id);
-        region.capacity_mbps = region.capacity_mbps.max(load);
-    }
-    for (site, load) in ground.sites.iter_mut().zip(&loads.sites_mbps) {
+    for (site, load) in raised.sites.iter_mut().zip(&loads.sites) {
         site.capacity_mbps = site.capacity_mbps.max(*load);
     }
+    for (region, load) in raised.regions.iter_mut().zip(&loads.regions) {
+        region.capacity_mbps = region.capacity_mbps.max(*load);
+    }
+    raised
 }
 
 /// Whether a plan is feasible and at least as good on levels 1 to 3, in their order, as one that
@@ -92,42 +87,4 @@ fn better_than_nothing(instance: &Instance, plan: &Plan) -> bool {
         return false;
     };
     with <= without
-}
-
-/// [link], [site], Mbps: capacities or loads.
-struct Rates {
-    links_mbps: Vec<f64>,
-    sites_mbps: Vec<f64>,
-}
-
-impl Rates {
-    fn capacities(ground: &Instance) -> Self {
-        let links = ground.links.iter().map(|link| link.capacity_mbps);
-        let sites = ground.sites.iter().map(|site| site.capacity_mbps);
-        Self {
-            links_mbps: links.collect(),
-            sites_mbps: sites.collect(),
-        }
-    }
-
-    fn none(ground: &Instance) -> Self {
-        Self {
-            links_mbps: vec![0.0; ground.links.len()],
-            sites_mbps: vec![0.0; ground.sites.len()],
-        }
-    }
-
-    /// Adds to a link and its site.
-    fn add(&mut self, facts: &Facts<'_>, link: LinkId, mbps: f64) {
-        let site = facts.inventory.links[link.index()].site.index();
-        self.links_mbps[link.index()] += mbps;
-        self.sites_mbps[site] += mbps;
-    }
-
-    /// Sum over the sites of a region, Mbps.
-    fn region_mbps(&self, sites: &[instance::Site], region: &str) -> f64 {
-        let loads = sites.iter().zip(&self.sites_mbps);
-        let here = loads.filter(|(site, _)| site.region == region);
-        here.map(|(_, load)| load).sum()
-    }
 }

@@ -1,11 +1,12 @@
 //! From the plan that is wanted to the one that is published next: the gates' part of a cycle.
 
-use super::{Engine, Tier};
-use crate::health::{self, Health};
-use crate::inventory::{BillingModel, Contract};
+use super::tier::Tier;
+use super::{Engine, LastSolve};
+use crate::health::Health;
+use crate::inventory::Contract;
 use crate::publish::{Gates, Held, Present, Prices, Purpose, Reason, Step};
-use coverage::{AreaId, LinkId, NodeId, Timestamp};
-use instance::{Instance, Plan};
+use coverage::{AreaId, Timestamp};
+use instance::{ContractModel, Plan};
 use optimizer::Problem;
 use std::time::Duration;
 
@@ -18,17 +19,13 @@ pub(super) struct Taken {
 impl Engine {
     /// The step back from a large change that serves its canary areas worse than was promised, when
     /// its trial is over.
-    pub(super) fn rolled_back(&mut self, tier: Tier, now: Timestamp) -> Option<Taken> {
-        let before = self.in_force.clone()?;
-        let last = self.last.take()?;
-        let alike = tier == Tier::Full && before.shares.len() == last.instance.units.len();
-        let back = alike.then(|| {
-            self.with_present(&last.instance, Purpose::Gain, now, |gates, problem, now| {
-                gates.take_back(problem, &before, now)
-            })
+    pub(super) fn roll_back(&mut self, tier: Tier, now: Timestamp) -> Option<Taken> {
+        let before = self.in_force.plan.clone()?;
+        let back = self.ask_gates(Purpose::Gain, now, |gates, last, problem, present| {
+            let alike = tier == Tier::Full && before.shares.len() == last.instance.units.len();
+            alike.then(|| gates.take_back(problem, &before, present))
         });
-        self.last = Some(last);
-        let plan = back.flatten()?.plan;
+        let plan = back.flatten().flatten()?.plan;
         Some(Taken { plan, whole: true })
     }
 
@@ -36,110 +33,82 @@ impl Engine {
     ///
     /// # Errors
     /// [`Held::Input`], [`Held::Canary`] or [`Held::Withheld`].
-    pub(super) fn stepped(
+    pub(super) fn take_step(
         &mut self,
-        (tier, reason): (Tier, Reason),
+        tier: Tier,
+        reason: Reason,
         admitted: Result<(), Held>,
         now: Timestamp,
     ) -> Result<Taken, Held> {
-        let Some(last) = self.last.take() else {
-            return Err(Held::NoGain);
-        };
-        let target = &last.weights.plan;
-        let doubted = admitted.is_err();
-        let taken = match (reason, admitted, self.in_force.clone()) {
+        let purpose = match (reason, &admitted) {
             // Relief goes on, step by step: what is overloaded is so by its own measure, too.
-            (Reason::Gain, Err(held), _) => Err(held),
-            (_, _, Some(before)) if before.shares.len() == target.shares.len() => {
-                let purpose = match reason {
-                    Reason::Gain => Purpose::Gain,
-                    _ if doubted => Purpose::ReliefAlone,
-                    _ if tier == Tier::Warm => Purpose::Rescue,
-                    _ => Purpose::Relief,
-                };
-                let step =
-                    self.with_present(&last.instance, purpose, now, |gates, problem, now| {
-                        gates.step(problem, (&before, target), now)
-                    });
-                step.and_then(|step| taken(step, &before, target))
-            }
-            _ => Ok(Taken {
-                plan: target.clone(),
-                whole: true,
-            }),
+            (Reason::Gain, Err(held)) => return Err(held.clone()),
+            (Reason::Gain, Ok(())) => Purpose::Gain,
+            (_, Err(_)) => Purpose::ReliefAlone,
+            _ if tier == Tier::Warm => Purpose::Rescue,
+            _ => Purpose::Relief,
         };
-        self.last = Some(last);
-        taken
+        let before = self.in_force.plan.clone();
+        let taken = self.ask_gates(purpose, now, |gates, last, problem, present| {
+            let target = &last.weights.plan;
+            match before {
+                Some(before) if before.shares.len() == target.shares.len() => {
+                    let step = gates.step(problem, (&before, target), present)?;
+                    take(step, &before, target)
+                }
+                _ => Ok(Taken {
+                    plan: target.clone(),
+                    whole: true,
+                }),
+            }
+        });
+        taken.unwrap_or(Err(Held::NoGain))
     }
 
-    /// Asks the gates with all that is known at `now`.
-    fn with_present<T>(
+    /// Asks the gates about the newest plan, with all that is known at `now`; `None` before the
+    /// first plan.
+    fn ask_gates<T>(
         &mut self,
-        instance: &Instance,
         purpose: Purpose,
         now: Timestamp,
-        ask: impl FnOnce(&mut Gates, &Problem<'_>, &Present<'_>) -> T,
-    ) -> T {
-        let areas = self.table.areas().len();
-        let site_ages = self.site_ages(now);
-        let inventory = &self.inventory;
+        ask: impl FnOnce(&mut Gates, &LastSolve, &Problem<'_>, &Present<'_>) -> T,
+    ) -> Option<T> {
+        let (known, in_force) = (&self.known, &self.in_force);
+        let last = self.last.as_ref()?;
+        let areas = known.table.areas().len();
         let ttl = |unit: usize| {
-            let service = &inventory.services[unit / areas];
+            let service = &known.inventory.services[unit / areas];
             Duration::from_secs(u64::from(service.served.ttl_s))
         };
-        let (estimates, in_force) = (&self.estimates, self.in_force.clone());
         let measured = |unit: usize| {
-            let shares = in_force.as_ref()?.shares.get(unit)?;
+            let shares = in_force.plan.as_ref()?.shares.get(unit)?;
             let area = AreaId(u32::try_from(unit % areas).ok()?);
             let (mut ms, mut oldest) = (0.0, now);
             for &(link, share) in shares {
-                let estimate = estimates.quality(area, link)?;
+                let estimate = known.estimates.quality(area, link)?;
                 ms += share * estimate.value;
                 oldest = oldest.min(estimate.at);
             }
-            Some((ms, oldest, instance.units[unit].mbps))
+            Some((ms, oldest, last.instance.units[unit].mbps))
         };
         let present = Present {
             now,
-            site_ages: &site_ages,
-            stale_after: self.options.estimate.stale_after,
+            site_ages: &known.site_ages(now),
+            stale_after: known.options.estimate.stale_after,
             ttl: &ttl,
             measured: &measured,
             purpose,
         };
-        let problem = Problem::new(instance);
-        ask(&mut self.gates, &problem, &present)
-    }
-
-    /// [site] -> age of the newest report of any of its links and nodes, as [`health::ages`] has
-    /// it.
-    fn site_ages(&self, now: Timestamp) -> Vec<Option<Duration>> {
-        let links = self.site_of.iter().enumerate().map(|(link, &site)| {
-            let heard = self.estimates.link(LinkId::from_index(link));
-            (site, heard.map(|estimate| estimate.at))
-        });
-        let nodes = self
-            .inventory
-            .nodes
-            .iter()
-            .enumerate()
-            .map(|(index, node)| {
-                let site = self.inventory.site_of(node).index();
-                (site, self.estimates.health(NodeId::from_index(index)).at)
-            });
-        let mut newest: Vec<Option<Timestamp>> = vec![None; self.inventory.sites.len()];
-        for (site, at) in links.chain(nodes) {
-            newest[site] = newest[site].max(at);
-        }
-        health::ages(&newest, self.moment(now))
+        let problem = Problem::new(&last.instance);
+        Some(ask(&mut self.gates, last, &problem, &present))
     }
 
     /// Tells the gates what is away and what is frozen.
     pub(super) fn note_state(&mut self, health: &Health, now: Timestamp) {
-        let mut up_mbps = vec![0.0; self.inventory.sites.len()];
+        let mut up_mbps = vec![0.0; self.known.inventory.sites.len()];
         let mut all_mbps = up_mbps.clone();
-        for (node, up) in self.inventory.nodes.iter().zip(&health.nodes_up) {
-            let site = self.inventory.site_of(node).index();
+        for (node, up) in self.known.inventory.nodes.iter().zip(&health.nodes_up) {
+            let site = self.known.inventory.site_of(node).index();
             all_mbps[site] += node.capacity_mbps;
             up_mbps[site] += if *up { node.capacity_mbps } else { 0.0 };
         }
@@ -162,7 +131,7 @@ impl Engine {
 
     /// Tells the gates what a new map has moved.
     pub(super) fn note_moves(&mut self, before: Option<&Plan>, now: Timestamp) {
-        if let (Some(before), Some(after), Some(last)) = (before, &self.in_force, &self.last)
+        if let (Some(before), Some(after), Some(last)) = (before, &self.in_force.plan, &self.last)
             && before.shares.len() == after.shares.len()
             && last.instance.units.len() == after.shares.len()
         {
@@ -180,17 +149,17 @@ impl Engine {
     /// Compares prices with those that were kept before a restart: where one jumped, the map stays
     /// until it has lasted. Who serves nothing yet has nothing to lose by them.
     pub fn restore_prices(&mut self, before: &Prices) {
-        if self.serving.is_some() {
+        if self.in_force.snapshot.is_some() {
             self.gates.compare_prices(before, &self.prices());
         }
     }
 
     fn prices(&self) -> Prices {
         let price = |contract: &Contract| match contract.model {
-            BillingModel::PerGb => contract.price_cny_per_gb,
+            ContractModel::PerGb => contract.price_cny_per_gb,
             _ => contract.price_cny_per_mbps_month,
         };
-        let contracts = self.inventory.contracts.iter();
+        let contracts = self.known.inventory.contracts.iter();
         contracts
             .map(|contract| (contract.name.clone(), price(contract)))
             .collect()
@@ -202,8 +171,8 @@ impl Engine {
     }
 }
 
-/// What a step makes of a plan.
-fn taken(step: Step, before: &Plan, target: &Plan) -> Result<Taken, Held> {
+/// The plan that a step makes.
+fn take(step: Step, before: &Plan, target: &Plan) -> Result<Taken, Held> {
     let whole = step.plan.shares == target.shares;
     if !whole && step.plan.shares == before.shares {
         let gates = step.withheld_mbps.iter();

@@ -48,11 +48,11 @@ impl Engine {
     /// once. Then, and when the draft in it was published, [`Engine::job`] tells what is worth
     /// solving.
     pub fn tick(&mut self, now: Timestamp) -> Tick {
-        self.awake_since.get_or_insert(now);
+        self.known.awake_since.get_or_insert(now);
         self.follow_clock(now);
         self.advance_contracts(now);
         self.urgent = false;
-        let health = self.health(now);
+        let health = self.known.health(now);
         self.note_state(&health, now);
         let changed = self.with_world(&health, now, |drains, world| drains.step(world, now));
         let drains = changed
@@ -110,7 +110,7 @@ impl Engine {
     }
 
     fn names_of(&self, nodes: &[NodeId]) -> Vec<String> {
-        let name = |node: &NodeId| self.inventory.nodes[node.index()].name.clone();
+        let name = |node: &NodeId| self.known.inventory.nodes[node.index()].name.clone();
         nodes.iter().map(name).collect()
     }
 
@@ -120,8 +120,8 @@ impl Engine {
     fn follow_clock(&mut self, now: Timestamp) {
         if self.noted_until > now.after(AHEAD_MAX) {
             self.noted_until = now;
-            self.holds_as_of = self.holds_as_of.min(now);
-            self.estimates.not_after(now);
+            self.in_force.holds_as_of = self.in_force.holds_as_of.min(now);
+            self.known.estimates.not_after(now);
             self.gates.not_after(now);
         }
         self.noted_until = self.noted_until.max(now);
@@ -137,8 +137,8 @@ impl Engine {
         if let Some(reason) = &self.pinned {
             return Some(Err(Held::Pinned(reason.clone())));
         }
-        let half = if self.inventory.services.is_empty() {
-            let facts = self.facts(health, None);
+        let half = if self.known.inventory.services.is_empty() {
+            let facts = self.known.facts(health, None);
             Some(self.without_services(&facts, &under, now))
         } else {
             // What the optimizer's gates hold back must not hold back a failover of static
@@ -147,12 +147,12 @@ impl Engine {
             self.relief(health, &under, now)
                 .or_else(|| self.as_served().filter(|_| fixed))
         };
-        let settled = half.map_or(Ok(None), |half| self.settle(half, under));
-        match settled {
+        let draft = half.map_or(Ok(None), |half| self.finish_draft(half, under));
+        match draft {
             Ok(Some(draft)) => Some(Ok(draft)),
             Err(held) => Some(Err(held)),
-            Ok(None) if self.inventory.services.is_empty() => {
-                self.holds_as_of = now;
+            Ok(None) if self.known.inventory.services.is_empty() => {
+                self.in_force.holds_as_of = now;
                 Some(Err(Held::NoGain))
             }
             Ok(None) => self.frozen(now).map(Err),
@@ -163,12 +163,12 @@ impl Engine {
     /// the start, and a map made of assumptions must not replace one made of measurements. The
     /// local tier goes on, because it only takes away.
     pub(super) fn frozen(&self, now: Timestamp) -> Option<Held> {
-        self.serving.as_ref()?;
-        let freshness = self.estimates.demand_freshness(now);
+        self.in_force.snapshot.as_ref()?;
+        let freshness = self.known.estimates.demand_freshness(now);
         if freshness.known == 0 || !self.has_heard_enough(now) {
             return Some(Held::Silent);
         }
-        let stale = freshness.stale_share() > self.options.publish.stale_share_max;
+        let stale = freshness.stale_share() > self.known.options.publish.stale_share_max;
         stale.then_some(Held::Stale {
             stale: freshness.stale,
             known: freshness.known,
@@ -178,80 +178,70 @@ impl Engine {
     /// Whether those who usually ask for most have been heard since the start, or it is long ago:
     /// until then demand is mostly assumed.
     fn has_heard_enough(&self, now: Timestamp) -> bool {
-        let Some(usual) = self.contracts.usual_mbps(now) else {
+        let Some(usual) = self.known.contracts.usual_mbps(now) else {
             return true;
         };
-        let hearing = self.options.estimate.stale_after * HEARING_PERIODS;
+        let hearing = self.known.options.estimate.stale_after * HEARING_PERIODS;
         if self
+            .known
             .awake_since
             .is_none_or(|since| now.since(since) > hearing)
         {
             return true;
         }
-        let areas = self.table.areas().len();
+        let areas = self.known.table.areas().len();
         let is_known = |unit: usize| {
             let area = u32::try_from(unit % areas).unwrap_or(u32::MAX);
             let service = ServiceId::from_index(unit / areas);
-            self.estimates.demand(AreaId(area), service).is_some()
+            self.known.estimates.demand(AreaId(area), service).is_some()
         };
         let (mut all, mut heard) = (0.0, 0.0);
         for (unit, mbps) in usual.iter().enumerate() {
             all += mbps;
             heard += if is_known(unit) { *mbps } else { 0.0 };
         }
-        heard >= (1.0 - self.options.publish.stale_share_max) * all
+        heard >= (1.0 - self.known.options.publish.stale_share_max) * all
     }
 
     /// The local tier: the map in force with everything moved that stands on what is gone, if what
     /// may be used changed.
     fn relief(&mut self, health: &Health, under: &Under, now: Timestamp) -> Option<Half> {
         let everything = under.limits == Limits::default() && under.nodes_up.iter().all(|up| *up);
-        let seen = self.relieved_under.as_ref();
+        let seen = self.in_force.relieved_under.as_ref();
         if seen.map_or(everything, |seen| seen == under) {
             return None;
         }
-        let (in_force, serving) = (self.in_force.clone()?, self.serving.clone()?);
+        let (in_force, serving) = (self.in_force.plan.clone()?, self.in_force.snapshot.clone()?);
         let mut half = self.as_served()?;
+        let facts = self.known.facts(health, Some(&in_force));
         // Without a solve since the start, prices are unknown and demand is what is known now.
-        let mut last = self.last.take();
-        let mut built = None;
-        let facts = self.facts(health, Some(&in_force));
-        let (ground, duals) = match &mut last {
-            Some(last) => (
-                Arc::make_mut(&mut last.instance),
-                last.certificate.duals.clone(),
-            ),
-            None => (
-                built.insert(facts.instance(&under.limits, now)),
-                unpriced(&facts),
-            ),
+        let (built, unpriced);
+        let (base, duals) = if let Some(last) = &self.last {
+            (&*last.instance, &last.certificate.duals)
+        } else {
+            (built, unpriced) = (facts.instance(&under.limits, now), unpriced_duals(&facts));
+            (&built, &unpriced)
         };
-        let relieved = local::relieved(&facts, &under.limits, ground, &duals, &in_force);
-        if let Some(relieved) = &relieved {
-            let sites = (&*ground, relieved.sites_mbps.as_slice());
-            let shares = (&*in_force, &relieved.changed);
-            patch(
-                &facts,
-                &under.limits,
-                sites,
-                shares,
-                RunnersUp::Old,
-                &serving,
-                &mut half.map,
-            );
-            half.catalog = catalog(&facts, &under.limits, self.drains.active(now));
-            half.reason = Reason::Limits;
-            half.tier = Some(Tier::Local);
-        }
-        self.last = last;
-        relieved.as_ref()?;
-        self.holds_as_of = now;
+        let relieved = local::relieve(&facts, &under.limits, base, duals, &in_force)?;
+        patch(
+            &facts,
+            &under.limits,
+            (base, &relieved.sites_mbps),
+            (&in_force, &relieved.changed),
+            RunnersUp::Old,
+            &serving,
+            &mut half.map,
+        );
+        half.catalog = catalog(&facts, &under.limits, self.drains.active(now));
+        half.reason = Reason::Limits;
+        half.tier = Some(Tier::Local);
+        self.in_force.holds_as_of = now;
         Some(half)
     }
 }
 
 /// No prices at all.
-fn unpriced(facts: &crate::model::Facts<'_>) -> Duals {
+fn unpriced_duals(facts: &crate::model::Facts<'_>) -> Duals {
     let none = |rows: usize| vec![Price::default(); rows];
     Duals {
         links: none(facts.inventory.links.len()),

@@ -42,44 +42,8 @@ pub(crate) enum Shape {
     Large,
 }
 
-/// A small generator of numbers (Steele, Lea and Flood, SplitMix64).
-pub(crate) struct Numbers(u64);
-
-impl Numbers {
-    /// A generator; equal seeds give equal sequences.
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut value = self.0;
-        value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        value ^ (value >> 31)
-    }
-
-    /// Uniform in `0..n`.
-    pub(crate) fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() % n as u64).unwrap()
-    }
-
-    /// A multiple of 1/4 in `0..=max`.
-    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-    pub(crate) fn quarter(&mut self, max: usize) -> f64 {
-        self.below(4 * max + 1) as f64 / 4.0
-    }
-
-    /// Uniform in `0..=1`.
-    pub(crate) fn uniform(&mut self) -> f64 {
-        let [a, b, c, d, ..] = self.next().to_be_bytes();
-        f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX)
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-}
+/// Draws of numbers; equal seeds give equal sequences.
+pub(crate) use testkit::Random as Numbers;
 
 /// A valid random instance in which no contract cuts across sites.
 pub(crate) fn random_instance(shape: Shape, seed: u64) -> Instance {

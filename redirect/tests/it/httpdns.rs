@@ -1,9 +1,10 @@
 //! HTTPDNS in its three shapes, over real sockets.
 
-use crate::world::{Running, field, status, view};
+use crate::world::{Running, view};
 use coverage::PrefixSet;
 use redirect::{Event, Host, HostName, RedirectConfig, Token, httpdns};
 use serde_json::{Value, json};
+use testkit::http::{field, status};
 
 const TOKEN: &str = "a token long enough";
 

@@ -1,7 +1,8 @@
 //! Requests that two parsers could read in two ways: refused, and the connection closed.
 
-use crate::world::{Running, field, status};
+use crate::world::Running;
 use redirect::Event;
+use testkit::http::{field, status};
 
 /// A request that must never be seen: it follows each attack on the same connection.
 const HIDDEN: &str = "GET /hidden HTTP/1.1\r\nHost: go.example.com\r\n\r\n";

@@ -1,12 +1,13 @@
 //! The server on real sockets: keep-alive, limits, swaps, shutdown.
 
-use crate::world::{Held, Running, field, status, view};
+use crate::world::{Held, Running, view};
 use coverage::PrefixSet;
 use redirect::{Event, ForwardedHeader};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use testkit::http::{field, status};
 
 /// Reads one response without a body, or with the body that its length announces.
 fn read_response(stream: &mut BufReader<TcpStream>, has_body: bool) -> String {

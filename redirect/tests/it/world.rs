@@ -12,10 +12,9 @@ use redirect::{
     Host, HttpView, Method, NodeLoads, Outcome, Redirect, RedirectConfig, RedirectServer, Request,
     Scheme, decide,
 };
-use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use testkit::http;
 
 /// A client in the east.
 pub(crate) const EAST: &str = "10.1.0.9";
@@ -187,23 +186,12 @@ impl Running {
 
     /// A connection to it that fails, rather than hangs, when nothing comes.
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.addr()).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
-        stream
+        http::connect(self.addr())
     }
 
     /// All that a connection answers to these bytes until it is closed.
     pub(crate) fn exchange(&self, bytes: &[u8]) -> String {
-        let mut stream = self.connect();
-        stream.write_all(bytes).unwrap();
-        let mut answer = Vec::new();
-        // A reset after the answer is as good a close as any; a timeout is not.
-        if let Err(fault) = stream.read_to_end(&mut answer) {
-            assert_eq!(fault.kind(), std::io::ErrorKind::ConnectionReset, "{fault}");
-        }
-        String::from_utf8(answer).unwrap()
+        http::exchange(self.addr(), bytes)
     }
 
     /// What it answers to a GET of a target at a host; the connection is closed afterwards.
@@ -211,28 +199,4 @@ impl Running {
         let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         self.exchange(request.as_bytes())
     }
-}
-
-/// The status code of a response.
-pub(crate) fn status(response: &str) -> u16 {
-    let code = response
-        .strip_prefix("HTTP/1.")
-        .and_then(|rest| rest.get(2..5));
-    code.and_then(|code| code.parse().ok())
-        .unwrap_or_else(|| panic!("no status: {response:?}"))
-}
-
-/// The only value of a field; `None` when absent.
-pub(crate) fn field<'r>(response: &'r str, name: &str) -> Option<&'r str> {
-    let head = response.split("\r\n\r\n").next()?;
-    let mut values = head
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split_once(": "));
-    let mut values = values
-        .by_ref()
-        .filter(|(key, _)| key.eq_ignore_ascii_case(name));
-    let value = values.next().map(|(_, value)| value);
-    assert!(values.next().is_none(), "{name} comes twice: {response}");
-    value
 }

@@ -2,7 +2,7 @@
 
 use super::policy::Policy;
 use super::scenario::SLOTS_PER_DAY;
-use engine::inventory::BillingModel;
+use instance::ContractModel;
 
 /// One contract's month.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,7 +10,7 @@ pub struct ContractBill {
     /// Name of the contract.
     pub contract: String,
     /// How it is billed.
-    pub model: BillingModel,
+    pub model: ContractModel,
     /// Charged level, Mbps; 0 by volume.
     pub level_mbps: f64,
     /// Bill, CNY.
@@ -84,14 +84,14 @@ pub(super) fn every_slot_cny(
         peak.max(terms.commit_mbps)
     };
     match terms.model {
-        BillingModel::Month95 => highest(samples) * terms.price_cny_per_mbps_month,
-        BillingModel::Daily95Mean => {
+        ContractModel::Month95 => highest(samples) * terms.price_cny_per_mbps_month,
+        ContractModel::Daily95Mean => {
             let played = samples.chunks(SLOTS_PER_DAY);
             #[expect(clippy::cast_precision_loss, reason = "days of a month")]
             let left_out = (days - played.len() as f64).max(0.0) * terms.commit_mbps;
             let level = (played.map(highest).sum::<f64>() + left_out) / days.max(1.0);
             level * terms.price_cny_per_mbps_month
         }
-        BillingModel::DailyPeakMean | BillingModel::Flat | BillingModel::PerGb => bill,
+        ContractModel::DailyPeakMean | ContractModel::Flat | ContractModel::PerGb => bill,
     }
 }

@@ -136,13 +136,13 @@ fn one_zone(contracts: &[Contract]) -> Result<(), MixedZones> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::inventory::BillingModel;
+    use instance::ContractModel;
 
     #[test]
     fn contracts_that_count_by_several_clocks_are_refused() {
         let contract = |name: &str, minutes| Contract {
             name: name.to_owned(),
-            model: BillingModel::Month95,
+            model: ContractModel::Month95,
             price_cny_per_mbps_month: 1.0,
             price_cny_per_gb: 0.0,
             commit_mbps: 0.0,

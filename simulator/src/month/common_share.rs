@@ -9,7 +9,7 @@
 use super::scenario::{SLOTS_PER_DAY, Scenario};
 use coverage::Timestamp;
 use engine::billing::{Ledger, Marginal, Verdict};
-use engine::inventory::BillingModel;
+use instance::ContractModel;
 
 /// Questions to the optimizer within one slot.
 const ROUNDS_MAX: u32 = 64;
@@ -89,7 +89,7 @@ impl CommonShare {
     /// Free up to the level, and as dear as the level itself above it.
     pub(super) fn marginal(&self, ledger: &Ledger, contract: usize, now: Timestamp) -> Marginal {
         let terms = ledger.terms(contract);
-        if matches!(terms.model, BillingModel::Flat | BillingModel::PerGb) {
+        if matches!(terms.model, ContractModel::Flat | ContractModel::PerGb) {
             return ledger.marginal(contract, now);
         }
         Marginal {
@@ -108,8 +108,8 @@ impl CommonShare {
         let level = |contract: usize| self.level_mbps(ledger, contract, now);
         let model = |contract: usize| ledger.terms(contract).model;
         let above = |contract: &usize| match model(*contract) {
-            BillingModel::Flat => false,
-            BillingModel::PerGb => loads[*contract] > TOLERANCE * self.capacity_mbps[*contract],
+            ContractModel::Flat => false,
+            ContractModel::PerGb => loads[*contract] > TOLERANCE * self.capacity_mbps[*contract],
             _ => {
                 !self.bursting[*contract] && loads[*contract] > level(*contract) * (1.0 + TOLERANCE)
             }
@@ -122,7 +122,7 @@ impl CommonShare {
         // instead.
         let left = |contract: usize| ledger.tokens_left(contract, level(contract), now);
         let full = |contract: &usize| {
-            model(*contract) == BillingModel::Month95
+            model(*contract) == ContractModel::Month95
                 && !self.bursting[*contract]
                 && loads[*contract] > level(*contract) * (1.0 - 1.1 * MARGIN)
                 && left(*contract) > 0
@@ -133,7 +133,7 @@ impl CommonShare {
             .max_by_key(|contract| left(*contract));
         let raised = || {
             let over =
-                |contract: &usize| model(*contract) == BillingModel::Month95 && above(contract);
+                |contract: &usize| model(*contract) == ContractModel::Month95 && above(contract);
             contracts.clone().any(|contract| over(&contract)) && self.share < 1.0
         };
         match most {
@@ -151,7 +151,7 @@ fn period_price(ledger: &Ledger, contract: usize, now: Timestamp) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "days of a month")]
     let days = terms.utc_offset.month_of(now).days().max(1) as f64;
     match terms.model {
-        BillingModel::DailyPeakMean | BillingModel::Daily95Mean => {
+        ContractModel::DailyPeakMean | ContractModel::Daily95Mean => {
             terms.price_cny_per_mbps_month / days
         }
         _ => terms.price_cny_per_mbps_month,
@@ -162,7 +162,7 @@ fn period_price(ledger: &Ledger, contract: usize, now: Timestamp) -> f64 {
 /// cheapest contract first looks at it.
 pub(super) fn average_price(ledger: &Ledger, contract: usize, now: Timestamp) -> Marginal {
     let terms = ledger.terms(contract);
-    if matches!(terms.model, BillingModel::Flat | BillingModel::PerGb) {
+    if matches!(terms.model, ContractModel::Flat | ContractModel::PerGb) {
         return ledger.marginal(contract, now);
     }
     #[expect(clippy::cast_precision_loss, reason = "slots of a month")]

@@ -9,7 +9,7 @@ use crate::random::Random;
 use coverage::LinkId;
 use coverage::SiteId;
 use engine::billing::UtcOffset;
-use engine::inventory::{self, BillingModel, Inventory};
+use engine::inventory::{self, Inventory};
 use instance::{Contract, ContractModel, INSTANCE_VERSION, Instance, Link, Shares, Site, Unit};
 
 /// Province: code, latitude and longitude of its largest city, millions of people (census of 2020,
@@ -120,18 +120,18 @@ fn add_link(
     random: &mut Random,
 ) {
     let (model, price) = match random.below(20) {
-        0..14 => (BillingModel::Month95, 12.0 + 4.0 * random.unit()),
+        0..14 => (ContractModel::Month95, 12.0 + 4.0 * random.unit()),
         14..16 => (
-            BillingModel::DailyPeakMean,
+            ContractModel::DailyPeakMean,
             [15.6, 15.3, 14.4, 14.1][usize::try_from(random.below(4)).unwrap_or(0)],
         ),
-        16..18 => (BillingModel::Daily95Mean, 14.1),
-        18 => (BillingModel::PerGb, 0.0),
-        _ => (BillingModel::Flat, 13.0),
+        16..18 => (ContractModel::Daily95Mean, 14.1),
+        18 => (ContractModel::PerGb, 0.0),
+        _ => (ContractModel::Flat, 13.0),
     };
     let name = format!("{}/{isp}", inventory.sites[site].name);
     // A port that is paid as a whole is a small one.
-    let capacity_mbps = if model == BillingModel::Flat {
+    let capacity_mbps = if model == ContractModel::Flat {
         capacity_mbps / 2.0
     } else {
         capacity_mbps
@@ -140,14 +140,14 @@ fn add_link(
         name: name.clone(),
         model,
         price_cny_per_mbps_month: price,
-        price_cny_per_gb: if model == BillingModel::PerGb {
+        price_cny_per_gb: if model == ContractModel::PerGb {
             0.1
         } else {
             0.0
         },
         commit_mbps: match model {
-            BillingModel::Flat => capacity_mbps,
-            BillingModel::PerGb => 0.0,
+            ContractModel::Flat => capacity_mbps,
+            ContractModel::PerGb => 0.0,
             _ => COMMIT_SHARE * capacity_mbps,
         },
         utc_offset: zone,
@@ -238,11 +238,11 @@ pub(super) fn template(inventory: &Inventory, units: Vec<Unit>) -> Instance {
             .sum()
     };
     let model = |model| match model {
-        BillingModel::Month95 => ContractModel::Month95,
-        BillingModel::DailyPeakMean => ContractModel::DailyPeakMean,
-        BillingModel::Daily95Mean => ContractModel::Daily95Mean,
-        BillingModel::Flat => ContractModel::Flat,
-        BillingModel::PerGb => ContractModel::PerGb,
+        ContractModel::Month95 => ContractModel::Month95,
+        ContractModel::DailyPeakMean => ContractModel::DailyPeakMean,
+        ContractModel::Daily95Mean => ContractModel::Daily95Mean,
+        ContractModel::Flat => ContractModel::Flat,
+        ContractModel::PerGb => ContractModel::PerGb,
     };
     Instance {
         version: INSTANCE_VERSION,
@@ -281,10 +281,10 @@ pub(super) fn template(inventory: &Inventory, units: Vec<Unit>) -> Instance {
                 model: model(contract.model),
                 price_cny_per_mbps: (!matches!(
                     contract.model,
-                    BillingModel::Flat | BillingModel::PerGb
+                    ContractModel::Flat | ContractModel::PerGb
                 ))
                 .then_some(0.0),
-                price_cny_per_gb: (contract.model == BillingModel::PerGb)
+                price_cny_per_gb: (contract.model == ContractModel::PerGb)
                     .then_some(contract.price_cny_per_gb),
                 free_below_mbps: 0.0,
                 burst: false,

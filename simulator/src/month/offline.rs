@@ -5,7 +5,7 @@ use super::policy::MonthError;
 use super::scenario::{SLOTS_PER_DAY, Scenario};
 use engine::billing::budget::{Budget, BudgetOptions, Level, Outlook};
 use engine::billing::{Ledger, free_slots, merge};
-use engine::inventory::BillingModel;
+use instance::ContractModel;
 use std::time::Duration;
 
 /// What one unserved Mbps costs in one slot when levels are planned, CNY.
@@ -62,15 +62,15 @@ pub fn offline<'a>(
         let daily = price / real(month.month.days());
         let of_days = |tokens: u64| (0..days).map(move |day| (day, tokens));
         match terms.model {
-            BillingModel::Flat => {}
-            BillingModel::PerGb => {
+            ContractModel::Flat => {}
+            ContractModel::PerGb => {
                 volume[contract] = ledger.marginal(contract, scenario.start).price_cny_per_mbps
             }
-            BillingModel::Month95 => levels.push(level(None, price, free_slots(month.slots))),
-            BillingModel::DailyPeakMean => {
+            ContractModel::Month95 => levels.push(level(None, price, free_slots(month.slots))),
+            ContractModel::DailyPeakMean => {
                 levels.extend(of_days(0).map(|(day, tokens)| level(Some(day), daily, tokens)))
             }
-            BillingModel::Daily95Mean => {
+            ContractModel::Daily95Mean => {
                 levels.extend(
                     of_days(free_slots(SLOTS_PER_DAY as u64))
                         .map(|(day, tokens)| level(Some(day), daily, tokens)),
@@ -102,11 +102,11 @@ pub fn fixed_cny(scenario: &Scenario) -> f64 {
         let left_out = (statement.month.days() as f64 - (scenario.slots / SLOTS_PER_DAY) as f64)
             / statement.month.days() as f64;
         match terms.model {
-            BillingModel::Flat => statement.certain_cny,
-            BillingModel::DailyPeakMean | BillingModel::Daily95Mean => {
+            ContractModel::Flat => statement.certain_cny,
+            ContractModel::DailyPeakMean | ContractModel::Daily95Mean => {
                 statement.certain_cny * left_out
             }
-            BillingModel::Month95 | BillingModel::PerGb => 0.0,
+            ContractModel::Month95 | ContractModel::PerGb => 0.0,
         }
     };
     scenario

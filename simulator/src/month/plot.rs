@@ -2,7 +2,7 @@
 //! equal figures.
 
 use super::bill::Month;
-use engine::inventory::BillingModel;
+use instance::ContractModel;
 use std::fmt::Write as _;
 
 /// Width of a plot, px.
@@ -292,13 +292,13 @@ fn costs_by_model(months: &[Month]) -> String {
         };
         (
             month.policy.name().to_owned(),
-            BillingModel::ALL.map(of).to_vec(),
+            ContractModel::ALL.map(of).to_vec(),
         )
     };
     let rows: Vec<(String, Vec<f64>)> = months.iter().map(row).collect();
     bars(
         "Bill of the month by kind of contract, million CNY",
-        &BillingModel::ALL.map(BillingModel::as_str),
+        &ContractModel::ALL.map(ContractModel::as_str),
         &rows,
         "M",
         true,

@@ -22,12 +22,12 @@ fn equal_seeds_give_equal_months_and_other_seeds_others() {
 
 #[test]
 fn bills_are_those_of_a_naive_sort() {
-    use engine::inventory::BillingModel;
+    use instance::ContractModel;
     let scenario = small(1, 1);
     let month = play(&scenario, Policy::Latency, None, &|_| {}).unwrap();
     // One day has 288 samples; a 30-day month forgives 432 of its slots.
     for (bill, terms) in month.bills.iter().zip(&scenario.inventory.contracts) {
-        if bill.model == BillingModel::Month95 {
+        if bill.model == ContractModel::Month95 {
             assert!(bill.slots_above <= 432, "{}", bill.contract);
             assert!((bill.cny - bill.level_mbps * terms.price_cny_per_mbps_month).abs() < 1e-6);
         }

@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Rights of each role on each route.
 
 use super::*;
 use axum::body::to_bytes;

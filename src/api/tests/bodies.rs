@@ -1,4 +1,4 @@
-//! What is sent wrongly is refused with a reason, and what is too much is refused early.
+//! Wrong bodies are refused with a reason, and too large ones early.
 
 use super::super::view::Taken;
 use super::*;

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What every contract comes to so far, and which samples are not in it.
+/// Bills of all contracts so far, and the samples that are not in them.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Bills {
-    /// When.
+    /// Time of the figures.
     pub at: u64,
     /// One per contract, in the order of the inventory.
     pub meters: Vec<Bill>,
@@ -14,7 +14,7 @@ pub struct Bills {
     pub refused: RefusedSamples,
 }
 
-/// What one contract comes to so far.
+/// Bill of one contract so far.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Bill {
     /// Name of the meter.
@@ -23,7 +23,7 @@ pub struct Bill {
     pub model: String,
     /// Start of the billing month in the contract's zone.
     pub month_start: u64,
-    /// Its end.
+    /// End of the month.
     pub month_end: u64,
     /// Slots that the month has.
     pub slots: u64,
@@ -35,7 +35,7 @@ pub struct Bill {
     pub slots_unseen: u64,
     /// Start of what sets the level: the day for contracts by day, else the month.
     pub period_start: u64,
-    /// Its end.
+    /// End of the period.
     pub period_end: u64,
     /// Level of that period if it ended now, Mbps: 95th percentile or peak of its samples; null
     /// where there are none, or no level is charged.
@@ -43,7 +43,7 @@ pub struct Bill {
     /// Level that the month is charged whatever follows, the commitment included, Mbps; 0 for
     /// contracts by volume.
     pub certain_mbps: f64,
-    /// What the month costs whatever follows, CNY.
+    /// Money that the month costs whatever follows, CNY.
     pub certain_cny: f64,
     /// Level that the period is planned to be charged, Mbps; null while nothing is planned.
     pub planned_mbps: Option<f64>,

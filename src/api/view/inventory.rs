@@ -4,7 +4,7 @@ use engine::inventory;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What exists.
+/// Inventory: all that exists.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Inventory {
     /// Machine rooms.
@@ -41,15 +41,15 @@ pub struct Site {
 pub struct Link {
     /// Name, such as `gz1/ct`.
     pub name: String,
-    /// Its site.
+    /// Site of the link.
     pub site: String,
-    /// Its ISP.
+    /// ISP of the link.
     pub isp: String,
     /// Hard limit, Mbps.
     pub capacity_mbps: f64,
     /// Soft limit, Mbps.
     pub watermark_mbps: f64,
-    /// Its contract.
+    /// Contract that bills the link.
     pub meter: String,
 }
 
@@ -73,13 +73,13 @@ pub struct Meter {
 pub struct Group {
     /// Name.
     pub name: String,
-    /// Its site.
+    /// Site of the group.
     pub site: String,
     /// Services it may serve.
     pub services: Vec<String>,
     /// Links that it is reached over.
     pub links: Vec<String>,
-    /// Its hosts.
+    /// Hosts of the group.
     pub nodes: Vec<Node>,
 }
 
@@ -88,9 +88,9 @@ pub struct Group {
 pub struct Node {
     /// Name.
     pub name: String,
-    /// What it can serve, Mbps.
+    /// Traffic that it can serve, Mbps.
     pub capacity_mbps: f64,
-    /// What it can answer, requests per second; absent when that is no limit.
+    /// Requests that it can answer, per second; absent when that is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_rps: Option<f64>,
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-/// How long one question waits for its answer.
+/// Longest wait of one question for its answer.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 
 /// Answer of the DNS server to one A question.

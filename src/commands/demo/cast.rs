@@ -11,17 +11,17 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a process may take to listen.
+/// Longest time until a process listens.
 const START_MAX: Duration = Duration::from_secs(20);
-/// How often it is looked for meanwhile.
+/// Pause between two looks for it.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How long the simulator may take to answer a line.
+/// Longest time for the simulator to answer a line.
 const LINE_MAX: Duration = Duration::from_secs(10);
 
 /// A daemon of the demo.
 pub(super) struct Daemon {
     role: &'static str,
-    /// Its data directory.
+    /// Data directory of the process.
     pub(super) data_dir: PathBuf,
     config: PathBuf,
     set: Vec<String>,
@@ -173,7 +173,7 @@ impl Population {
         Ok(answer)
     }
 
-    /// What it has counted so far.
+    /// Reads its counters so far.
     pub(super) async fn stats(&mut self) -> anyhow::Result<Stats> {
         serde_json::from_value(self.say("stats").await?)
             .context("the simulator's counters do not read")

@@ -33,7 +33,7 @@ impl Checks {
         });
     }
 
-    /// How many failed.
+    /// Number of checks that failed.
     pub(super) fn failed(&self) -> usize {
         self.checks.iter().filter(|check| !check.passed).count()
     }

@@ -1,7 +1,6 @@
-//! What the slot costs: the map in force against what simpler policies would have done on the same
+//! Costs of the slot: the map in force against what simpler policies would have done on the same
 //! input.
 
-use crate::client::ApiClient;
 use crate::commands::output;
 use anyhow::Context;
 use comfy_table::{CellAlignment, Table};
@@ -10,6 +9,7 @@ use engine::baseline;
 use instance::{Instance, Levels, Plan};
 use optimizer::SolveOptions;
 use std::time::Duration;
+use watershed::client::ApiClient;
 
 /// One policy's figures.
 pub(super) struct Row {
@@ -23,7 +23,7 @@ pub(super) struct Costs {
     pub(super) lower_bound: f64,
 }
 
-/// How many inputs are looked at, and how long lies between two.
+/// Number of inputs that are looked at, and pause between two.
 const INPUTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -31,8 +31,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Nobody is charged for moves, so that the map in force has no advantage over those who would
 /// start from nothing.
 ///
-/// Contracts count the mean of a slot. What a second adds to it or takes from it is in no bill, and
-/// no map could follow it; so demand is the mean of several seconds.
+/// Contracts count the mean of a slot. A second's deviation from it is in no bill, and no map could
+/// follow it. So demand is the mean of several seconds.
 pub(super) async fn compare(api: &ApiClient) -> anyhow::Result<Costs> {
     let mut input: Instance = api.get_json("/v1/instance?fresh=true").await?;
     for already in 1..INPUTS {

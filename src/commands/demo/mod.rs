@@ -16,32 +16,32 @@ mod places;
 mod story;
 
 use super::CommandError;
-use crate::config::Config;
 use checks::Checks;
 use std::path::PathBuf;
+use watershed::config::Config;
 
 /// The demo's configuration in its folder.
 const CONFIG_FILE: &str = "watershed.toml";
 
-/// How the demo runs.
+/// Options of the demo.
 #[derive(Debug, Clone, clap::Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// Stay up at the end and print commands to try; ends with Ctrl-C.
     #[arg(long)]
-    pub keep: bool,
+    pub(crate) keep: bool,
     /// Folder with the demo's configuration.
     #[arg(long, default_value = "demo", value_name = "DIR")]
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
     /// Folder for its state; emptied at the start.
     #[arg(long, default_value = "var/demo", value_name = "DIR")]
-    pub state: PathBuf,
+    pub(crate) state: PathBuf,
 }
 
 /// Tells the story and fails if any of its checks does.
 ///
 /// # Errors
 /// When the configuration is wrong, a process does not start, or a check failed.
-pub fn demo(json: bool, args: &DemoArgs) -> Result<(), CommandError> {
+pub(crate) fn demo(json: bool, args: &DemoArgs) -> Result<(), CommandError> {
     let config_file = args.dir.join(CONFIG_FILE);
     let config = Config::load(&config_file, &[])
         .map_err(|faults| CommandError::Usage(faults.to_string()))?;

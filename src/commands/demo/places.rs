@@ -1,5 +1,5 @@
-//! Who is who: which group an address or an authority belongs to, and real client prefixes of an
-//! area.
+//! Directory of places: the group that an address or an authority belongs to, and real client
+//! prefixes of an area.
 
 use coverage::AreaTable;
 use engine::inventory::Inventory;

@@ -4,27 +4,27 @@
 //! Maps are read from files, where a control plane keeps the newest ones, so that this works while
 //! it is down.
 
-use crate::areas;
 use crate::args::Global;
 use crate::commands::{CommandError, config, output};
-use crate::config::Config;
-use crate::control::accepted_keys;
-use crate::serving::read_table;
 use coverage::catalog::Catalog;
 use coverage::map::AnswerSet;
 use coverage::record::{self, Header};
 use coverage::{AreaId, AreaTable, Body, MapVersion, ServiceId};
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::VerifyingKey;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use watershed::areas;
+use watershed::config::Config;
+use watershed::keys::known_keys;
+use watershed::serving::read_table;
 
 /// Rows that are shown.
 const ROWS_MAX: usize = 40;
 
-/// What differs between two maps.
+/// Difference between two maps.
 #[derive(Debug, PartialEq, Serialize)]
 struct Difference {
     old: String,
@@ -37,7 +37,7 @@ struct Difference {
     areas: Vec<AreaDifference>,
 }
 
-/// What differs for one service.
+/// Difference for one service.
 #[derive(Debug, PartialEq, Serialize)]
 struct ServiceDifference {
     service: String,
@@ -65,7 +65,7 @@ pub(super) fn diff(global: &Global, old: &str, new: &str) -> Result<(), CommandE
     let keys = keys(&config.data_dir)?;
     let old = open(&config, &keys, old)?;
     let new = open(&config, &keys, new)?;
-    let table = table(&config, &new.0);
+    let table = table(&config, &new.header);
     let difference = compare(&old, &new, table.as_deref())?;
     if global.json {
         return Ok(output::json(&difference)?);
@@ -73,14 +73,9 @@ pub(super) fn diff(global: &Global, old: &str, new: &str) -> Result<(), CommandE
     Ok(tell(&difference)?)
 }
 
-/// Keys that may have signed the maps here: our own where we publish, the control plane's on an
-/// edge.
+/// Keys that may have signed the maps here; it takes at least one.
 fn keys(data_dir: &Path) -> Result<Vec<VerifyingKey>, CommandError> {
-    let mut keys = accepted_keys(data_dir);
-    let own = fs::read(data_dir.join("map.key"))
-        .ok()
-        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    keys.extend(own.map(|bytes| SigningKey::from_bytes(&bytes).verifying_key()));
+    let keys = known_keys(data_dir);
     if keys.is_empty() {
         let text = format!(
             "{} holds neither map.key nor map.pub; name the configuration of a daemon",
@@ -91,12 +86,14 @@ fn keys(data_dir: &Path) -> Result<Vec<VerifyingKey>, CommandError> {
     Ok(keys)
 }
 
+/// A map that was opened.
+struct Map {
+    header: Header,
+    body: Body,
+}
+
 /// Opens the map of a version, or of a file.
-fn open(
-    config: &Config,
-    keys: &[VerifyingKey],
-    which: &str,
-) -> Result<(Header, Body), CommandError> {
+fn open(config: &Config, keys: &[VerifyingKey], which: &str) -> Result<Map, CommandError> {
     let path = which.parse::<MapVersion>().map_or_else(
         |_| PathBuf::from(which),
         |version| config.data_dir.join("maps").join(format!("{version}.wsm")),
@@ -112,7 +109,10 @@ fn open(
         .or_else(|| body.map.fault(body.catalog.endpoints.len()));
     match fault {
         Some(fault) => Err(usage(fault)),
-        None => Ok((opened.header.clone(), body)),
+        None => Ok(Map {
+            header: opened.header.clone(),
+            body,
+        }),
     }
 }
 
@@ -126,12 +126,8 @@ fn table(config: &Config, header: &Header) -> Option<Arc<AreaTable>> {
 }
 
 /// Compares two maps of one area table.
-fn compare(
-    (old_header, old): &(Header, Body),
-    (new_header, new): &(Header, Body),
-    table: Option<&AreaTable>,
-) -> Result<Difference, CommandError> {
-    if old_header.table_digest != new_header.table_digest {
+fn compare(old: &Map, new: &Map, table: Option<&AreaTable>) -> Result<Difference, CommandError> {
+    if old.header.table_digest != new.header.table_digest {
         let text = "the maps were made for different area tables: their areas cannot be compared one by one";
         return Err(CommandError::Usage(text.to_owned()));
     }
@@ -142,17 +138,24 @@ fn compare(
             .collect::<Vec<_>>()
     };
     let mut difference = Difference {
-        old: old_header.version.to_string(),
-        new: new_header.version.to_string(),
+        old: old.header.version.to_string(),
+        new: new.header.version.to_string(),
         services: Vec::new(),
-        only_old: missing(&old.catalog, &new.catalog),
-        only_new: missing(&new.catalog, &old.catalog),
+        only_old: missing(&old.body.catalog, &new.body.catalog),
+        only_new: missing(&new.body.catalog, &old.body.catalog),
         areas: Vec::new(),
     };
-    for (index, service) in new.catalog.services.iter().enumerate() {
-        if let Some((before, _)) = old.catalog.service(&service.name) {
-            let ids = (before, ServiceId::from_index(index));
-            compare_service(&mut difference, &service.name, ids, (old, new), table);
+    for (index, service) in new.body.catalog.services.iter().enumerate() {
+        if let Some((id, _)) = old.body.catalog.service(&service.name) {
+            let old = Row {
+                body: &old.body,
+                service: id,
+            };
+            let new = Row {
+                body: &new.body,
+                service: ServiceId::from_index(index),
+            };
+            compare_service(&mut difference, &old, &new, table);
         }
     }
     difference.areas.sort_by(|a, b| {
@@ -164,15 +167,28 @@ fn compare(
     Ok(difference)
 }
 
+/// Answers of one service in one map. Its id may be another one in another map.
+struct Row<'a> {
+    body: &'a Body,
+    service: ServiceId,
+}
+
+impl Row<'_> {
+    /// The answer to an area, by name.
+    fn named(&self, area: AreaId) -> BTreeMap<String, u8> {
+        named(&self.body.catalog, self.body.map.get(self.service, area))
+    }
+}
+
 /// Adds the areas in which one service answers differently.
 fn compare_service(
     difference: &mut Difference,
-    name: &str,
-    (before, after): (ServiceId, ServiceId),
-    (old, new): (&Body, &Body),
+    old: &Row<'_>,
+    new: &Row<'_>,
     table: Option<&AreaTable>,
 ) {
-    let areas = old.map.areas().min(new.map.areas());
+    let name = &new.body.catalog.services[new.service.index()].name;
+    let areas = old.body.map.areas().min(new.body.map.areas());
     let (mut changed, mut moved_addresses, mut addresses) = (0, 0.0, 0.0);
     for area in (0..areas).map(AreaId) {
         let known = table.and_then(|table| table.areas().get(area.0 as usize));
@@ -183,8 +199,7 @@ fn compare_service(
         )]
         let weight = known.map_or(1.0, |_| ipv4_addresses as f64);
         addresses += weight;
-        let was = named(&old.catalog, old.map.get(before, area));
-        let is = named(&new.catalog, new.map.get(after, area));
+        let (was, is) = (old.named(area), new.named(area));
         if was == is {
             continue;
         }
@@ -192,7 +207,7 @@ fn compare_service(
         changed += 1;
         moved_addresses += moved * weight;
         difference.areas.push(AreaDifference {
-            service: name.to_owned(),
+            service: name.clone(),
             area: known.map_or_else(|| format!("#{}", area.0), |area| area.name.clone()),
             ipv4_addresses,
             moved,
@@ -201,7 +216,7 @@ fn compare_service(
         });
     }
     difference.services.push(ServiceDifference {
-        service: name.to_owned(),
+        service: name.clone(),
         areas: areas as usize,
         areas_changed: changed,
         ipv4_share_moved: if addresses > 0.0 {

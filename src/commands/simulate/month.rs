@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Of what free slots open, how much whoever knows the future plans to use: slots are used whole or
-/// not at all.
+/// Share of what free slots open that a plan with knowledge of the future uses. Slots are used
+/// whole or not at all.
 const FORESEEN_TOKEN_SHARE: f64 = 0.97;
 
-/// How well the bound is to be known.
+/// Relative gap to which the bound is to be known.
 pub(super) const GAP: f64 = 3e-3;
 
-/// Which month is played.
+/// Options of the month that is played.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -32,42 +32,42 @@ Examples:
 The month is November 2026. Without -c the instance is generated from the seed. Equal seeds give equal figures.
 A part of the month is billed as if the rest carried nothing: contracts forgive as many slots as in the whole month
 (432 by month-95), so that a week costs far less than a quarter of a month. Compare policies, not lengths.")]
-pub struct MonthArgs {
+pub(crate) struct MonthArgs {
     /// Days to play, from the first of November 2026; the free slots are always those of the whole
     /// month.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..=30))]
-    pub days: u8,
+    pub(crate) days: u8,
     /// Seed of demand, contracts and failures.
     #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Evenings on which one service is asked for half as much again.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8))]
-    pub specials: u8,
+    pub(crate) specials: u8,
     /// Link failures and site drains.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u8))]
-    pub outages: u8,
-    /// How demand moves.
+    pub(crate) outages: u8,
+    /// Movement of demand.
     #[arg(long, value_enum, default_value_t = TrafficArg::Drawn)]
-    pub traffic: TrafficArg,
+    pub(crate) traffic: TrafficArg,
     /// With -c: what all services together are asked for if everyone had their busiest hour at
     /// once; the sum of their initial-mbps when absent.
     #[arg(long, value_name = "MBPS", value_parser = positive_mbps)]
-    pub peak_mbps: Option<f64>,
-    /// What one ms less for one Gbps during five minutes is worth, CNY.
+    pub(crate) peak_mbps: Option<f64>,
+    /// Value of one ms less for one Gbps during five minutes, CNY.
     #[arg(long, value_name = "CNY", default_value_t = 0.02, value_parser = value_of_ms)]
-    pub value_of_ms: f64,
+    pub(crate) value_of_ms: f64,
     /// Folder for policies.csv, contracts.csv, hours.csv, outages.csv and the plots; made if it is
     /// missing.
     #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
     /// Policies played at a time; all cores when absent. The figures do not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub threads: Option<u16>,
+    pub(crate) threads: Option<u16>,
 }
 
-/// How demand moves.
+/// Movements of demand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum TrafficArg {
+pub(crate) enum TrafficArg {
     /// From the seed: curves by hour, days that differ, short noise.
     Drawn,
     /// As the nodes of the research network Abilene did from 1 to 14 March 2004, repeated.
@@ -92,7 +92,7 @@ fn positive_mbps(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// When the configuration is wrong, the month cannot be played, or files cannot be written.
-pub fn run(global: &Global, args: &MonthArgs) -> Result<(), CommandError> {
+pub(crate) fn run(global: &Global, args: &MonthArgs) -> Result<(), CommandError> {
     let scenario = scenario(global, args)?;
     if let Some(dir) = &args.out {
         prepare(dir, &scenario)?;
@@ -120,7 +120,7 @@ pub fn run(global: &Global, args: &MonthArgs) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// What is played, before it takes its time.
+/// Heading of the month, shown before it takes its time.
 fn heading(scenario: &Scenario, seed: u64) -> String {
     let traffic = match scenario.traffic {
         Traffic::Drawn => format!("traffic drawn from seed {seed}"),
@@ -143,7 +143,7 @@ fn heading(scenario: &Scenario, seed: u64) -> String {
     )
 }
 
-/// All policies, and what nobody can go below.
+/// All policies, and the bound that none goes below.
 pub(super) struct Played {
     pub(super) months: Vec<Month>,
     /// Bill and latency together, CNY.
@@ -179,7 +179,7 @@ fn scenario(global: &Global, args: &MonthArgs) -> Result<Scenario, CommandError>
         month::month_95(&options)
     } else {
         let config = crate::commands::config(global)?;
-        let (table, _) = crate::areas::load(&config)?;
+        let (table, _) = watershed::areas::load(&config)?;
         month::configured(&config.inventory, &table, &options)
             .map_err(|fault| CommandError::Usage(fault.to_string()))?
     };

@@ -3,12 +3,12 @@
 use super::month::{GAP, Played};
 use crate::commands::output::{json, say, table};
 use comfy_table::Table;
-use engine::inventory::BillingModel;
+use instance::ContractModel;
 use simulator::month::{Month, Policy, Scenario, Traffic};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// What is printed as JSON.
+/// The report as JSON.
 #[derive(serde::Serialize)]
 struct Report<'a> {
     scenario: Setting<'a>,
@@ -16,7 +16,7 @@ struct Report<'a> {
     policies: &'a [Row],
 }
 
-/// What was played.
+/// The setting that was played.
 #[derive(serde::Serialize)]
 struct Setting<'a> {
     name: &'a str,
@@ -32,7 +32,7 @@ struct Setting<'a> {
     outages: usize,
 }
 
-/// What nobody can go below.
+/// The bound that no plan can go below.
 #[derive(serde::Serialize)]
 struct Bound {
     bill_and_latency_cny: f64,
@@ -43,7 +43,7 @@ struct Bound {
 /// One policy's line.
 #[derive(serde::Serialize)]
 struct Row {
-    /// Its short key.
+    /// Short key of the policy.
     policy: &'static str,
     name: &'static str,
     bill_cny: f64,
@@ -51,9 +51,9 @@ struct Row {
     /// None where the bound does not speak of what the policy did.
     bill_over_bound: Option<f64>,
     bill_over_no_burst: f64,
-    /// What it takes to pay for a level that holds in every slot, nothing forgiven.
+    /// Money for a level that holds in every slot, nothing forgiven.
     every_slot_cny: f64,
-    /// Bill over what no burst costs whoever pays for such levels.
+    /// Bill over the cost of such levels without any burst.
     bill_over_level_kept: f64,
     /// Contract model and its bills together, CNY.
     cny_by_model: BTreeMap<&'static str, f64>,
@@ -70,8 +70,8 @@ struct Row {
     bursts: usize,
 }
 
-/// Whether a policy kept to what the bound supposes, but for rounding and noise: watermarks kept,
-/// everything served.
+/// Tells whether a policy kept to what the bound supposes, but for rounding and noise: watermarks
+/// kept, everything served.
 fn covered(month: &Month) -> bool {
     month.overload_share <= 1e-3 && month.unserved_share + month.lost_share <= 1e-4
 }
@@ -128,7 +128,7 @@ fn setting(scenario: &Scenario, seed: u64) -> Setting<'_> {
     }
 }
 
-/// What the columns mean.
+/// Notes on what the columns mean.
 fn notes(scenario: &Scenario, played: &Played, plain: &Month) -> String {
     let mut text = format!(
         "\
@@ -186,7 +186,7 @@ fn percent(share: f64) -> String {
     format!("{:.3} %", share * 100.0)
 }
 
-/// Who pays how much, and what it does to latency.
+/// Table of bills, and of what they do to latency.
 fn bills(rows: &[Row]) -> Table {
     let mut text = table(&[
         "policy",
@@ -216,7 +216,7 @@ fn bills(rows: &[Row]) -> Table {
     text
 }
 
-/// Who serves how.
+/// Table of service by policy.
 fn service(rows: &[Row]) -> Table {
     let mut text = table(&[
         "policy",
@@ -241,17 +241,17 @@ fn service(rows: &[Row]) -> Table {
     text
 }
 
-/// What each kind of contract costs, CNY, and how full links are.
+/// Table of each kind of contract: costs in CNY, and load of links.
 fn contracts(rows: &[Row]) -> Table {
-    let models = BillingModel::ALL.map(|model| model.as_str().replace("daily-", "daily-\n"));
+    let models = ContractModel::ALL.map(|model| model.as_str().replace("daily-", "daily-\n"));
     let mut heads = vec!["policy"];
     heads.extend(models.iter().map(String::as_str));
     heads.extend(["used\np50", "\np90", "\np99"]);
     let mut text = table(&heads);
     for row in rows {
         let mut cells = vec![row.name.to_owned()];
-        let cny = |model: BillingModel| row.cny_by_model.get(model.as_str()).copied();
-        cells.extend(BillingModel::ALL.map(|model| format!("{:.0}", cny(model).unwrap_or(0.0))));
+        let cny = |model: ContractModel| row.cny_by_model.get(model.as_str()).copied();
+        cells.extend(ContractModel::ALL.map(|model| format!("{:.0}", cny(model).unwrap_or(0.0))));
         cells.extend(
             row.utilisation_percentiles
                 .map(|part| format!("{:.0} %", part * 100.0)),
@@ -276,7 +276,7 @@ mod tests {
             bill_over_no_burst: 1.2,
             every_slot_cny: 1e9,
             bill_over_level_kept: 0.8,
-            cny_by_model: BillingModel::ALL
+            cny_by_model: ContractModel::ALL
                 .map(|model| (model.as_str(), 23_456_789.0))
                 .into(),
             utilisation_percentiles: [1.0; 3],

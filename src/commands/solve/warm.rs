@@ -81,7 +81,7 @@ fn from_rows(text: &str) -> Result<Vec<Triple>, String> {
         .collect()
 }
 
-/// How far the shares of a unit may exceed 1 by rounding.
+/// Excess over 1 that rounding may give the shares of a unit.
 const SHARE_SUM_TOLERANCE: f64 = 1e-6;
 
 /// Refuses what is no share, and shares of more than all of a unit.
@@ -103,7 +103,7 @@ fn check(triples: &[Triple]) -> Result<(), String> {
     Ok(())
 }
 
-/// What of it speaks of this instance.
+/// The part of it that speaks of this instance.
 fn plan(triples: Vec<Triple>, instance: &Instance) -> Plan {
     let mut plan = Plan {
         shares: vec![Shares::new(); instance.units.len()],

@@ -1,4 +1,4 @@
-//! What people and programs ask for: durable and audited before they hear that it was done.
+//! Changes that people and programs ask for: durable and audited before they hear that it was done.
 
 use super::Actor;
 use crate::clock::now;
@@ -102,7 +102,7 @@ impl Actor {
             .audit(now(), who, action, &detail)
             .map_err(unavailable)?;
         if reason.is_none() {
-            // Whoever lets the map go on has looked at what it is made from.
+            // An operator who lets the map go on has looked at what it is made from.
             self.engine.trust_next_input();
             self.engine.pin(None);
             self.event(action, format!("{who}: {detail}"));

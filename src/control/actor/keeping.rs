@@ -1,4 +1,4 @@
-//! What the actor keeps over a restart of what it learns: billing slots with what their links said,
+//! State that the actor learns and keeps over a restart: billing slots with what their links said,
 //! those that the store refused, usual demand, levels and prices.
 
 use super::{Actor, LEVELS_FLAG, PRICES_FLAG};
@@ -14,14 +14,14 @@ const UNSTORED_MAX: usize = 100_000;
 /// Time between two tries of a store that refuses, so that nobody else waits for it.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// What is still to be stored.
+/// State that is still to be stored.
 #[derive(Default)]
 pub(super) struct Unstored {
     /// (meter, slot) -> Mbps.
     slots: BTreeMap<(usize, Timestamp), f64>,
-    /// When the store refused them last.
+    /// Time at which the store refused them last.
     refused: Option<Instant>,
-    /// Whether the prices that there are now are stored.
+    /// True when the prices that there are now are stored.
     prices_kept: bool,
 }
 
@@ -31,7 +31,7 @@ impl Unstored {
         self.refused = None;
     }
 
-    /// Whether there is something to be stored, and now is a time to try it.
+    /// Tells whether there is something to be stored, and now is a time to try it.
     fn is_due(&self) -> bool {
         let waits = self.refused.is_some_and(|at| at.elapsed() < AGAIN_AFTER);
         !self.slots.is_empty() && !waits
@@ -49,7 +49,7 @@ impl Actor {
         if self.unstored.is_due() {
             let slots = self.unstored.slots.iter();
             let rows: Vec<LedgerRow> = slots
-                .map(|(&place, &mbps)| self.ledger_row(place, mbps))
+                .map(|(&(meter, slot), &mbps)| self.ledger_row(meter, slot, mbps))
                 .collect();
             let span = self.engine.contracts().ledger().open_span();
             match self.store.put_ledger(&rows, span) {
@@ -108,7 +108,7 @@ impl Actor {
     }
 
     /// A slot as it is now as long as it is open, else as it was.
-    fn ledger_row(&self, (meter, slot): (usize, Timestamp), mbps: f64) -> LedgerRow {
+    fn ledger_row(&self, meter: usize, slot: Timestamp, mbps: f64) -> LedgerRow {
         let (inventory, ledger) = (self.engine.inventory(), self.engine.contracts().ledger());
         let named = |part: LinkPart| {
             let name = inventory.links[part.link].name.clone();

@@ -1,13 +1,13 @@
-//! What an actor is started with: the engine as the store left it, and what telemetry may say.
+//! Preparation of an actor: the engine as the store left it, and limits of telemetry.
 
-use super::{LEVELS_FLAG, PRICES_FLAG};
+use super::{Deployment, LEVELS_FLAG, PRICES_FLAG};
 use crate::clock::now;
 use crate::store::StateStore;
 use collectors::Limits;
 use coverage::observation::Directory;
-use coverage::{AreaTable, CheckId, Snapshot};
+use coverage::{CheckId, Snapshot};
 use engine::billing::{LinkPart, SlotSample};
-use engine::cycle::{Engine, EngineOptions, Steering};
+use engine::cycle::{Engine, EngineOptions};
 use engine::inventory::Inventory;
 use engine::policy::Policies;
 use std::collections::HashMap;
@@ -19,12 +19,17 @@ use std::time::Duration;
 const LEDGER_DAYS: u64 = 63;
 
 /// The engine with what the store holds.
-pub(super) fn restored(
-    (inventory, table, steering): (Arc<Inventory>, Arc<AreaTable>, Arc<Steering>),
+pub(super) fn restore(
+    deployment: Deployment,
     options: EngineOptions,
     store: &dyn StateStore,
     serving: Option<Arc<Snapshot>>,
 ) -> anyhow::Result<Engine> {
+    let Deployment {
+        inventory,
+        table,
+        steering,
+    } = deployment;
     let (samples, parts) = ledger(store, &inventory, options.slot)?;
     let started = now();
     let is_over = |sample: &SlotSample| sample.slot.after(options.slot) <= started;
@@ -40,7 +45,7 @@ pub(super) fn restored(
         tracing::info!(restored, "levels of contracts from before the restart");
     }
     if let Some(prices) = store.flag(PRICES_FLAG)? {
-        // What does not read is no price to compare with.
+        // A text that does not read holds no price to compare with.
         engine.restore_prices(&serde_json::from_str(&prices).unwrap_or_default());
     }
     Ok(engine)
@@ -60,7 +65,7 @@ pub(super) fn directory(inventory: &Inventory, policies: &Policies) -> Directory
     }
 }
 
-/// What telemetry may be like: samples of links may come as late as bills count them.
+/// Limits of telemetry: samples of links may come as late as bills count them.
 pub(super) fn telemetry(engine: &Engine) -> Limits {
     let limits = Limits::default();
     let late_max = engine.contracts().ledger().late_max();
@@ -70,8 +75,8 @@ pub(super) fn telemetry(engine: &Engine) -> Limits {
     }
 }
 
-/// Billing samples of the last months, and what links said of those that may still change; what is
-/// gone is left out.
+/// Billing samples of the last months, and the traffic of links in those that may still change.
+/// Meters and links that are gone are left out.
 fn ledger(
     store: &dyn StateStore,
     inventory: &Inventory,

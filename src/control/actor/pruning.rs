@@ -1,5 +1,5 @@
-//! What the store may forget: billing slots that no bill needs any more, and old entries of the
-//! audit log.
+//! Pruning of the store: billing slots that no bill needs any more, and old entries of the audit
+//! log.
 
 use super::Actor;
 use crate::clock::now;
@@ -16,13 +16,13 @@ const EVERY_WHILE_MORE: Duration = Duration::from_mins(1);
 /// Most rows of each table that one run removes: nobody waits for long while it does.
 const ROWS_MAX: u32 = 10_000;
 
-/// When to prune, and what is kept.
+/// Times of pruning, and bounds on what is kept.
 pub(super) struct Pruning {
     /// Slots of each meter.
     slots: u64,
     /// Time that entries of the audit log are kept.
     audit_kept: Duration,
-    /// When the newest entry of the audit log was written that was there at the start, and the
+    /// Time of the newest entry of the audit log that was there at the start, and the
     /// start.
     newest: (Option<Timestamp>, Instant),
     next: Instant,

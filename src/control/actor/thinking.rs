@@ -1,20 +1,29 @@
-//! What the engine says, put into effect: ticks, solves, maps, and the report of them.
+//! Effects of the engine: ticks, solves, maps, and the report of them.
 
 use super::Actor;
 use crate::clock::now;
 use crate::control::worker::{Done, Result as Found, Task};
+use crate::keys::digest_of_hex;
+use anyhow::Context;
 use coverage::{Body, Digest, Snapshot, Timestamp};
-use engine::cycle::{Adopted, Draft, LevelsOutcome, PlannedLevels, Solved, Tick, Tier};
+use engine::billing::{LevelsOutcome, PlannedLevels};
+use engine::cycle::{Adopted, Draft, Solved, Tick, Tier};
 use engine::publish::{Held, Stop};
 use engine::report::CycleReport;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How something was found, what became of it in a word, and the same in a sentence.
-type Outcome = (Option<Tier>, String, String);
+/// Outcome of a tick or of a solve, as it is reported.
+struct Outcome {
+    /// Tier that found something; `None` when nothing was to be found.
+    tier: Option<Tier>,
+    word: String,
+    /// The same in a sentence.
+    detail: String,
+}
 
 impl Actor {
-    /// What cannot wait: drains, what failed, static services. The rest is for the worker.
+    /// Does what cannot wait: drains, what failed, static services. The rest is for the worker.
     pub(super) fn tick(&mut self) {
         let started = Instant::now();
         let at = now();
@@ -28,13 +37,19 @@ impl Actor {
         self.tell_stops(at);
         let (failed_open, silent_nodes) = (tick.failed_open, tick.silent_nodes);
         let outcome = match (kept, tick.outcome) {
-            (Err(fault), _) => Some((None, "store".to_owned(), fault.to_string())),
+            (Err(fault), _) => Some(Outcome {
+                tier: None,
+                word: "store".to_owned(),
+                detail: fault.to_string(),
+            }),
             (Ok(()), Some(Ok(draft))) => Some(self.publish(&draft, took, at)),
             (Ok(()), Some(Err(held))) => Some(self.hold(None, &held)),
             (Ok(()), None) => None,
         };
         // How long other tiers took is said when they are done.
-        let local = matches!(&outcome, Some((Some(Tier::Local), _, _)));
+        let local = outcome
+            .as_ref()
+            .is_some_and(|outcome| outcome.tier == Some(Tier::Local));
         self.report(at, outcome, |report| {
             report.failed_open = failed_open;
             report.silent_nodes = silent_nodes;
@@ -50,7 +65,7 @@ impl Actor {
         }
     }
 
-    /// What a drain has become is durable before any map shows it.
+    /// Stores what drains have become before any map shows it.
     fn keep_what_drains_became(&mut self, tick: &Tick) -> anyhow::Result<()> {
         let kept = self
             .keep_drains(&tick.drains)
@@ -102,8 +117,12 @@ impl Actor {
             }
             None => {
                 tracing::error!(tier = tier.map(Tier::word), "a solve broke; the map stays");
-                let detail = "a solve broke; the log says where".to_owned();
-                self.report(now(), Some((tier, "broken".to_owned(), detail)), |_| ());
+                let broken = Outcome {
+                    tier,
+                    word: "broken".to_owned(),
+                    detail: "a solve broke; the log says where".to_owned(),
+                };
+                self.report(now(), Some(broken), |_| ());
             }
         }
     }
@@ -176,7 +195,11 @@ impl Actor {
         if !matches!(held, Held::NoGain) && self.cycle.borrow().outcome != held.word() {
             tracing::warn!(%held, "the map stays");
         }
-        (tier, held.word().to_owned(), held.to_string())
+        Outcome {
+            tier,
+            word: held.word().to_owned(),
+            detail: held.to_string(),
+        }
     }
 
     /// Shows what was done last: `outcome`, or what was said before when that is still to come.
@@ -188,7 +211,7 @@ impl Actor {
     ) {
         let mut report = CycleReport::clone(&self.cycle.borrow());
         report.at = at;
-        if let Some((tier, word, detail)) = outcome {
+        if let Some(Outcome { tier, word, detail }) = outcome {
             metrics::counter!("watershed_cycles_total", "outcome" => word.clone()).increment(1);
             (report.tier, report.outcome, report.detail) = (tier, word, detail);
         }
@@ -214,20 +237,27 @@ impl Actor {
             metrics::histogram!("watershed_solve_seconds", "tier" => Tier::Local.word())
                 .record(took.as_secs_f64());
         }
-        let input = digest_of(&draft.input_digest);
-        match self.put_in_service(&draft.body, Some(draft), input, at) {
+        let published = input_digest(&draft.input_digest)
+            .and_then(|input| self.put_in_service(&draft.body, Some(draft), input, at));
+        let (word, detail) = match published {
             Ok(snapshot) => {
                 let (version, reason) = (snapshot.version, draft.reason.word());
                 let tier = draft.tier.map(|tier| format!(", {}", tier.word()));
                 let detail = format!("map {version} ({reason}{})", tier.unwrap_or_default());
                 self.event("map.published", detail.clone());
-                (draft.tier, "published".to_owned(), detail)
+                ("published", detail)
             }
             Err(fault) => {
+                let fault = format!("{fault:#}");
                 tracing::error!(%fault, "a checked map was not published");
-                self.event("map.refused", fault.to_string());
-                (draft.tier, "refused".to_owned(), fault.to_string())
+                self.event("map.refused", fault.clone());
+                ("refused", fault)
             }
+        };
+        Outcome {
+            tier: draft.tier,
+            word: word.to_owned(),
+            detail,
         }
     }
 
@@ -240,7 +270,7 @@ impl Actor {
     ) -> anyhow::Result<Arc<Snapshot>> {
         let (snapshot, record) =
             self.publisher
-                .publish(body, input, (self.store.as_mut(), &self.intake), at)?;
+                .publish(body, input, self.store.as_mut(), &self.intake, at)?;
         self.record.send_replace(Some(record));
         self.engine.published(Arc::clone(&snapshot), draft, at);
         Ok(snapshot)
@@ -273,13 +303,31 @@ impl Actor {
     }
 }
 
-/// A hex digest as bytes; zeros when it is none.
-fn digest_of(hex: &str) -> Digest {
-    let mut bytes = [0; 32];
-    let pairs = hex.as_bytes().chunks_exact(2).zip(&mut bytes);
-    for (pair, byte) in pairs {
-        let text = std::str::from_utf8(pair).unwrap_or("00");
-        *byte = u8::from_str_radix(text, 16).unwrap_or(0);
+/// Digest of the instance behind a draft: zeros where there is none, because nothing was optimized.
+///
+/// # Errors
+/// When it is no digest. The map is then not published, and the one in force stays.
+fn input_digest(hex: &str) -> anyhow::Result<Digest> {
+    if hex.is_empty() {
+        return Ok(Digest::default());
     }
-    Digest(bytes)
+    digest_of_hex(hex).with_context(|| format!("the digest {hex:?} of its input does not read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::sha256;
+
+    #[test]
+    fn an_input_digest_is_read_or_told_to_be_none() {
+        let digest = sha256("instance");
+        assert_eq!(input_digest(&digest.to_string()).unwrap(), digest);
+        assert_eq!(input_digest("").unwrap(), Digest::default());
+        let fault = format!("{:#}", input_digest("12x4").unwrap_err());
+        assert_eq!(
+            fault,
+            "the digest \"12x4\" of its input does not read: a digest has hex digits only, not 'x' at place 3"
+        );
+    }
 }

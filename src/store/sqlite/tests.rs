@@ -1,4 +1,4 @@
-//! What a file must keep over restarts, and what it may forget.
+//! Restarts: what a file must keep over them, and what it may forget.
 
 use super::*;
 use std::collections::BTreeMap;

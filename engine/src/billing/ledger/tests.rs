@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::billing::{UtcOffset, free_slots};
-use crate::inventory::{BillingModel, Link, Site};
+use crate::inventory::{Link, Site};
 use coverage::SiteId;
+use instance::ContractModel;
 use proptest::prelude::*;
 
 const SLOT: Duration = Duration::from_secs(300);
@@ -12,7 +13,7 @@ const DAY_MS: u64 = 86_400_000;
 /// 2026-11-01T00:00Z.
 const NOVEMBER: u64 = 1_793_491_200_000;
 
-fn inventory(model: BillingModel, zone: &str) -> Inventory {
+fn inventory(model: ContractModel, zone: &str) -> Inventory {
     let site = Site {
         name: "s".into(),
         region: "r".into(),
@@ -45,7 +46,7 @@ fn inventory(model: BillingModel, zone: &str) -> Inventory {
     }
 }
 
-fn ledger(model: BillingModel, zone: &str) -> (Inventory, Ledger) {
+fn ledger(model: ContractModel, zone: &str) -> (Inventory, Ledger) {
     let inventory = inventory(model, zone);
     let ledger = Ledger::new(&inventory, SLOT);
     (inventory, ledger)
@@ -65,7 +66,7 @@ fn near(a: f64, b: f64) {
 
 #[test]
 fn links_of_one_contract_add_up_slot_by_slot_in_any_order() {
-    let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let (inventory, mut ledger) = ledger(ContractModel::Month95, "Z");
     let mut closed = Vec::new();
     for (link, mbps, at_s) in [
         (0, 10.0, 0),
@@ -87,7 +88,7 @@ fn links_of_one_contract_add_up_slot_by_slot_in_any_order() {
 
 #[test]
 fn a_silent_link_is_no_empty_one_for_a_while() {
-    let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let (inventory, mut ledger) = ledger(ContractModel::Month95, "Z");
     let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
     ledger.count(&inventory, 1, 7.0, at(0)).unwrap();
     for slot in 0..6 {
@@ -102,7 +103,7 @@ fn a_silent_link_is_no_empty_one_for_a_while() {
 
 #[test]
 fn what_is_no_traffic_or_out_of_time_is_refused_by_name_and_the_rest_kept() {
-    let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let (inventory, mut ledger) = ledger(ContractModel::Month95, "Z");
     let now = Timestamp(NOVEMBER + DAY_MS);
     ledger.advance(now);
     for mbps in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0] {
@@ -137,7 +138,7 @@ fn what_is_no_traffic_or_out_of_time_is_refused_by_name_and_the_rest_kept() {
 
 #[test]
 fn a_clock_that_jumps_and_comes_back_loses_nothing() {
-    let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let (inventory, mut ledger) = ledger(ContractModel::Month95, "Z");
     let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
     for slot in 0..500 {
         ledger.advance(at(slot));
@@ -157,7 +158,7 @@ fn a_clock_that_jumps_and_comes_back_loses_nothing() {
 
 #[test]
 fn without_its_parts_a_slot_keeps_the_larger_of_what_was_stored_and_what_comes() {
-    let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let (inventory, mut ledger) = ledger(ContractModel::Month95, "Z");
     ledger.restore([sample(NOVEMBER, 30.0)]);
     let mut carried = |mbps, at| {
         ledger.count(&inventory, 0, mbps, Timestamp(at)).unwrap();
@@ -171,7 +172,7 @@ fn without_its_parts_a_slot_keeps_the_larger_of_what_was_stored_and_what_comes()
 
 #[test]
 fn what_a_slot_began_with_is_certain_of_nothing() {
-    let (inventory, mut ledger) = ledger(BillingModel::DailyPeakMean, "Z");
+    let (inventory, mut ledger) = ledger(ContractModel::DailyPeakMean, "Z");
     let at = |slot: u64, ms: u64| Timestamp(NOVEMBER + slot * SLOT_MS + ms);
     for slot in 0..50 {
         ledger.advance(at(slot, 0));
@@ -194,7 +195,7 @@ fn what_a_slot_began_with_is_certain_of_nothing() {
 
 #[test]
 fn month_95_is_free_below_the_level_that_is_already_certain() {
-    let (_, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let (_, mut ledger) = ledger(ContractModel::Month95, "Z");
     let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
     ledger.restore((0..432).map(|slot| sample(at(slot).0, 50.0)));
     near(ledger.marginal(0, at(500)).free_below_mbps, 10.0);
@@ -209,7 +210,7 @@ fn month_95_is_free_below_the_level_that_is_already_certain() {
 
 #[test]
 fn a_month_ends_at_midnight_of_its_own_zone() {
-    let (_, mut ledger) = ledger(BillingModel::Month95, "+08:00");
+    let (_, mut ledger) = ledger(ContractModel::Month95, "+08:00");
     let start = NOVEMBER - 8 * 3_600_000;
     let october = (1..=500).map(|slot| sample(start - slot * SLOT_MS, 70.0));
     ledger.restore(october);
@@ -229,7 +230,7 @@ fn a_month_ends_at_midnight_of_its_own_zone() {
 
 #[test]
 fn gaps_and_the_time_before_the_first_sample_spend_free_slots() {
-    let (_, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let (_, mut ledger) = ledger(ContractModel::Month95, "Z");
     let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
     // First sample after 1000 slots, and 7 missing later.
     ledger.restore(
@@ -248,8 +249,8 @@ fn gaps_and_the_time_before_the_first_sample_spend_free_slots() {
 #[test]
 fn daily_contracts_charge_the_mean_of_their_days() {
     for (model, expected) in [
-        (BillingModel::DailyPeakMean, 90.0),
-        (BillingModel::Daily95Mean, 40.0),
+        (ContractModel::DailyPeakMean, 90.0),
+        (ContractModel::Daily95Mean, 40.0),
     ] {
         let (_, mut ledger) = ledger(model, "+08:00");
         let start = NOVEMBER - 8 * 3_600_000;
@@ -275,7 +276,7 @@ fn daily_contracts_charge_the_mean_of_their_days() {
 
 #[test]
 fn volume_costs_what_slots_carry_and_a_port_what_was_agreed() {
-    let (_, mut by_volume) = ledger(BillingModel::PerGb, "Z");
+    let (_, mut by_volume) = ledger(ContractModel::PerGb, "Z");
     near(
         by_volume
             .marginal(0, Timestamp(NOVEMBER))
@@ -289,7 +290,7 @@ fn volume_costs_what_slots_carry_and_a_port_what_was_agreed() {
             .certain_cny,
         160.0 * 0.0375 * 0.2,
     );
-    let (_, flat) = ledger(BillingModel::Flat, "Z");
+    let (_, flat) = ledger(ContractModel::Flat, "Z");
     near(
         flat.statement(0, Timestamp(NOVEMBER), Timestamp(NOVEMBER))
             .certain_cny,
@@ -307,7 +308,7 @@ proptest! {
     #[test]
     fn the_certain_floor_only_rises(
         model in prop::sample::select(vec![
-            BillingModel::Month95, BillingModel::DailyPeakMean, BillingModel::Daily95Mean, BillingModel::PerGb,
+            ContractModel::Month95, ContractModel::DailyPeakMean, ContractModel::Daily95Mean, ContractModel::PerGb,
         ]),
         minutes in prop::sample::select(vec![-570_i16, 0, 345, 480]),
         levels in prop::collection::vec(0.0..100.0_f64, 1..40),
@@ -332,7 +333,7 @@ proptest! {
             prop_assert!(statement.certain_cny >= certain - 1e-9);
             certain = statement.certain_cny;
         }
-        if model == BillingModel::Month95 {
+        if model == ContractModel::Month95 {
             naive.sort_by(|a, b| b.total_cmp(a));
             let rank = usize::try_from(free_slots(slots)).unwrap();
             prop_assert!((certain - 30.0 * naive[rank].max(10.0)).abs() < 1e-9);
@@ -342,7 +343,7 @@ proptest! {
 
 #[test]
 fn the_level_so_far_forgives_its_part_of_what_is_known() {
-    let (_, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let (_, mut ledger) = ledger(ContractModel::Month95, "Z");
     let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
     assert_eq!(ledger.so_far_mbps(0, at(3)), None);
     for slot in 0..40_u32 {
@@ -361,11 +362,11 @@ fn the_level_so_far_forgives_its_part_of_what_is_known() {
     );
     assert_eq!(ledger.so_far_mbps(0, at(40)), Some(38.0));
     near(ledger.certain_mbps(0, at(40)), 10.0);
-    let (_, mut peaks) = self::ledger(BillingModel::DailyPeakMean, "Z");
+    let (_, mut peaks) = self::ledger(ContractModel::DailyPeakMean, "Z");
     peaks.restore([sample(NOVEMBER, 70.0), sample(NOVEMBER + DAY_MS, 20.0)]);
     let second_day = Timestamp(NOVEMBER + DAY_MS + SLOT_MS);
     assert_eq!(peaks.so_far_mbps(0, second_day), Some(20.0));
-    let (_, mut volume) = self::ledger(BillingModel::PerGb, "Z");
+    let (_, mut volume) = self::ledger(ContractModel::PerGb, "Z");
     volume.restore([sample(NOVEMBER, 70.0)]);
     assert_eq!(volume.so_far_mbps(0, at(1)), None);
 }
@@ -373,7 +374,7 @@ fn the_level_so_far_forgives_its_part_of_what_is_known() {
 #[test]
 fn a_day_may_begin_within_a_slot() {
     let half_hour = Duration::from_mins(30);
-    for model in [BillingModel::Month95, BillingModel::DailyPeakMean] {
+    for model in [ContractModel::Month95, ContractModel::DailyPeakMean] {
         let mut ledger = Ledger::new(&inventory(model, "+05:45"), half_hour);
         ledger.restore([sample(NOVEMBER, 5.0), sample(NOVEMBER + 1_800_000, 7.0)]);
         // Over two days, minute by minute: no moment is without an answer.
@@ -408,12 +409,12 @@ fn carried(indices: &[usize], restart_after: Option<usize>) -> Vec<f64> {
         }
     }
     let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
-    let (inventory, mut known) = ledger(BillingModel::Month95, "Z");
+    let (inventory, mut known) = ledger(ContractModel::Month95, "Z");
     let (mut stored, mut newest) = (Stored::new(), 0);
     for (count, &index) in indices.iter().enumerate() {
         if restart_after == Some(count) {
             put(&mut stored, &known, known.under_way());
-            known = ledger(BillingModel::Month95, "Z").1;
+            known = ledger(ContractModel::Month95, "Z").1;
             let rows = stored.iter().map(|(slot, row)| sample(slot.0, row.0));
             let (over, under_way): (Vec<_>, Vec<_>) = rows.partition(|row| row.slot < at(newest));
             known.restore(over);
@@ -455,7 +456,7 @@ fn a_restart_at_any_moment_changes_no_slot() {
 
 #[test]
 fn a_slot_under_way_at_a_restart_is_certain_of_nothing_until_it_is_over() {
-    let (inventory, mut ledger) = ledger(BillingModel::DailyPeakMean, "Z");
+    let (inventory, mut ledger) = ledger(ContractModel::DailyPeakMean, "Z");
     let committed = ledger.terms(0).commit_mbps;
     ledger.resume([sample(NOVEMBER, 500.0)], []);
     let certain = |ledger: &Ledger| ledger.certain_mbps(0, Timestamp(NOVEMBER));
@@ -473,7 +474,7 @@ fn a_slot_under_way_at_a_restart_is_certain_of_nothing_until_it_is_over() {
 
 #[test]
 fn slots_of_a_clock_that_was_ahead_leave_room_for_those_of_now() {
-    let (inventory, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let (inventory, mut ledger) = ledger(ContractModel::Month95, "Z");
     let ahead = NOVEMBER + 10_000 * SLOT_MS;
     let slots = (0..OPEN_MAX as u64).map(|slot| LinkPart {
         link: 0,
@@ -496,7 +497,7 @@ fn slots_of_a_clock_that_was_ahead_leave_room_for_those_of_now() {
 
 #[test]
 fn parts_that_were_stored_must_be_traffic_of_known_links() {
-    let (_, mut ledger) = ledger(BillingModel::Month95, "Z");
+    let (_, mut ledger) = ledger(ContractModel::Month95, "Z");
     let part = |link, mbps_sum| LinkPart {
         link,
         slot: Timestamp(NOVEMBER),
@@ -514,7 +515,7 @@ fn parts_that_were_stored_must_be_traffic_of_known_links() {
 
 #[test]
 fn after_a_clock_that_was_ahead_a_running_slot_is_certain_of_nothing() {
-    let (inventory, mut ledger) = ledger(BillingModel::DailyPeakMean, "Z");
+    let (inventory, mut ledger) = ledger(ContractModel::DailyPeakMean, "Z");
     let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
     ledger.advance(at(20));
     ledger.count(&inventory, 0, 1.0, at(20)).unwrap();
@@ -529,7 +530,7 @@ fn after_a_clock_that_was_ahead_a_running_slot_is_certain_of_nothing() {
 
 #[test]
 fn a_link_whose_clock_is_ahead_ends_no_slot_of_others() {
-    let (inventory, mut ledger) = ledger(BillingModel::DailyPeakMean, "Z");
+    let (inventory, mut ledger) = ledger(ContractModel::DailyPeakMean, "Z");
     let at = |slot: u64| Timestamp(NOVEMBER + slot * SLOT_MS);
     ledger.advance(at(0));
     ledger.count(&inventory, 1, 0.0, at(2)).unwrap();

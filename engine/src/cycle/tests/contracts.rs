@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::billing::UsualDemand;
+use crate::billing::{Contracts, ControlOptions, LevelsOutcome};
+use std::time::Duration;
 
 /// Slots of a day.
 const SLOTS: u64 = 288;
@@ -131,7 +133,7 @@ fn a_restart_keeps_ledger_and_levels() {
     let known = certain(&world);
     let kept = world.engine.take_levels().unwrap();
     let stored = first.closed.into_iter().chain(second.closed).collect();
-    let serving = world.engine.serving.clone();
+    let serving = world.engine.in_force.snapshot.clone();
     world.engine = Engine::new(
         Arc::new(inventory()),
         Arc::clone(&world.table),
@@ -170,7 +172,7 @@ fn learnt_day() -> (World, Vec<UsualDemand>) {
 #[test]
 fn after_a_restart_one_line_of_telemetry_replaces_no_map_that_was_measured() {
     let (world, learnt) = learnt_day();
-    let serving = world.engine.serving.clone().unwrap();
+    let serving = world.engine.in_force.snapshot.clone().unwrap();
     let now = world.now;
     let mut world = World::new();
     world.now = now;
@@ -240,17 +242,17 @@ fn samples_of_links_are_billed_late_and_no_news() {
     let mbps = |billed: Vec<SlotSample>| billed.iter().map(|s| s.mbps).collect::<Vec<_>>();
     tell(&mut world, late_max, 940.0);
     assert_eq!(mbps(tell(&mut world, late_max, 960.0)), [950.0]);
-    assert_eq!(world.engine.estimates.link(link), None);
+    assert_eq!(world.engine.known.estimates.link(link), None);
     assert!(
         !world.engine.is_urgent(),
         "a link that was full is no alarm"
     );
     tell(&mut world, Duration::ZERO, 100.0);
-    let known = world.engine.estimates.link(link);
+    let known = world.engine.known.estimates.link(link);
     assert_eq!(known.map(|known| known.at), Some(world.now));
     let billed = tell(&mut world, late_max - Duration::from_mins(7), 300.0);
     assert_eq!(mbps(billed), [300.0]);
-    assert_eq!(world.engine.estimates.link(link), known);
+    assert_eq!(world.engine.known.estimates.link(link), known);
     let refused = |world: &World| world.engine.contracts().ledger().refused().by_reason();
     assert_eq!(refused(&world)[1], ("late", 0));
     tell(&mut world, late_max + Duration::from_mins(5), 300.0);
@@ -314,7 +316,7 @@ fn a_restart_keeps_what_was_spent_of_the_days_free_slots() {
     let mut world = World::new();
     assert!(world.engine.restore_levels(&kept, now));
     assert_eq!(world.engine.take_levels(), None);
-    world.engine.contracts.unkept = true;
+    world.engine.known.contracts.unkept = true;
     let after = world.engine.take_levels().unwrap();
     assert!((spent(&after) - spent(&kept)).abs() < 1e-9);
     // What was kept before slots were counted is still of use.

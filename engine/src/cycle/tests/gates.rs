@@ -2,9 +2,11 @@
 //! were to lead.
 
 use super::*;
+use crate::publish::PublishRules;
 use crate::publish::{Gate, Held, Reason};
 use coverage::LinkId;
 use instance::Shares;
+use std::time::Duration;
 
 /// Mbps of each area.
 const MBPS: f64 = 60.0;
@@ -191,10 +193,10 @@ fn a_price_that_jumped_over_a_restart_holds_the_map_until_it_has_lasted() {
     for cny in before.values_mut() {
         *cny /= 100.0;
     }
-    let serving = world.engine.serving.clone();
+    let serving = world.engine.in_force.snapshot.clone();
     let restarted = |serving| {
         let mut restarted = World::new();
-        restarted.engine.serving = serving;
+        restarted.engine.in_force.snapshot = serving;
         restarted.engine.restore_prices(&before);
         restarted
     };
@@ -319,11 +321,23 @@ fn a_clock_that_was_ahead_holds_nothing_back_once_it_is_right_again() {
     world.tick();
     // From here on all is as if the day had not been.
     world.repair(1);
-    assert!(world.engine.health(world.now).nodes_up.iter().all(|up| *up));
+    assert!(
+        world
+            .engine
+            .known
+            .health(world.now)
+            .nodes_up
+            .iter()
+            .all(|up| *up)
+    );
     for area in MOVERS {
         world.quality(area, better(area), 200.0);
     }
-    let quality = world.engine.estimates.quality(AreaId(2), LinkId(better(2)));
+    let quality = world
+        .engine
+        .known
+        .estimates
+        .quality(AreaId(2), LinkId(better(2)));
     assert!(quality.unwrap().value > 100.0, "{quality:?}");
     for _ in 0..40 {
         world.wait(17);

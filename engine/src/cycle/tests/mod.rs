@@ -10,16 +10,21 @@ mod silence;
 mod tiers;
 
 use super::*;
+use crate::billing::ControlOptions;
 use crate::billing::UtcOffset;
-use crate::inventory::{
-    BillingModel, Contract, Endpoint, Front, Group, Link, Node, NodePort, Service, Site,
-};
+use crate::drain;
+use crate::estimate::EstimateOptions;
+use crate::inventory::{Contract, Endpoint, Front, Group, Link, Node, NodePort, Service, Site};
+use crate::model::ModelOptions;
+use crate::publish::PublishRules;
 use coverage::area::AreaAttrs;
 use coverage::area::AreaTableBuilder;
 use coverage::catalog::Service as ServedService;
 use coverage::{AreaId, Body, Digest, GroupId, LinkId, NodeId, ServiceId, SiteId};
+use instance::ContractModel;
 use instance::Shares;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 /// Sites, west to east, of one region; neighbours are 10 degrees of longitude apart.
 const SITES: usize = 6;
@@ -71,7 +76,7 @@ fn add_site(inventory: &mut Inventory, index: usize) {
     });
     inventory.contracts.push(Contract {
         name: format!("m{index}"),
-        model: BillingModel::Month95,
+        model: ContractModel::Month95,
         price_cny_per_mbps_month: 10.0,
         price_cny_per_gb: 0.0,
         commit_mbps: 0.0,
@@ -177,7 +182,7 @@ impl World {
         let mut world = Self::new();
         world.demand(mbps);
         world.cycle();
-        assert!(world.engine.serving.is_some());
+        assert!(world.engine.in_force.snapshot.is_some());
         world
     }
 
@@ -286,7 +291,7 @@ impl World {
 
     /// [unit] -> where the map in force sends it.
     fn shares(&self) -> Vec<Shares> {
-        self.engine.in_force.as_ref().unwrap().shares.clone()
+        self.engine.in_force.plan.as_ref().unwrap().shares.clone()
     }
 
     /// Mbps of the map in force on a link, when every area asks for `mbps`.

@@ -29,8 +29,8 @@ fn piled(plan: &mut Plan) {
 fn ground(engine: &Engine) -> (Arc<Snapshot>, Arc<Plan>, Timestamp, Arc<Instance>, Plan) {
     let last = engine.last().unwrap();
     (
-        Arc::clone(engine.serving.as_ref().unwrap()),
-        Arc::clone(engine.in_force.as_ref().unwrap()),
+        Arc::clone(engine.in_force.snapshot.as_ref().unwrap()),
+        Arc::clone(engine.in_force.plan.as_ref().unwrap()),
         last.at,
         Arc::clone(&last.instance),
         last.plan.clone(),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::drain::{Request, State};
 use coverage::LinkId;
+use std::time::Duration;
 
 /// Requests per second that each node of the second site can answer; the site plans with 90 % of
 /// its four.
@@ -39,7 +40,7 @@ fn world_of(inventory: Inventory) -> World {
 
 /// Requests per second at the second site, whose link is the second, in the plan in force.
 fn at_second(world: &World, rps: impl Fn(usize) -> f64) -> f64 {
-    let plan = world.engine.in_force.as_ref().unwrap();
+    let plan = world.engine.in_force.plan.as_ref().unwrap();
     let units = plan.shares.iter().enumerate();
     units
         .flat_map(|(unit, shares)| shares.iter().map(move |share| (unit, share)))

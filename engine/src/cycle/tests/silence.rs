@@ -19,7 +19,7 @@ const FROZEN_S: u64 = 600;
 
 /// All nodes and links but some report that they are well; areas, what they ask for.
 fn report(world: &mut World, quiet: &[usize], quiet_links: &[usize]) {
-    let inventory = Arc::clone(&world.engine.inventory);
+    let inventory = Arc::clone(&world.engine.known.inventory);
     for node in (0..inventory.nodes.len()).filter(|node| !quiet.contains(node)) {
         world.tell(Sample::Node {
             node: NodeId::from_index(node),
@@ -61,7 +61,7 @@ fn attract(world: &mut World) {
 }
 
 fn up(world: &World) -> Vec<bool> {
-    world.engine.health(world.now).nodes_up
+    world.engine.known.health(world.now).nodes_up
 }
 
 /// Watermarks of the silent site and its link in the instance at hand, Mbps.
@@ -87,7 +87,7 @@ fn a_node_that_alone_of_its_site_falls_silent_is_down_until_it_speaks() {
     assert!((capacity - 750.0).abs() < 1e-9, "{capacity}");
     // Who still reports is relied on as before.
     assert!((watermarks(&world).0 - 0.9 * 750.0).abs() < 1e-9);
-    let told = world.engine.serving.as_ref().unwrap();
+    let told = world.engine.in_force.snapshot.as_ref().unwrap();
     let nodes = told.catalog.endpoints.iter().flat_map(|e| &e.nodes);
     let out: Vec<&str> = nodes
         .filter(|n| !n.serving)
@@ -155,7 +155,7 @@ fn silence_does_not_undo_what_nodes_say_of_themselves() {
         up[14] && up[18],
         "a third of the region is more than can be"
     );
-    assert!(world.engine.health(world.now).failed_open.is_empty());
+    assert!(world.engine.known.health(world.now).failed_open.is_empty());
 }
 
 #[test]

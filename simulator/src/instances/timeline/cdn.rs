@@ -11,8 +11,9 @@ use coverage::catalog::Service as ServedService;
 use coverage::{AreaTable, GroupId, LinkId, NodeId, ServiceId, SiteId};
 use engine::billing::UtcOffset;
 use engine::inventory::{
-    BillingModel, Contract, Endpoint, Front, Group, Inventory, Link, Node, NodePort, Service, Site,
+    Contract, Endpoint, Front, Group, Inventory, Link, Node, NodePort, Service, Site,
 };
+use instance::ContractModel;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -133,7 +134,7 @@ fn add_site(inventory: &mut Inventory, draft: &SiteDraft, mbps: f64) {
         let name = format!("{}/{isp}", draft.name);
         inventory.contracts.push(Contract {
             name: name.clone(),
-            model: BillingModel::Flat,
+            model: ContractModel::Flat,
             price_cny_per_mbps_month: 0.0,
             price_cny_per_gb: 0.0,
             commit_mbps: 0.0,

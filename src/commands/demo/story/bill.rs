@@ -1,4 +1,4 @@
-//! What the slot costs.
+//! The chapter of what the slot costs.
 
 use super::{Stage, chapter};
 use crate::commands::demo::checks::Checks;
@@ -7,7 +7,7 @@ use crate::commands::output;
 use anyhow::Context;
 
 impl Stage {
-    /// What this slot costs under the map and under simpler policies.
+    /// Shows the costs of this slot under the map and under simpler policies.
     pub(super) async fn costs(&mut self, checks: &mut Checks) -> anyhow::Result<Costs> {
         chapter("what this slot costs");
         let costs = costs::compare(&self.api).await?;

@@ -3,7 +3,7 @@
 use super::{Stage, chapter};
 use crate::commands::demo::checks::Checks;
 use crate::commands::output;
-use engine::inventory::BillingModel;
+use instance::ContractModel;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -83,14 +83,14 @@ impl Stage {
         Ok(())
     }
 
-    /// How full the flat ports of the country are on average, as shares of their watermarks, and
-    /// what they carry in Mbps.
+    /// Mean load of the flat ports of the country as a share of their watermarks, and their traffic
+    /// in Mbps.
     async fn flat_ports(&mut self) -> anyhow::Result<(f64, f64)> {
         let stats = self.population.stats().await?;
         let inventory = &self.config.inventory;
         let flat = inventory.links.iter().filter(|link| {
             let site = &inventory.sites[link.site.index()];
-            inventory.contracts[link.contract].model == BillingModel::Flat && site.country == "cn"
+            inventory.contracts[link.contract].model == ContractModel::Flat && site.country == "cn"
         });
         let load = |name: &str| stats.links.get(name).map_or(0.0, |link| link.carried_mbps);
         let carried_mbps: f64 = flat.clone().map(|link| load(&link.name)).sum();

@@ -14,22 +14,22 @@ use super::ask::Web;
 use super::cast::{Daemon, Population};
 use super::checks::Checks;
 use super::places::Places;
-use crate::client::ApiClient;
 use crate::commands::output;
-use crate::config::Config;
 use coverage::AreaTable;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use watershed::client::ApiClient;
+use watershed::config::Config;
 
 /// Areas that are asked from, by name.
 const AREAS: [&str; 12] = [
     "cn/11/cu", "cn/31/ct", "cn/44/ct", "cn/44/cm", "cn/33/cm", "cn/37/cu", "cn/51/ct", "cn/42/ct",
     "cn/61/ct", "cn/21/cu", "us", "de",
 ];
-/// How long the whole story may take.
+/// Longest time for the whole story.
 const STORY_MAX: Duration = Duration::from_secs(90);
 
 /// Tells the story.
@@ -61,7 +61,7 @@ fn chapter(text: &str) {
     output::tell(&format!("\n== {text}"));
 }
 
-/// Everything on stage.
+/// The stage: processes, clients and places.
 struct Stage {
     config: Config,
     config_file: PathBuf,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 impl Stage {
-    /// The control plane is killed; answers go on; it comes back and forgets nothing.
+    /// The control plane is killed, and answers go on. It comes back and forgets nothing.
     pub(super) async fn control_dies(&mut self, checks: &mut Checks) -> anyhow::Result<()> {
         chapter("the control plane is killed with -9; answers go on");
         let request = json!({ "target": "node:can1-a-1", "lease": "30m", "reason": "disk swap" });

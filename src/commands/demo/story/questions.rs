@@ -146,14 +146,14 @@ impl Stage {
     }
 }
 
-/// What one client saw.
+/// Answers that one client saw.
 struct Seen {
     live: String,
     scope: u8,
     download: String,
     fixed: String,
     quality_ms: f64,
-    /// Whether all three ways lead where the control plane says.
+    /// True when all three ways lead where the control plane says.
     agrees: bool,
     within_floor: bool,
 }

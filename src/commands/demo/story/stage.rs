@@ -1,20 +1,20 @@
-//! What is on stage, how it gets there, and what every chapter asks of it.
+//! The stage: its processes, their start, and what every chapter asks of it.
 
 use super::{Stage, chapter};
-use crate::areas;
-use crate::client::ApiClient;
 use crate::commands::demo::ask::Web;
 use crate::commands::demo::cast::{Daemon, Population};
 use crate::commands::demo::places::Places;
 use crate::commands::demo::{CONFIG_FILE, DemoArgs};
 use crate::commands::output;
-use crate::config::Config;
-use crate::wiring::read_token;
 use anyhow::Context;
 use serde_json::Value;
 use simulator::Stats;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
+use watershed::areas;
+use watershed::client::ApiClient;
+use watershed::config::Config;
+use watershed::keys::{admin_token_file, read_token};
 
 /// Demand of the world at everyone's busiest hour, Mbps.
 const PEAK_MBPS: u32 = 8_000_000;
@@ -37,7 +37,7 @@ impl Stage {
         let port_of_choice = || "api.listen='127.0.0.1:0'".to_owned();
         let mut control = Daemon::start("control", &config_file, state, vec![port_of_choice()])?;
         let api_address = control.address("api").await?;
-        let token_file = control.data_dir.join("admin.token");
+        let token_file = admin_token_file(&control.data_dir);
         let edge_keys = vec![
             port_of_choice(),
             "dns.listen=['127.0.0.1:0']".into(),

@@ -5,6 +5,7 @@ use crate::commands::demo::checks::Checks;
 use crate::commands::demo::costs::Costs;
 use crate::commands::output;
 use serde_json::{Value, json};
+use watershed::keys::admin_token_file;
 
 impl Stage {
     /// The last table.
@@ -50,7 +51,7 @@ impl Stage {
     pub(super) async fn keep(&mut self) -> anyhow::Result<()> {
         let config = self.config_file.display();
         let api = self.api.base_url();
-        let token = self.control.data_dir.join("admin.token");
+        let token = admin_token_file(&self.control.data_dir);
         let (dns, web) = (self.dns, self.web_address);
         let global = format!("-c {config} --api {api} --token-file {}", token.display());
         output::say(&format!(

@@ -1,10 +1,9 @@
 //! Contracts without demand, as a controller knows them.
 
 use crate::inventory::Inventory;
-use crate::model::contract_model;
 use instance::{Contract, INSTANCE_VERSION, Instance, Link};
 
-/// Meters and links as they are built, without demand: what a controller needs to know of them.
+/// Contracts and links as they are built, without demand: what a controller needs to know of them.
 pub(super) fn bare(inventory: &Inventory) -> Instance {
     let link = |link: &crate::inventory::Link| Link {
         id: link.name.clone(),
@@ -15,7 +14,7 @@ pub(super) fn bare(inventory: &Inventory) -> Instance {
     };
     let contract = |contract: &crate::inventory::Contract| Contract {
         id: contract.name.clone(),
-        model: contract_model(contract.model),
+        model: contract.model,
         price_cny_per_mbps: None,
         price_cny_per_gb: None,
         free_below_mbps: 0.0,

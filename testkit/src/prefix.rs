@@ -5,15 +5,19 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The first bits of addresses; `len` counts from the IPv6 side also for IPv4 (96 to 128).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Prefix {
-    pub(crate) bits: u128,
-    pub(crate) len: u8,
-    pub(crate) is_v4: bool,
+pub struct Prefix {
+    /// The bits, from the top; those behind `len` are zero.
+    pub bits: u128,
+    /// Number of bits that count, from the IPv6 side.
+    pub len: u8,
+    /// True for a prefix of IPv4 addresses.
+    pub is_v4: bool,
 }
 
 impl Prefix {
     /// A prefix of `len` bits in the address's own family; the rest of the address is cut off.
-    pub(crate) fn new(address: IpAddr, len: u8) -> Self {
+    #[must_use]
+    pub fn new(address: IpAddr, len: u8) -> Self {
         match address {
             IpAddr::V4(v4) => Self::cut(u128::from(u32::from(v4)), len + 96, true),
             IpAddr::V6(v6) => Self::cut(u128::from(v6), len, false),
@@ -30,18 +34,24 @@ impl Prefix {
     }
 
     /// Reads `address/length`.
-    pub(crate) fn parse(text: &str) -> Self {
+    ///
+    /// # Panics
+    /// On any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
         let (address, len) = text.split_once('/').unwrap();
         Self::new(address.parse().unwrap(), len.parse().unwrap())
     }
 
     /// The length in the prefix's own family.
-    pub(crate) fn own_len(&self) -> u8 {
+    #[must_use]
+    pub fn own_len(&self) -> u8 {
         if self.is_v4 { self.len - 96 } else { self.len }
     }
 
     /// The first address.
-    pub(crate) fn address(&self) -> IpAddr {
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
         if self.is_v4 {
             IpAddr::V4(Ipv4Addr::from(
                 u32::try_from(self.bits & u128::from(u32::MAX)).unwrap(),
@@ -53,7 +63,8 @@ impl Prefix {
 
     /// True for the IPv6 ranges that stand for IPv4 addresses: 6to4 (RFC 3056), Teredo (RFC 4380),
     /// and those below ::/32.
-    pub(crate) fn carries_ipv4(&self) -> bool {
+    #[must_use]
+    pub fn carries_ipv4(&self) -> bool {
         !self.is_v4
             && ["2002::/16", "2001::/32", "64:ff9b::/32", "::/32"]
                 .into_iter()
@@ -65,14 +76,16 @@ impl Prefix {
     }
 
     /// A longer (or equal) prefix somewhere within this one; `len` in the own family.
-    pub(crate) fn inner(&self, len: u8, random: &mut Random) -> Self {
+    #[must_use]
+    pub fn inner(&self, len: u8, random: &mut Random) -> Self {
         let free = u128::MAX.checked_shr(u32::from(self.len)).unwrap_or(0);
         let len = if self.is_v4 { len + 96 } else { len };
         Self::cut(self.bits | random.wide() & free, len, self.is_v4)
     }
 
     /// The prefix of the same length beside this one, which shares all bits but the last.
-    pub(crate) fn sibling(&self) -> Self {
+    #[must_use]
+    pub fn sibling(&self) -> Self {
         let last = 1_u128
             .checked_shl(u32::from(128 - self.len))
             .unwrap_or_default();
@@ -80,6 +93,13 @@ impl Prefix {
             bits: self.bits ^ last,
             ..*self
         }
+    }
+}
+
+impl From<&str> for Prefix {
+    /// [`Prefix::parse`].
+    fn from(text: &str) -> Self {
+        Self::parse(text)
     }
 }
 

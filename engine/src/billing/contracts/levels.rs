@@ -2,9 +2,6 @@
 
 use super::Contracts;
 use crate::billing::budget::{Budget, BudgetError, BudgetOptions, Level, Outlook, Scene};
-use crate::cycle::Engine;
-use crate::health::Health;
-use crate::limits::Limits;
 use coverage::Timestamp;
 use instance::Instance;
 use optimizer::Deadline;
@@ -114,7 +111,7 @@ impl LevelsJob {
 
 impl Contracts {
     /// Whether a day has begun that no levels were planned for, and enough is known to plan it.
-    fn wants_levels(&self, now: Timestamp) -> bool {
+    pub(crate) fn wants_levels(&self, now: Timestamp) -> bool {
         let day = self.zone.day_of(now).start;
         // A clock that was set back does not make it wait for longer.
         let waits = |failed: Timestamp| failed <= now && now.since(failed) < RETRY_AFTER;
@@ -164,7 +161,7 @@ impl Contracts {
 
     /// The levels in force as text, to be kept over a restart, when there is something new in it
     /// since the last call.
-    fn take_levels(&mut self) -> Option<String> {
+    pub(crate) fn take_levels(&mut self) -> Option<String> {
         let planned_at = self.planned_at?;
         if !std::mem::take(&mut self.unkept) {
             return None;
@@ -199,7 +196,7 @@ impl Contracts {
     /// Takes back levels that were kept, if they belong to the month that holds `now`. Returns
     /// whether they do. What does not read, or names contracts that are gone, is left out: levels are
     /// then planned anew after a day.
-    fn restore_levels(&mut self, text: &str, now: Timestamp) -> bool {
+    pub(crate) fn restore_levels(&mut self, text: &str, now: Timestamp) -> bool {
         let Ok(state) = serde_json::from_str::<State>(text) else {
             return false;
         };
@@ -255,23 +252,18 @@ impl Contracts {
         self.planned_day = Some(self.zone.day_of(state.planned_at).start);
         any
     }
-}
 
-impl Engine {
-    /// Levels to be planned at `now`: once a day, as soon as a day was seen. It takes seconds; run
-    /// it where there is time.
-    pub fn levels_job(&mut self, now: Timestamp) -> Option<LevelsJob> {
-        if !self.contracts.wants_levels(now) {
-            return None;
-        }
-        let contracts = &self.contracts;
-        let zone = contracts.zone;
-        let horizon = contracts.forecast.horizon(now, zone.month_of(now).end)?;
-        // What is out today is not out for the month.
-        let health = Health::all_well(&self.inventory);
-        let instance = self.facts(&health, None).instance(&Limits::default(), now);
-        let control = contracts.control.as_ref()?;
-        let outlook = control.outlook(&contracts.ledger, &instance, &horizon, now);
+    /// Levels to be planned at `now` for an instance in which nothing is out; only where
+    /// [`Self::wants_levels`].
+    pub(crate) fn levels_job(
+        &mut self,
+        now: Timestamp,
+        options: BudgetOptions,
+        instance: Instance,
+    ) -> Option<LevelsJob> {
+        let horizon = self.forecast.horizon(now, self.zone.month_of(now).end)?;
+        let control = self.control.as_ref()?;
+        let outlook = control.outlook(&self.ledger, &instance, &horizon, now);
         let Outlook {
             scenes,
             volume_cny_per_mbps,
@@ -279,7 +271,7 @@ impl Engine {
             unserved_cny_per_mbps,
             ..
         } = outlook;
-        self.contracts.planned_day = Some(zone.day_of(now).start);
+        self.planned_day = Some(self.zone.day_of(now).start);
         Some(LevelsJob {
             at: now,
             instance: Box::new(instance),
@@ -287,25 +279,25 @@ impl Engine {
             volume_cny_per_mbps,
             levels,
             unserved_cny_per_mbps,
-            options: self.options.billing.budget,
+            options,
         })
     }
 
     /// Acts on planned levels at `now`. A plan that failed or was given up leaves those of before,
     /// and is tried again ten minutes later.
-    pub fn adopt_levels(&mut self, planned: PlannedLevels, now: Timestamp) -> LevelsOutcome {
+    pub(crate) fn adopt_levels(&mut self, planned: PlannedLevels, now: Timestamp) -> LevelsOutcome {
         match planned.found {
             Ok(budget) => {
-                self.contracts.fault.clear();
-                self.contracts.levels_failed_at = None;
-                self.contracts.follow(planned.levels, &budget, planned.at);
+                self.fault.clear();
+                self.levels_failed_at = None;
+                self.follow(planned.levels, &budget, planned.at);
                 LevelsOutcome::Planned {
                     gap: budget.gap(),
                     rounds: budget.rounds,
                 }
             }
             Err(BudgetError::GivenUp) => {
-                self.contracts.plan_again(now);
+                self.plan_again(now);
                 LevelsOutcome::GivenUp
             }
             Err(fault) => self.fail_levels(fault.to_string(), now),
@@ -313,25 +305,9 @@ impl Engine {
     }
 
     /// Notes at `now` that levels could not be planned, and why.
-    pub fn fail_levels(&mut self, why: String, now: Timestamp) -> LevelsOutcome {
-        self.contracts.fault = why;
-        self.contracts.plan_again(now);
+    pub(crate) fn fail_levels(&mut self, why: String, now: Timestamp) -> LevelsOutcome {
+        self.fault = why;
+        self.plan_again(now);
         LevelsOutcome::Failed
-    }
-
-    /// Levels in force and what was spent of the day's free slots, as text to be kept over a
-    /// restart; `None` when nothing of it has changed since the last call.
-    pub fn take_levels(&mut self) -> Option<String> {
-        self.contracts.take_levels()
-    }
-
-    /// What [`Self::take_levels`] gave could not be kept: it is given again.
-    pub const fn levels_not_kept(&mut self) {
-        self.contracts.unkept = true;
-    }
-
-    /// Takes back what [`Self::take_levels`] gave before a restart. Returns whether it was of use.
-    pub fn restore_levels(&mut self, text: &str, now: Timestamp) -> bool {
-        self.contracts.restore_levels(text, now)
     }
 }

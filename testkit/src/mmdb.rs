@@ -7,18 +7,27 @@ use crate::prefix::Prefix;
 
 /// A value of the data section.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
+pub enum Value {
+    /// UTF-8 text.
     Text(String),
+    /// A 64-bit float.
     Double(f64),
+    /// An unsigned number of 16 bits.
     Short(u16),
+    /// An unsigned number of 32 bits.
     Number(u32),
+    /// An unsigned number of 64 bits.
     Long(u64),
+    /// Values in order.
     List(Vec<Self>),
+    /// Values by name.
     Map(Vec<(&'static str, Self)>),
 }
 
 impl Value {
-    pub(crate) fn text(text: &str) -> Self {
+    /// Text, from what is not owned.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 
@@ -72,7 +81,7 @@ fn control(bytes: &mut Vec<u8>, kind: u8, size: usize) {
     }
 }
 
-/// Where one branch of the tree leads; data by its offset in the data section.
+/// End of one branch of the tree; data by its offset in the data section.
 #[derive(Clone, Copy)]
 enum Branch {
     Nothing,
@@ -84,8 +93,8 @@ enum Branch {
 struct Tree(Vec<[Branch; 2]>);
 
 impl Tree {
-    /// Puts a leaf at a prefix. What lay there as one leaf is divided; what lay there in pieces is
-    /// replaced, so wide prefixes come first.
+    /// Puts a leaf at a prefix. It divides a wider leaf, and replaces all that lay within the prefix,
+    /// so wide prefixes come first.
     fn insert(&mut self, prefix: Prefix, leaf: Branch) {
         let mut at = 0;
         for depth in 0..prefix.len {
@@ -120,14 +129,19 @@ impl Tree {
     }
 }
 
-/// A database of networks and their values; a longer prefix beats a shorter one.
-pub(crate) fn write(kind: &str, networks: &[(Prefix, Value)]) -> Vec<u8> {
-    let mut sorted: Vec<_> = networks.iter().collect();
+/// A database of networks and their values; a longer prefix beats a shorter one. Networks may be
+/// given as text, such as `1.0.0.0/8`.
+///
+/// # Panics
+/// When there is more data than 24-bit records can point at.
+pub fn write<P: Copy + Into<Prefix>>(kind: &str, networks: &[(P, Value)]) -> Vec<u8> {
+    let prefix = |(prefix, value): &(P, Value)| ((*prefix).into(), value.clone());
+    let mut sorted: Vec<(Prefix, Value)> = networks.iter().map(prefix).collect();
     sorted.sort_by_key(|(prefix, _)| (prefix.len, prefix.bits));
     let mut tree = Tree(vec![[Branch::Nothing; 2]]);
     let mut data = Vec::new();
     for (prefix, value) in sorted {
-        tree.insert(*prefix, Branch::Data(data.len()));
+        tree.insert(prefix, Branch::Data(data.len()));
         value.encode(&mut data);
     }
     tree.alias_ipv4();

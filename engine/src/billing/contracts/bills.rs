@@ -2,7 +2,6 @@
 
 use super::Contracts;
 use crate::billing::{Period, Refused};
-use crate::model::contract_model;
 use coverage::Timestamp;
 use instance::ContractModel;
 use serde::Serialize;
@@ -105,7 +104,7 @@ impl Contracts {
         let level_mbps = planned_mbps.unwrap_or_else(|| self.ledger.certain_mbps(contract, now));
         Bill {
             contract: terms.name.clone(),
-            model: contract_model(terms.model),
+            model: terms.model,
             month_start: statement.month.start,
             month_end: statement.month.end,
             slots: statement.slots,

@@ -1,12 +1,12 @@
 //! The plan in force, taken apart and put together again: who lost a place, and where there is
 //! room.
 
-use super::{Rates, better_than_nothing};
+use super::better_than_nothing;
 use crate::limits::Limits;
 use crate::model::{Facts, Reach};
 use coverage::LinkId;
 use instance::{Changes, ContractModel, Duals, Instance, Plan, Price, Shares};
-use optimizer::relieve;
+use optimizer::{Loads, Problem, relieve};
 use std::collections::BTreeMap;
 
 /// A part counts as too full when its load is above its capacity by more than this share of it and
@@ -14,63 +14,61 @@ use std::collections::BTreeMap;
 const TOO_FULL: (f64, f64) = (0.001, 1.0);
 
 /// A unit that lost a place.
-struct Torn {
+struct Displaced {
     kept: Shares,
     /// The share that needs a place.
     lost: f64,
 }
 
 /// The plan in force while it is taken apart.
-pub(super) struct Bench<'a> {
+pub(super) struct Displacement<'a> {
     facts: &'a Facts<'a>,
-    ground: &'a Instance,
+    problem: Problem<'a>,
     in_force: &'a Plan,
     /// [link][service]: whether it may serve it.
     open: Vec<Vec<bool>>,
     /// Unit -> what is left of it; all others stay as they are.
-    torn: BTreeMap<usize, Torn>,
+    displaced: BTreeMap<usize, Displaced>,
     /// What stays puts this on links and sites.
-    pub(super) loads: Rates,
+    pub(super) loads: Loads,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> Displacement<'a> {
     pub(super) fn new(
         facts: &'a Facts<'a>,
         limits: &Limits,
-        ground: &'a Instance,
+        base: &'a Instance,
         in_force: &'a Plan,
     ) -> Self {
-        let mut open = vec![vec![false; facts.inventory.services.len()]; ground.links.len()];
+        let problem = Problem::new(base);
+        let mut open = vec![vec![false; facts.inventory.services.len()]; base.links.len()];
         for (service, links) in Reach::new(facts, limits).by_service.iter().enumerate() {
             for link in links {
-                let site = facts.inventory.links[link.index()].site.index();
-                let carries = ground.links[link.index()].capacity_mbps > 0.0
-                    && ground.sites[site].capacity_mbps > 0.0;
-                open[link.index()][service] = carries;
+                open[link.index()][service] = problem.is_open(*link);
             }
         }
-        let mut bench = Self {
+        let mut displacement = Self {
             facts,
-            ground,
+            loads: Loads::none(&problem),
+            problem,
             in_force,
             open,
-            torn: BTreeMap::new(),
-            loads: Rates::none(ground),
+            displaced: BTreeMap::new(),
         };
-        for unit in 0..ground.units.len() {
-            bench.keep(unit);
+        for unit in 0..base.units.len() {
+            displacement.keep(unit);
         }
-        bench
+        displacement
     }
 
     /// Keeps what a unit has on open links, and notes what it loses.
     fn keep(&mut self, unit: usize) {
         let service = self.service(unit);
-        let mbps = self.ground.units[unit].mbps;
+        let demand = &self.problem.instance.units[unit];
         let mut lost = 0.0;
         for &(link, share) in &self.in_force.shares[unit] {
             if self.open[link.index()][service] {
-                self.loads.add(self.facts, link, mbps * share);
+                self.loads.add(demand, share, self.problem.place(link));
             } else {
                 lost += share;
             }
@@ -79,14 +77,14 @@ impl<'a> Bench<'a> {
             let open = |share: &&(LinkId, f64)| self.open[share.0.index()][service];
             let kept = self.in_force.shares[unit].iter().filter(open);
             let kept = kept.copied().collect();
-            self.torn.insert(unit, Torn { kept, lost });
+            self.displaced.insert(unit, Displaced { kept, lost });
         }
     }
 
     /// What a unit has kept.
     fn kept(&self, unit: usize) -> &[(LinkId, f64)] {
-        let torn = self.torn.get(&unit);
-        torn.map_or(&self.in_force.shares[unit], |torn| &torn.kept)
+        let displaced = self.displaced.get(&unit);
+        displaced.map_or(&self.in_force.shares[unit], |displaced| &displaced.kept)
     }
 
     /// Units are service-major.
@@ -95,22 +93,22 @@ impl<'a> Bench<'a> {
     }
 
     /// Takes the surplus off links and sites that have less capacity than they had.
-    pub(super) fn shed(&mut self, was: &Rates) {
+    pub(super) fn shed(&mut self, was: &Loads) {
         let too_full = |load: f64, capacity: f64, before: f64| {
             capacity < before && load > capacity * (1.0 + TOO_FULL.0) + TOO_FULL.1
         };
-        let ground = self.ground;
-        for (index, link) in ground.links.iter().enumerate() {
-            let (load, before) = (self.loads.links_mbps[index], was.links_mbps[index]);
+        let base = self.problem.instance;
+        for (index, link) in base.links.iter().enumerate() {
+            let (load, before) = (self.loads.links[index], was.links[index]);
             if too_full(load, link.capacity_mbps, before) {
                 self.take_off(load - link.capacity_mbps, |other| other == index);
             }
         }
-        for (index, site) in ground.sites.iter().enumerate() {
-            let (load, before) = (self.loads.sites_mbps[index], was.sites_mbps[index]);
+        for (index, site) in base.sites.iter().enumerate() {
+            let (load, before) = (self.loads.sites[index], was.sites[index]);
             if too_full(load, site.capacity_mbps, before) {
-                let links = &self.facts.inventory.links;
-                let here: Vec<bool> = links.iter().map(|l| l.site.index() == index).collect();
+                let places = self.problem.places().iter();
+                let here: Vec<bool> = places.map(|p| p.site.index() == index).collect();
                 self.take_off(load - site.capacity_mbps, |link| here[link]);
             }
         }
@@ -120,10 +118,10 @@ impl<'a> Bench<'a> {
     /// elsewhere, the last one in part.
     fn take_off(&mut self, surplus_mbps: f64, here: impl Fn(usize) -> bool) {
         let mut stand: Vec<(f64, usize)> = Vec::new();
-        for unit in 0..self.ground.units.len() {
+        for unit in 0..self.problem.instance.units.len() {
             let on_here = |share: &&(LinkId, f64)| here(share.0.index());
             if let Some(&(link, _)) = self.kept(unit).iter().find(on_here)
-                && self.ground.units[unit].mbps > 0.0
+                && self.problem.instance.units[unit].mbps > 0.0
             {
                 stand.push((self.loss_ms(unit, link, &here), unit));
             }
@@ -134,26 +132,32 @@ impl<'a> Bench<'a> {
             if left_mbps <= 0.0 {
                 break;
             }
-            let mbps = self.ground.units[unit].mbps;
-            let torn = self.torn.entry(unit).or_insert_with(|| Torn {
+            let demand = &self.problem.instance.units[unit];
+            let mbps = demand.mbps;
+            let displaced = self.displaced.entry(unit).or_insert_with(|| Displaced {
                 kept: self.in_force.shares[unit].clone(),
                 lost: 0.0,
             });
-            for share in torn.kept.iter_mut().filter(|share| here(share.0.index())) {
+            for share in displaced
+                .kept
+                .iter_mut()
+                .filter(|share| here(share.0.index()))
+            {
                 let taken = (left_mbps / mbps).clamp(0.0, share.1);
                 share.1 -= taken;
-                torn.lost += taken;
+                displaced.lost += taken;
                 left_mbps -= taken * mbps;
-                self.loads.add(self.facts, share.0, -taken * mbps);
+                let place = self.problem.place(share.0);
+                self.loads.add(demand, -taken, place);
             }
-            torn.kept.retain(|share| share.1 > 0.0);
+            displaced.kept.retain(|share| share.1 > 0.0);
         }
     }
 
     /// What a unit loses in quality when it leaves `link` for the best place elsewhere, ms.
     fn loss_ms(&self, unit: usize, link: LinkId, here: &impl Fn(usize) -> bool) -> f64 {
         let service = self.service(unit);
-        let cand = &self.ground.units[unit].cand;
+        let cand = &self.problem.instance.units[unit].cand;
         let now = cand.iter().find(|c| c.0 == link).map_or(0.0, |c| c.1);
         let other = |c: &&(LinkId, f64)| self.open[c.0.index()][service] && !here(c.0.index());
         let best = cand.iter().filter(other).map(|c| c.1);
@@ -163,97 +167,86 @@ impl<'a> Bench<'a> {
     /// New shares for all units that lost something. `None` when the checker finds them infeasible,
     /// or worse than leaving what is lost unserved: beside what stays, which is the same either
     /// way.
-    pub(super) fn replaced(&self, duals: &Duals) -> Option<Changes> {
-        if self.torn.is_empty() {
+    pub(super) fn replace(&self, duals: &Duals) -> Option<Changes> {
+        if self.displaced.is_empty() {
             return Some(Changes::new());
         }
-        let (homeless, nowhere) = self.homeless();
+        let (left_over, nowhere) = self.instance();
         let mut duals = duals.clone();
-        duals.links.resize(homeless.links.len(), Price::default());
-        duals.sites.resize(homeless.sites.len(), Price::default());
+        duals.links.resize(left_over.links.len(), Price::default());
+        duals.sites.resize(left_over.sites.len(), Price::default());
         duals
             .regions
-            .resize(homeless.regions.len(), Price::default());
+            .resize(left_over.regions.len(), Price::default());
         duals
             .contracts
-            .resize(homeless.contracts.len(), Price::default());
+            .resize(left_over.contracts.len(), Price::default());
         let stranded = Plan {
-            shares: vec![Shares::whole(nowhere); homeless.units.len()],
+            shares: vec![Shares::whole(nowhere); left_over.units.len()],
             input_digest: String::new(),
         };
-        let relief = relieve(&homeless, &stranded, &duals, &[nowhere]);
+        let relief = relieve(&left_over, &stranded, &duals, &[nowhere]);
         let mut placed = stranded;
         relief.apply(&mut placed);
-        if !better_than_nothing(&homeless, &placed) {
+        if !better_than_nothing(&left_over, &placed) {
             return None;
         }
-        let merged = |((&unit, torn), places): ((&usize, &Torn), Shares)| {
-            let mut shares = torn.kept.clone();
+        let merged = |((&unit, displaced), places): ((&usize, &Displaced), Shares)| {
+            let mut shares = displaced.kept.clone();
             for &(link, share) in &places {
-                shares.give(link, share * torn.lost);
+                shares.give(link, share * displaced.lost);
             }
             shares.sort();
             (unit, shares)
         };
-        Some(self.torn.iter().zip(placed.shares).map(merged).collect())
+        Some(
+            self.displaced
+                .iter()
+                .zip(placed.shares)
+                .map(merged)
+                .collect(),
+        )
     }
 
     /// [site] -> Mbps of the plan in force with `changed`, which are new shares for all that is
-    /// torn.
+    /// displaced.
     pub(super) fn sites_with(&self, changed: &Changes) -> Vec<f64> {
-        let mut sites_mbps = self.loads.sites_mbps.clone();
-        for ((&unit, shares), torn) in changed.iter().zip(self.torn.values()) {
-            let mbps = self.ground.units[unit].mbps;
+        let mut sites_mbps = self.loads.sites.clone();
+        for ((&unit, shares), displaced) in changed.iter().zip(self.displaced.values()) {
+            let mbps = self.problem.instance.units[unit].mbps;
             for &(link, share) in shares {
-                sites_mbps[self.site(link)] += mbps * share;
+                sites_mbps[self.problem.place(link).site.index()] += mbps * share;
             }
-            for &(link, share) in &torn.kept {
-                sites_mbps[self.site(link)] -= mbps * share;
+            for &(link, share) in &displaced.kept {
+                sites_mbps[self.problem.place(link).site.index()] -= mbps * share;
             }
         }
         sites_mbps
     }
 
-    /// Requests per second that what stays puts on sites, [site].
-    fn requests(&self) -> Vec<f64> {
-        let mut sites_rps = vec![0.0; self.ground.sites.len()];
-        for (index, unit) in self.ground.units.iter().enumerate() {
-            for &(link, share) in self.kept(index) {
-                sites_rps[self.site(link)] += unit.rps * share;
-            }
-        }
-        sites_rps
-    }
-
-    fn site(&self, link: LinkId) -> usize {
-        self.facts.inventory.links[link.index()].site.index()
-    }
-
     /// What lost its place, as an instance over the room that the rest leaves; all of it stands on
     /// one more link, whose index comes with it, with a site and a contract of its own.
-    fn homeless(&self) -> (Instance, LinkId) {
-        let ground = self.ground;
+    fn instance(&self) -> (Instance, LinkId) {
+        let base = self.problem.instance;
         let on = &self.loads;
         let rest = |limit: f64, load: f64| (limit - load).max(0.0);
-        let mut links = ground.links.clone();
-        for (link, &load) in links.iter_mut().zip(&on.links_mbps) {
+        let mut links = base.links.clone();
+        for (link, &load) in links.iter_mut().zip(&on.links) {
             link.watermark_mbps = link.watermark_mbps.map(|soft| rest(soft, load));
             link.capacity_mbps = rest(link.capacity_mbps, load);
         }
-        let mut sites = ground.sites.clone();
-        for (site, &load) in sites.iter_mut().zip(&on.sites_mbps) {
+        let mut sites = base.sites.clone();
+        for (site, &load) in sites.iter_mut().zip(&on.sites) {
             site.watermark_mbps = site.watermark_mbps.map(|soft| rest(soft, load));
             site.capacity_mbps = rest(site.capacity_mbps, load);
         }
         if sites.iter().any(|site| site.capacity_rps.is_some()) {
-            let asked = self.requests();
-            for (site, &rps) in sites.iter_mut().zip(&asked) {
+            for (site, &rps) in sites.iter_mut().zip(&on.requests) {
                 site.capacity_rps = site.capacity_rps.map(|limit| rest(limit, rps));
             }
         }
-        let mut regions = ground.regions.clone();
-        for region in &mut regions {
-            let load = on.region_mbps(&ground.sites, &region.id);
+        let mut regions = base.regions.clone();
+        for (region, &load) in regions.iter_mut().zip(&on.regions) {
             region.watermark_mbps = region.watermark_mbps.map(|soft| rest(soft, load));
             region.capacity_mbps = rest(region.capacity_mbps, load);
         }
@@ -264,7 +257,7 @@ impl<'a> Bench<'a> {
             watermark_mbps: None,
             capacity_rps: None,
         });
-        let mut contracts = ground.contracts.clone();
+        let mut contracts = base.contracts.clone();
         contracts.push(instance::Contract {
             id: String::new(),
             model: ContractModel::Flat,
@@ -281,31 +274,31 @@ impl<'a> Bench<'a> {
             watermark_mbps: None,
             contract: String::new(),
         });
-        let unit = |(&unit, torn): (&usize, &Torn)| {
+        let unit = |(&unit, displaced): (&usize, &Displaced)| {
             let service = self.service(unit);
-            let whole = &ground.units[unit];
+            let whole = &base.units[unit];
             let open = |c: &&(LinkId, f64)| self.open[c.0.index()][service];
             instance::Unit {
                 area: String::new(),
                 service: String::new(),
-                mbps: whole.mbps * torn.lost,
-                rps: whole.rps * torn.lost,
+                mbps: whole.mbps * displaced.lost,
+                rps: whole.rps * displaced.lost,
                 latency_limit_ms: whole.latency_limit_ms,
                 incumbent: Shares::new(),
                 cand: whole.cand.iter().filter(open).copied().collect(),
             }
         };
-        let homeless = Instance {
-            version: ground.version,
-            slot_seconds: ground.slot_seconds,
-            value_cny_per_gbps_ms_slot: ground.value_cny_per_gbps_ms_slot,
+        let left_over = Instance {
+            version: base.version,
+            slot_seconds: base.slot_seconds,
+            value_cny_per_gbps_ms_slot: base.value_cny_per_gbps_ms_slot,
             move_cost_ms: 0.0,
             links,
             sites,
             regions,
             contracts,
-            units: self.torn.iter().map(unit).collect(),
+            units: self.displaced.iter().map(unit).collect(),
         };
-        (homeless, nowhere)
+        (left_over, nowhere)
     }
 }
