@@ -26,7 +26,7 @@
 //! foolish price gives a weak bound, never a wrong one. `f_r` is convex and piecewise linear with
 //! one breakpoint, so the maximum is at 0, at the breakpoint or at `Y_r`.
 //!
-//! Where moving costs, a candidate counts twice: once for the share that it carries now, at its
+//! If moves cost, a candidate counts twice: once for the share that it carries now, at its
 //! price and limited to that share, once without limit at its price and the move. The minimum over
 //! the shares of a unit then takes the cheapest pieces first; nothing else changes.
 

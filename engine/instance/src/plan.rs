@@ -176,7 +176,7 @@ pub struct LevelBound {
 
 /// Quality of a plan, and the proof of it.
 ///
-/// Its own figures are claims: a checker recomputes the bound from the prices.
+/// The figures in it are claims: a checker recomputes the bound from the prices.
 ///
 /// ```
 /// use instance::{Certificate, Duals, LevelBound, Levels};
