@@ -1,4 +1,5 @@
-//! The lexicographic dual value: a lower bound for any prices. The proof is in the crate's documentation.
+//! The lexicographic dual value: a lower bound for any prices. The documentation of the crate has
+//! the proof.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -150,9 +151,9 @@ fn index<'a>(ids: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, usize> {
     ids.enumerate().map(|(index, id)| (id, index)).collect()
 }
 
-/// Adds the least that a unit can cost at the prices of its ways: each of its ways in two pieces, as
-/// much as it carries now at its price, the rest at the price and the move; the cheapest pieces are
-/// taken until the unit is placed.
+/// Adds the least that a unit can cost at the prices of its ways: each of its ways in two pieces,
+/// as much as it carries now at its price, the rest at the price and the move; the cheapest pieces
+/// are taken until the unit is placed.
 fn add_unit(total: &mut Total, instance: &Instance, unit: &Unit, ways: &[Way]) {
     let rps_per_mbps = if unit.mbps > 0.0 {
         unit.rps / unit.mbps
@@ -249,7 +250,8 @@ fn check_shape(instance: &Instance, duals: &Duals) -> Result<(), CheckFailure> {
     Ok(())
 }
 
-/// Subtracts the best that each row could make of its price. `ports_mbps` bounds a contract's traffic.
+/// Subtracts the best that each row could make of its price. `ports_mbps` bounds a contract's
+/// traffic.
 fn subtract_rows(total: &mut Total, instance: &Instance, duals: &Duals, ports_mbps: &[f64]) {
     for (link, price) in instance.links.iter().zip(&duals.links) {
         let breakpoint = link.watermark_mbps();
@@ -289,8 +291,8 @@ fn subtract_rows(total: &mut Total, instance: &Instance, duals: &Duals, ports_mb
 fn subtract_best(total: &mut Total, price: &Price, breakpoint: f64, end: f64, step: Vector) {
     let before = Vector::of(price);
     let after = before.plus(step, -1, -1.0);
-    // The slope falls from `before` to `after` at the breakpoint: the peak is the last point up to which
-    // it is positive.
+    // The slope falls from `before` to `after` at the breakpoint: the peak is the last point up to
+    // which it is positive.
     if before.order(&ZERO) != Ordering::Greater {
         return;
     }

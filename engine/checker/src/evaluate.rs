@@ -111,7 +111,7 @@ pub fn evaluate(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFai
 /// Says nothing of its levels.
 ///
 /// # Errors
-/// Those of [`evaluate`].
+/// Same as [`evaluate`].
 pub fn fits(instance: &Instance, plan: &Plan, changed: &Changes) -> Result<(), CheckFailure> {
     check_length(instance, plan)?;
     let mut links_mbps = vec![0.0; instance.links.len()];
@@ -140,7 +140,7 @@ pub fn measure(instance: &Instance, plan: &Plan) -> Result<Evaluation, CheckFail
 /// always from the hard limit on.
 ///
 /// # Errors
-/// Those of [`measure`].
+/// Same as [`measure`].
 pub fn measure_beyond<const N: usize>(
     instance: &Instance,
     plan: &Plan,

@@ -113,17 +113,10 @@ pub fn verify(
     compare_bound(certificate, &verified, &scales)?;
     expect_equal("split units", certificate.split_units, found.split_units)?;
     if let Some(least) = certificate.moved_min_possible_mbps {
+        let moved_mbps = found.levels.moved_mbps;
         let possible = (0.0..=demand * (1.0 + CLAIM_TOLERANCE)).contains(&least);
-        if !possible
-            || (verified.gap.is_some() && least > found.levels.moved_mbps + claim_tolerance(demand))
-        {
-            let found = found.levels.moved_mbps;
-            return Err(CheckFailure::Claim {
-                what: "least movement",
-                claimed: least,
-                found,
-            });
-        }
+        let above = verified.gap.is_some() && least > moved_mbps + claim_tolerance(demand);
+        expect(possible && !above, "least movement", least, moved_mbps)?;
     }
     Ok(verified)
 }
@@ -135,7 +128,7 @@ fn expect_near(
     found: f64,
     scale: f64,
 ) -> Result<(), CheckFailure> {
-    // Written so that NaN fails.
+    // The comparison is such that NaN fails.
     let holds = (claimed - found).abs() <= claim_tolerance(scale);
     expect(holds, what, claimed, found)
 }
@@ -151,7 +144,7 @@ fn expect_at_most(
     expect(holds, what, claimed, found)
 }
 
-/// Returns the failure of a claim that does not hold.
+/// Refuses a claim that does not hold.
 fn expect(holds: bool, what: &'static str, claimed: f64, found: f64) -> Result<(), CheckFailure> {
     if holds {
         Ok(())
@@ -167,14 +160,7 @@ fn expect(holds: bool, what: &'static str, claimed: f64, found: f64) -> Result<(
 /// Compares one count.
 #[expect(clippy::cast_precision_loss, reason = "counts of units are below 2^53")]
 fn expect_equal(what: &'static str, claimed: usize, found: usize) -> Result<(), CheckFailure> {
-    if claimed == found {
-        return Ok(());
-    }
-    Err(CheckFailure::Claim {
-        what,
-        claimed: claimed as f64,
-        found: found as f64,
-    })
+    expect(claimed == found, what, claimed as f64, found as f64)
 }
 
 /// Scales of the figures of a plan: differences are measured by them.
@@ -183,8 +169,8 @@ struct Scales {
     mbps: f64,
     /// Requests per second in sum.
     rps: f64,
-    /// Cost of the plan, CNY. Requests are charged so much that the rounding of a large sum of them can cost
-    /// more than a small plan.
+    /// Cost of the plan, CNY. Requests are charged so much that the rounding of a large sum of them
+    /// can cost more than a small plan.
     cny: f64,
 }
 
@@ -232,43 +218,33 @@ fn compare_levels(
 /// Checks that binding rows show the loads and prices that they have.
 fn compare_rows(certificate: &Certificate, found: &Evaluation) -> Result<(), CheckFailure> {
     let shown: f64 = certificate.binding.iter().map(|row| row.load_mbps).sum();
-    if !shown.is_finite() {
-        return Err(CheckFailure::Claim {
-            what: "row load",
-            claimed: shown,
-            found: 0.0,
-        });
-    }
+    expect(shown.is_finite(), "row load", shown, 0.0)?;
     for row in &certificate.binding {
-        let Some(figures) = found.row(row.kind, &row.id, &certificate.duals) else {
-            return Err(CheckFailure::Price {
-                row: row.id.clone(),
-            });
+        let refused = || CheckFailure::Price {
+            row: row.id.clone(),
         };
+        let figures = found.row(row.kind, &row.id, &certificate.duals);
+        let figures = figures.ok_or_else(refused)?;
         expect_near("row load", row.load_mbps, figures.load, figures.load)?;
         if row.price != figures.price {
-            return Err(CheckFailure::Price {
-                row: row.id.clone(),
-            });
+            return Err(refused());
         }
     }
     Ok(())
 }
 
-/// Tells what plan and bound prove together.
+/// Returns what plan and bound prove together.
 fn judge(levels: Levels, bound: LevelBound, demand: f64) -> Verified {
     let cost = levels.cost_cny();
-    let pairs = [
-        (levels.unserved_mbps, bound.unserved_mbps),
-        (levels.overload_mbps, bound.overload_mbps),
-        (levels.late_mbps, bound.late_mbps),
+    let excess_mbps = [
+        levels.unserved_mbps - bound.unserved_mbps,
+        levels.overload_mbps - bound.overload_mbps,
+        levels.late_mbps - bound.late_mbps,
     ];
-    let met = pairs
-        .iter()
-        .take_while(|(plan, bound)| plan - bound <= claim_tolerance(demand))
-        .count();
+    let proved = |excess: &&f64| **excess <= claim_tolerance(demand);
+    let met = excess_mbps.iter().take_while(proved).count();
     let levels_proved = u8::try_from(met).unwrap_or(0);
-    let gap = (met == pairs.len()).then(|| {
+    let gap = (met == excess_mbps.len()).then(|| {
         if cost > COST_TOLERANCE_CNY {
             ((cost - bound.cost_cny.max(0.0)) / cost).max(0.0)
         } else {
@@ -318,12 +294,8 @@ fn compare_bound(
         Some(_) => expect_near("gap", certificate.gap, 0.0, 1.0),
         None if certificate.gap_level <= verified.levels_proved + 1 => Ok(()),
         None => {
-            let (claimed, found) = (f64::from(certificate.gap_level), verified.levels_proved);
-            Err(CheckFailure::Claim {
-                what: "gap level",
-                claimed,
-                found: f64::from(found) + 1.0,
-            })
+            let found = f64::from(verified.levels_proved) + 1.0;
+            expect(false, "gap level", f64::from(certificate.gap_level), found)
         }
     }
 }

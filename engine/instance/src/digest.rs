@@ -9,8 +9,8 @@ impl Instance {
     #[must_use]
     pub fn digest(&self) -> String {
         let mut sink = Sink::default();
-        sink.count(self.version as usize);
-        sink.count(self.slot_seconds as usize);
+        sink.whole(u64::from(self.version));
+        sink.whole(u64::from(self.slot_seconds));
         sink.number(self.value_cny_per_gbps_ms_slot);
         sink.number(self.move_cost_ms);
         sink.count(self.links.len());
@@ -38,7 +38,7 @@ impl Instance {
         sink.count(self.contracts.len());
         for contract in &self.contracts {
             sink.text(&contract.id);
-            sink.count(contract.model as usize);
+            sink.whole(contract.model as u64);
             sink.optional(contract.price_cny_per_mbps);
             sink.optional(contract.price_cny_per_gb);
             sink.number(contract.free_below_mbps);

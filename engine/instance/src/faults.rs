@@ -326,7 +326,8 @@ impl Finder {
         }
         if unit.rps > 0.0 && unit.rps > RPS_PER_MBPS_MAX * unit.mbps {
             let problem = format!(
-                "{} requests per second with {} mbps: at most {RPS_PER_MBPS_MAX} per mbps are believable",
+                "{} requests per second with {} mbps: \
+                 at most {RPS_PER_MBPS_MAX} per mbps are believable",
                 unit.rps, unit.mbps
             );
             self.fault(record, problem);

@@ -102,7 +102,8 @@ pub struct Price {
     pub cny_per_mbps: f64,
 }
 
-/// Prices of all coupling rows, one for each. Any values give a valid lower bound; these make it tight.
+/// Prices of all coupling rows, one for each. Any values give a valid lower bound; these make it
+/// tight.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Duals {
@@ -175,7 +176,7 @@ pub struct LevelBound {
 
 /// Quality of a plan, and the proof of it.
 ///
-/// Its own figures are claims: a checker recomputes the bound from the prices.
+/// The figures in it are claims: a checker recomputes the bound from the prices.
 ///
 /// ```
 /// use instance::{Certificate, Duals, LevelBound, Levels};
@@ -215,8 +216,8 @@ pub struct Certificate {
     /// The bound on the first four.
     pub bound: LevelBound,
     /// Least movement among all plans as good on levels 1 to 3, in Mbps, or a bound below it where
-    /// the least takes longer to find than the plan; `None` when the search was switched off or the solve
-    /// stopped.
+    /// the least takes longer to find than the plan; `None` when the search was switched off or the
+    /// solve stopped.
     pub moved_min_possible_mbps: Option<f64>,
     /// Units with more than one link.
     pub split_units: usize,

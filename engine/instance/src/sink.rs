@@ -23,7 +23,11 @@ impl Sink {
     }
 
     pub(crate) fn count(&mut self, count: usize) {
-        self.bytes(&(count as u64).to_le_bytes());
+        self.whole(count as u64);
+    }
+
+    pub(crate) fn whole(&mut self, number: u64) {
+        self.bytes(&number.to_le_bytes());
     }
 
     pub(crate) fn text(&mut self, text: &str) {

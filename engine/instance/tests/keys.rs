@@ -80,6 +80,9 @@ fn an_instance_is_read_under_both_names_and_written_under_the_old_one() {
     let new = Instance::read(renamed(INSTANCE, &INSTANCE_KEYS).as_bytes()).unwrap();
     assert_eq!(new, old);
     assert_eq!(new.digest(), old.digest());
+    // Plans in files name their instance by it: it must never change.
+    let digest = "dca456c4abcd67aba9bf87d12f73c6c9aae94e0bfe3bef96fd86714d3dd522da";
+    assert_eq!(old.digest(), digest);
     let written = serde_json::to_string(&new).unwrap();
     for (old, new) in INSTANCE_KEYS {
         assert!(written.contains(&format!("{}:", quoted(old))), "{written}");

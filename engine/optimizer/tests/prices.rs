@@ -75,6 +75,7 @@ fn prices_are_as_fine_as_the_cheapest_contract() {
 /// The gap that the checker confirms.
 fn gap_of(size: Size, seed: u64, value_cny_per_gbps_ms_slot: f64) -> f64 {
     let instance = many_contracts(size, seed, value_cny_per_gbps_ms_slot);
+    instance.validate().unwrap();
     let solved = solve(&instance, &SolveOptions::default(), None);
     let verified = checker::verify(&instance, &solved.plan, &solved.certificate).unwrap();
     verified.gap.unwrap()
@@ -126,12 +127,15 @@ fn many_contracts(size: Size, seed: u64, value_cny_per_gbps_ms_slot: f64) -> Ins
         free_below_mbps: mbps / size.contracts as f64 * free,
         burst: false,
     };
+    let mut contracts: Vec<Contract> = (0..size.contracts).map(contract).collect();
+    // A contract that the draw gave no link is a fault of an instance.
+    contracts.retain(|contract| links.iter().any(|link| link.contract == contract.id));
     Instance {
         version: 1,
         slot_seconds: 300,
         value_cny_per_gbps_ms_slot,
         move_cost_ms: 0.0,
-        contracts: (0..size.contracts).map(contract).collect(),
+        contracts,
         regions: Vec::new(),
         units: units.into(),
         links,
