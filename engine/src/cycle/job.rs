@@ -13,7 +13,7 @@ use crate::model::{Facts, Reach};
 use checker::{Bands, CheckFailure, Verified};
 use coverage::{LinkId, Timestamp, WEIGHT_TOTAL};
 use instance::{Certificate, Instance, Levels, Plan};
-use optimizer::{Deadline, Outcome, SolveOptions, Standing, both, on_ladder};
+use optimizer::{Deadline, Movement, Outcome, SolveOptions, Standing, both, on_ladder};
 use std::sync::Arc;
 
 /// A solved network that stands ready for closed links, and what it was built from.
@@ -139,7 +139,8 @@ impl Job {
             threads: self.threads,
             seed: self.seed,
             deadline,
-            ..SolveOptions::default()
+            // A figure to look at, and two thirds of a full solve of 100,000 units.
+            movement: Movement::Unbounded,
         };
         let in_force = InForce {
             plan: self.in_force.as_deref(),

@@ -24,10 +24,9 @@ impl Stage {
             let map = self.map().await?;
             let plan = &map["cycle"]["plan"];
             output::tell(&format!(
-                "   {hour:>4} h at Greenwich: demand {:.2} Tbps, moved {:.0} Gbps of which {:.0} had to, gap {:.6} %",
+                "   {hour:>4} h at Greenwich: demand {:.2} Tbps, moved {:.0} Gbps, gap {:.6} %",
                 map["cycle"]["demand_mbps"].as_f64().unwrap_or(0.0) / 1e6,
                 plan["levels"]["moved_mbps"].as_f64().unwrap_or(0.0) / 1e3,
-                plan["moved_min_possible_mbps"].as_f64().unwrap_or(0.0) / 1e3,
                 plan["gap"].as_f64().unwrap_or(1.0) * 100.0,
             ));
         }
