@@ -139,7 +139,7 @@ impl Job {
             threads: self.threads,
             seed: self.seed,
             deadline,
-            // A figure to look at, and two thirds of a full solve of 100,000 units.
+            // A figure to look at, for a second solve in each cycle: `watershed solve` finds it.
             movement: Movement::Unbounded,
         };
         let in_force = InForce {
