@@ -134,7 +134,7 @@ pub struct NodePort {
 pub struct Service {
     /// Names, TTL and answer size, as serving knows them.
     pub served: ServedService,
-    /// Quality, in equivalent milliseconds, above which an answer counts as below the floor.
+    /// Quality, in equivalent milliseconds, above which an answer counts as above the latency limit.
     pub latency_limit_ms: f64,
     /// Demand assumed where none was ever observed, Mbps over all areas, spread by address counts.
     pub initial_mbps: f64,

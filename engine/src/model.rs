@@ -1,8 +1,8 @@
 //! From what is known to what is to be solved: the instance of one cycle.
 //!
-//! Units are all (area, service) pairs, service-major; links, sites and contracts keep their inventory
-//! indices, so that a plan's link index is a [`LinkId`]. Eligibility is the list of candidates and
-//! never a penalty.
+//! Units are all (area, service) pairs, service-major; links, sites and contracts keep their
+//! inventory indices, so that a plan's link index is a [`LinkId`]. Eligibility is the list of
+//! candidates and never a penalty.
 
 mod reach;
 mod reserve;

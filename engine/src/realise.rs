@@ -1,12 +1,12 @@
-//! From shares to answers: a plan becomes a coverage map on the 1/64 ladder, and the catalog that
+//! From shares to answers: a plan becomes a coverage map with weights of 64ths, and the catalog that
 //! it speaks of.
 //!
 //! A plan says which link carries what share of a unit. Here each share gets a group of the link's
 //! site: whole units go to one group wherever they fit, because an answer that does not split has a
 //! wider scope. A unit stays in its group as long as that has room.
 
-mod ladder;
 mod rooms;
+mod weights;
 
 use crate::inventory::{Front, Inventory};
 use crate::limits::Limits;
@@ -60,7 +60,7 @@ pub(crate) fn amounts_to(catalog: &Catalog, map: &CoverageMap, inventory: &Inven
     }
 }
 
-/// What the map speaks of, as it stands under `limits`. Endpoints keep their inventory indices.
+/// Catalog of the map as it stands under `limits`. Endpoints keep their inventory indices.
 #[must_use]
 pub fn catalog(facts: &Facts<'_>, limits: &Limits, drains: Vec<ActiveDrain>) -> Catalog {
     let inventory = facts.inventory;
@@ -158,12 +158,12 @@ pub fn realise(
     }
 }
 
-/// What becomes of the runners-up of rows that stay as they are.
+/// Treatment of the runners-up of rows that stay as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RunnersUp {
-    /// They stay, too: looking at them takes time.
+    /// Left as they are: looking at them takes time.
     Old,
-    /// They do not name what takes nobody.
+    /// Written anew where they name what takes nobody.
     Fresh,
 }
 

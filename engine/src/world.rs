@@ -16,7 +16,7 @@ use std::cell::{OnceCell, RefCell};
 /// Candidates per unit in a question of feasibility: many, because a shortage sends traffic far.
 const FEASIBILITY_CANDIDATES: usize = 256;
 
-/// What a bottleneck calls the demand of areas that nothing but the target serves well.
+/// Name in a bottleneck for the demand of areas that nothing but the target serves well.
 const NOWHERE_ELSE: &str = "areas that nothing else serves within the quality floor";
 
 /// The world of one tick, as drains see it.
@@ -130,7 +130,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What is asked of whom under `limits`, for questions of feasibility; the newest answer is
+    /// Instance under `limits`, for questions of feasibility; the newest answer is
     /// kept.
     fn instance(&self, limits: &Limits) -> Instance {
         let mut asked = self.asked.borrow_mut();

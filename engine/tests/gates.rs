@@ -9,7 +9,7 @@ use coverage::LinkId;
 use engine::baseline;
 use engine::publish::{Aim, Gate, StepRules, step};
 use instance::{Instance, Plan, Shares};
-use optimizer::{Problem, SolveOptions, on_ladder, solve};
+use optimizer::{Problem, SolveOptions, round_to_weights, solve};
 use proptest::prelude::*;
 use support::{Shape, random_instance};
 
@@ -21,9 +21,9 @@ fn case(seed: u64) -> Option<(Instance, Vec<usize>, Plan, Plan)> {
         unit.mbps /= 3.0;
     }
     let target = solve(&instance, &SolveOptions::default(), None).plan;
-    let target = on_ladder(&instance, &target, 64);
+    let target = round_to_weights(&instance, &target, 64);
     let before = baseline::rank_and_fill(&instance, seed).unwrap().plan;
-    let before = on_ladder(&instance, &before, 64);
+    let before = round_to_weights(&instance, &before, 64);
     let fits = |plan: &Plan| {
         let found = checker::evaluate(&instance, plan);
         found.is_ok_and(|found| found.levels.unserved_mbps < 1e-9)
@@ -207,8 +207,8 @@ fn answered(instance: &Instance, plan: &Plan) -> Plan {
 }
 
 /// Steps after the loss of a link, with too little of everything or enough: the last check of
-/// answers accepts each of them, as it would hold the map back for ever otherwise. And it accepts no
-/// more than the steps are made of.
+/// answers accepts each of them, as it would hold the map back for ever otherwise. And it accepts
+/// no more than the steps are made of.
 #[test]
 fn each_step_of_a_rescue_passes_the_check_of_answers_and_a_pile_does_not() {
     let rules = StepRules::default();
@@ -220,12 +220,12 @@ fn each_step_of_a_rescue_passes_the_check_of_answers_and_a_pile_does_not() {
             unit.mbps /= f64::from(1 + seed % 3);
         }
         let before = baseline::rank_and_fill(&instance, 1).unwrap().plan;
-        let mut plan = answered(&instance, &on_ladder(&instance, &before, 64));
+        let mut plan = answered(&instance, &round_to_weights(&instance, &before, 64));
         let lost = seed as usize % instance.links.len();
         instance.links[lost].capacity_mbps = 0.0;
         instance.links[lost].watermark_mbps = None;
         let exact = solve(&instance, &SolveOptions::default(), None).plan;
-        let target = on_ladder(&instance, &exact, 64);
+        let target = round_to_weights(&instance, &exact, 64);
         let problem = &Problem::new(&instance);
         for _ in 0..12 {
             let taken = step(problem, (&plan, &target), &rules, |_| None, Aim::All).plan;

@@ -165,7 +165,8 @@ pub(super) async fn get(
             let found = drains.iter().find(|drain| drain.id == id);
             found.is_none_or(|drain| milestone.settled(drain.state))
         };
-        // The drain is shown as it was seen last, also when time ran out or the control plane ended.
+        // The drain is shown as it was seen last, also when time ran out or the control plane
+        // ended.
         let _ = tokio::time::timeout(timeout, drains.wait_for(settled)).await;
     }
     let found = drains.borrow().iter().find(|drain| drain.id == id).cloned();

@@ -400,8 +400,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A contract must have links, and one that spans sites must cover them whole, so that contracts
-    /// nest over sites.
+    /// A contract must have links, and one that spans sites must cover them whole, so that
+    /// contracts nest over sites.
     fn check_contracts(&self, root: &Section<'_>) {
         for (index, contract) in self.inventory.contracts.iter().enumerate() {
             let links = || {

@@ -93,8 +93,8 @@ enum Branch {
 struct Tree(Vec<[Branch; 2]>);
 
 impl Tree {
-    /// Puts a leaf at a prefix. It divides a wider leaf, and replaces all that lay within the prefix,
-    /// so wide prefixes come first.
+    /// Puts a leaf at a prefix. It divides a wider leaf, and replaces all that lay within the
+    /// prefix, so wide prefixes come first.
     fn insert(&mut self, prefix: Prefix, leaf: Branch) {
         let mut at = 0;
         for depth in 0..prefix.len {

@@ -5,7 +5,7 @@ use crate::options::{Outcome, SolveOptions, Solved};
 use crate::problem::index::Problem;
 use crate::result::certificate::{self, Least};
 use crate::result::{reading, trim};
-use crate::side::constraints::Rows;
+use crate::side::constraints::SideConstraints;
 use crate::side::settle;
 use crate::simplex::basis::{Basis, Progress};
 use crate::simplex::run::run;
@@ -47,7 +47,7 @@ impl Found {
 /// tree.
 pub(crate) fn optimize(
     problem: &Problem<'_>,
-    rows: &Rows<'_>,
+    rows: &SideConstraints<'_>,
     (net, basis): (&mut Network, &mut Basis),
     options: &SolveOptions<'_>,
 ) -> Found {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Tells a solve when to stop. Consulted between stages only, so that a plan depends on how many
 /// stages ran and on nothing finer.
 pub trait Deadline: Sync {
-    /// Whether no further stage should start.
+    /// Tells whether no further stage should start.
     fn expired(&self) -> bool;
 }
 
@@ -16,7 +16,7 @@ impl<F: Fn() -> bool + Sync> Deadline for F {
     }
 }
 
-/// What a caller may choose.
+/// Choices of a caller.
 #[derive(Clone, Copy)]
 pub struct SolveOptions<'a> {
     /// Threads allowed. From 2 on the least movement and the digest are found beside the plan, and
@@ -25,13 +25,13 @@ pub struct SolveOptions<'a> {
     pub threads: usize,
     /// Seed of everything drawn at random.
     pub seed: u64,
-    /// When to stop early with the best plan so far; `None`: never.
+    /// Deadline at which to stop with the best plan so far; `None`: never.
     pub deadline: Option<&'a dyn Deadline>,
-    /// Whether to find the least movement possible, which is a second, shorter solve.
+    /// Choice of the least possible movement, which is a second, shorter solve.
     pub movement: Movement,
 }
 
-/// Whether the least possible movement is computed.
+/// Choice of whether the least possible movement is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Movement {
@@ -52,7 +52,7 @@ impl Default for SolveOptions<'_> {
     }
 }
 
-/// How a solve ended.
+/// End of a solve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -65,11 +65,11 @@ pub enum Outcome {
 /// The result of [`solve`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Solved {
-    /// Where every unit goes.
+    /// Shares of every unit.
     pub plan: Plan,
-    /// How good that is.
+    /// Proof of how good the plan is.
     pub certificate: Certificate,
-    /// How the solve ended.
+    /// End of the solve.
     pub outcome: Outcome,
     /// Simplex pivots made, for the record.
     pub pivots: u64,

@@ -17,7 +17,7 @@ use crate::problem::requests;
 use instance::{Duals, Plan, Price};
 use instance::{Instance, Shares};
 
-/// What changes in a plan.
+/// Changes of a plan.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Relief {
     /// (unit, its new shares by rising link), by rising unit.
@@ -42,7 +42,7 @@ impl Relief {
 }
 
 /// A unit that lost traffic.
-struct Homeless {
+struct Displaced {
     unit: usize,
     lost_mbps: f64,
     /// (price, link), cheapest first; links that failed are left out.
@@ -67,16 +67,16 @@ pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[LinkId
         Room::between(Loads::hard_limits(&problem), &loads),
     ];
     let mut relief = Relief::default();
-    for homeless in homeless(&problem, plan, duals, &open) {
-        let unit = homeless.unit;
+    for displaced in displaced(&problem, plan, duals, &open) {
+        let unit = displaced.unit;
         let mbps = instance.units[unit].mbps;
         let rps = requests::per_mbps(&instance.units[unit]);
         let kept = plan.shares[unit].iter().filter(|s| open[s.0.index()]);
         let mut shares: Shares = kept.copied().collect();
-        let mut rest = homeless.lost_mbps;
+        let mut rest = displaced.lost_mbps;
         relief.lost_mbps += rest;
         for level in 0..rooms.len() {
-            for &(_, link) in &homeless.places {
+            for &(_, link) in &displaced.places {
                 if rest <= AMOUNT_EPSILON_MBPS {
                     break;
                 }
@@ -94,12 +94,12 @@ pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[LinkId
         }
         if mbps <= AMOUNT_EPSILON_MBPS
             && shares.is_empty()
-            && let Some(&(_, link)) = homeless.places.first()
+            && let Some(&(_, link)) = displaced.places.first()
         {
             shares.push((link, 1.0));
         }
         relief.unserved_mbps += rest;
-        relief.moved_mbps += homeless.lost_mbps - rest;
+        relief.moved_mbps += displaced.lost_mbps - rest;
         shares.sort();
         relief.changes.push((as_u32(unit), shares));
     }
@@ -108,7 +108,7 @@ pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[LinkId
 }
 
 /// The units with traffic on closed links, those with most to lose first.
-fn homeless(problem: &Problem<'_>, plan: &Plan, duals: &Duals, open: &[bool]) -> Vec<Homeless> {
+fn displaced(problem: &Problem<'_>, plan: &Plan, duals: &Duals, open: &[bool]) -> Vec<Displaced> {
     let requests = requests::by_link(problem, &duals.requests);
     let paths = path_prices(problem, duals);
     let instance = problem.instance;
@@ -128,7 +128,7 @@ fn homeless(problem: &Problem<'_>, plan: &Plan, duals: &Duals, open: &[bool]) ->
         });
         let mut places: Vec<(Price, LinkId)> = priced.collect();
         places.sort_unstable_by(|a, b| order(a.0, b.0).then(a.1.cmp(&b.1)));
-        found.push(Homeless {
+        found.push(Displaced {
             unit: index,
             lost_mbps,
             places,
@@ -138,9 +138,9 @@ fn homeless(problem: &Problem<'_>, plan: &Plan, duals: &Duals, open: &[bool]) ->
     found
 }
 
-/// What a unit loses when it does not get its first choice.
-fn regret(homeless: &Homeless) -> Price {
-    let price = |at: usize| homeless.places.get(at).map_or(UNSERVED_PRICE, |p| p.0);
+/// Loss of a unit that does not get its first choice.
+fn regret(displaced: &Displaced) -> Price {
+    let price = |at: usize| displaced.places.get(at).map_or(UNSERVED_PRICE, |p| p.0);
     let (first, second) = (price(0), price(1));
     Price {
         unserved: second.unserved - first.unserved,

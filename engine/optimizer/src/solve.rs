@@ -1,7 +1,7 @@
 //! One solve from beginning to end.
 
 use crate::options::{SolveOptions, Solved};
-use crate::warm::Standing;
+use crate::warm::WarmStart;
 use instance::{Instance, Plan};
 
 /// Solves a valid instance. Never fails: demand that fits nowhere is unserved.
@@ -11,5 +11,5 @@ use instance::{Instance, Plan};
 /// first, but where rows cut across the tree: prices say more there.
 #[must_use]
 pub fn solve(input: &Instance, options: &SolveOptions<'_>, warm: Option<&Plan>) -> Solved {
-    Standing::cold(input, options, warm).0
+    WarmStart::cold(input, options, warm).0
 }

@@ -15,7 +15,7 @@ use crate::problem::index::Problem;
 use crate::result::certificate::Least;
 use crate::result::reading::CLOSED;
 use crate::salvage;
-use crate::side::constraints::Rows;
+use crate::side::constraints::SideConstraints;
 use crate::simplex::basis::Basis;
 use crate::start::crash;
 use crate::start::sample;
@@ -27,12 +27,12 @@ use instance::{Duals, Plan, Price};
 /// Most links that may be closed at once; sums of their costs stay far inside `i128` up to here.
 pub const CLOSED_LINKS_MAX: usize = 24;
 
-/// What each Mbps on a closed link costs more: twice what leaving it unserved does.
+/// Extra cost of each Mbps on a closed link: twice what leaving it unserved does.
 const CLOSED_COST: i128 = 2 * UNSERVED;
 
 /// A solved instance, ready for the next one that differs by closed links only.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct WarmStart {
     net: Network,
     basis: Basis,
     /// Indices of the closed links, rising.
@@ -40,7 +40,7 @@ pub struct Standing {
     finished: bool,
 }
 
-impl Standing {
+impl WarmStart {
     /// Solves like [`crate::solve`] and keeps what it takes to go on from there.
     #[must_use]
     pub fn solve(
@@ -48,13 +48,13 @@ impl Standing {
         options: &SolveOptions<'_>,
         warm: Option<&Plan>,
     ) -> (Solved, Self) {
-        let (solved, mut standing) = Self::cold(input, options, warm);
-        let order = standing
+        let (solved, mut start) = Self::cold(input, options, warm);
+        let order = start
             .net
-            .sort_by_price(&standing.basis.potential, sample::FRONT_LINKS);
-        standing.basis.renumber(&order);
-        standing.basis.take_rough_costs(&standing.net);
-        (solved, standing)
+            .sort_by_price(&start.basis.potential, sample::FRONT_LINKS);
+        start.basis.renumber(&order);
+        start.basis.take_rough_costs(&standing.net);
+        (solved, start)
     }
 
     /// The solve itself; arcs are left in the order in which it needed them.
@@ -65,7 +65,7 @@ impl Standing {
     ) -> (Solved, Self) {
         let problem = Problem::new(input);
         let mut net = Network::build(&problem);
-        let rows = Rows::of(&problem, &net);
+        let rows = SideConstraints::of(&problem, &net);
         let movement = || match options.movement {
             Movement::Bounded => movement::least(&problem, options),
             Movement::Unbounded => (Least::Unknown, 0),
@@ -129,9 +129,9 @@ impl Standing {
         self.close(closed);
         self.basis.reprice(&self.net);
         let before = self.basis.pivots;
-        let rows = Rows::of(&problem, &self.net);
-        let standing = (&mut self.net, &mut self.basis);
-        let mut found = optimize(&problem, &rows, standing, options);
+        let rows = SideConstraints::of(&problem, &self.net);
+        let from = (&mut self.net, &mut self.basis);
+        let mut found = optimize(&problem, &rows, from, options);
         self.finished = found.outcome == Outcome::Finished;
         forbid(&problem, &self.closed, &mut found.duals);
         let pivots = self.basis.pivots - before;

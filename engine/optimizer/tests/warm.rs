@@ -7,7 +7,7 @@ mod support;
 
 use coverage::LinkId;
 use instance::Instance;
-use optimizer::{CLOSED_LINKS_MAX, SolveOptions, Standing, relieve, solve};
+use optimizer::{CLOSED_LINKS_MAX, SolveOptions, WarmStart, relieve, solve};
 use proptest::prelude::*;
 
 use support::{Numbers, Shape, crossing_instance, random_instance};
@@ -24,7 +24,7 @@ fn strike(instance: &mut Instance, seed: u64) {
 }
 
 /// A standing solve of `next` is as good as a cold one and passes the checker.
-fn check_resolve(standing: &mut Standing, next: &Instance) {
+fn check_resolve(standing: &mut WarmStart, next: &Instance) {
     let options = SolveOptions::default();
     let warm = standing.resolve(next, &options).unwrap();
     let verified = checker::verify(next, &warm.plan, &warm.certificate).unwrap();
@@ -48,7 +48,7 @@ proptest! {
     #[test]
     fn a_standing_solve_is_as_good_as_a_cold_one(seed in any::<u64>()) {
         for instance in [random_instance(Shape::Medium, seed), crossing_instance(Shape::Medium, seed)] {
-            let (_, mut standing) = Standing::solve(&instance, &SolveOptions::default(), None);
+            let (_, mut standing) = WarmStart::solve(&instance, &SolveOptions::default(), None);
             let mut next = instance.clone();
             strike(&mut next, seed);
             check_resolve(&mut standing, &next);
@@ -89,7 +89,7 @@ proptest! {
 fn other_shapes_and_too_much_at_once_are_for_a_cold_solve() {
     let options = SolveOptions::default();
     let instance = random_instance(Shape::Medium, 4);
-    let (solved, mut standing) = Standing::solve(&instance, &options, None);
+    let (solved, mut standing) = WarmStart::solve(&instance, &options, None);
     assert_eq!(
         standing.resolve(&instance, &options).unwrap().plan,
         solved.plan
@@ -99,7 +99,7 @@ fn other_shapes_and_too_much_at_once_are_for_a_cold_solve() {
     assert!(standing.resolve(&other, &options).is_none());
     let mut wide = random_instance(Shape::Large, 4);
     assert!(wide.links.len() > CLOSED_LINKS_MAX);
-    let (_, mut standing) = Standing::solve(&wide, &options, None);
+    let (_, mut standing) = WarmStart::solve(&wide, &options, None);
     for link in &mut wide.links {
         link.capacity_mbps = 0.0;
         link.watermark_mbps = None;
@@ -117,7 +117,7 @@ fn equal_histories_give_equal_bytes() {
             threads,
             ..SolveOptions::default()
         };
-        let (_, mut standing) = Standing::solve(&instance, &options, None);
+        let (_, mut standing) = WarmStart::solve(&instance, &options, None);
         let solved = standing.resolve(&next, &options).unwrap();
         serde_json::to_vec(&(solved.plan, solved.certificate)).unwrap()
     };

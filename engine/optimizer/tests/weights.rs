@@ -6,7 +6,7 @@
 mod support;
 
 use instance::{Instance, Shares};
-use optimizer::{SolveOptions, on_ladder, solve};
+use optimizer::{SolveOptions, round_to_weights, solve};
 use proptest::prelude::*;
 use support::{Shape, random_instance};
 
@@ -19,7 +19,7 @@ proptest! {
     fn shares_become_multiples_that_sum_to_one_and_stay_near(seed in any::<u64>()) {
         let instance = random_instance(Shape::Medium, seed);
         let solved = solve(&instance, &SolveOptions::default(), None);
-        let rounded = on_ladder(&instance, &solved.plan, STEPS);
+        let rounded = round_to_weights(&instance, &solved.plan, STEPS);
         for (exact, rounded) in solved.plan.shares.iter().zip(&rounded.shares) {
             let total: f64 = exact.iter().map(|share| share.1).sum();
             if exact.is_empty() {
@@ -44,7 +44,7 @@ proptest! {
     fn whole_units_stay_as_they_are(seed in any::<u64>()) {
         let instance = random_instance(Shape::Medium, seed);
         let solved = solve(&instance, &SolveOptions::default(), None);
-        let rounded = on_ladder(&instance, &solved.plan, STEPS);
+        let rounded = round_to_weights(&instance, &solved.plan, STEPS);
         for (exact, rounded) in solved.plan.shares.iter().zip(&rounded.shares) {
             if let [(link, share)] = exact[..] && share > 0.999_999 {
                 prop_assert_eq!(rounded, &Shares::whole(link));
@@ -65,7 +65,7 @@ fn a_step_goes_where_it_fits() {
         "units": [{"area": "x", "service": "s", "mbps": 150, "cand": [[0, 9], [1, 5]]}] }"#;
     let instance = Instance::read(text.as_bytes()).unwrap();
     let solved = solve(&instance, &SolveOptions::default(), None);
-    let rounded = on_ladder(&instance, &solved.plan, STEPS);
+    let rounded = round_to_weights(&instance, &solved.plan, STEPS);
     assert_eq!(
         rounded.shares[0],
         Shares::from([(0, 43.0 / 64.0), (1, 21.0 / 64.0)])

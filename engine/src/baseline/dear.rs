@@ -66,7 +66,7 @@ fn best(
     cheapest.map(|(_, link, mbps)| (link, mbps))
 }
 
-/// What contracts have been given so far.
+/// Traffic that contracts have been given so far.
 struct Bills {
     /// `[link]` -> its contract.
     contract_of: Vec<usize>,
@@ -92,7 +92,7 @@ impl Bills {
         }
     }
 
-    /// What one more Mbps on a link costs in CNY, and for how many Mbps that holds.
+    /// Price of one more Mbps on a link in CNY, and the Mbps for which it holds.
     fn price(&self, link: LinkId) -> (f64, f64) {
         let contract = self.contract_of[link.index()];
         let Some(&(free_mbps, price)) = self.steps.get(contract) else {

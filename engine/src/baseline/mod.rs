@@ -38,7 +38,7 @@ const AMOUNT_EPSILON_MBPS: f64 = 1e-9;
 /// A baseline's plan in figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Baseline {
-    /// Where every unit goes.
+    /// Shares of every unit.
     pub plan: Plan,
     /// The five levels.
     pub levels: Levels,

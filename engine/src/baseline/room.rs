@@ -64,7 +64,7 @@ impl Room {
         *self.region_of.get(site)?
     }
 
-    /// What may still go to a link.
+    /// Mbps that may still go to a link.
     pub(super) fn left(&self, link: LinkId) -> f64 {
         let link = link.index();
         let site = self.site_of[link];

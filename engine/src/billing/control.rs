@@ -1,9 +1,9 @@
 //! The controller: levels and free slots planned by the day, slots decided every five minutes.
 //!
 //! A percentile contract forgives some slots. Once a day the [budget](super::budget) says what
-//! level each contract is worth and what a free slot ("token") is worth. In each slot the optimizer is
-//! first asked at these prices; contracts that it would use far above their level then *burst*: the
-//! slot is free for them up to the capacity, and the others are kept to their levels by rising
+//! level each contract is worth and what a free slot ("token") is worth. In each slot the optimizer
+//! is first asked at these prices; contracts that it would use far above their level then *burst*:
+//! the slot is free for them up to the capacity, and the others are kept to their levels by rising
 //! prices, until nobody exceeds a level without spending a token. Who has spent the day's part of
 //! its tokens asks more for the next. After the first minutes of a slot its rest can be decided
 //! again, so that what noise has brought costs no token. The method follows Singh et al. (CASCARA,
@@ -202,8 +202,8 @@ impl Controller {
         }
     }
 
-    /// Takes up the open slot again after a part of it has passed, with what `[contract]` carried on
-    /// average by then and what it would carry from then on if the plan stayed, Mbps. Where that
+    /// Takes up the open slot again after a part of it has passed, with what `[contract]` carried
+    /// on average by then and what it would carry from then on if the plan stayed, Mbps. Where that
     /// would end above a level that no free slot was spent on, prices hold the rest of the slot to
     /// what is left below it, and the optimizer is to be asked again.
     pub fn reopen(&mut self, passed: f64, carried_mbps: &[f64], expected_mbps: &[f64]) -> Verdict {
@@ -222,8 +222,8 @@ impl Controller {
         verdict
     }
 
-    /// Ends the slot with what was really carried, `[contract]` Mbps, and learns from the difference.
-    /// Returns whether a free slot was spent.
+    /// Ends the slot with what was really carried, `[contract]` Mbps, and learns from the
+    /// difference. Returns whether a free slot was spent.
     pub fn close(&mut self, carried_mbps: &[f64]) -> bool {
         let mut spent = false;
         for (steer, carried) in self.contracts.iter_mut().zip(carried_mbps) {

@@ -1,11 +1,11 @@
 //! The ledger: link samples become slot samples of contracts, in whatever order they arrive.
 //!
-//! A slot stays open to late samples for [`LATE_MAX_SLOTS`]. A link of a contract that is silent while
-//! others speak is taken for what it carried last, for a while: silence is not zero traffic. What
-//! is refused is counted and named; a clock that jumps makes samples be refused until it is right
-//! again, and takes nothing away that was known. What links said of slots that are still open
-//! outlives a restart beside what contracts carried; where it does not, what comes later counts where
-//! it is more than that.
+//! A slot stays open to late samples for [`LATE_MAX_SLOTS`]. A link of a contract that is silent
+//! while others speak is taken for what it carried last, for a while: silence is not zero traffic.
+//! What is refused is counted and named; a clock that jumps makes samples be refused until it is
+//! right again, and takes nothing away that was known. What links said of slots that are still open
+//! outlives a restart beside what contracts carried; where it does not, what comes later counts
+//! where it is more than that.
 
 use super::Marginal;
 use super::account::{Account, Statement};
@@ -238,8 +238,8 @@ impl Ledger {
         }
     }
 
-    /// The slot that what was stored of a contract belongs to; `None`, counted, when it is no traffic
-    /// or of no known contract.
+    /// The slot that what was stored of a contract belongs to; `None`, counted, when it is no
+    /// traffic or of no known contract.
     fn known_slot(&mut self, contract: usize, at: Timestamp, mbps: f64) -> Option<Timestamp> {
         let judged = match self.accounts.get(contract) {
             Some(account) => sane(&account.terms().name, mbps, at),
@@ -416,8 +416,8 @@ impl Ledger {
         changed
     }
 
-    /// The newest slots of each contract that has any, with their means so far, newest first: what a
-    /// restart in the middle of them would lose.
+    /// The newest slots of each contract that has any, with their means so far, newest first: what
+    /// a restart in the middle of them would lose.
     pub fn under_way(&self) -> impl Iterator<Item = SlotSample> {
         let slot_ms = self.slot_ms;
         let contracts = self.open.iter().enumerate();
@@ -479,9 +479,9 @@ impl Ledger {
         self.accounts.len()
     }
 
-    /// Level that a contract is charged whatever follows, in the month (or the day, by contract) that
-    /// holds `at`, Mbps: the (free slots + 1)-th largest sample so far, or the commitment when that
-    /// is more. It never falls within the period.
+    /// Level that a contract is charged whatever follows, in the month (or the day, by contract)
+    /// that holds `at`, Mbps: the (free slots + 1)-th largest sample so far, or the commitment when
+    /// that is more. It never falls within the period.
     #[must_use]
     pub fn certain_mbps(&self, contract: usize, at: Timestamp) -> f64 {
         let account = &self.accounts[contract];

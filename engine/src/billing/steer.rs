@@ -1,11 +1,11 @@
-//! One contract under control: where the optimizer is stopped, what a free slot is worth now, and what
-//! a slot teaches.
+//! One contract under control: where the optimizer is stopped, what a free slot is worth now, and
+//! what a slot teaches.
 
 use super::deviation::Deviation;
 use instance::ContractModel;
 
-/// A contract that burst in the slot before is asked at this part of its price: changing contracts moves
-/// clients.
+/// A contract that burst in the slot before is asked at this part of its price: changing contracts
+/// moves clients.
 const STAY_SHARE: f64 = 0.8;
 /// Excess below this share of the capacity is none.
 const TOLERANCE: f64 = 1e-4;

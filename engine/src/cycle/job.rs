@@ -13,13 +13,13 @@ use crate::model::{Facts, Reach};
 use checker::{Bands, CheckFailure, Verified};
 use coverage::{LinkId, Timestamp, WEIGHT_TOTAL};
 use instance::{Certificate, Instance, Levels, Plan};
-use optimizer::{Deadline, Movement, Outcome, SolveOptions, Standing, both, on_ladder};
+use optimizer::{Deadline, Movement, Outcome, SolveOptions, WarmStart, both, round_to_weights};
 use std::sync::Arc;
 
 /// A solved network that stands ready for closed links, and what it was built from.
 #[derive(Debug)]
 pub(super) struct Tree {
-    standing: Standing,
+    warm_start: WarmStart,
     /// Links and sites as the network has them.
     built: Ports,
     /// Links that it has closed since, rising.
@@ -185,13 +185,13 @@ fn full(
     instance
         .validate()
         .map_err(|fault| Failure::Instance(fault.to_string()))?;
-    let (solved, standing) = Standing::solve(&instance, options, in_force.plan);
+    let (solved, warm_start) = WarmStart::solve(&instance, options, in_force.plan);
     let built = Ports {
         links: instance.links.clone(),
         sites: instance.sites.clone(),
     };
     let tree = Tree {
-        standing,
+        warm_start,
         closed: closed(&instance),
         built,
         reach,
@@ -208,7 +208,7 @@ fn warm(
     in_force: InForce<'_>,
 ) -> Result<Found, Failure> {
     let solved = tree
-        .standing
+        .warm_start
         .resolve(&instance, options)
         .ok_or(Failure::Tree)?;
     tree.closed = closed;
@@ -243,7 +243,7 @@ impl Answered {
     fn of(instance: &Instance, solved: &optimizer::Solved, in_force: InForce<'_>) -> Self {
         let bands = in_force.bands;
         let before = |plan| as_answered(instance, plan, [bands]).map(|[levels]| levels);
-        let plan = on_ladder(instance, &solved.plan, WEIGHT_TOTAL);
+        let plan = round_to_weights(instance, &solved.plan, WEIGHT_TOTAL);
         let judged = as_answered(instance, &plan, [bands, Bands::default()]);
         let exact = judged.map(|[_, exact]| exact).unwrap_or_default();
         Self {

@@ -197,8 +197,8 @@ impl Engine {
         self.last.as_ref()
     }
 
-    /// Tells the engine that `snapshot` is in force: its `draft`, or an earlier map that an operator
-    /// went back to.
+    /// Tells the engine that `snapshot` is in force: its `draft`, or an earlier map that an
+    /// operator went back to.
     pub fn published(&mut self, snapshot: Arc<Snapshot>, draft: Option<&Draft>, now: Timestamp) {
         let before = self.in_force.plan.clone();
         let (inventory, table) = (&self.known.inventory, &self.known.table);

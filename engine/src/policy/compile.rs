@@ -186,7 +186,7 @@ fn absent<A: Copy + Into<IpAddr>>() -> Chosen<A> {
     }
 }
 
-/// Pairs of slots with weights whose sums by family are the weights given: both ladders are laid
+/// Pairs of slots with weights whose sums by family are the weights given: both lists are laid
 /// side by side and cut where either has a step, so there are fewer pairs than steps in both.
 fn coupled(
     v4: &[(usize, u8)],

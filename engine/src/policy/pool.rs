@@ -154,7 +154,7 @@ impl<A: Copy + Into<IpAddr>> Family<A> {
                 let weights: Vec<(usize, u64)> = usable()
                     .map(|(index, member)| (index, u64::from(member.weight)))
                     .collect();
-                (slots, ladder(&weights))
+                (slots, round_weights(&weights))
             }
         };
         Chosen {
@@ -165,10 +165,10 @@ impl<A: Copy + Into<IpAddr>> Family<A> {
     }
 }
 
-/// Weights on the 1/64 ladder: everything above zero keeps a 64th at least, the rest goes by
+/// Weights of 64ths: everything above zero keeps a 64th at least, the rest goes by
 /// largest remainders (Hamilton's method). What has no weight is left out, unless nothing has. At
 /// most 64 entries.
-fn ladder(weights: &[(usize, u64)]) -> Vec<(usize, u8)> {
+fn round_weights(weights: &[(usize, u64)]) -> Vec<(usize, u8)> {
     let mut kept: Vec<(usize, u64)> = weights.iter().filter(|(_, w)| *w > 0).copied().collect();
     if kept.is_empty() {
         kept = weights.iter().map(|(slot, _)| (*slot, 1)).collect();
@@ -210,13 +210,13 @@ mod tests {
 
     #[test]
     fn small_weights_are_kept_and_large_ones_share_the_rest() {
-        assert_eq!(ladder(&[(0, 1), (1, 1000)]), [(0, 1), (1, 63)]);
+        assert_eq!(round_weights(&[(0, 1), (1, 1000)]), [(0, 1), (1, 63)]);
         assert_eq!(
-            ladder(&[(0, 10), (1, 20), (2, 30), (3, 0)]),
+            round_weights(&[(0, 10), (1, 20), (2, 30), (3, 0)]),
             [(0, 11), (1, 21), (2, 32)]
         );
-        assert_eq!(ladder(&[(5, 0), (6, 0)]), [(5, 32), (6, 32)]);
+        assert_eq!(round_weights(&[(5, 0), (6, 0)]), [(5, 32), (6, 32)]);
         let many: Vec<(usize, u64)> = (0..80).map(|slot| (slot, 7)).collect();
-        assert_eq!(ladder(&many).len(), 64);
+        assert_eq!(round_weights(&many).len(), 64);
     }
 }

@@ -85,7 +85,7 @@ impl<'a> Back<'a> {
         }
     }
 
-    /// What became of them, in words.
+    /// Tells in words what became of them.
     pub(super) fn told(&self) -> String {
         match self.trials {
             (_, 0) => "they are taken back".to_owned(),

@@ -13,7 +13,7 @@ use coverage::Timestamp;
 use instance::{Instance, Plan, Shares};
 use std::time::Duration;
 
-/// How a large change is tried.
+/// Rules of trying a large change.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CanaryRules {
     /// Share of areas that try it; 0 switches the gate off.
@@ -22,11 +22,11 @@ pub struct CanaryRules {
     pub large_from: f64,
     /// Least time of the trial; twice the longest TTL counts instead if that is longer.
     pub wait_min: Duration,
-    /// How much worse than promised the canaries may fare, as a share and in ms.
+    /// Allowance for canaries that fare worse than promised, as a share and in ms.
     pub worse_share: f64,
     /// The same in ms.
     pub worse_ms: f64,
-    /// How long a change that failed, or one that passed, counts as such.
+    /// Time for which a change that failed, or one that passed, counts as such.
     pub hold: Duration,
 }
 
@@ -43,7 +43,7 @@ impl Default for CanaryRules {
     }
 }
 
-/// What is being tried.
+/// State of a trial.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Canary {
     /// Nothing.
@@ -53,23 +53,23 @@ pub(super) enum Canary {
     Trying {
         /// Since when.
         since: Timestamp,
-        /// Who.
+        /// Areas on trial.
         trials: Vec<Trial>,
-        /// What is left of the change.
+        /// Flows that are left of the change.
         change: Flows,
     },
     /// The last one did well.
     Passed {
         /// Until when it goes on.
         until: Timestamp,
-        /// What is left of it.
+        /// Flows that are left of it.
         change: Flows,
     },
     /// The last one did badly; no large change until then.
     Failed {
         /// Until when.
         until: Timestamp,
-        /// Who is still to be taken back.
+        /// Areas that are still to be taken back.
         trials: Vec<Trial>,
     },
 }
@@ -102,16 +102,16 @@ impl Canary {
 pub(super) struct Trial {
     /// Index of the unit.
     pub unit: usize,
-    /// Where it was.
+    /// Shares that it had.
     pub before: Shares,
-    /// Where it tries to be.
+    /// Shares that it tries.
     pub after: Shares,
     /// Quality that the plan promised it, ms.
     pub promised_ms: f64,
 }
 
 impl Trial {
-    /// Whether the unit still is where it tries to be, but for the rounding of weights.
+    /// Tells whether the unit still is where it tries to be, but for the rounding of weights.
     pub(super) fn is_on(&self, in_force: &Plan) -> bool {
         let now = in_force.shares.get(self.unit).cloned().unwrap_or_default();
         let mut links = self.after.iter().chain(&now).map(|share| share.0);
@@ -119,17 +119,17 @@ impl Trial {
     }
 }
 
-/// What weights may differ from shares.
+/// Distance of weights from shares.
 const WEIGHT_ROUNDING: f64 = 1.0 / 32.0;
 
-/// What a trial has shown.
+/// Outcome of a trial.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Verdict {
-    /// It is not over.
+    /// Trial that is not over.
     Wait,
     /// The canaries fare as promised.
     Passed,
-    /// They fare worse: measured against promised, ms.
+    /// Worse than promised: measured and promised, ms.
     Worse {
         /// Mean over the canaries that were measured, weighted by demand.
         measured_ms: f64,
@@ -140,7 +140,7 @@ pub(super) enum Verdict {
     Unseen,
 }
 
-/// Whether the units of an area try changes first: a stable choice by its name.
+/// Tells whether the units of an area try changes first: a stable choice by its name.
 #[must_use]
 pub(super) fn is_canary(area: &str, share: f64) -> bool {
     // FNV-1a; any hash would do as long as it stays the same.

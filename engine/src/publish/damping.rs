@@ -8,7 +8,7 @@
 use coverage::Timestamp;
 use std::time::Duration;
 
-/// What one flap costs.
+/// Penalty of one flap.
 const PENALTY: f64 = 1000.0;
 /// Penalties do not grow beyond this, so that nobody is suppressed for longer than a few
 /// half-lives.
@@ -87,7 +87,7 @@ impl Damping {
         }
     }
 
-    /// Whether a target must not be moved towards at `now`.
+    /// Tells whether a target must not be moved towards at `now`.
     #[must_use]
     pub(super) fn is_suppressed(&self, target: usize, now: Timestamp) -> bool {
         let state = self.targets.get(target).copied().unwrap_or_default();

@@ -32,7 +32,7 @@ pub(super) fn beyond(moved: &Flows, known: &Flows) -> f64 {
     beyond.sum()
 }
 
-/// What shares do on the way from `now` to `then`: (from link, to link, share). The first that
+/// Ways of shares from `now` to `then`: (from link, to link, share). The first that
 /// loses goes to the first that gains, as it does when a unit goes in slices.
 fn ways(now: &Shares, then: &Shares) -> Vec<(LinkId, LinkId, f64)> {
     let more = |shares: &Shares, others: &Shares| {

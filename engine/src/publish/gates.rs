@@ -16,15 +16,15 @@ use std::time::Duration;
 /// Rules of all gates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GateRules {
-    /// How far one step goes.
+    /// Bounds of one step.
     pub step: StepRules,
-    /// Who flaps.
+    /// Rules of flapping.
     pub damping: DampingRules,
-    /// What swings.
+    /// Rules of swings.
     pub swing: SwingRules,
     /// Which input is doubted.
     pub inputs: InputRules,
-    /// What is tried first.
+    /// Rules of trials.
     pub canary: CanaryRules,
     /// Age of what is known of a site beyond which its units stay where they are.
     pub frozen_after: Duration,
@@ -53,11 +53,11 @@ impl Default for GateRules {
 pub struct Stop {
     /// Which gate.
     pub gate: Gate,
-    /// What it stopped and why; empty when it lets pass again.
+    /// Text that says what it stopped and why; empty when it lets pass again.
     pub why: String,
 }
 
-/// What gates know of the present beside their own memory.
+/// Knowledge of gates of the present beside their own memory.
 pub struct Present<'a> {
     /// Now.
     pub now: Timestamp,
@@ -69,16 +69,16 @@ pub struct Present<'a> {
     pub ttl: &'a dyn Fn(usize) -> Duration,
     /// Unit -> (quality on its present links in ms, time of the oldest measurement, Mbps).
     pub measured: &'a dyn Fn(usize) -> Option<(f64, Timestamp, f64)>,
-    /// What the plan is for.
+    /// Purpose of the plan.
     pub purpose: Purpose,
 }
 
-/// What a plan is followed for.
+/// Purpose for which a plan is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Nothing but cost and latency.
     Gain,
-    /// What is lost, too full or too far; then cost and latency.
+    /// Relief of what is lost, too full or too far; then cost and latency.
     Relief,
     /// The same and nothing else: the input is doubted.
     ReliefAlone,
@@ -170,13 +170,13 @@ impl Gates {
         self.inputs.compare_prices(before, now);
     }
 
-    /// Whether the prices that there are now are not doubted.
+    /// Tells whether the prices that there are now are not doubted.
     #[must_use]
     pub const fn believes_prices(&self) -> bool {
         self.inputs.believes_prices()
     }
 
-    /// Whether the newest input is doubted, which nobody has to judge again.
+    /// Tells whether the newest input is doubted, which nobody has to judge again.
     ///
     /// # Errors
     /// [`Held::Input`].
@@ -196,7 +196,7 @@ impl Gates {
         judged.map_err(Held::Input)
     }
 
-    /// How much of the way from `before` to `target` may be gone now.
+    /// Returns the part of the way from `before` to `target` that may be gone now.
     ///
     /// # Errors
     /// [`Held::Canary`] while a large change is being tried, or after it failed.
@@ -266,7 +266,7 @@ impl Gates {
         (acted > Timestamp::default() && now.since(acted) < dwell).then_some(Gate::Dwell)
     }
 
-    /// What gates have stopped or let pass since the last call.
+    /// Takes what gates have stopped or let pass since the last call.
     pub fn take_news(&mut self) -> Vec<Stop> {
         std::mem::take(&mut self.news)
     }

@@ -11,13 +11,13 @@ use instance::{Contract, ContractModel, Instance};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// How many totals of the past are kept at most.
+/// Most totals of the past that are kept.
 const TRAIL_MAX: u32 = 64;
 
 /// Contract -> its price, CNY per Mbps and month or CNY per GB.
 pub type Prices = BTreeMap<String, f64>;
 
-/// What counts as a jump.
+/// Bounds from which a change is a jump.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InputRules {
     /// Relative change of total demand from any that was believed within `settle`: a slow creep is
@@ -27,7 +27,7 @@ pub struct InputRules {
     pub best_changed_max: f64,
     /// Factor by which a price may change.
     pub price_factor_max: f64,
-    /// How long a jump must last to be believed.
+    /// Time that a jump must last to be believed.
     pub settle: Duration,
 }
 
@@ -42,7 +42,7 @@ impl Default for InputRules {
     }
 }
 
-/// What of an input is compared.
+/// Figures of an input that are compared.
 #[derive(Clone, Debug)]
 struct Seen {
     demand_mbps: f64,
@@ -59,13 +59,13 @@ struct Seen {
 pub(super) struct Inputs {
     rules: InputRules,
     believed: Option<Seen>,
-    /// When the first input was seen: for a while after a start much of it is assumed, and becomes
-    /// what is measured.
+    /// Time at which the first input was seen: for a while after a start much of it is assumed, and
+    /// becomes what is measured.
     first: Option<Timestamp>,
     doubted: Option<(Seen, Timestamp)>,
-    /// How a price jumped over the restart, as long as that is doubted.
+    /// Text that says how a price jumped over the restart, as long as that is doubted.
     repriced: Option<String>,
-    /// When which total was believed, Mbps; as far back as `settle`.
+    /// Totals that were believed, each with its time, Mbps; as far back as `settle`.
     trail: VecDeque<(Timestamp, f64)>,
 }
 
@@ -135,7 +135,7 @@ impl Inputs {
         });
     }
 
-    /// Whether the prices that there are now are not doubted.
+    /// Tells whether the prices that there are now are not doubted.
     pub(super) const fn believes_prices(&self) -> bool {
         self.repriced.is_none()
     }
@@ -167,7 +167,7 @@ impl Inputs {
         (self.believed, self.doubted) = (Some(seen), None);
     }
 
-    /// How demand has changed in many small steps, when that is more than it may in one.
+    /// Tells how demand has changed in many small steps, when that is more than it may in one.
     fn creep_to(&self, next: &Seen, now: Timestamp) -> Option<String> {
         let is = next.demand_mbps;
         let recent = |past: &&(Timestamp, f64)| now.since(past.0) <= self.rules.settle;
@@ -206,8 +206,8 @@ impl Seen {
         }
     }
 
-    /// What changed more than it may; `None` also when the two speak of other things and cannot be
-    /// compared.
+    /// Tells what changed more than it may; `None` also when the two speak of other things and
+    /// cannot be compared.
     fn jump_to(&self, next: &Self, rules: &InputRules) -> Option<String> {
         let alike = self.units.len() == next.units.len()
             && self.open.len() == next.open.len()

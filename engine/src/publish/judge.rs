@@ -6,7 +6,7 @@ use instance::{Instance, Levels, Plan};
 /// Differences below this share of a figure, or of 1 Mbps, are rounding.
 const ROUNDING_SHARE: f64 = 1e-6;
 
-/// What a plan on the way is like.
+/// Worth of a plan on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Worth {
     /// Not worse than both ends on the first level where it differs.
@@ -39,7 +39,7 @@ impl<'a> Judge<'a> {
         Self { instance, worst }
     }
 
-    /// What `plan` is like.
+    /// Judges `plan`.
     pub(super) fn of(&self, plan: &Plan) -> Worth {
         let Some((was, worst)) = self.worst else {
             return Worth::Fine;

@@ -43,12 +43,12 @@ pub struct PublishRules {
     pub stale_share_max: f64,
     /// Relative gain in cost and latency below which moving traffic is not worth it (hysteresis).
     pub gain_min: f64,
-    /// Overload, or traffic below the floor, that must be relieved to be worth a move, as a share
+    /// Overload, or traffic above the latency limit, that must be relieved to be worth a move, as a share
     /// of all demand.
     pub relief_min: f64,
-    /// How far above its watermark a row must be, or a contract above what it has free, before that
-    /// is a reason to move anybody. Plans stop at the limit, and what noise puts above it is not
-    /// worth a move.
+    /// Excess over its watermark that a row must have, or a contract above what it has free, before
+    /// that is a reason to move anybody. Plans stop at the limit, and what noise puts above it is
+    /// not worth a move.
     pub bands: Bands,
     /// Largest certified gap of a plan that relieves nothing.
     pub gap_max: f64,
@@ -80,17 +80,17 @@ impl Default for PublishRules {
     }
 }
 
-/// Why a plan is published.
+/// Reason for which a plan is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// There was no map.
     First,
-    /// What may be used changed: a drain, a refill, a failure, a recovery.
+    /// Change of what may be used: a drain, a refill, a failure, a recovery.
     Limits,
     /// The map in force leaves demand unserved, overloads, or misses the floor where the plan does
     /// better.
     Relief,
-    /// It is cheaper or faster by more than the hysteresis.
+    /// Gain in cost or latency above the hysteresis.
     Gain,
     /// Static services get other answers: a check, a forced state, another policy.
     Policy,
@@ -138,7 +138,7 @@ pub enum Gate {
 }
 
 impl Gate {
-    /// Those that withhold moves from a step, and what that means.
+    /// Gates that withhold moves from a step, and what that means.
     pub(super) const OF_STEPS: [(Self, &'static str); 6] = [
         (
             Self::Step,
@@ -160,7 +160,7 @@ impl Gate {
         ),
     ];
 
-    /// Those that refuse a plan or its map as a whole, each by the word of its [`Held`].
+    /// Gates that refuse a plan or its map as a whole, each by the word of its [`Held`].
     pub(super) const OF_REFUSALS: [Self; 4] =
         [Self::Instance, Self::Checker, Self::Gap, Self::Uncovered];
 
@@ -224,7 +224,7 @@ impl Reason {
     }
 }
 
-/// Why a plan is held back and the map in force stays.
+/// Reason for which a plan is held back and the map in force stays.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Held {
     /// An operator pinned the map.
@@ -276,7 +276,7 @@ pub enum Held {
 /// are `incumbent`; `plan` are those of its own map, with the same rounding to weights. Demand in
 /// Mbps.
 ///
-/// What is lost, too full or below the floor is relieved however far from the optimum the plan is.
+/// What is lost, too full or above the latency limit is relieved however far from the optimum the plan is.
 /// Anything else is only followed with a gap that is narrow enough: a gain beyond the hysteresis,
 /// or what changed limits ask for.
 ///

@@ -5,12 +5,12 @@ use instance::{Plan, Shares};
 use optimizer::Problem;
 use std::time::Duration;
 
-/// How far a step may go.
+/// Bounds of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepRules {
     /// Share of all demand that may move in one step.
     pub share_max: f64,
-    /// What a site may gain in one step, as a share of what it carries.
+    /// Gain of a site in one step, as a share of what it carries.
     pub ramp_share: f64,
     /// The same as a share of its capacity; the larger of both counts.
     pub ramp_capacity_share: f64,
@@ -40,20 +40,20 @@ pub struct Move {
     pub from: Option<usize>,
     /// Site that it comes to.
     pub to: usize,
-    /// Whether that relieves what is too full.
+    /// True when that relieves what is too full.
     pub relieves: bool,
 }
 
-/// Why a unit would move, most urgent first.
+/// Urgency of a move, most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Urgency {
-    /// It stands beyond a hard limit: what does not fit is lost.
+    /// Beyond a hard limit: what does not fit is lost.
     Lost,
-    /// It stands beyond a soft limit.
+    /// Beyond a soft limit.
     Overload,
-    /// It is served below the floor, and would be less so.
-    BelowFloor,
-    /// It would be served better or cheaper.
+    /// Served above the latency limit, and would be less so.
+    Late,
+    /// Served better or cheaper elsewhere.
     Gain,
 }
 

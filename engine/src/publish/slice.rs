@@ -4,18 +4,18 @@ use coverage::LinkId;
 use coverage::WEIGHT_TOTAL;
 use instance::Shares;
 
-/// A share this little short of a step of the ladder is on it.
+/// A share this little short of a 64th has it.
 const ROUNDING: f64 = 1e-9;
 
 /// Shares on the way from `now` to `then` of which at most `part` (in [0, 1]) has moved, in whole
-/// steps of the ladder of 64ths but for the last, with the share that moves; `None` if not even one
+/// 64ths but for the last, with the share that moves; `None` if not even one
 /// step may be made. The first links that gain are filled first, and the first that lose are left
 /// first, so that few hold a share in between.
 pub(super) fn slice(now: &Shares, then: &Shares, part: f64) -> Option<(Shares, f64)> {
-    let ladder = f64::from(WEIGHT_TOTAL);
+    let steps = f64::from(WEIGHT_TOTAL);
     let gain = |link: LinkId| (then.on(link) - now.on(link)).max(0.0);
     let all: f64 = then.iter().map(|share| gain(share.0)).sum();
-    let moved = ((all * part * ladder + ROUNDING).floor() / ladder).min(all);
+    let moved = ((all * part * steps + ROUNDING).floor() / steps).min(all);
     if moved <= 0.0 {
         return None;
     }

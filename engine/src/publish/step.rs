@@ -18,24 +18,25 @@ use std::collections::BTreeMap;
 /// A plan between two others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// What every unit does.
+    /// Plan after the step.
     pub plan: Plan,
     /// Traffic that moves, Mbps.
     pub moved_mbps: f64,
-    /// What was held back by which gate, Mbps.
+    /// Traffic held back, by gate, Mbps.
     pub withheld_mbps: BTreeMap<Gate, f64>,
     /// The site that most of it wanted to go to, by gate.
     pub wanted_site: BTreeMap<Gate, usize>,
-    /// Whether it moves anybody who would only be served better or cheaper.
+    /// True when it moves any unit that would only be served better or cheaper.
     pub gains: bool,
 }
 
-/// What a step is for.
+/// Aim of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aim {
     /// All that the target wants.
     All,
-    /// What stands too close or on what is gone; gains, when there is nothing of that kind to do.
+    /// Relief of what stands too close or on what is gone; gains, when there is nothing of that
+    /// kind to do.
     ReliefFirst,
     /// The same and nothing else.
     ReliefOnly,
@@ -56,8 +57,8 @@ pub fn step(
     aim: Aim,
 ) -> Step {
     let order: &[Urgency] = match aim {
-        Aim::All => &[Urgency::Gain, Urgency::BelowFloor, Urgency::Overload],
-        Aim::ReliefFirst => &[Urgency::BelowFloor, Urgency::Overload, Urgency::Gain],
+        Aim::All => &[Urgency::Gain, Urgency::Late, Urgency::Overload],
+        Aim::ReliefFirst => &[Urgency::Late, Urgency::Overload, Urgency::Gain],
         Aim::ReliefOnly => &[Urgency::Overload],
     };
     let judge = LazyCell::new(|| Judge::new(problem.instance, plans));

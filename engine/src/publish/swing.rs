@@ -11,14 +11,14 @@ const PAIRS_MAX: usize = 4096;
 /// Movements of one pair that are remembered.
 const MOVES_MAX: usize = 16;
 
-/// When a pair counts as swinging.
+/// Rules by which a pair counts as swinging.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SwingRules {
     /// Changes of direction within `window` that are allowed.
     pub turns_max: usize,
-    /// How far back is looked.
+    /// Time that is looked back.
     pub window: Duration,
-    /// How long a swinging pair is left alone.
+    /// Time for which a swinging pair is left alone.
     pub hold: Duration,
     /// Smaller movements are noise, as a share of all demand.
     pub noise_share: f64,
@@ -35,7 +35,7 @@ impl Default for SwingRules {
     }
 }
 
-/// What moved between pairs of sites lately.
+/// Traffic that moved between pairs of sites lately.
 #[derive(Clone, Debug)]
 pub(super) struct Swings {
     rules: SwingRules,
@@ -104,14 +104,14 @@ impl Swings {
         }
     }
 
-    /// Whether a pair is to be left alone at `now`, whichever way.
+    /// Tells whether a pair is to be left alone at `now`, whichever way.
     #[must_use]
     pub(super) fn is_held(&self, a: usize, b: usize, now: Timestamp) -> bool {
         let pair = self.pairs.get(&(a.min(b), a.max(b)));
         pair.is_some_and(|pair| pair.held_until > now)
     }
 
-    /// Whether any pair is to be left alone at `now`.
+    /// Tells whether any pair is to be left alone at `now`.
     #[must_use]
     pub(super) fn any_held(&self, now: Timestamp) -> bool {
         self.pairs.values().any(|pair| pair.held_until > now)

@@ -12,7 +12,7 @@ use instance::Plan;
 use optimizer::Problem;
 
 impl Gates {
-    /// What of a `free` step may be taken: all of it, or what canary areas try of it first.
+    /// Takes what it may of a `free` step: all of it, or what canary areas try of it first.
     ///
     /// # Errors
     /// [`Held::Canary`] while a change is being tried, or after one failed.

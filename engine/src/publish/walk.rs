@@ -16,13 +16,13 @@ use std::collections::BTreeMap;
 /// Passes over what is left: one that leaves makes room for another.
 const PASSES_MAX: usize = 4;
 
-/// What goes now of a unit that is too large to go at once.
+/// Part that goes now of a unit that is too large to go at once.
 struct Part {
     shares: Shares,
     moved_mbps: f64,
     /// The gate that keeps back the rest.
     gate: Gate,
-    /// Whether no smaller part could go.
+    /// True when no smaller part could go.
     is_least: bool,
 }
 
@@ -32,25 +32,25 @@ pub(super) struct Walk<'a> {
     pub(super) problem: &'a Problem<'a>,
     pub(super) target: &'a Plan,
     pub(super) shares: Vec<Shares>,
-    /// What rows carry as far as this step has come.
+    /// Loads as far as this step has come.
     pub(super) loads: Loads,
-    /// What they may carry at most after it, and ever.
+    /// Most that rows may carry after it; hard and soft limits.
     most: Loads,
     pub(super) hard: Loads,
     pub(super) soft: Loads,
-    /// What each site may carry for its ramp, Mbps.
+    /// `[site]`: most that its ramp lets it carry, Mbps.
     sites_ramp: Vec<f64>,
-    /// What each site may gain in this step.
+    /// `[site]`: most that it may gain in this step, Mbps.
     sites_gain: Vec<f64>,
-    /// What sites carry in the target.
+    /// `[site]`: load in the target, Mbps.
     sites_target: Vec<f64>,
     budget_mbps: f64,
     pub(super) moved_mbps: f64,
-    /// Whether all had a place to begin with; those who had none are where the target wants them.
+    /// True when all had a place to begin with; units without one are where the target wants them.
     pub(super) is_at_home: bool,
-    /// Whether anybody moves who would only be served better or cheaper.
+    /// True when any unit moves that would only be served better or cheaper.
     pub(super) gains: bool,
-    /// What was left behind of units that went in part, by the gate that cut them, Mbps.
+    /// Traffic left behind of units that went in part, by the gate that cut them, Mbps.
     pub(super) cut_mbps: BTreeMap<Gate, f64>,
 }
 
@@ -89,7 +89,7 @@ impl<'a> Walk<'a> {
         hard.merge(&wanted, f64::max);
         walk.most.merge(&hard, f64::min);
         for unit in 0..walk.shares.len() {
-            if walk.is_homeless(unit) {
+            if walk.is_displaced(unit) {
                 walk.is_at_home = false;
                 walk.moved_mbps += moved_mbps(problem, unit, &walk.shares[unit], target);
                 walk.shares[unit].clone_from(&target.shares[unit]);
@@ -133,7 +133,8 @@ impl<'a> Walk<'a> {
         withheld
     }
 
-    /// Whether the whole target is within the budget and all ramps, and nothing of it is forbidden.
+    /// Tells whether the whole target is within the budget and all ramps, and nothing of it is
+    /// forbidden.
     pub(super) fn may_take_all(
         &self,
         wishes: &[Wish],
@@ -230,7 +231,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What of a unit goes now, when all of it is more than a whole step may
+    /// Cuts the part of a unit that goes now, when all of it is more than a whole step may
     /// move or one of its targets may gain: it would wait for ever.
     fn cut(&self, wish: &Wish, (now, then): (&Shares, &Shares)) -> Option<Part> {
         if wish.urgency == Urgency::Lost {
@@ -256,7 +257,7 @@ impl<'a> Walk<'a> {
         if part.0 >= 1.0 || wish.moved_mbps <= 0.0 {
             return None;
         }
-        // One step of the ladder is the least that can go; who could not go even so would wait for
+        // A 64th is the least that can go; who could not go even so would wait for
         // ever.
         let least = 1.0 / f64::from(WEIGHT_TOTAL) * mbps / wish.moved_mbps;
         let is_least = part.0 < least;
@@ -269,8 +270,8 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// What is exceeded where a unit now is, and was less before. Sites may gain beyond their ramp
-    /// by a part that could not be smaller, if they have gained nothing else.
+    /// Returns the gate that is exceeded where a unit now is, and was less before. Sites may gain
+    /// beyond their ramp by a part that could not be smaller, if they have gained nothing else.
     fn too_much(&self, before: &[(Place, [f64; 4])], ramps: bool, is_least: bool) -> Option<Gate> {
         for &(place, before) in before {
             if self.loads.grows_beyond(&self.most, place, before) {

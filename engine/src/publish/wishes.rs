@@ -14,9 +14,9 @@ impl Walk<'_> {
         first.map(|share| self.problem.place(share.0).site.index())
     }
 
-    /// Whether a unit has no place, or stands on one that is no candidate or can carry nothing any
-    /// more.
-    pub(super) fn is_homeless(&self, unit: usize) -> bool {
+    /// Tells whether a unit has no place, or stands on one that is no candidate or can carry
+    /// nothing any more.
+    pub(super) fn is_displaced(&self, unit: usize) -> bool {
         let shares = &self.shares[unit];
         let gone = |share: &(LinkId, f64)| !may_stand(self.problem, unit, share.0);
         shares.is_empty() || shares.iter().any(gone)
@@ -70,13 +70,13 @@ impl Walk<'_> {
         } else if above(&self.soft) {
             Urgency::Overload
         } else if self.late(unit, shares) > self.late(unit, &self.target.shares[unit]) + ROUNDING {
-            Urgency::BelowFloor
+            Urgency::Late
         } else {
             Urgency::Gain
         }
     }
 
-    /// The part of a unit that these shares serve below its floor.
+    /// The part of a unit that these shares serve above its latency limit.
     fn late(&self, unit: usize, shares: &Shares) -> f64 {
         let unit = &self.problem.instance.units[unit];
         let latency_limit_ms = unit.latency_limit_ms.unwrap_or(f64::MAX);

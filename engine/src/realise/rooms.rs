@@ -1,7 +1,7 @@
 //! Room in groups: where the parts of a site's traffic go.
 
-use super::ladder::ladder;
 use super::split_index;
+use super::weights::round_weights;
 use crate::inventory::Inventory;
 use crate::limits::Limits;
 use crate::model::Facts;
@@ -79,13 +79,13 @@ impl<'a> Rooms<'a> {
         }
     }
 
-    /// Whether an endpoint may serve a service under the limits.
+    /// Tells whether an endpoint may serve a service under the limits.
     pub(super) fn may_serve(&self, endpoint: EndpointId, service: ServiceId) -> bool {
         let link = self.facts.inventory.endpoints[endpoint.index()].link;
         self.open[link.index()][service.index()].contains(&endpoint)
     }
 
-    /// Whether an endpoint may serve a service, and clients may come to its link.
+    /// Tells whether an endpoint may serve a service, and clients may come to its link.
     pub(super) fn takes(&self, endpoint: EndpointId, service: ServiceId) -> bool {
         let link = self.facts.inventory.endpoints[endpoint.index()].link;
         self.may_serve(endpoint, service) && !self.is_closed[link.index()]
@@ -108,7 +108,7 @@ impl<'a> Rooms<'a> {
             // never left empty.
             placed.extend(ranked.first().map(|&endpoint| (endpoint, 1.0)));
         }
-        let shares = ladder(&placed);
+        let shares = round_weights(&placed);
         if shares.is_empty() {
             return None;
         }

@@ -12,7 +12,7 @@ pub(super) struct Loads {
 }
 
 impl Loads {
-    /// What the map in service puts where, under the demand of `facts`. Endpoints are matched by
+    /// Loads of the map in service, under the demand of `facts`. Endpoints are matched by
     /// name, so a map made for an earlier inventory counts as far as the two agree.
     pub(super) fn planned(facts: &Facts<'_>, snapshot: Option<&Snapshot>) -> Self {
         let services = facts.inventory.services.len();

@@ -350,8 +350,8 @@ fn less(a: &Vector, b: &Vector) -> bool {
     false
 }
 
-/// The optimal first four levels by successive shortest paths, for instances in which every contract
-/// stays within one site.
+/// The optimal first four levels by successive shortest paths, for instances in which every
+/// contract stays within one site.
 pub(crate) fn reference_levels(instance: &Instance) -> Vector {
     let (sites, links, contracts) = (
         instance.sites.len(),

@@ -3,7 +3,7 @@
 use super::Failure;
 use super::measure::{Times, quantile};
 use instance::{Instance, Plan};
-use optimizer::{Movement, SolveOptions, Standing, relieve};
+use optimizer::{Movement, SolveOptions, WarmStart, relieve};
 use serde_json::{Value, json};
 use simulator::instances::{StormEvent, apply, storm};
 
@@ -26,7 +26,7 @@ pub(super) fn measure(instance: &Instance, seed: u64) -> Result<Value, Failure> 
     };
     let first = optimizer::solve(instance, &options, None);
     let settled = settle(instance, &first.plan);
-    let (base, standing) = Standing::solve(&settled, &options, Some(&first.plan));
+    let (base, standing) = WarmStart::solve(&settled, &options, Some(&first.plan));
     let mut drains = Run::default();
     for event in tight_drains(&settled, &base.plan, seed) {
         let mut next = settled.clone();
@@ -109,7 +109,7 @@ impl Run {
         plan: &Plan,
         duals: &instance::Duals,
         next: &Instance,
-        standing: &mut Standing,
+        standing: &mut WarmStart,
         options: &SolveOptions<'_>,
     ) -> Result<(Plan, instance::Duals), Failure> {
         let relief = self.local.of(|| relieve(next, plan, duals, &[]));

@@ -66,7 +66,8 @@ impl Tally {
         }
     }
 
-    /// Lets the demand that really came follow a decision. Returns what each contract carried, Mbps.
+    /// Lets the demand that really came follow a decision. Returns what each contract carried,
+    /// Mbps.
     pub(super) fn count(
         &mut self,
         scenario: &Scenario,

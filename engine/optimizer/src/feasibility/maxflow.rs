@@ -155,7 +155,7 @@ impl FlowGraph {
 }
 
 impl FlowRun {
-    /// Whether `node` is on the source's side of the minimum cut.
+    /// Tells whether `node` is on the source's side of the minimum cut.
     pub(crate) fn on_source_side(&self, node: u32) -> bool {
         self.level[node as usize] != UNREACHED
     }

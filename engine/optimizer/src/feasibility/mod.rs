@@ -34,7 +34,7 @@ pub struct FeasibilityOptions<'a> {
     pub removed_links: &'a [u32],
     /// Indices of sites that carry nothing.
     pub removed_sites: &'a [u32],
-    /// What every demand is multiplied with; 1 for the demand as it is.
+    /// Factor on every demand; 1 for the demand as it is.
     pub demand_factor: f64,
 }
 
@@ -55,7 +55,7 @@ impl Default for FeasibilityOptions<'_> {
 pub struct Feasibility {
     /// Demand that fits nowhere, in Mbps; exact.
     pub unserved_mbps: f64,
-    /// Where it is stuck; `None` when everything fits.
+    /// Cut at which it is stuck; `None` when everything fits.
     pub bottleneck: Option<Cut>,
 }
 
@@ -71,7 +71,7 @@ pub struct Cut {
     pub regions: Vec<u32>,
     /// Demand confined to these rows, in Mbps.
     pub demand_mbps: f64,
-    /// What these rows carry together, in Mbps.
+    /// Capacity of these rows together, in Mbps.
     pub capacity_mbps: f64,
     /// Missing Mbps by region, rising by name. A unit belongs to the region of its best candidate.
     pub missing_by_region: Vec<(String, f64)>,

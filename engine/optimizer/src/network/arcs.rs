@@ -1,15 +1,15 @@
-//! The network: unit -> link -> (contract) -> site -> (contract) -> (region) -> sink, with one arc per
-//! price step.
+//! The network: unit -> link -> (contract) -> site -> (contract) -> (region) -> sink, with one arc
+//! per price step.
 //!
 //! ```text
 //!   unit ──┬─> link ══> [contract of this site] ══> site ══> [contract over sites] ══> region ══> sink
 //!          └──────────────────────────────── unserved ───────────────────────────────────────┘
 //! ```
 //! A double line is a stack of parallel arcs, cheapest first: up to the watermark, above it, free
-//! of charge, priced. Convexity makes the cheap arc fill first. Links, sites and contracts are *hubs*;
-//! each has one parent, so prices add up along one path. A contract that cuts across sites has no
-//! place in this tree: it is *shared*, and its links carry a price that `coupling` finds from
-//! outside. So do the arcs of units that bring requests to sites which limit them.
+//! of charge, priced. Convexity makes the cheap arc fill first. Links, sites and contracts are
+//! *hubs*; each has one parent, so prices add up along one path. A contract that cuts across sites
+//! has no place in this tree: it is *shared*, and its links carry a price that `coupling` finds
+//! from outside. So do the arcs of units that bring requests to sites which limit them.
 
 use crate::network::hubs::Draft;
 use crate::network::numbers::{SINK, as_u32};
@@ -21,7 +21,7 @@ use crate::problem::requests;
 use coverage::ContractId;
 use instance::Instance;
 
-/// What a contract became.
+/// Place of a contract in the network.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum ContractPlace {
     /// Costs the same per Mbps at any load: part of its links' arcs.
@@ -46,7 +46,7 @@ impl ContractPlace {
 /// A link, site or contract in the tree of hubs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hub {
-    /// Where its traffic goes next.
+    /// Hub that its traffic goes to next.
     pub(crate) parent: u32,
     /// First of its parallel arcs to the parent.
     pub(crate) first_arc: u32,
@@ -229,7 +229,7 @@ impl Network {
                 let mut cost = self.scale.money(latency_cny_per_mbps(instance, quality_ms));
                 if unit
                     .latency_limit_ms
-                    .is_some_and(|floor| quality_ms > floor)
+                    .is_some_and(|limit| quality_ms > limit)
                 {
                     cost += self.scale.late();
                 }

@@ -121,7 +121,7 @@ impl Network {
         steps.into_iter().filter(|step| step.0 > 0).collect()
     }
 
-    /// What becomes of one contract, and on which side of the sites it stands.
+    /// Finds the place of one contract, and the side of the sites on which it stands.
     fn place_contract(
         &self,
         problem: &Problem<'_>,

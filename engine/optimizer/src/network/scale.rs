@@ -14,7 +14,7 @@ use crate::problem::requests;
 use instance::Instance;
 use instance::Price;
 
-/// Where the unserved count starts. Above it are the sign and the few unserved arcs of a path: each
+/// First bit of the unserved count. Above it are the sign and the few unserved arcs of a path: each
 /// one ends at the sink.
 const UNSERVED_SHIFT: u32 = 120;
 
@@ -22,7 +22,7 @@ const UNSERVED_SHIFT: u32 = 120;
 /// float has fewer.
 const ARC_BITS_MAX: u32 = 80;
 
-/// What a unit of the upper half of a large count of quanta stands for.
+/// Quanta that one unit of the upper half of a large count stands for.
 const LOW_HALF: f64 = 4_294_967_296.0; // 2^32
 
 /// All demand in quanta, at most. Rounding takes less than a quantum from each unit: a million of
@@ -106,9 +106,9 @@ impl Scale {
         1 << (UNSERVED_SHIFT - self.count_bits)
     }
 
-    /// One Mbps below the floor.
+    /// One Mbps above the latency limit.
     pub(crate) fn late(self) -> i128 {
-        1 << self.floor_shift()
+        1 << self.late_shift()
     }
 
     /// Money per Mbps as a cost; a price that no arc of the instance may have is a bug.
@@ -140,19 +140,19 @@ impl Scale {
     /// The cost with movement in the place of money, one quantum per count: what is left are levels
     /// 1 to 3 and 5.
     pub(crate) fn of_movement(self, cost: i128) -> i128 {
-        let (levels, low) = split(cost, self.floor_shift());
+        let (levels, low) = split(cost, self.late_shift());
         let (_money, moved) = split(low, self.count_bits);
-        (levels << self.floor_shift()) + (moved << self.count_bits)
+        (levels << self.late_shift()) + (moved << self.count_bits)
     }
 
     /// A cost as counts of levels 1 to 3 and quanta of money.
     pub(crate) fn parts(self, cost: i128) -> ([i32; 3], i128) {
         // What costs money alone, as most arcs do, shows in the upper half of the bits.
-        let rounded_up = (cost >> 64) as i64 + (1 << (self.floor_shift() - 65));
-        if rounded_up >> (self.floor_shift() - 64) == 0 {
+        let rounded_up = (cost >> 64) as i64 + (1 << (self.late_shift() - 65));
+        if rounded_up >> (self.late_shift() - 64) == 0 {
             return ([0; 3], cost >> self.count_bits);
         }
-        let (levels, low) = split(cost, self.floor_shift());
+        let (levels, low) = split(cost, self.late_shift());
         let money = low >> self.count_bits;
         let (rest, late) = split(levels, self.count_bits);
         let (unserved, overload) = split(rest, self.count_bits);
@@ -172,16 +172,16 @@ impl Scale {
         }
     }
 
-    /// Where the below-floor count starts.
-    fn floor_shift(self) -> u32 {
+    /// First bit of the count of late traffic.
+    fn late_shift(self) -> u32 {
         UNSERVED_SHIFT - 2 * self.count_bits
     }
 }
 
 /// Most arcs of a path. It meets each hub at most once, and each unit; on the way from a unit to
-/// the next it goes up and down through the hubs of a link, a part of a contract, a site, a contract and
-/// a region, if it has them, and one arc of each. Only links that are somebody's candidate are met,
-/// and no more hubs above them.
+/// the next it goes up and down through the hubs of a link, a part of a contract, a site, a
+/// contract and a region, if it has them, and one arc of each. Only links that are somebody's
+/// candidate are met, and no more hubs above them.
 fn longest_path(instance: &Instance) -> usize {
     let candidates: usize = instance.units.iter().map(|unit| unit.cand.len()).sum();
     let links = instance.links.len().min(candidates);
@@ -195,8 +195,8 @@ fn longest_path(instance: &Instance) -> usize {
     by_hubs.min(by_units)
 }
 
-/// What one arc may cost, but for levels 1 to 3: the dearest contract or the worst quality, and the
-/// charge for requests where it may come to be paid.
+/// Most that one arc may cost, but for levels 1 to 3: the dearest contract or the worst quality,
+/// and the charge for requests where it may come to be paid.
 fn dearest_arc_cny(problem: &Problem<'_>) -> f64 {
     let instance = problem.instance;
     let mut dearest: f64 = 0.0;

@@ -6,9 +6,9 @@ use crate::problem::loads::Loads;
 use instance::Plan;
 use std::cmp::Ordering;
 
-/// How close the figures of two plans are that count as equal.
+/// Distance within which figures of two plans count as equal.
 #[derive(Clone, Copy)]
-pub(crate) struct Slack {
+pub(crate) struct Tolerance {
     /// Of all demand, or of 1 Mbps.
     mbps_share: f64,
     /// Of the cost.
@@ -17,16 +17,16 @@ pub(crate) struct Slack {
     cny: f64,
 }
 
-/// What sums differ by for the order in which they are added up.
-pub(crate) const EQUAL: Slack = Slack {
+/// Distance by which sums differ for the order in which they are added up.
+pub(crate) const EQUAL: Tolerance = Tolerance {
     mbps_share: 1e-10,
     cny_share: 1e-10,
     cny: 1e-10,
 };
 
-/// What a vertex differs by for the dust that it leaves out; requests that it brings above a limit
-/// are charged many times over.
-pub(crate) const OF_A_VERTEX: Slack = Slack {
+/// Distance by which a basic solution differs for the dust that it leaves out; requests that it
+/// brings above a limit are charged many times over.
+pub(crate) const OF_A_BASIC_SOLUTION: Tolerance = Tolerance {
     mbps_share: 5e-10,
     cny_share: 1e-7,
     cny: 1e-9,
@@ -37,8 +37,8 @@ pub(crate) fn compare(problem: &Problem<'_>, a: &Plan, b: &Plan) -> Ordering {
     within(EQUAL, problem, a, b)
 }
 
-/// The same, where figures that differ by no more than `slack` are equal.
-pub(crate) fn within(slack: Slack, problem: &Problem<'_>, a: &Plan, b: &Plan) -> Ordering {
+/// The same, where figures that differ by no more than `tolerance` are equal.
+pub(crate) fn within(tolerance: Tolerance, problem: &Problem<'_>, a: &Plan, b: &Plan) -> Ordering {
     let figures = |plan: &Plan| {
         let loads = Loads::of(problem, &plan.shares);
         let levels = levels(problem.instance, plan, &loads);
@@ -47,11 +47,11 @@ pub(crate) fn within(slack: Slack, problem: &Problem<'_>, a: &Plan, b: &Plan) ->
     };
     let (a, b) = (figures(a), figures(b));
     let demand: f64 = problem.instance.units.iter().map(|u| u.mbps).sum();
-    let mbps = slack.mbps_share * demand.max(1.0);
-    let cny = slack.cny.max(slack.cny_share * b.1.abs());
+    let mbps = tolerance.mbps_share * demand.max(1.0);
+    let cny = tolerance.cny.max(tolerance.cny_share * b.1.abs());
     let pairs = a.0.iter().zip(&b.0).map(|(a, b)| (a, b, mbps));
-    for (a, b, slack) in pairs.chain([(&a.1, &b.1, cny)]) {
-        if (a - b).abs() > slack {
+    for (a, b, tolerance) in pairs.chain([(&a.1, &b.1, cny)]) {
+        if (a - b).abs() > tolerance {
             return a.total_cmp(b);
         }
     }

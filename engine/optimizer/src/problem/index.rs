@@ -27,7 +27,7 @@ pub struct Problem<'a> {
 pub struct Place {
     /// The link.
     pub link: LinkId,
-    /// Its site.
+    /// Site of the link.
     pub site: SiteId,
     /// Region of the site, when that has limits.
     pub region: Option<RegionId>,
@@ -76,13 +76,13 @@ impl<'a> Problem<'a> {
         problem
     }
 
-    /// What the traffic of `link` counts on.
+    /// Returns what the traffic of `link` counts on.
     #[must_use]
     pub fn place(&self, link: LinkId) -> Place {
         self.places[link.index()]
     }
 
-    /// What the traffic of `link` counts on; `None` when there is no such link.
+    /// Returns what the traffic of `link` counts on; `None` when there is no such link.
     #[must_use]
     pub fn find(&self, link: LinkId) -> Option<Place> {
         self.places.get(link.index()).copied()

@@ -6,8 +6,8 @@ use crate::problem::requests;
 use coverage::LinkId;
 use instance::{Instance, Levels, Plan, Unit};
 
-/// What the sum of a contract's traffic may be off, relative to its free level: no more than this
-/// above it is none.
+/// Error that the sum of a contract's traffic may have, relative to its free level: no more than
+/// this above it is none.
 const CHARGED_ROUNDING: f64 = 1e-14;
 
 /// The levels of `plan`.
@@ -69,7 +69,7 @@ fn add_unit(instance: &Instance, unit: &Unit, shares: &[(LinkId, f64)], levels: 
         levels.latency_cny += mbps * latency_cny_per_mbps(instance, quality_ms);
         if unit
             .latency_limit_ms
-            .is_some_and(|floor| quality_ms > floor)
+            .is_some_and(|limit| quality_ms > limit)
         {
             levels.late_mbps += mbps;
         }

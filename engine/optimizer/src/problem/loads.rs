@@ -164,12 +164,13 @@ impl Loads {
     }
 }
 
-/// What limits leave beside loads, never below 0: Mbps by link, site and region, requests by site.
+/// Room that limits leave beside loads, never below 0: Mbps by link, site and region, requests by
+/// site.
 #[derive(Clone, Debug)]
 pub struct Room(Loads);
 
 impl Room {
-    /// What `limits` leave beside `loads`.
+    /// Returns the room that `limits` leave beside `loads`.
     #[must_use]
     pub fn between(mut limits: Loads, loads: &Loads) -> Self {
         limits.merge(loads, |limit, load| (limit - load).max(0.0));

@@ -61,7 +61,7 @@ pub(crate) fn own_cost(
     Price {
         late: i32::from(
             unit.latency_limit_ms
-                .is_some_and(|floor| quality_ms > floor),
+                .is_some_and(|limit| quality_ms > limit),
         ),
         cny_per_mbps: latency_cny_per_mbps(instance, quality_ms) + move_cny,
         ..Price::default()

@@ -12,13 +12,13 @@ use crate::problem::money::{latency_cny_per_mbps, money_step};
 use coverage::{LinkId, SiteId};
 use instance::{Instance, Site, Unit};
 
-/// How many times dearer a Mbps with the usual requests is above the limit than anywhere else.
+/// Factor by which a Mbps with the usual requests is dearer above the limit than anywhere else.
 const EXCESS_FACTOR: f64 = 100.0;
 
 /// An excess that is no more than this part of all requests is the rounding of sums.
 const ROUNDED_SHARE: f64 = 1e-12;
 
-/// What one sum of requests may be off, relative to [`ROUNDING`].
+/// Error that one sum of requests may have, relative to [`ROUNDING`].
 const SUM_SHARE: f64 = 1e-3;
 
 /// Requests per second that one Mbps of a unit brings.
@@ -30,7 +30,7 @@ pub(crate) fn per_mbps(unit: &Unit) -> f64 {
     }
 }
 
-/// What one request per second above a limit is charged, in CNY per slot: for the mean mix of
+/// Charge for one request per second above a limit, in CNY per slot: for the mean mix of
 /// traffic and requests, per Mbps, [`EXCESS_FACTOR`] times the worst quality, a move and the
 /// dearest contract together. 0 when there are no requests.
 pub(crate) fn excess_cny_per_rps(instance: &Instance) -> f64 {
@@ -61,7 +61,7 @@ fn dearest_cny_per_mbps(instance: &Instance) -> f64 {
     latency_cny_per_mbps(instance, worst_ms + instance.move_cost_ms) + dearest_cny
 }
 
-/// What sites have above their limits at these loads, in requests per second; no more than the
+/// Excess of sites over their limits at these loads, in requests per second; no more than the
 /// rounding of all is none.
 pub(crate) fn excess_rps(instance: &Instance, loads: &[f64]) -> f64 {
     let over =
@@ -87,8 +87,8 @@ pub(crate) fn limits_that_bind(problem: &Problem<'_>) -> Vec<Option<f64>> {
         .collect()
 }
 
-/// What one Mbps of any unit may be charged for its requests, where that may come to be: 0 where no
-/// limit can bind.
+/// Most that one Mbps of any unit may be charged for its requests, where that may come to be: 0
+/// where no limit can bind.
 pub(crate) fn dearest_excess_cny_per_mbps(problem: &Problem<'_>) -> f64 {
     let charge = excess_cny_per_rps(problem.instance);
     if charge <= 0.0 {
@@ -125,7 +125,7 @@ pub(crate) fn by_link(problem: &Problem<'_>, prices: &[f64]) -> Vec<f64> {
     places.map(|place| price(place.site)).collect()
 }
 
-/// What the requests of one Mbps cost on a link at these prices of links, in CNY.
+/// Cost of the requests of one Mbps on a link at these prices of links, in CNY.
 pub(crate) fn price_per_mbps(unit: &Unit, prices: &[f64], link: LinkId) -> f64 {
     let price = prices.get(link.index()).copied().unwrap_or(0.0);
     if price > 0.0 {
@@ -141,8 +141,8 @@ pub(crate) fn free_rps(site: &Site) -> Option<f64> {
     above_limit(site, ROUNDING)
 }
 
-/// Where a site is full: so little below what is free that only the sum of the requests is sure not
-/// to be charged.
+/// Requests per second at which a site is full: so little below what is free that only the sum of
+/// the requests is sure not to be charged.
 pub(crate) fn filled_rps(site: &Site) -> Option<f64> {
     above_limit(site, ROUNDING * (1.0 - SUM_SHARE))
 }

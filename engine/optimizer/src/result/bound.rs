@@ -80,7 +80,7 @@ fn bound_unit(
         let here = Price {
             late: i32::from(
                 unit.latency_limit_ms
-                    .is_some_and(|floor| quality_ms > floor),
+                    .is_some_and(|limit| quality_ms > limit),
             ),
             cny_per_mbps: latency_cny_per_mbps(instance, quality_ms),
             ..Price::default()

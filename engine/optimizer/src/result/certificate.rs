@@ -23,7 +23,7 @@ const PRICE_EPSILON_CNY: f64 = 1e-12;
 /// Costs below this are roundings of loads that fill a free level exactly, in CNY per slot.
 const COST_EPSILON_CNY: f64 = 1e-9;
 
-/// What is known of the least movement.
+/// Knowledge of the least movement.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Least {
     /// Exactly this, in Mbps.

@@ -24,10 +24,10 @@ pub struct CandidateView {
     pub region_price: Price,
     /// Marginal money of the link's contract, in CNY per Mbps.
     pub money_cny_per_mbps: f64,
-    /// What the requests of one Mbps of the unit cost at the site's price, in CNY.
+    /// Cost of the requests of one Mbps of the unit at the site's price, in CNY.
     #[serde(default)]
     pub requests_cny_per_mbps: f64,
-    /// What one Mbps costs here more than at the unit's best place, level by level. Zero (up to
+    /// Cost of one Mbps here beyond that at the unit's best place, level by level. Zero (up to
     /// rounding) for the places that are used; the first component that is not zero is the reason
     /// why another one is not.
     pub reduced_cost: Price,

@@ -67,8 +67,8 @@ fn cheapest(net: &Network, basis: &Basis, unit: usize) -> Option<u32> {
 
 /// The prices of the basis, row by row.
 ///
-/// A hub's price is the difference of its potential and its parent's. Money that a contract without a
-/// hub puts on its links' arcs is taken out of the links' prices and given to the contract.
+/// A hub's price is the difference of its potential and its parent's. Money that a contract without
+/// a hub puts on its links' arcs is taken out of the links' prices and given to the contract.
 pub(crate) fn duals(problem: &Problem<'_>, net: &Network, basis: &Basis) -> Duals {
     let instance = problem.instance;
     let own = |hub: u32| {

@@ -43,13 +43,13 @@ pub struct Report {
     pub latency_cny: f64,
     /// Money part of the objective, in CNY per slot.
     pub money_cny: f64,
-    /// What moving costs, part of the objective, in CNY per slot.
+    /// Cost of moving, part of the objective, in CNY per slot.
     #[serde(default)]
     pub moving_cny: f64,
     /// Requests per second above what sites can answer.
     #[serde(default)]
     pub excess_rps: f64,
-    /// What these are charged, part of the objective, in CNY per slot.
+    /// Charge for these, part of the objective, in CNY per slot.
     #[serde(default)]
     pub excess_cny: f64,
     /// The bound on levels 1 to 4.
@@ -58,9 +58,9 @@ pub struct Report {
     pub split_units: usize,
     /// The dearest rows.
     pub binding: Vec<BindingRow>,
-    /// Where demand is stuck, when some is unserved.
+    /// Cut at which demand is stuck, when some is unserved.
     pub cut: Option<Cut>,
-    /// Whether the solve came to its end.
+    /// End of the solve.
     pub outcome: Outcome,
     /// Simplex pivots.
     pub pivots: u64,

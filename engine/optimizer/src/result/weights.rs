@@ -13,9 +13,9 @@ use instance::{Instance, Plan, Shares};
 /// `plan` with weights out of `steps`. Units with one link keep it whole; units without any stay
 /// without.
 #[must_use]
-pub fn on_ladder(instance: &Instance, plan: &Plan, steps: u8) -> Plan {
+pub fn round_to_weights(instance: &Instance, plan: &Plan, steps: u8) -> Plan {
     let problem = Problem::new(instance);
-    let mut ladder = Ladder {
+    let mut rounding = Rounding {
         problem: &problem,
         loads: Loads::of(&problem, &plan.shares),
         soft: Loads::soft_limits(&problem),
@@ -26,7 +26,7 @@ pub fn on_ladder(instance: &Instance, plan: &Plan, steps: u8) -> Plan {
         .shares
         .iter()
         .enumerate()
-        .map(|(unit, shares)| ladder.round(unit, shares))
+        .map(|(unit, shares)| rounding.round(unit, shares))
         .collect();
     Plan {
         shares: rounded,
@@ -35,7 +35,7 @@ pub fn on_ladder(instance: &Instance, plan: &Plan, steps: u8) -> Plan {
 }
 
 /// Loads while units are rounded one after another.
-struct Ladder<'a> {
+struct Rounding<'a> {
     problem: &'a Problem<'a>,
     loads: Loads,
     soft: Loads,
@@ -44,14 +44,14 @@ struct Ladder<'a> {
 }
 
 /// A link of a unit that is being rounded.
-struct Rung {
+struct Portion {
     link: LinkId,
     weight: u8,
-    /// What the exact share has above the weight, in steps.
+    /// Excess of the exact share over the weight, in steps.
     rest: f64,
 }
 
-impl Ladder<'_> {
+impl Rounding<'_> {
     fn round(&mut self, unit: usize, shares: &Shares) -> Shares {
         let total = shares.total();
         if total <= 0.0 {
@@ -63,7 +63,7 @@ impl Ladder<'_> {
             return Shares::whole(link);
         }
         let steps = f64::from(self.steps);
-        let mut rungs: Vec<Rung> = shares
+        let mut portions: Vec<Portion> = shares
             .iter()
             .map(|&(link, share)| {
                 self.add(link, -share * mbps);
@@ -71,25 +71,27 @@ impl Ladder<'_> {
                 let weight = whole(exact, self.steps);
                 self.add(link, f64::from(weight) / steps * mbps);
                 let rest = exact - f64::from(weight);
-                Rung { link, weight, rest }
+                Portion { link, weight, rest }
             })
             .collect();
-        let placed: u8 = rungs.iter().map(|rung| rung.weight).sum();
+        let placed: u8 = portions.iter().map(|portion| portion.weight).sum();
         let step_mbps = mbps / steps;
         for _ in placed..self.steps {
-            let fits = rungs.iter().map(|rung| self.fits(rung.link, step_mbps));
-            let ranked = fits.zip(&rungs).enumerate();
+            let fits = portions
+                .iter()
+                .map(|portion| self.fits(portion.link, step_mbps));
+            let ranked = fits.zip(&portions).enumerate();
             let best = ranked.max_by(|(at, (a, x)), (other, (b, y))| {
                 let order = a.cmp(b).then(x.rest.total_cmp(&y.rest));
                 order.then(other.cmp(at))
             });
             let Some((at, _)) = best else { break };
-            rungs[at].weight += 1;
-            rungs[at].rest -= 1.0;
-            self.add(rungs[at].link, step_mbps);
+            portions[at].weight += 1;
+            portions[at].rest -= 1.0;
+            self.add(portions[at].link, step_mbps);
         }
-        let kept = rungs.iter().filter(|rung| rung.weight > 0);
-        kept.map(|rung| (rung.link, f64::from(rung.weight) / steps))
+        let kept = portions.iter().filter(|portion| portion.weight > 0);
+        kept.map(|portion| (portion.link, f64::from(portion.weight) / steps))
             .collect()
     }
 

@@ -1,6 +1,6 @@
 //! Where costs bend: the breakpoints of what units share, and of a unit's own cost.
 //!
-//! Between two breakpoints everything is linear, which is where `vertex` moves traffic about.
+//! Between two breakpoints everything is linear, which is where `crossover` moves traffic about.
 
 use crate::problem::loads::{Loads, ROUNDING};
 use crate::problem::money::latency_cny_per_mbps;
@@ -10,25 +10,26 @@ use crate::problem::requests;
 use coverage::LinkId;
 use instance::{Instance, Unit};
 
-/// A row this close to a breakpoint, relative to it or to 1 Mbps, is tight; a share this close to one,
-/// relative to its unit, is there. It is above the rounding that limits on requests are forgiven.
+/// A row this close to a breakpoint, relative to it or to 1 Mbps, is tight; a share this close to
+/// one, relative to its unit, is there. It is above the rounding that limits on requests are
+/// forgiven.
 const TIGHT: f64 = 2.0 * ROUNDING;
 
 /// A row that was moved this close to a breakpoint, relative to it or to 1 Mbps, has come there.
 const ARRIVED: f64 = 1e-12;
 
-/// What one Mbps more costs: overload, traffic below the floor, CNY.
+/// Cost of one Mbps more: overload, late traffic, CNY.
 pub(crate) type Slope = [f64; 3];
 
-/// What units share: a link, a site, a region, a contract, the requests of a site.
+/// Row that units share: a link, a site, a region, a contract, the requests of a site.
 #[derive(Default)]
 pub(crate) struct Row {
     pub(crate) load: f64,
-    /// Where its cost bends, rising.
+    /// Breakpoints of its cost, rising.
     breakpoints: Vec<f64>,
     /// The slope below each breakpoint, and beyond the last unless that is a hard limit.
     slopes: Vec<Slope>,
-    /// Its number among the rows that hold, and the load that it holds.
+    /// Number among the rows that hold, and the load that it holds.
     pub(crate) held: Option<(u32, f64)>,
 }
 
@@ -56,7 +57,7 @@ impl Row {
         }
     }
 
-    /// Whether its load is where its cost bends.
+    /// Tells whether its load is where its cost bends.
     pub(crate) fn is_tight(&self) -> bool {
         self.breakpoint_within(TIGHT).is_some()
     }
@@ -66,8 +67,8 @@ impl Row {
         self.breakpoints.iter().copied().find(at)
     }
 
-    /// The breakpoint that its load has come to, or the next one upwards or downwards; none is infinitely
-    /// far.
+    /// The breakpoint that its load has come to, or the next one upwards or downwards; none is
+    /// infinitely far.
     pub(crate) fn next(&self, up: bool) -> f64 {
         if let Some(breakpoint) = self.breakpoint_within(ARRIVED) {
             return breakpoint;
@@ -110,7 +111,7 @@ pub(crate) fn piece(
     let &(_, quality_ms) = unit.cand.iter().find(|cand| cand.0 == link)?;
     let floor = if unit
         .latency_limit_ms
-        .is_some_and(|floor| quality_ms > floor)
+        .is_some_and(|limit| quality_ms > limit)
     {
         1.0
     } else {

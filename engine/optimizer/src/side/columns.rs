@@ -9,14 +9,15 @@
 
 use crate::network::arcs::Network;
 use crate::options::{Deadline, SolveOptions};
-use crate::side::constraints::{Measured, Placements, Row, Rows};
+use crate::side::constraints::{Measured, Placements, SideConstraint, SideConstraints};
 use crate::side::master::Master;
 use crate::simplex::basis::Basis;
 
-/// When a search has gone far enough.
+/// Ends of a search that has gone far enough.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ends {
-    /// How close mixture and bound must be, relative to what the first plan costs without the rows.
+    /// Gap wanted between mixture and bound, relative to the cost of the first plan without the
+    /// rows.
     gap: f64,
     /// Relative to this part of all cost where that is more, as sums of rounded numbers demand.
     all_share: f64,
@@ -33,7 +34,7 @@ impl Ends {
     };
 
     /// For the best plan. Requests make a round dear; in a small network many are cheap.
-    pub(crate) fn of(rows: &Rows<'_>, net: &Network) -> Self {
+    pub(crate) fn of(rows: &SideConstraints<'_>, net: &Network) -> Self {
         let gap = if rows.any_requests() { 5e-7 } else { 1e-7 };
         let rounds = (ARCS_OF_ROUNDS / net.tail.len().max(1)).clamp(500, 3000);
         Self {
@@ -60,7 +61,7 @@ const SMOOTHING: f64 = 0.5;
 /// The most that it becomes.
 const SMOOTHING_MAX: f64 = 0.8;
 
-/// How much of the way to that it goes after a price that was too far.
+/// Part of the way to that which it goes after a price that was too far.
 const SMOOTHING_STEP: f64 = 0.2;
 
 /// Below this distance between mixture and bound, reaches that hold prices are lengthened: at
@@ -107,7 +108,7 @@ const SUCCESS: f64 = 0.5;
 
 /// Prices tried, plans found, and what they prove.
 pub(crate) struct Search<'a> {
-    rows: &'a Rows<'a>,
+    rows: &'a SideConstraints<'a>,
     /// `[round]` -> its plan.
     plans: Vec<Placements>,
     /// The best bound so far, and its prices.
@@ -120,13 +121,13 @@ pub(crate) struct Search<'a> {
     smoothing: f64,
     /// `[row]`: how far prices may go from the best.
     reach: Vec<f64>,
-    /// When reaches are lengthened.
+    /// Gap below which reaches are lengthened.
     gap_to_lengthen: f64,
     /// Rounds since the bound has risen.
     in_vain: usize,
     /// Nothing above what is free in the first plan.
     fits: bool,
-    /// What the first plan costs without what rows charge. Contracts may charge thousands of times
+    /// Cost of the first plan without what rows charge. Contracts may charge thousands of times
     /// what latency costs; prices that are to start from, and the way that a search goes, must be
     /// right for latency, too.
     scale: f64,
@@ -137,7 +138,7 @@ pub(crate) struct Search<'a> {
 
 impl<'a> Search<'a> {
     /// The first round, at the prices that `net` has.
-    pub(crate) fn begin(rows: &'a Rows<'a>, net: &Network, basis: &Basis) -> Self {
+    pub(crate) fn begin(rows: &'a SideConstraints<'a>, net: &Network, basis: &Basis) -> Self {
         let prices = rows.prices(net);
         let first = rows.measure(net, basis);
         let value = rows.relaxed(&first, &prices);
@@ -159,7 +160,7 @@ impl<'a> Search<'a> {
         );
         let mut search = Self {
             rows,
-            plans: vec![Rows::placements(net, basis)],
+            plans: vec![SideConstraints::placements(net, basis)],
             best: (value, prices),
             master,
             upper: 0.0,
@@ -176,7 +177,7 @@ impl<'a> Search<'a> {
         search
     }
 
-    /// Whether nothing is above what is free, and no price holds it down.
+    /// Tells whether nothing is above what is free, and no price holds it down.
     pub(crate) fn is_settled(&self) -> bool {
         self.fits && self.best.1.iter().all(|&price| price <= 0.0)
     }
@@ -221,13 +222,13 @@ impl<'a> Search<'a> {
             if !self.rows.reprice(net, basis, &prices, options) {
                 return false;
             }
-            self.plans.push(Rows::placements(net, basis));
+            self.plans.push(SideConstraints::placements(net, basis));
             self.take(self.rows.measure(net, basis), prices);
         }
         true
     }
 
-    /// Whether reaches that hold prices are lengthened, and none is shortened.
+    /// Tells whether reaches that hold prices are lengthened, and none is shortened.
     fn is_near(&self) -> bool {
         let scale = if self.only_charges {
             self.scale.max(self.best.0)
@@ -237,7 +238,7 @@ impl<'a> Search<'a> {
         self.upper - self.best.0 <= self.gap_to_lengthen * scale
     }
 
-    /// How close mixture and bound must be by now.
+    /// Gap wanted between mixture and bound by now.
     #[expect(clippy::cast_precision_loss, reason = "a rough measure of time")]
     fn gap_wanted(&self, ends: Ends, net: &Network) -> f64 {
         let looked = (self.plans.len() * net.tail.len()) as f64;
@@ -245,13 +246,13 @@ impl<'a> Search<'a> {
         eased.min(GAP_MAX).max(ends.gap)
     }
 
-    /// Whether a cost is as close to the bound as is wanted.
+    /// Tells whether a cost is as close to the bound as is wanted.
     fn is_close(&self, cost: f64, wanted: f64, ends: Ends) -> bool {
         let scale = self.scale.max(ends.all_share * cost.abs());
         cost - self.best.0 <= wanted * scale.max(f64::MIN_POSITIVE)
     }
 
-    /// What the best mixture costs, with every row at its full charge.
+    /// Cost of the best mixture, with every row at its full charge.
     fn cost_of_mixture(&mut self) -> f64 {
         self.forget_reach();
         self.master.solve().0
@@ -333,11 +334,11 @@ impl<'a> Search<'a> {
     }
 }
 
-/// How far prices may go at first: a contract's as far as its charge; a limit on requests, which
+/// Reach of prices at first: a contract's as far as its charge; a limit on requests, which
 /// charges far more than its price will ever be, as far as prices of traffic are in a plan of this
 /// `cost`. Less where they were `known`.
 fn first_reach(
-    rows: &Rows<'_>,
+    rows: &SideConstraints<'_>,
     net: &Network,
     prices: &[f64],
     (cost, known): (f64, bool),
@@ -355,13 +356,13 @@ fn first_reach(
     } else {
         f64::INFINITY
     };
-    let reach = |((row, &charge), &price): ((&Row, &f64), &f64)| match row {
-        Row::Requests(_) if usual > 0.0 => {
+    let reach = |((row, &charge), &price): ((&SideConstraint, &f64), &f64)| match row {
+        SideConstraint::Requests(_) if usual > 0.0 => {
             usual.max(price * (REACH_GROWTH - 1.0)).min(charge) * part
         }
         _ => (charge * part).min(most.max(charge * LEAST_REACH)),
     };
-    rows.rows
+    rows.list
         .iter()
         .zip(&rows.charge)
         .zip(prices)
@@ -369,18 +370,18 @@ fn first_reach(
         .collect()
 }
 
-/// What the mean contract charges for one Mbps: the only costs where latency is worth nothing.
-fn mean_charge(rows: &Rows<'_>) -> f64 {
-    let rows = rows.rows.iter().zip(&rows.charge);
-    let contracts = rows.filter(|(row, _)| !matches!(row, Row::Requests(_)));
+/// Charge of the mean contract for one Mbps: the only costs where latency is worth nothing.
+fn mean_charge(rows: &SideConstraints<'_>) -> f64 {
+    let rows = rows.list.iter().zip(&rows.charge);
+    let contracts = rows.filter(|(row, _)| !matches!(row, SideConstraint::Requests(_)));
     let (sum, count) = contracts.fold((0.0, 0.0), |(sum, count), (_, charge)| {
         (sum + charge, count + 1.0)
     });
     sum / f64::max(count, 1.0)
 }
 
-/// Whether the bound still rises from the prices that were tried towards the target of the master
-/// (Pessoa and others 2018).
+/// Tells whether the bound still rises from the prices that were tried towards the target of the
+/// master (Pessoa and others 2018).
 fn leads_on(loads: &[f64], free: &[f64], (best, target): (&[f64], &[f64])) -> bool {
     let over = loads.iter().zip(free).map(|(load, free)| load - free);
     let way = target.iter().zip(best).map(|(target, best)| target - best);

@@ -1,4 +1,4 @@
-//! Rows that have no place in the tree of hubs: contracts over several sites, requests per second
+//! SideConstraints that have no place in the tree of hubs: contracts over several sites, requests per second
 //! of sites.
 //!
 //! They are relaxed. For given prices, between 0 and what a row charges, the network is exact, and
@@ -16,7 +16,7 @@ use coverage::{ContractId, LinkId, SiteId};
 
 /// A row without a place in the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Row {
+pub(crate) enum SideConstraint {
     /// A contract over several sites, in Mbps.
     Contract(ContractId),
     /// The requests per second of a site.
@@ -25,9 +25,9 @@ pub(crate) enum Row {
 
 /// The rows of an instance, or of a sample of it.
 #[derive(Debug, Clone)]
-pub(crate) struct Rows<'a> {
+pub(crate) struct SideConstraints<'a> {
     problem: &'a Problem<'a>,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) list: Vec<SideConstraint>,
     /// `[row]`: what it carries without charge.
     pub(crate) free: Vec<f64>,
     /// `[row]`: what it charges for one more, in CNY.
@@ -37,7 +37,7 @@ pub(crate) struct Rows<'a> {
 /// (unit, link, share) of a plan; of one unit all together, of one link perhaps twice.
 pub(crate) type Placements = Vec<(u32, u32, f64)>;
 
-/// What a plan is without its rows, and what it puts on them.
+/// Cost of a plan without its rows, and its loads on them.
 pub(crate) struct Measured {
     /// Cost of level 4 without rows, in CNY.
     pub(crate) cost: f64,
@@ -45,19 +45,19 @@ pub(crate) struct Measured {
     pub(crate) loads: Vec<f64>,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> SideConstraints<'a> {
     /// The rows of an instance that may bind.
     pub(crate) fn of(problem: &'a Problem<'a>, net: &Network) -> Self {
         let mut rows = Self {
             problem,
-            rows: Vec::new(),
+            list: Vec::new(),
             free: Vec::new(),
             charge: Vec::new(),
         };
         for ((id, contract), place) in problem.contracts().zip(&net.contracts) {
             if let ContractPlace::Shared(_) = place {
                 let (free, charge) = money_step(problem.instance, contract);
-                rows.push(Row::Contract(id), free, charge);
+                rows.push(SideConstraint::Contract(id), free, charge);
             }
         }
         if net.rps_per_mbps.is_empty() {
@@ -67,14 +67,14 @@ impl<'a> Rows<'a> {
         let limits = requests::limits_that_bind(problem);
         for ((site, _), limit) in problem.sites().zip(limits) {
             if let Some(limit) = limit {
-                rows.push(Row::Requests(site), limit, excess_cny);
+                rows.push(SideConstraint::Requests(site), limit, excess_cny);
             }
         }
         rows
     }
 
-    fn push(&mut self, row: Row, free: f64, charge: f64) {
-        self.rows.push(row);
+    fn push(&mut self, row: SideConstraint, free: f64, charge: f64) {
+        self.list.push(row);
         self.free.push(free);
         self.charge.push(charge);
     }
@@ -82,48 +82,50 @@ impl<'a> Rows<'a> {
     /// The same rows for a sample that has these parts of the traffic and of the requests.
     pub(crate) fn shrunk(&self, mbps_part: f64, rps_part: f64) -> Self {
         let mut rows = self.clone();
-        for (row, free) in rows.rows.iter().zip(&mut rows.free) {
+        for (row, free) in rows.list.iter().zip(&mut rows.free) {
             *free *= match row {
-                Row::Contract(_) => mbps_part,
-                Row::Requests(_) => rps_part,
+                SideConstraint::Contract(_) => mbps_part,
+                SideConstraint::Requests(_) => rps_part,
             };
         }
         rows
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.list.is_empty()
     }
 
     pub(crate) fn any_requests(&self) -> bool {
-        self.rows.iter().any(|row| matches!(row, Row::Requests(_)))
+        self.list
+            .iter()
+            .any(|row| matches!(row, SideConstraint::Requests(_)))
     }
 
     /// `[row]` -> the price that a network has for it.
     pub(crate) fn prices(&self, net: &Network) -> Vec<f64> {
-        let price = |row: &Row| match *row {
-            Row::Contract(contract) => match net.contracts[contract.index()] {
+        let price = |row: &SideConstraint| match *row {
+            SideConstraint::Contract(contract) => match net.contracts[contract.index()] {
                 ContractPlace::Shared(cost) => net.scale.price(cost).cny_per_mbps,
                 _ => 0.0,
             },
-            Row::Requests(site) => {
+            SideConstraint::Requests(site) => {
                 let link = self.problem.links_of_site(site).first();
                 link.map_or(0.0, |link| net.request_cny[link.index()])
             }
         };
-        self.rows.iter().map(price).collect()
+        self.list.iter().map(price).collect()
     }
 
     /// Gives a network these prices. Rough costs must be taken anew when there are rows of
     /// requests.
     pub(crate) fn set_prices(&self, net: &mut Network, prices: &[f64]) {
         let mut sites = vec![0.0; self.problem.instance.sites.len()];
-        for (&row, &price) in self.rows.iter().zip(prices) {
+        for (&row, &price) in self.list.iter().zip(prices) {
             match row {
-                Row::Contract(contract) => {
+                SideConstraint::Contract(contract) => {
                     net.set_shared_price(self.problem, contract, net.scale.money(price));
                 }
-                Row::Requests(site) => sites[site.index()] = price,
+                SideConstraint::Requests(site) => sites[site.index()] = price,
             }
         }
         if self.any_requests() {
@@ -171,14 +173,14 @@ impl<'a> Rows<'a> {
             let rps = net.rps_per_mbps.get(unit).map_or(0.0, |rps| rps * mbps);
             sites[self.problem.place(LinkId(link)).site.index()] += rps;
         }
-        let load = |row: &Row| match *row {
-            Row::Contract(contract) => {
+        let load = |row: &SideConstraint| match *row {
+            SideConstraint::Contract(contract) => {
                 let links_of = self.problem.links_of_contract(contract).iter();
                 links_of.map(|link| links[link.index()]).sum::<f64>()
             }
-            Row::Requests(site) => sites[site.index()],
+            SideConstraint::Requests(site) => sites[site.index()],
         };
-        let loads: Vec<f64> = self.rows.iter().map(load).collect();
+        let loads: Vec<f64> = self.list.iter().map(load).collect();
         let prices = self.prices(net);
         let priced: f64 = prices
             .iter()

@@ -1,4 +1,4 @@
-//! From a plan to a vertex: no more units split than rows are tight.
+//! From a plan to a basic solution: no more units split than rows are tight.
 //!
 //! While more shares are open than units and tight rows hold, some of them can be moved round so
 //! that every tight row stays as full as it is. Costs change linearly on the way, so one of the two
@@ -35,7 +35,7 @@ const STEPS_MIN: usize = 32;
 /// A share this small, which the solve for the basis can do without, has ended.
 const DUST: f64 = 1e-9;
 
-/// How often the basis is solved for: once against the rounding of the steps, and once against its
+/// Times that the basis is solved for: once against the rounding of the steps, and once against its
 /// own.
 const SOLVES: usize = 2;
 
@@ -51,13 +51,13 @@ struct Share {
     unit_row: u32,
     /// Requests per Mbps, in the unit of rows of requests.
     requests: f64,
-    /// What is no more than the rounding of nothing.
+    /// Amount that is no more than the rounding of nothing.
     dust_mbps: f64,
 }
 
 impl Share {
-    /// Brings it to a breakpoint that is no more than dust away; whether there was none, so that it stays
-    /// open.
+    /// Brings it to a breakpoint that is no more than dust away; whether there was none, so that it
+    /// stays open.
     fn stays_open(&mut self) -> bool {
         let (from, to) = self.between;
         let near = |breakpoint: &f64| (self.mbps - breakpoint).abs() <= self.dust_mbps;
@@ -71,23 +71,23 @@ impl Share {
     }
 }
 
-/// Where a step ends.
+/// End of a step.
 #[derive(Clone, Copy)]
 enum End {
     Share { at: usize, mbps: f64 },
     Row { at: usize, load: f64 },
 }
 
-/// What a pass over the shares has done.
+/// Work of a pass over the shares.
 struct Pass {
-    /// Whether it came to the last of them.
+    /// True when it came to the last of them.
     ended: bool,
     steps: usize,
     /// Values added up.
     work: usize,
 }
 
-/// A plan on its way to a vertex.
+/// Plan on its way to a basic solution.
 struct Descent<'a> {
     problem: &'a Problem<'a>,
     shares: Vec<Share>,
@@ -105,7 +105,7 @@ pub(crate) fn below(problem: &Problem<'_>, plan: &Plan) -> Plan {
     let mut descent = Descent::of(problem, plan);
     let mut work_left = WORK_MAX;
     let mut at_once = WORK_PER_SHARE * descent.shares.len();
-    // A whole pass without a step has found a vertex, and solved for it by fresh columns.
+    // A whole pass without a step has found a basic solution, and solved for it by fresh columns.
     loop {
         let pass = descent.pass(at_once.min(work_left));
         work_left = work_left.saturating_sub(pass.work);
@@ -289,7 +289,7 @@ impl<'a> Descent<'a> {
         Some(end)
     }
 
-    /// How far it is to the first breakpoint, and which that is.
+    /// Distance to the first breakpoint, and which that is.
     fn reach(
         &self,
         direction: &Sparse,
@@ -373,8 +373,8 @@ impl<'a> Descent<'a> {
                     old.1 = share.mbps / self.problem.instance.units[unit].mbps;
                 }
             }
-            // Also what went with a share that was brought to its breakpoint, where none was left to take
-            // it.
+            // Also what went with a share that was brought to its breakpoint, where none was left
+            // to take it.
             sweep(shares, whole, DUST);
         }
         plan

@@ -36,9 +36,9 @@ pub(crate) struct Echelon {
 struct Column {
     /// By row.
     values: Sparse,
-    /// Its own row.
+    /// Row of its own.
     row: u32,
-    /// Its value there.
+    /// Value in that row.
     own: f64,
     /// By variable: which sum of their columns it is.
     made_of: Sparse,

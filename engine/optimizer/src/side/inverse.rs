@@ -25,12 +25,12 @@ impl Inverse {
         self.values.chunks_exact(self.size)
     }
 
-    /// Its product with a column.
+    /// Product of the inverse with a column.
     pub(crate) fn times(&self, column: &[f64]) -> Vec<f64> {
         self.rows().map(|row| dot(row, column)).collect()
     }
 
-    /// Its product with a column that has one value.
+    /// Product of the inverse with a column that has one value.
     pub(crate) fn times_unit(&self, row: usize, value: f64) -> Vec<f64> {
         self.rows().map(|values| value * values[row]).collect()
     }

@@ -255,7 +255,7 @@ impl Master {
         }
     }
 
-    /// Whether the values of the basis miss a row.
+    /// Tells whether the values of the basis miss a row.
     fn is_spoilt(&self) -> bool {
         // Written so that NaN is a miss.
         let holds = |(missing, sum): &(f64, f64)| missing.abs() <= SPOILT * sum.max(1.0);
@@ -332,7 +332,7 @@ impl Master {
         self.basis.len() == size
     }
 
-    /// What is less than nothing above its free level is below it, and the other way round.
+    /// Turns what is less than nothing above its free level into what is below it, and back.
     fn turn_round(&mut self) {
         for (position, variable) in self.basis.iter_mut().enumerate() {
             let other = match *variable {

@@ -1,4 +1,4 @@
-//! Rows that cut across the tree: priced from outside, plans mixed, then made whole again.
+//! SideConstraints that cut across the tree: priced from outside, plans mixed, then made whole again.
 //!
 //! A contract over several sites is no hub of the tree, and requests per second are no flow of it.
 //! Such a row is relaxed: for given prices, between 0 and what the row charges, the network is
@@ -12,20 +12,20 @@ use std::cmp::Ordering;
 
 use crate::network::arcs::Network;
 use crate::options::SolveOptions;
-use crate::problem::compare::{EQUAL, OF_A_VERTEX, Slack, within};
+use crate::problem::compare::{EQUAL, OF_A_BASIC_SOLUTION, Tolerance, within};
 use crate::problem::index::Problem;
 use crate::side::columns::{Ends, Search};
-use crate::side::constraints::Rows;
+use crate::side::constraints::SideConstraints;
 use crate::side::crossover;
 use crate::side::whole;
 use crate::simplex::basis::Basis;
 use instance::Plan;
 
-/// What stays the same over the rounds.
+/// Context that stays the same over the rounds.
 pub(crate) struct Context<'a, 'b> {
     pub(crate) problem: &'a Problem<'a>,
     pub(crate) options: &'a SolveOptions<'b>,
-    pub(crate) rows: &'a Rows<'a>,
+    pub(crate) rows: &'a SideConstraints<'a>,
 }
 
 /// The plan after settling, and whether all rounds could be run.
@@ -63,10 +63,10 @@ pub(crate) fn settle(
         let relieved = whole::relieved(context, net, &basis.potential, plan.clone());
         take_better(context, &relieved, &mut plan);
     }
-    let vertex = crossover::below(context.problem, &plan);
+    let basic = crossover::below(context.problem, &plan);
     // With as many split it has more rows tight.
-    if !order(OF_A_VERTEX, context, &plan, &vertex).is_lt() {
-        plan = vertex;
+    if !order(OF_A_BASIC_SOLUTION, context, &plan, &basic).is_lt() {
+        plan = basic;
     }
     // Only a solve that was stopped can be worse than what it started from.
     take_better(context, first, &mut plan);
@@ -86,7 +86,7 @@ fn take_better(context: &Context<'_, '_>, other: &Plan, plan: &mut Plan) {
 }
 
 /// The order of two plans; of those that cost the same, the one with fewer split units is less.
-fn order(slack: Slack, context: &Context<'_, '_>, a: &Plan, b: &Plan) -> Ordering {
-    let order = within(slack, context.problem, a, b);
+fn order(tolerance: Tolerance, context: &Context<'_, '_>, a: &Plan, b: &Plan) -> Ordering {
+    let order = within(tolerance, context.problem, a, b);
     order.then(split(a).cmp(&split(b)))
 }

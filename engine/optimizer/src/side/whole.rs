@@ -36,7 +36,7 @@ pub(crate) fn mixed(input: &Instance, mixture: &[(f64, &Placements)]) -> Plan {
 
 /// A way for requests out of a site that has too many.
 struct Way {
-    /// What it costs more, in CNY per request per second.
+    /// Cost beyond that of staying, in CNY per request per second.
     regret_cny: f64,
     unit: usize,
     from: LinkId,

@@ -10,12 +10,12 @@
 use crate::network::arcs::Network;
 use crate::network::numbers::NONE;
 use crate::network::numbers::as_u32;
-use crate::simplex::lazy::Slack;
+use crate::simplex::lazy::LazyPricing;
 use crate::simplex::rough::{RoughCosts, RoughPrices};
 use crate::simplex::tree::Tree;
 use std::sync::Arc;
 
-/// Whether the simplex has finished.
+/// End of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// No arc in scope has a negative reduced cost: the flow is optimal over these.
@@ -34,14 +34,14 @@ pub(crate) struct Basis {
     pub(crate) at_upper: Vec<bool>,
     /// `[hub]` -> cost of sending one more quantum from there to the sink along the tree.
     pub(crate) potential: Vec<i128>,
-    /// Where block search goes on: `0..units` are units, beyond them blocks of hub arcs.
+    /// Place at which block search goes on: `0..units` are units, beyond them blocks of hub arcs.
     pub(crate) cursor: usize,
     /// Costs in floating point; `None` in small networks.
     pub(crate) costs: Option<Arc<RoughCosts>>,
     /// The same potentials in floating point, fresh while a rough run lasts.
     pub(crate) rough: RoughPrices,
     /// Which units the exact search may pass over.
-    pub(crate) slack: Slack,
+    pub(crate) lazy: LazyPricing,
     /// Pivots made so far.
     pub(crate) pivots: u64,
 }
@@ -69,7 +69,7 @@ impl Basis {
             cursor: 0,
             costs: None,
             rough: RoughPrices::default(),
-            slack: Slack::default(),
+            lazy: LazyPricing::default(),
             pivots: 0,
         };
         basis.refresh(net, 0);
@@ -157,7 +157,7 @@ impl Basis {
     /// Has the exact search look at a node again, if that is a unit.
     fn wake(&mut self, net: &Network, node: u32) {
         if let Some(unit) = (node as usize).checked_sub(net.hubs.len()) {
-            self.slack.wake(unit);
+            self.lazy.wake(unit);
         }
     }
 
@@ -177,7 +177,7 @@ impl Basis {
         a
     }
 
-    /// How much can go round the cycle, and which arc stops it.
+    /// Quanta that can go round the cycle, and the arc that stops them.
     fn blocking(
         &self,
         net: &Network,
@@ -261,7 +261,7 @@ impl Basis {
     fn shift(&mut self, net: &Network, node: u32, change: i128) {
         let hubs = net.hubs.len();
         let potential = &mut self.potential[..hubs];
-        let (rough, slack) = (&mut self.rough.potential[..], &mut self.slack);
+        let (rough, lazy) = (&mut self.rough.potential[..], &mut self.lazy);
         let mut any = false;
         let about = self.costs.as_ref().map_or(0.0, |costs| costs.weigh(change));
         self.tree.below(node, |_, node| {
@@ -271,14 +271,14 @@ impl Basis {
                 any = true;
             } else {
                 // It hangs from another arc, or carries on two.
-                slack.wake(at - hubs);
+                lazy.wake(at - hubs);
             }
             if let Some(rough) = rough.get_mut(at) {
                 *rough += about;
             }
         });
         if any {
-            slack.shift(change);
+            lazy.shift(change);
         }
     }
 

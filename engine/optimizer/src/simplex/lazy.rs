@@ -5,16 +5,16 @@
 //! how much its best way is ahead. No reduced cost changes by more than the sum of all shifts, so
 //! until that sum has eaten up the lead the unit has nothing to offer.
 
-/// How far prices have moved, and from where on each unit is worth a look.
+/// Sum of the changes of prices, and the sum from which each unit is worth a look.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Slack {
+pub(crate) struct LazyPricing {
     /// Sum of all shifts of prices.
     drift: i128,
     /// `[unit]` -> drift up to which it has nothing to offer.
     rests: Vec<i128>,
 }
 
-impl Slack {
+impl LazyPricing {
     /// Forgets everything: all of `units` are worth a look.
     pub(crate) fn wake_all(&mut self, units: usize) {
         self.drift = 0;
@@ -42,7 +42,7 @@ impl Slack {
         self.rests[unit] = if end == i128::MAX { -1 } else { end };
     }
 
-    /// Whether a unit has nothing to offer.
+    /// Tells whether a unit has nothing to offer.
     pub(crate) fn is_resting(&self, unit: usize) -> bool {
         self.drift <= self.rests[unit]
     }
@@ -54,26 +54,23 @@ mod tests {
 
     #[test]
     fn a_unit_rests_until_prices_have_moved_by_its_lead() {
-        let mut slack = Slack::default();
-        slack.wake_all(2);
-        assert!(!slack.is_resting(0));
-        slack.rest(0, 10);
-        slack.rest(1, 0);
-        assert!(slack.is_resting(0) && slack.is_resting(1));
-        slack.shift(-7);
-        assert!(slack.is_resting(0) && !slack.is_resting(1));
-        slack.shift(3);
-        assert!(slack.is_resting(0));
-        slack.shift(1);
-        assert!(!slack.is_resting(0));
-        slack.rest(0, 5);
-        slack.wake(0);
-        assert!(!slack.is_resting(0));
-        slack.shift(i128::MIN);
-        slack.rest(0, 5);
-        assert!(
-            !slack.is_resting(0),
-            "nobody rests beyond the range of sums"
-        );
+        let mut lazy = LazyPricing::default();
+        lazy.wake_all(2);
+        assert!(!lazy.is_resting(0));
+        lazy.rest(0, 10);
+        lazy.rest(1, 0);
+        assert!(lazy.is_resting(0) && lazy.is_resting(1));
+        lazy.shift(-7);
+        assert!(lazy.is_resting(0) && !lazy.is_resting(1));
+        lazy.shift(3);
+        assert!(lazy.is_resting(0));
+        lazy.shift(1);
+        assert!(!lazy.is_resting(0));
+        lazy.rest(0, 5);
+        lazy.wake(0);
+        assert!(!lazy.is_resting(0));
+        lazy.shift(i128::MIN);
+        lazy.rest(0, 5);
+        assert!(!lazy.is_resting(0), "nobody rests beyond the range of sums");
     }
 }

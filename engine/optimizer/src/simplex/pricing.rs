@@ -19,7 +19,7 @@ const ROUGH_BLOCK_FACTOR: f64 = 0.25;
 /// Smallest block in arcs.
 const BLOCK_ARCS_MIN: usize = 64;
 
-/// What is looked at in turn: first each unit, then the arcs of hubs block by block.
+/// Places that are looked at in turn: first each unit, then the arcs of hubs block by block.
 struct Places {
     units: usize,
     first_hub_arc: usize,
@@ -52,7 +52,7 @@ impl Basis {
     /// Pivots until optimal or until `pivots_max` more pivots were made.
     pub(crate) fn run(&mut self, net: &Network, pivots_max: u64) -> Progress {
         let places = Places::of(net, block_arcs(net.tail.len(), BLOCK_FACTOR));
-        self.slack.wake_all(net.demand.len());
+        self.lazy.wake_all(net.demand.len());
         for _ in 0..pivots_max {
             let Some(arc) = self.entering(net, &places) else {
                 return Progress::Optimal;
@@ -95,11 +95,11 @@ impl Basis {
             self.step(places);
             if place >= places.units {
                 scanned += self.price_hub_arcs(net, places, place, &mut best);
-            } else if !self.slack.is_resting(place) {
+            } else if !self.lazy.is_resting(place) {
                 let (looked, lead) = self.price_unit(net, place, &mut best);
                 scanned += looked;
                 if lead >= 0 {
-                    self.slack.rest(place, lead);
+                    self.lazy.rest(place, lead);
                 }
             }
             if scanned >= places.block {
@@ -163,7 +163,7 @@ impl Basis {
         }
     }
 
-    /// Whether using `arc` more, or less when it is full, saves something: the exact word.
+    /// Tells whether using `arc` more, or less when it is full, saves something: the exact word.
     fn gains(&self, net: &Network, arc: usize) -> bool {
         let mut best = (0, None);
         let tail = net.tail[arc] as usize;

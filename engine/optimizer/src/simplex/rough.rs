@@ -45,7 +45,7 @@ pub(crate) struct RoughCosts {
     weights: Weights,
 }
 
-/// How the levels of a cost are added up; the dearest money of an arc counts 1.
+/// Weights by which the levels of a cost are added up; the dearest money of an arc counts 1.
 #[derive(Debug, Clone, Copy)]
 struct Weights {
     scale: Scale,
@@ -137,7 +137,7 @@ impl RoughCosts {
         rough
     }
 
-    /// Whether a unit must be priced exactly.
+    /// Tells whether a unit must be priced exactly.
     pub(crate) fn is_limited(&self, unit: usize) -> bool {
         self.limited[unit]
     }

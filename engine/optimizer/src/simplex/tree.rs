@@ -10,7 +10,7 @@ use crate::network::numbers::as_u32;
 /// No node, no arc.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// What a walk needs of a node, in half a cache line.
+/// Part of a node that a walk needs, in half a cache line.
 #[derive(Debug, Clone, Copy)]
 struct Node {
     parent: u32,
@@ -19,7 +19,7 @@ struct Node {
     first_child: u32,
     next: u32,
     prev: u32,
-    /// Whether it stands in its parent's child list.
+    /// True when it stands in its parent's child list.
     listed: bool,
 }
 

@@ -232,7 +232,7 @@ impl<'a> Filler<'a> {
         cost
     }
 
-    /// Whether `room` suffices all the way to the sink.
+    /// Tells whether `room` suffices all the way to the sink.
     fn fits(&self, room: &[i64], mut hub: u32, demand: i64) -> bool {
         while hub != SINK {
             if room[hub as usize] < demand {

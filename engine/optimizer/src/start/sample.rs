@@ -13,7 +13,7 @@ use crate::network::numbers::SINK;
 use crate::network::scale::UNLIMITED;
 use crate::options::SolveOptions;
 use crate::side::columns::{Ends, Search};
-use crate::side::constraints::Rows;
+use crate::side::constraints::SideConstraints;
 use crate::simplex::basis::{Basis, Progress};
 use crate::simplex::run::run;
 use crate::start::crash;
@@ -34,7 +34,7 @@ const UNITS_MIN: usize = 4_000;
 /// too, else greedy. `pivots` counts the work.
 pub(crate) fn start(
     net: &mut Network,
-    rows: &Rows<'_>,
+    rows: &SideConstraints<'_>,
     options: &SolveOptions<'_>,
     pivots: &mut u64,
 ) -> Basis {
@@ -65,7 +65,11 @@ pub(crate) fn start(
 }
 
 /// The network with the drawn units only, and its rows. Hubs keep their indices.
-fn draw<'a>(net: &Network, rows: &Rows<'a>, seed: u64) -> (Network, Rows<'a>) {
+fn draw<'a>(
+    net: &Network,
+    rows: &SideConstraints<'a>,
+    seed: u64,
+) -> (Network, SideConstraints<'a>) {
     let drawn = drawn(&net.demand, seed);
     let total: i128 = net.demand.iter().map(|&d| i128::from(d)).sum();
     let part: i128 = drawn.iter().map(|drawn| i128::from(drawn.1)).sum();

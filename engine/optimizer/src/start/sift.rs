@@ -105,7 +105,7 @@ fn grown(net: &Network, extract: &Extract, undecided: &[(usize, i64)], inner: &B
     tree
 }
 
-/// Whether a step of a hub is in use, but neither full nor in the tree.
+/// Tells whether a step of a hub is in use, but neither full nor in the tree.
 fn has_loose_step(net: &Network, tree: &Tree, flow: &[i64]) -> bool {
     let hubs = net.hubs.iter().enumerate().skip(1);
     let mut steps = hubs.flat_map(|(index, hub)| {

@@ -57,8 +57,8 @@ pub struct Level {
 /// The time to be planned.
 #[derive(Clone, Debug)]
 pub struct Outlook<'a> {
-    /// Links, sites, candidates and the value of latency. Its demand and its contracts' prices are not
-    /// read.
+    /// Links, sites, candidates and the value of latency. Its demand and its contracts' prices are
+    /// not read.
     pub instance: &'a Instance,
     /// What will be asked for.
     pub scenes: Vec<Scene>,

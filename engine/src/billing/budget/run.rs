@@ -6,9 +6,9 @@ use super::program::{Dual, Primal, Program};
 
 /// Weight of the newest ratio of movements in the primal weight, in logarithms.
 const WEIGHT_SMOOTHING: f64 = 0.5;
-/// First primal weight, relative to what a level costs per slot over what a contract carries. Prices
-/// have to grow to what a token is worth, which is twenty times that where one slot of twenty is
-/// free.
+/// First primal weight, relative to what a level costs per slot over what a contract carries.
+/// Prices have to grow to what a token is worth, which is twenty times that where one slot of
+/// twenty is free.
 const WEIGHT_START: f64 = 20.0;
 
 /// Where the method stands.

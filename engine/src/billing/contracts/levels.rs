@@ -194,8 +194,8 @@ impl Contracts {
     }
 
     /// Takes back levels that were kept, if they belong to the month that holds `now`. Returns
-    /// whether they do. What does not read, or names contracts that are gone, is left out: levels are
-    /// then planned anew after a day.
+    /// whether they do. What does not read, or names contracts that are gone, is left out: levels
+    /// are then planned anew after a day.
     pub(crate) fn restore_levels(&mut self, text: &str, now: Timestamp) -> bool {
         let Ok(state) = serde_json::from_str::<State>(text) else {
             return false;

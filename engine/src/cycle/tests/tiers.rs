@@ -116,7 +116,7 @@ fn the_warm_solve_is_no_worse_than_the_local_one_and_the_full_one_no_worse_than_
 #[test]
 fn a_warm_solve_that_betters_what_is_in_force_is_published_as_such() {
     // What has room is far away. The local tier goes there; with all others moving up by one nobody
-    // is below the floor.
+    // is above the latency limit.
     let mut world = World::serving(120.0);
     world.wait(10);
     world.demand(120.0);

@@ -1,13 +1,13 @@
-//! The ladder of weights: shares as whole 64ths.
+//! Weight rounding: shares as whole 64ths.
 
 use coverage::map::SHARES_MAX;
 use coverage::{EndpointId, WEIGHT_TOTAL};
 use std::collections::BTreeMap;
 
-/// Rounds shares onto the 1/64 ladder by largest remainders; the result sums to 64, ordered by
+/// Rounds shares to 64ths by largest remainders; the result sums to 64, ordered by
 /// endpoint. Shares that round to nothing are left out; at most [`SHARES_MAX`] are kept, largest
 /// first.
-pub(super) fn ladder(shares: &[(EndpointId, f64)]) -> Vec<(EndpointId, u8)> {
+pub(super) fn round_weights(shares: &[(EndpointId, f64)]) -> Vec<(EndpointId, u8)> {
     if let &[(endpoint, _)] = shares {
         return vec![(endpoint, WEIGHT_TOTAL)];
     }
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn thirds_round_to_64() {
         let third = 1.0 / 3.0;
-        let weights = ladder(&[
+        let weights = round_weights(&[
             (EndpointId(4), third),
             (EndpointId(1), third),
             (EndpointId(9), third),
@@ -82,25 +82,28 @@ mod tests {
     fn many_shares_stay_as_they_are() {
         let planned: Vec<_> = (0..16).map(|id| (EndpointId(id), 1.0 / 16.0)).collect();
         let weights: Vec<_> = (0..16).map(|id| (EndpointId(id), 4)).collect();
-        assert_eq!(ladder(&planned), weights);
+        assert_eq!(round_weights(&planned), weights);
     }
 
     #[test]
     fn a_unit_that_is_partly_unserved_still_has_a_whole_answer() {
         assert_eq!(
-            ladder(&[(EndpointId(1), 0.25), (EndpointId(2), 0.25)]),
+            round_weights(&[(EndpointId(1), 0.25), (EndpointId(2), 0.25)]),
             [(EndpointId(1), 32), (EndpointId(2), 32)]
         );
-        assert_eq!(ladder(&[(EndpointId(1), 0.0)]), [(EndpointId(1), 64)]);
+        assert_eq!(
+            round_weights(&[(EndpointId(1), 0.0)]),
+            [(EndpointId(1), 64)]
+        );
     }
 
     proptest! {
         #[test]
-        fn a_ladder_is_a_valid_answer_and_near_the_shares(parts in prop::collection::vec(0.0..1.0f64, 1..8)) {
+        fn weights_are_a_valid_answer_and_near_the_shares(parts in prop::collection::vec(0.0..1.0f64, 1..8)) {
             prop_assume!(parts.iter().sum::<f64>() > 1e-6);
             let total: f64 = parts.iter().sum();
             let shares: Vec<_> = parts.iter().zip(0..).map(|(part, id)| (EndpointId(id), part / total)).collect();
-            let weights = ladder(&shares);
+            let weights = round_weights(&shares);
             prop_assert_eq!(weights.iter().map(|(_, weight)| u32::from(*weight)).sum::<u32>(), 64);
             prop_assert!(weights.is_sorted_by(|a, b| a.0 < b.0));
             for (id, share) in shares {
