@@ -53,7 +53,7 @@ impl WarmStart {
             .net
             .sort_by_price(&start.basis.potential, sample::FRONT_LINKS);
         start.basis.renumber(&order);
-        start.basis.take_rough_costs(&standing.net);
+        start.basis.take_rough_costs(&start.net);
         (solved, start)
     }
 
