@@ -1,11 +1,10 @@
 //! Rank and spill by what it costs.
 
-use super::room::Room;
 use super::{AMOUNT_EPSILON_MBPS, Baseline, order, share};
 use checker::CheckFailure;
 use coverage::LinkId;
 use instance::Instance;
-use optimizer::money_step;
+use optimizer::{Loads, Place, Problem, money_step};
 use std::collections::BTreeMap;
 
 /// Rank and spill with prices: units in a random order, each at the candidate that costs least at
@@ -16,19 +15,23 @@ use std::collections::BTreeMap;
 /// # Errors
 /// [`CheckFailure`] when the instance is not valid.
 pub fn cost_and_spill(instance: &Instance, seed: u64) -> Result<Baseline, CheckFailure> {
-    let mut rooms = [Room::to_watermarks(instance), Room::of(instance, 1.0)];
+    let problem = &Problem::new(instance);
+    let mut soft = Loads::hard_limits(problem);
+    soft.merge(&Loads::soft_limits(problem), f64::min);
+    let mut rooms = [soft, Loads::hard_limits(problem)];
     let mut bills = Bills::of(instance);
     let mut amounts = vec![BTreeMap::new(); instance.units.len()];
     let mut rests: Vec<f64> = instance.units.iter().map(|unit| unit.mbps).collect();
     for room in 0..rooms.len() {
         for &unit in &order(instance, seed) {
             while (rests[unit] > AMOUNT_EPSILON_MBPS || amounts[unit].is_empty())
-                && let Some((link, mbps)) = best(instance, unit, rests[unit], &rooms[room], &bills)
+                && let Some((link, mbps)) = best(problem, unit, rests[unit], &rooms[room], &bills)
             {
+                let place = problem.place(link);
                 for room in &mut rooms {
-                    room.take(link, mbps);
+                    room.add_mbps(place, -mbps);
                 }
-                bills.carry(link, mbps);
+                bills.carried_mbps[place.contract.index()] += mbps;
                 rests[unit] -= mbps;
                 *amounts[unit].entry(link).or_insert(0.0) += mbps;
             }
@@ -48,17 +51,19 @@ pub fn cost_and_spill(instance: &Instance, seed: u64) -> Result<Baseline, CheckF
 /// The cheapest candidate with room, and how much may go there at its price; `None` when there is
 /// no room. A unit without demand fits anywhere.
 fn best(
-    instance: &Instance,
+    problem: &Problem<'_>,
     unit: usize,
     rest: f64,
-    room: &Room,
+    room: &Loads,
     bills: &Bills,
 ) -> Option<(LinkId, f64)> {
+    let instance = problem.instance;
     let demand = &instance.units[unit];
     let nothing = rest <= AMOUNT_EPSILON_MBPS;
     let open = demand.cand.iter().filter_map(|&(link, ms)| {
-        let (price, free) = bills.price(link);
-        let mbps = room.left(link).min(rest).min(free);
+        let place = problem.place(link);
+        let (price, free) = bills.price(place);
+        let mbps = room.least_mbps(place).max(0.0).min(rest).min(free);
         let cost = ms * instance.value_cny_per_gbps_ms_slot / 1e3 + price;
         (mbps > AMOUNT_EPSILON_MBPS || nothing).then_some((cost, link, mbps))
     });
@@ -68,8 +73,6 @@ fn best(
 
 /// Traffic that contracts have been given so far.
 struct Bills {
-    /// `[link]` -> its contract.
-    contract_of: Vec<usize>,
     /// `[contract]`: free level in Mbps, and price above it in CNY per Mbps.
     steps: Vec<(f64, f64)>,
     carried_mbps: Vec<f64>,
@@ -77,38 +80,23 @@ struct Bills {
 
 impl Bills {
     fn of(instance: &Instance) -> Self {
-        let contracts: BTreeMap<&str, usize> = (instance.contracts.iter().zip(0..))
-            .map(|(contract, index)| (contract.id.as_str(), index))
-            .collect();
-        let contract_of = |id: &str| contracts.get(id).copied().unwrap_or(usize::MAX);
+        let contracts = instance.contracts.iter();
         Self {
-            contract_of: (instance.links.iter())
-                .map(|link| contract_of(&link.contract))
-                .collect(),
-            steps: (instance.contracts.iter())
+            steps: contracts
                 .map(|contract| money_step(instance, contract))
                 .collect(),
             carried_mbps: vec![0.0; instance.contracts.len()],
         }
     }
 
-    /// Price of one more Mbps on a link in CNY, and the Mbps for which it holds.
-    fn price(&self, link: LinkId) -> (f64, f64) {
-        let contract = self.contract_of[link.index()];
-        let Some(&(free_mbps, price)) = self.steps.get(contract) else {
-            return (0.0, f64::INFINITY);
-        };
-        let left = free_mbps - self.carried_mbps[contract];
+    /// Price of one more Mbps at a place in CNY, and the Mbps for which it holds.
+    fn price(&self, place: Place) -> (f64, f64) {
+        let (free_mbps, price) = self.steps[place.contract.index()];
+        let left = free_mbps - self.carried_mbps[place.contract.index()];
         if price > 0.0 && left > AMOUNT_EPSILON_MBPS {
             (0.0, left)
         } else {
             (price, f64::INFINITY)
-        }
-    }
-
-    fn carry(&mut self, link: LinkId, mbps: f64) {
-        if let Some(carried) = self.carried_mbps.get_mut(self.contract_of[link.index()]) {
-            *carried += mbps;
         }
     }
 }

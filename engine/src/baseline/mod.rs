@@ -14,7 +14,6 @@
 
 mod dear;
 mod pop;
-mod room;
 mod spread;
 mod stable;
 
@@ -24,10 +23,9 @@ pub use spread::spread;
 pub use stable::stable;
 
 use checker::CheckFailure;
-use coverage::LinkId;
 use coverage::split::scatter;
-use instance::{Instance, Levels, Plan, Shares};
-use room::Room;
+use instance::{Instance, Levels, Plan, Shares, Unit};
+use optimizer::{Loads, Problem};
 
 /// Share of a capacity that rank-and-fill uses before it goes on to the next candidate.
 pub const RANK_FILL_SHARE: f64 = 0.8;
@@ -68,18 +66,12 @@ impl Baseline {
 /// # Errors
 /// [`CheckFailure`] when the instance is not valid.
 pub fn nearest(instance: &Instance) -> Result<Baseline, CheckFailure> {
-    let best = |ranked: Vec<LinkId>| {
-        ranked
-            .first()
-            .map(|&link| Shares::whole(link))
-            .unwrap_or_default()
-    };
-    Baseline::of(
-        instance,
-        (0..instance.units.len())
-            .map(|u| best(instance.units[u].ranked()))
-            .collect(),
-    )
+    let best = |unit: &Unit| unit.ranked().first().map(|&link| Shares::whole(link));
+    let shares = instance
+        .units
+        .iter()
+        .map(|unit| best(unit).unwrap_or_default());
+    Baseline::of(instance, shares.collect())
 }
 
 /// Units in a random order, each filling its candidates by quality up to [`RANK_FILL_SHARE`] of
@@ -88,15 +80,18 @@ pub fn nearest(instance: &Instance) -> Result<Baseline, CheckFailure> {
 /// # Errors
 /// [`CheckFailure`] when the instance is not valid.
 pub fn rank_and_fill(instance: &Instance, seed: u64) -> Result<Baseline, CheckFailure> {
-    let mut room = Room::of(instance, RANK_FILL_SHARE);
+    let problem = Problem::new(instance);
+    let mut room = Loads::hard_limits(&problem);
+    room.scale(RANK_FILL_SHARE);
     let mut shares = vec![Shares::new(); instance.units.len()];
     for unit in order(instance, seed) {
         let demand = instance.units[unit].mbps;
         let mut rest = demand;
         for link in instance.units[unit].ranked() {
-            let take = room.left(link).min(rest);
+            let place = problem.place(link);
+            let take = room.least_mbps(place).max(0.0).min(rest);
             if take > AMOUNT_EPSILON_MBPS || (demand <= AMOUNT_EPSILON_MBPS && rest >= 0.0) {
-                room.take(link, take);
+                room.add_mbps(place, -take);
                 shares[unit].push((link, share(take, demand)));
                 rest -= take;
             }
@@ -104,7 +99,7 @@ pub fn rank_and_fill(instance: &Instance, seed: u64) -> Result<Baseline, CheckFa
                 break;
             }
         }
-        shares[unit].sort_unstable_by_key(|s| s.0);
+        shares[unit].sort();
     }
     Baseline::of(instance, shares)
 }

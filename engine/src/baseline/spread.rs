@@ -1,11 +1,10 @@
 //! Weighted round robin by capacity.
 
 use super::Baseline;
-use super::room::Room;
 use checker::CheckFailure;
 use coverage::LinkId;
-use instance::Instance;
-use instance::Shares;
+use instance::{Instance, Shares};
+use optimizer::{Loads, Problem};
 
 /// Every unit over all its candidates, in proportion to what their links can carry: weighted round
 /// robin with static weights. A site's or region's limit counts as the part of it that falls to
@@ -22,7 +21,7 @@ pub fn spread(instance: &Instance) -> Result<Baseline, CheckFailure> {
             .map(|cand| (cand.0, weight(cand.0) / total))
             .filter(|(_, share)| *share > 0.0)
             .collect();
-        shares.sort_unstable_by_key(|share| share.0);
+        shares.sort();
         shares
     });
     Baseline::of(instance, shares.collect())
@@ -30,30 +29,27 @@ pub fn spread(instance: &Instance) -> Result<Baseline, CheckFailure> {
 
 /// Capacity of every link after the limits above it, in Mbps.
 fn weights(instance: &Instance) -> Vec<f64> {
-    let room = Room::of(instance, 1.0);
-    let mut weights = room.links.clone();
-    let mut scale = |limit_mbps: f64, members: &[usize]| {
-        let sum: f64 = members.iter().map(|link| weights[*link]).sum();
+    let problem = Problem::new(instance);
+    let limits = Loads::hard_limits(&problem);
+    let mut weights = limits.links;
+    let mut scale = |limit_mbps: f64, members: &[LinkId]| {
+        let sum: f64 = members.iter().map(|link| weights[link.index()]).sum();
         if sum > limit_mbps {
             for link in members {
-                weights[*link] *= limit_mbps / sum;
+                weights[link.index()] *= limit_mbps / sum;
             }
         }
     };
-    let mut of_site = vec![Vec::new(); room.sites.len()];
-    let mut of_region = vec![Vec::new(); room.regions.len()];
-    for (link, &site) in room.site_of.iter().enumerate() {
-        if let Some(links) = of_site.get_mut(site) {
-            links.push(link);
-        }
-        if let Some(region) = room.region(site) {
-            of_region[region].push(link);
+    let mut of_region = vec![Vec::new(); limits.regions.len()];
+    for place in problem.places() {
+        if let Some(region) = place.region {
+            of_region[region.index()].push(place.link);
         }
     }
-    for (limit_mbps, members) in room.sites.iter().zip(&of_site) {
-        scale(*limit_mbps, members);
+    for (site, limit) in problem.sites() {
+        scale(limit.capacity_mbps, problem.links_of_site(site));
     }
-    for (limit_mbps, members) in room.regions.iter().zip(&of_region) {
+    for (limit_mbps, members) in limits.regions.iter().zip(&of_region) {
         scale(*limit_mbps, members);
     }
     weights

@@ -1,11 +1,10 @@
 //! Stable allocation.
 
-use super::room::Room;
 use super::{AMOUNT_EPSILON_MBPS, Baseline, share};
 use checker::CheckFailure;
 use coverage::LinkId;
-use instance::Instance;
-use instance::Shares;
+use instance::{Instance, Shares};
+use optimizer::{Loads, Problem};
 use std::collections::BTreeMap;
 
 /// Stable allocation (Gale and Shapley, with divisible demand): units propose by quality, links,
@@ -14,7 +13,8 @@ use std::collections::BTreeMap;
 /// # Errors
 /// [`CheckFailure`] when the instance is not valid.
 pub fn stable(instance: &Instance) -> Result<Baseline, CheckFailure> {
-    let mut market = Market::of(instance);
+    let problem = Problem::new(instance);
+    let mut market = Market::of(&problem);
     for unit in 0..instance.units.len() {
         market.propose(unit, instance.units[unit].mbps);
         while let Some((unit, amount)) = market.returned.pop() {
@@ -32,39 +32,24 @@ pub fn stable(instance: &Instance) -> Result<Baseline, CheckFailure> {
 }
 
 /// The state of deferred acceptance.
-struct Market {
+struct Market<'a> {
+    problem: &'a Problem<'a>,
     ranked: Vec<Vec<LinkId>>,
     /// `[unit]` -> how far down its list it has come; only ever grows.
     place: Vec<usize>,
     /// `[link]` -> (quality as ordered bits, unit) -> amount held.
     held: Vec<BTreeMap<(u64, usize), f64>>,
     /// Room, negative while a row holds too much.
-    room: Room,
-    /// `[site]` -> its links.
-    links_of: Vec<Vec<usize>>,
-    /// `[region]` -> its sites.
-    sites_of: Vec<Vec<usize>>,
+    room: Loads,
     /// Amounts handed back and not yet proposed again.
     returned: Vec<(usize, f64)>,
     /// `[unit]` -> (link, ordered bits of its quality), for eviction keys.
     quality: Vec<BTreeMap<LinkId, u64>>,
 }
 
-impl Market {
-    fn of(instance: &Instance) -> Self {
-        let room = Room::of(instance, 1.0);
-        let mut links_of = vec![Vec::new(); instance.sites.len()];
-        for (link, &site) in room.site_of.iter().enumerate() {
-            if let Some(links) = links_of.get_mut(site) {
-                links.push(link);
-            }
-        }
-        let mut sites_of = vec![Vec::new(); instance.regions.len()];
-        for (site, region) in room.region_of.iter().enumerate() {
-            if let Some(region) = *region {
-                sites_of[region].push(site);
-            }
-        }
+impl<'a> Market<'a> {
+    fn of(problem: &'a Problem<'a>) -> Self {
+        let instance = problem.instance;
         // Non-negative floats order like their bits.
         let bits = |c: &(LinkId, f64)| (c.0, (c.1 + 0.0).to_bits());
         Self {
@@ -73,9 +58,8 @@ impl Market {
                 .collect(),
             place: vec![0; instance.units.len()],
             held: vec![BTreeMap::new(); instance.links.len()],
-            room,
-            links_of,
-            sites_of,
+            room: Loads::hard_limits(problem),
+            problem,
             returned: Vec::new(),
             quality: instance
                 .units
@@ -92,42 +76,39 @@ impl Market {
         };
         let bits = self.quality[unit].get(&link).copied().unwrap_or(0);
         *self.held[link.index()].entry((bits, unit)).or_insert(0.0) += amount;
-        self.room.take(link, amount);
+        let problem = self.problem;
+        let place = problem.place(link);
+        self.room.add_mbps(place, -amount);
         while self.room.links[link.index()] < -AMOUNT_EPSILON_MBPS {
-            if !self.evict(link.index(), -self.room.links[link.index()]) {
+            if !self.evict(link, -self.room.links[link.index()]) {
                 break;
             }
         }
-        let site = self.room.site_of[link.index()];
-        while self
-            .room
-            .sites
-            .get(site)
-            .is_some_and(|&r| r < -AMOUNT_EPSILON_MBPS)
-        {
-            let worst = self.worst(self.links_of[site].iter().copied());
+        let site = place.site.index();
+        while self.room.sites[site] < -AMOUNT_EPSILON_MBPS {
+            let worst = self.worst(problem.links_of_site(place.site).iter().copied());
             if !worst.is_some_and(|link| self.evict(link, -self.room.sites[site])) {
                 break;
             }
         }
-        while let Some(region) = self.room.region(site) {
-            if self.room.regions[region] >= -AMOUNT_EPSILON_MBPS {
-                break;
-            }
-            let links = self.sites_of[region]
+        while let Some(region) = place.region
+            && self.room.regions[region.index()] < -AMOUNT_EPSILON_MBPS
+        {
+            let here = problem
+                .places()
                 .iter()
-                .flat_map(|&s| &self.links_of[s]);
-            let worst = self.worst(links.copied());
-            if !worst.is_some_and(|link| self.evict(link, -self.room.regions[region])) {
+                .filter(|at| at.region == Some(region));
+            let worst = self.worst(here.map(|at| at.link));
+            if !worst.is_some_and(|link| self.evict(link, -self.room.regions[region.index()])) {
                 break;
             }
         }
     }
 
     /// The link among `links` that holds the worst quality.
-    fn worst(&self, links: impl Iterator<Item = usize>) -> Option<usize> {
-        let worst = |link: usize| {
-            self.held[link]
+    fn worst(&self, links: impl Iterator<Item = LinkId>) -> Option<LinkId> {
+        let worst = |link: LinkId| {
+            self.held[link.index()]
                 .last_key_value()
                 .map(|(key, _)| (*key, link))
         };
@@ -135,8 +116,8 @@ impl Market {
     }
 
     /// Hands back up to `excess` of the worst that `link` holds; whether there was anything.
-    fn evict(&mut self, link: usize, excess: f64) -> bool {
-        let Some(mut worst) = self.held[link].last_entry() else {
+    fn evict(&mut self, link: LinkId, excess: f64) -> bool {
+        let Some(mut worst) = self.held[link.index()].last_entry() else {
             return false;
         };
         let (_, unit) = *worst.key();
@@ -145,10 +126,9 @@ impl Market {
         if *worst.get() <= AMOUNT_EPSILON_MBPS {
             worst.remove();
         }
-        let index = LinkId::from_index(link);
-        self.room.take(index, -amount);
+        self.room.add_mbps(self.problem.place(link), amount);
         // A link that refused some of a unit's traffic refuses the rest of it as well.
-        if self.ranked[unit].get(self.place[unit]) == Some(&index) {
+        if self.ranked[unit].get(self.place[unit]) == Some(&link) {
             self.place[unit] += 1;
         }
         self.returned.push((unit, amount));

@@ -147,6 +147,25 @@ impl Loads {
         grown.any(|above| above)
     }
 
+    /// Least of the figures of a place for traffic: link, site, and region where that has limits.
+    #[must_use]
+    pub fn least_mbps(&self, place: Place) -> f64 {
+        let region = place
+            .region
+            .map_or(f64::INFINITY, |region| self.regions[region.index()]);
+        let site = self.sites[place.site.index()];
+        self.links[place.link.index()].min(site).min(region)
+    }
+
+    /// Multiplies every figure.
+    pub fn scale(&mut self, factor: f64) {
+        let all = [&mut self.links, &mut self.sites, &mut self.regions];
+        let all = all
+            .into_iter()
+            .chain([&mut self.contracts, &mut self.requests]);
+        all.flatten().for_each(|figure| *figure *= factor);
+    }
+
     /// Changes every figure by itself and the same one of `other`.
     pub fn merge(&mut self, other: &Self, merged: impl Fn(f64, f64) -> f64) {
         let pairs = [
@@ -186,13 +205,7 @@ impl Room {
         } else {
             f64::INFINITY
         };
-        let region = place
-            .region
-            .map_or(f64::INFINITY, |region| self.0.regions[region.index()]);
-        self.0.links[place.link.index()]
-            .min(self.0.sites[place.site.index()])
-            .min(region)
-            .min(requests)
+        self.0.least_mbps(place).min(requests)
     }
 
     /// Takes traffic that brings `rps_per_mbps` requests per second with each Mbps.
