@@ -6,7 +6,10 @@
 //!   `---< group --< node          endpoint = one group on one link: the addresses an answer names
 //! ```
 
-use crate::billing::UtcOffset;
+pub(crate) mod calendar;
+
+pub use calendar::{OffsetError, Period, UtcOffset};
+
 use coverage::catalog::{Service as ServedService, Zone};
 use coverage::observation::Directory;
 use coverage::{EndpointId, GroupId, LinkId, NodeId, ServiceId, SiteId};

@@ -1,6 +1,6 @@
 //! One contract's samples, and what they already make certain.
 
-use super::calendar::{DAY_MS, Period};
+use crate::inventory::calendar::{DAY_MS, Period};
 use super::order::OrderStatistics;
 use crate::inventory::{BillingModel, Contract};
 use coverage::Timestamp;

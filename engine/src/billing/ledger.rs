@@ -9,7 +9,7 @@
 
 use super::Marginal;
 use super::account::{Account, Statement};
-use super::calendar::Period;
+use crate::inventory::calendar::Period;
 use super::fault::{Refused, SampleFault};
 use crate::inventory::{Contract, Inventory};
 use coverage::Timestamp;

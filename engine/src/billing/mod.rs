@@ -9,7 +9,6 @@
 
 mod account;
 pub mod budget;
-mod calendar;
 mod control;
 mod deviation;
 mod fault;
@@ -21,7 +20,7 @@ mod order;
 mod steer;
 
 pub use account::{Statement, free_slots, gb_per_mbps_slot};
-pub use calendar::{OffsetError, Period, UtcOffset};
+pub use crate::inventory::{OffsetError, Period, UtcOffset};
 pub use control::{ControlOptions, Controller, Verdict};
 pub use fault::{Refused, SampleFault};
 pub use forecast::{DemandFault, Forecast, Horizon, UsualDemand, merge};

@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// Milliseconds of a minute.
 const MINUTE_MS: i64 = 60_000;
 /// Milliseconds of a day.
-pub(super) const DAY_MS: i64 = 86_400_000;
+pub(crate) const DAY_MS: i64 = 86_400_000;
 /// Farthest offsets in use on Earth are -12:00 and +14:00.
 const OFFSET_MINUTES_MAX: i16 = 14 * 60;
 
@@ -69,7 +69,7 @@ impl UtcOffset {
     }
 
     /// Number of the local day since 1970.
-    pub(super) fn number_of_day(self, at: Timestamp) -> i64 {
+    pub(crate) fn number_of_day(self, at: Timestamp) -> i64 {
         let utc_ms = i64::try_from(at.0).unwrap_or(i64::MAX / 2);
         (utc_ms + i64::from(self.minutes) * MINUTE_MS).div_euclid(DAY_MS)
     }
