@@ -4,7 +4,7 @@
 use crate::inventory::{Inventory, Link, Site};
 use coverage::area::Area;
 use coverage::observation::{Observation, Sample};
-use coverage::{AreaTable, GroupId, LinkId, NodeId, ServiceId, Timestamp};
+use coverage::{AreaId, AreaTable, GroupId, LinkId, NodeId, ServiceId, Timestamp};
 use std::time::Duration;
 
 /// Packets lost beyond this share cost quality; below it, loss is noise.
@@ -205,7 +205,7 @@ impl Estimates {
                 loss,
             } => {
                 let value = equivalent_ms(rtt_ms, loss);
-                let row = area.0 as usize * self.links;
+                let row = area.index() * self.links;
                 let all = &self.site_links[site.index()];
                 let fed: &[LinkId] = link.as_ref().map_or(all.as_slice(), std::slice::from_ref);
                 for link in fed {
@@ -251,7 +251,7 @@ impl Estimates {
                 mbps,
                 rps,
             } => {
-                let cell = area.0 as usize * self.services + service.index();
+                let cell = area.index() * self.services + service.index();
                 Estimate::feed(&mut self.demand_mbps[cell], mbps, at, traffic_tau);
                 if let Some(rps) = rps {
                     Estimate::feed(&mut self.demand_rps[cell], rps, at, traffic_tau);
@@ -282,20 +282,20 @@ impl Estimates {
 
     /// Measured quality from an area through a link, if it was ever measured.
     #[must_use]
-    pub fn quality(&self, area: coverage::AreaId, link: LinkId) -> Option<Estimate> {
-        self.quality_ms[area.0 as usize * self.links + link.index()]
+    pub fn quality(&self, area: AreaId, link: LinkId) -> Option<Estimate> {
+        self.quality_ms[area.index() * self.links + link.index()]
     }
 
     /// Demand of (area, service), if it was ever reported, in Mbps.
     #[must_use]
-    pub fn demand(&self, area: coverage::AreaId, service: ServiceId) -> Option<Estimate> {
-        self.demand_mbps[area.0 as usize * self.services + service.index()]
+    pub fn demand(&self, area: AreaId, service: ServiceId) -> Option<Estimate> {
+        self.demand_mbps[area.index() * self.services + service.index()]
     }
 
     /// Requests of (area, service), if they were ever reported, per second.
     #[must_use]
-    pub fn demand_rps(&self, area: coverage::AreaId, service: ServiceId) -> Option<Estimate> {
-        self.demand_rps[area.0 as usize * self.services + service.index()]
+    pub fn demand_rps(&self, area: AreaId, service: ServiceId) -> Option<Estimate> {
+        self.demand_rps[area.index() * self.services + service.index()]
     }
 
     /// Traffic of a service in a group, if it was ever reported, in Mbps.
@@ -392,7 +392,7 @@ fn great_circle_km(from: (f64, f64), to: (f64, f64)) -> f64 {
     2.0 * EARTH_RADIUS_KM * chord.sqrt().min(1.0).asin()
 }
 
-/// Prior quality of every (area, link), [area][link] row-major, in ms. Computed once per inventory.
+/// Prior quality of every (area, link), [area][link] row-major, in ms.
 #[must_use]
 pub fn priors(inventory: &Inventory, table: &AreaTable) -> Vec<f64> {
     let row = |area: &Area| -> Vec<f64> {
@@ -403,6 +403,35 @@ pub fn priors(inventory: &Inventory, table: &AreaTable) -> Vec<f64> {
             .collect()
     };
     table.areas().iter().flat_map(row).collect()
+}
+
+/// Assumptions where nothing was measured, computed once per inventory.
+#[derive(Debug)]
+pub struct Priors {
+    links: usize,
+    /// `[area][link]`, row-major, ms.
+    quality_ms: Vec<f64>,
+    /// IPv4 addresses in all known areas.
+    pub(crate) ipv4_addresses: u64,
+}
+
+impl Priors {
+    /// Assumptions for an inventory and an area table.
+    #[must_use]
+    pub fn new(inventory: &Inventory, table: &AreaTable) -> Self {
+        let known = table.areas().iter().skip(1);
+        Self {
+            links: inventory.links.len(),
+            quality_ms: priors(inventory, table),
+            ipv4_addresses: known.map(|area| area.ipv4_addresses).sum(),
+        }
+    }
+
+    /// Quality assumed between an area and a link, ms.
+    #[must_use]
+    pub fn quality_ms(&self, area: AreaId, link: LinkId) -> f64 {
+        self.quality_ms[area.index() * self.links + link.index()]
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::limits::Limits;
 use crate::model::{Facts, unit_index};
 use crate::policy::PolicyStory;
 use coverage::catalog::ActiveDrain;
-use coverage::{Asked, LinkId, ServiceId, Snapshot, Timestamp};
+use coverage::{Asked, Decision, EndpointId, LinkId, ServiceId, Snapshot, Timestamp};
 use instance::{Certificate, Instance, Plan};
 use optimizer::{CandidateView, explain_unit};
 use serde::Serialize;
@@ -121,64 +121,6 @@ pub struct Solved<'a> {
     pub certificate: &'a Certificate,
 }
 
-/// Explains what `name` answers to `client` under the snapshot in service.
-///
-/// # Errors
-/// [`ExplainError`] when nobody answers for the name or there is no map yet.
-pub fn explain(
-    facts: &Facts<'_>,
-    limits: &Limits,
-    snapshot: &Snapshot,
-    solved: Option<Solved<'_>>,
-    (name, client): (&str, IpAddr),
-    now: Timestamp,
-) -> Result<Explanation, ExplainError> {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let service =
-        service_of(snapshot, &name).ok_or_else(|| ExplainError::UnknownName(name.clone()))?;
-    let decision = snapshot.decide(service, client, Asked::Ipv4);
-    let found = snapshot.table.lookup(client.to_canonical());
-    let prefix = snapshot.table.prefix_len(found.leaf, client.to_canonical());
-    let area = snapshot.table.area(decision.area);
-    let endpoint = snapshot.endpoint(decision.endpoint);
-    let group = snapshot.catalog.group_of(decision.endpoint);
-    let story = Story {
-        facts,
-        limits,
-        snapshot,
-        solved,
-        now,
-    };
-    let candidates = story.candidates(&decision, service);
-    Ok(Explanation {
-        service: snapshot.catalog.services[service.index()].name.clone(),
-        name,
-        client,
-        area: area.name.clone(),
-        area_why: format!("{client}/{prefix} lies in {} by the area table", area.name),
-        map_version: snapshot.version.to_string(),
-        map_digest: snapshot.digest.to_string(),
-        map_created_at_ms: snapshot.created_at.0,
-        tier: None,
-        answer: Endpoint {
-            group: group.name.clone(),
-            site: group.site.clone(),
-            link: endpoint.link.clone(),
-            addresses: endpoint
-                .ipv4
-                .iter()
-                .map(|&v4| IpAddr::V4(v4))
-                .chain(endpoint.ipv6.iter().map(|&v6| IpAddr::V6(v6)))
-                .collect(),
-            alias: endpoint.alias.clone(),
-        },
-        scope: decision.scope,
-        drains: story.drains(&candidates),
-        candidates,
-        policy: None,
-    })
-}
-
 /// The service that answers for a domain name or redirects a host; `*.` matches one or more labels.
 fn service_of(snapshot: &Snapshot, name: &str) -> Option<ServiceId> {
     let matches = |pattern: &String| {
@@ -201,19 +143,71 @@ fn service_of(snapshot: &Snapshot, name: &str) -> Option<ServiceId> {
     services.position(exact).map(ServiceId::from_index)
 }
 
-/// What the candidates' verdicts are made from.
-struct Story<'a> {
-    facts: &'a Facts<'a>,
-    limits: &'a Limits,
-    snapshot: &'a Snapshot,
-    solved: Option<Solved<'a>>,
-    now: Timestamp,
+/// Everything that an explanation is made from.
+pub(crate) struct Story<'a> {
+    /// Facts of the moment.
+    pub(crate) facts: &'a Facts<'a>,
+    /// Limits of the moment.
+    pub(crate) limits: &'a Limits,
+    /// The map in service.
+    pub(crate) snapshot: &'a Snapshot,
+    /// The last solve, if there was one.
+    pub(crate) solved: Option<Solved<'a>>,
+    /// The moment.
+    pub(crate) now: Timestamp,
 }
 
 impl Story<'_> {
+    /// Explains what `name` answers to `client`.
+    ///
+    /// # Errors
+    /// [`ExplainError`] when nobody answers for the name.
+    pub(crate) fn explain(&self, name: &str, client: IpAddr) -> Result<Explanation, ExplainError> {
+        let snapshot = self.snapshot;
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let service =
+            service_of(snapshot, &name).ok_or_else(|| ExplainError::UnknownName(name.clone()))?;
+        let decision = snapshot.decide(service, client, Asked::Ipv4);
+        let found = snapshot.table.lookup(client.to_canonical());
+        let prefix = snapshot.table.prefix_len(found.leaf, client.to_canonical());
+        let area = snapshot.table.area(decision.area);
+        let candidates = self.candidates(&decision, service);
+        Ok(Explanation {
+            service: snapshot.catalog.services[service.index()].name.clone(),
+            name,
+            client,
+            area: area.name.clone(),
+            area_why: format!("{client}/{prefix} lies in {} by the area table", area.name),
+            map_version: snapshot.version.to_string(),
+            map_digest: snapshot.digest.to_string(),
+            map_created_at_ms: snapshot.created_at.0,
+            tier: None,
+            answer: self.answer(decision.endpoint),
+            scope: decision.scope,
+            drains: self.drains(&candidates),
+            candidates,
+            policy: None,
+        })
+    }
+
+    /// An endpoint in words.
+    fn answer(&self, id: EndpointId) -> Endpoint {
+        let endpoint = self.snapshot.endpoint(id);
+        let group = self.snapshot.catalog.group_of(id);
+        let v4 = endpoint.ipv4.iter().map(|&v4| IpAddr::V4(v4));
+        let v6 = endpoint.ipv6.iter().map(|&v6| IpAddr::V6(v6));
+        Endpoint {
+            group: group.name.clone(),
+            site: group.site.clone(),
+            link: endpoint.link.clone(),
+            addresses: v4.chain(v6).collect(),
+            alias: endpoint.alias.clone(),
+        }
+    }
+
     /// All links that reach the service, solved candidates first with their prices, then those that
     /// may not serve.
-    fn candidates(&self, decision: &coverage::Decision<'_>, service: ServiceId) -> Vec<Candidate> {
+    fn candidates(&self, decision: &Decision<'_>, service: ServiceId) -> Vec<Candidate> {
         let unit = unit_index(self.facts.table.areas().len(), decision.area, service);
         let views = self
             .solved
@@ -243,7 +237,7 @@ impl Story<'_> {
     fn candidate(
         &self,
         view: &CandidateView,
-        decision: &coverage::Decision<'_>,
+        decision: &Decision<'_>,
         service: ServiceId,
         best: f64,
     ) -> Candidate {
@@ -277,7 +271,7 @@ impl Story<'_> {
     /// Links near the area that are no candidates now, with the reason; at most a handful.
     fn excluded(
         &self,
-        decision: &coverage::Decision<'_>,
+        decision: &Decision<'_>,
         service: ServiceId,
         views: &[CandidateView],
     ) -> Vec<Candidate> {
@@ -333,7 +327,7 @@ impl Story<'_> {
             })
     }
 
-    fn share(&self, decision: &coverage::Decision<'_>, link: LinkId) -> f64 {
+    fn share(&self, decision: &Decision<'_>, link: LinkId) -> f64 {
         let name = &self.facts.inventory.links[link.index()].name;
         let weights = decision.answers.shares.iter();
         let through =
@@ -344,7 +338,7 @@ impl Story<'_> {
     }
 
     /// A row with what is known of a link from the area, without prices.
-    fn row(&self, decision: &coverage::Decision<'_>, link: LinkId) -> Candidate {
+    fn row(&self, decision: &Decision<'_>, link: LinkId) -> Candidate {
         let inventory = self.facts.inventory;
         let known = &inventory.links[link.index()];
         let site = &inventory.sites[known.site.index()];

@@ -10,7 +10,7 @@ mod reserve;
 pub(crate) use reach::Reach;
 
 use crate::cycle::Contracts;
-use crate::estimate::Estimates;
+use crate::estimate::{Estimates, Priors};
 use crate::health::Margins;
 use crate::inventory::{BillingModel, Inventory};
 use crate::limits::Limits;
@@ -54,14 +54,12 @@ pub struct Facts<'a> {
     pub inventory: &'a Inventory,
     /// Where clients are.
     pub table: &'a AreaTable,
-    /// Prior quality, [area][link] row-major, ms.
-    pub priors_ms: &'a [f64],
+    /// Assumptions where nothing was measured.
+    pub priors: &'a Priors,
     /// What was observed.
     pub estimates: &'a Estimates,
     /// What slots cost.
     pub contracts: &'a Contracts,
-    /// IPv4 addresses in all known areas.
-    pub addresses: u64,
     /// Which nodes may serve (health, after failing open), [node].
     pub nodes_up: &'a [bool],
     /// How far soft limits are relied on.
@@ -77,7 +75,15 @@ pub struct Facts<'a> {
 /// Index of the unit of (area, service).
 #[must_use]
 pub const fn unit_index(areas: usize, area: AreaId, service: ServiceId) -> usize {
-    service.index() * areas + area.0 as usize
+    service.index() * areas + area.index()
+}
+
+/// Service and area of a unit.
+pub(crate) fn split_index(unit: usize, areas: usize) -> (ServiceId, AreaId) {
+    let area = AreaId::from_index(unit % areas);
+    let service = ServiceId::from_index(unit / areas);
+    debug_assert_eq!(unit_index(areas, area, service), unit);
+    (service, area)
 }
 
 impl Facts<'_> {
@@ -167,30 +173,30 @@ impl Facts<'_> {
     /// Demand of all units, in their order, Mbps.
     #[must_use]
     pub(crate) fn demands_mbps(&self) -> Vec<f64> {
-        let services = (0..self.inventory.services.len()).map(ServiceId::from_index);
-        let areas = u32::try_from(self.table.areas().len()).unwrap_or(u32::MAX);
-        services
-            .flat_map(|service| (0..areas).map(move |area| (AreaId(area), service)))
-            .map(|(area, service)| self.demand_mbps(area, service))
+        let areas = self.table.areas().len();
+        let units = 0..self.inventory.services.len() * areas;
+        let split = units.map(|unit| split_index(unit, areas));
+        split
+            .map(|(service, area)| self.demand_mbps(area, service))
             .collect()
     }
 
     /// Share of all known IPv4 addresses that are in an area.
     #[expect(clippy::cast_precision_loss, reason = "at most 2^32 addresses")]
     fn address_share(&self, area: AreaId) -> f64 {
-        if area.0 == 0 || self.addresses == 0 {
+        let all = self.priors.ipv4_addresses;
+        if area.0 == 0 || all == 0 {
             return 0.0;
         }
-        self.table.area(area).ipv4_addresses as f64 / self.addresses as f64
+        self.table.area(area).ipv4_addresses as f64 / all as f64
     }
 
     /// Quality from an area through a link, ms: measured, or the prior.
     #[must_use]
     pub fn quality_ms(&self, area: AreaId, link: LinkId) -> f64 {
-        let prior = || self.priors_ms[area.0 as usize * self.inventory.links.len() + link.index()];
-        self.estimates
-            .quality(area, link)
-            .map_or_else(prior, |estimate| estimate.value)
+        let measured = self.estimates.quality(area, link);
+        let prior = || self.priors.quality_ms(area, link);
+        measured.map_or_else(prior, |estimate| estimate.value)
     }
 
     /// The instance under `limits`, with incumbents from the plan in force.

@@ -10,10 +10,10 @@ mod rooms;
 
 use crate::inventory::{Front, Inventory};
 use crate::limits::Limits;
-use crate::model::{Facts, unit_index};
+use crate::model::{Facts, split_index};
 use coverage::catalog::{ActiveDrain, Catalog, Endpoint, EndpointNode, Group};
 use coverage::map::{AnswerSet, CoverageMap, CoverageMapBuilder};
-use coverage::{AreaId, EndpointId, LinkId, NodeId, ServiceId, Snapshot, WEIGHT_TOTAL};
+use coverage::{EndpointId, LinkId, NodeId, Snapshot, WEIGHT_TOTAL};
 use instance::{Changes, Instance, Plan, Shares};
 use rooms::Rooms;
 use std::collections::BTreeMap;
@@ -220,14 +220,6 @@ pub(crate) fn patch(
         }
     }
     !again.is_empty()
-}
-
-/// The inverse of [`unit_index`].
-fn split_index(unit: usize, areas: usize) -> (ServiceId, AreaId) {
-    let area = AreaId(u32::try_from(unit % areas).unwrap_or(u32::MAX));
-    let service = ServiceId::from_index(unit / areas);
-    debug_assert_eq!(unit_index(areas, area, service), unit);
-    (service, area)
 }
 
 /// Unit indices, largest demand first, ties by index: large units find whole rooms while there are

@@ -233,4 +233,10 @@ impl Instance {
         sink.bytes(&self.units.digest());
         sink.hex()
     }
+
+    /// Demand of all units, Mbps.
+    #[must_use]
+    pub fn demand_mbps(&self) -> f64 {
+        self.units.iter().map(|unit| unit.mbps).sum()
+    }
 }

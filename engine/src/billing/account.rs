@@ -1,7 +1,7 @@
 //! One contract's samples, and what they already make certain.
 
-use crate::inventory::calendar::{DAY_MS, Period};
 use super::order::OrderStatistics;
+use crate::inventory::calendar::{DAY_MS, Period};
 use crate::inventory::{BillingModel, Contract};
 use coverage::Timestamp;
 use std::collections::BTreeMap;

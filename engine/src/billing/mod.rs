@@ -19,8 +19,8 @@ mod marginal;
 mod order;
 mod steer;
 
-pub use account::{Statement, free_slots, gb_per_mbps_slot};
 pub use crate::inventory::{OffsetError, Period, UtcOffset};
+pub use account::{Statement, free_slots, gb_per_mbps_slot};
 pub use control::{ControlOptions, Controller, Verdict};
 pub use fault::{Refused, SampleFault};
 pub use forecast::{DemandFault, Forecast, Horizon, UsualDemand, merge};

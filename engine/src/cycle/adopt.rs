@@ -1,19 +1,21 @@
-//! What comes of a solve: checked, gated, realised and checked as what it has become, or solved
+//! Results of solves: checked, gated, realised and checked as what they have become, or solved
 //! again.
 
-use super::draft::Half;
-use super::job::{Failure, Found, Solved};
-use super::steps::Taken;
-use super::{Draft, Engine, LastSolve, Tier, Under};
+use super::draft::Part;
+use super::found::Found;
+use super::job::{Failure, Solved};
+use super::steps::NextPlan;
+use super::{Draft, Engine, Tier, Under};
 use crate::limits::Limits;
-use crate::model::Facts;
+use crate::model::{Facts, split_index};
 use crate::publish::{Held, Reason, gate};
 use crate::realise::{RunnersUp, amounts_to, catalog, patch, planned_by_site, realise};
 use checker::Answers;
 use coverage::map::CoverageMapBuilder;
-use coverage::{AreaId, Body, ServiceId, Timestamp};
+use coverage::{Body, Timestamp};
 use instance::{Instance, Plan};
 use optimizer::Outcome;
+use std::sync::Arc;
 
 /// Relative gain that ends a way of several steps; less is rounding.
 const GAIN_LEFT_MIN: f64 = 1e-6;
@@ -25,8 +27,8 @@ pub enum Adopted {
     Draft(Box<Draft>),
     /// The map in force stays.
     Held(Held),
-    /// What may be used, the map in force, or what a slot costs is not what this was solved for:
-    /// solve it again.
+    /// Solve it again: it was solved for other limits, another map in force, or other prices of a
+    /// slot than those that hold now.
     Outdated,
 }
 
@@ -34,7 +36,7 @@ impl Engine {
     /// Takes what a job found: to be published, held back, or solved again. The next job may be
     /// asked for afterwards.
     pub fn adopt(&mut self, solved: Solved, now: Timestamp) -> Adopted {
-        let adopted = self.judged(solved, now);
+        let adopted = self.judge(solved, now);
         match &adopted {
             Adopted::Draft(_) => self.gates.note_refusal(None),
             Adopted::Held(held) => self.gates.note_refusal(Some(held)),
@@ -43,8 +45,8 @@ impl Engine {
         adopted
     }
 
-    fn judged(&mut self, solved: Solved, now: Timestamp) -> Adopted {
-        self.noted_until = self.noted_until.max(now);
+    fn judge(&mut self, solved: Solved, now: Timestamp) -> Adopted {
+        self.clock.note(now);
         let fresh = self.is_fresh(&solved, now);
         let Solved {
             at,
@@ -66,13 +68,14 @@ impl Engine {
             Tier::Full => self.gates.admit(&found.instance, now),
             Tier::Local | Tier::Warm => self.gates.doubt(),
         };
-        let gated = self.gated(&found, tier, &under);
+        let passed = self.pass_gates(&found, tier, &under);
         if tier == Tier::Full {
-            self.gates.note_verdict(&gated, found.gain_share());
+            self.gates.note_verdict(&passed, found.gain_share());
         }
+        // Keep only plans that the checker accepted.
         if found.verified.is_ok() {
-            // What the checker refused is no ground for anything that follows.
-            self.last = Some(found.into_last(at, tier));
+            let (last, tree) = found.into_last(at, tier);
+            (self.last, self.tree) = (Some(Arc::new(last)), tree);
         }
         if let Some(reason) = &self.pinned {
             return Adopted::Held(Held::Pinned(reason.clone()));
@@ -81,109 +84,85 @@ impl Engine {
             return Adopted::Outdated;
         }
         // Without a map, waiting for the best use of free slots is waiting for nothing.
-        if tier == Tier::Full && self.serving.is_some() && self.asks_again() {
+        if tier == Tier::Full && self.in_force.snapshot.is_some() && self.asks_again() {
             return Adopted::Outdated;
         }
-        // A trial is judged whether or not there is anything else to do; who must move does not
-        // wait for that.
-        let back = match gated {
-            Ok(Reason::Gain) | Err(_) => self.rolled_back(tier, now),
+        // A trial is judged whether or not there is anything else to do; a rescue does not wait for
+        // that.
+        let back = match passed {
+            Ok(Reason::Gain) | Err(_) => self.roll_back(tier, now),
             Ok(_) => None,
         };
-        let taken = match (back, gated) {
-            (Some(back), _) => Ok((back, Reason::RollBack)),
-            (None, Ok(reason)) => {
-                let taken = self.stepped((tier, reason), admitted, now);
-                taken.map(|taken| (taken, reason))
-            }
-            (None, Err(held)) => Err(held),
+        let next = match back {
+            Some(back) => Ok(back),
+            None => passed.and_then(|reason| self.take_step(tier, reason, admitted, now)),
         };
-        let draft =
-            taken.and_then(|(taken, reason)| self.drafted(&taken, (tier, reason), &under, now));
-        match draft {
+        match next.and_then(|next| self.draft(&next, &under, now)) {
             Ok(Some(draft)) => Adopted::Draft(Box::new(draft)),
             Ok(None) => {
-                self.planned_under = Some(under);
-                self.holds_as_of = at;
+                self.in_force.confirm(under, at);
                 Adopted::Held(Held::NoGain)
             }
             Err(held) => {
                 if held == Held::NoGain {
-                    self.cut_short = false;
-                    self.holds_as_of = at;
+                    self.in_force.cut_short = false;
+                    self.in_force.holds_as_of = at;
                 }
                 Adopted::Held(held)
             }
         }
     }
 
-    /// Whether the newest plan asks for other prices in the slot under way.
+    /// Tells whether the newest plan asks for other prices in the slot under way.
     fn asks_again(&mut self) -> bool {
         let Some(last) = &self.last else { return false };
         self.contracts.asks_again(&last.instance, &last.plan)
     }
 
-    /// Whether drains, health and the map in force are still those that it was solved under.
+    /// Tells whether drains, health and the map in force are still those that it was solved under.
     fn is_fresh(&self, solved: &Solved, now: Timestamp) -> bool {
         // A ramp goes on with the clock, so limits are compared as of then.
         let limits = self.drains.limits(solved.at, &self.inventory);
-        let same_map = match (&self.in_force, &solved.in_force) {
-            (Some(now), Some(then)) => std::sync::Arc::ptr_eq(now, then),
-            (now, then) => now.is_none() && then.is_none(),
-        };
-        same_map
+        self.in_force.is_same_plan(solved.in_force.as_ref())
             && self.newest.as_ref() == Some(&solved.under)
             && limits == solved.under.limits
             && self.health(now).nodes_up == solved.under.nodes_up
     }
 
-    /// The checker's word and the gates'.
-    fn gated(&self, found: &Found, tier: Tier, under: &Under) -> Result<Reason, Held> {
+    /// Asks the checker and the gates about a plan.
+    fn pass_gates(&self, found: &Found, tier: Tier, under: &Under) -> Result<Reason, Held> {
         let verified = found
             .verified
             .as_ref()
             .map_err(|failure| Held::Checker(failure.to_string()))?;
-        let changed = self.planned_under.as_ref().map_or_else(
-            // After a restart the map in force was made under limits that are not known here;
-            // drains tell most of them.
-            || under.limits != Limits::default(),
-            |planned| planned != under,
-        );
         let unjudged = || Held::Checker("its weights are no plan for its instance".to_owned());
         let answered = found.answered.as_ref().ok_or_else(unjudged)?;
-        let demand: f64 = found.instance.units.iter().map(|unit| unit.mbps).sum();
         let mut rules = self.options.publish;
-        if self.cut_short {
+        if self.in_force.cut_short {
             // What was worth beginning is worth ending: its last steps gain little each.
             rules.gain_min = rules.gain_min.min(GAIN_LEFT_MIN);
         }
-        let (rules, plan) = (&rules, (verified, answered, demand));
-        match (&self.serving, &found.incumbent, tier) {
-            // The demand of a warm solve is that of the last full one: it only replaces what it is
-            // surely better than.
-            (Some(_), None, Tier::Warm) => Err(Held::NoGain),
-            (_, incumbent, Tier::Warm) => gate(rules, plan, incumbent.as_ref(), false),
+        let plan = (verified, answered, found.instance.demand_mbps());
+        // The demand of a warm solve is that of the last full one: it only replaces what it is
+        // surely better than.
+        let changed = tier != Tier::Warm && self.in_force.is_changed(under);
+        match (&self.in_force.snapshot, &found.incumbent) {
+            (Some(_), None) if tier == Tier::Warm => Err(Held::NoGain),
             // The map in force names what is gone: it must be replaced whatever it costs.
-            (Some(_), None, _) => Ok(Reason::Limits),
-            (_, incumbent, _) => gate(rules, plan, incumbent.as_ref(), changed),
+            (Some(_), None) => Ok(Reason::Limits),
+            (_, incumbent) => gate(&rules, plan, incumbent.as_ref(), changed),
         }
     }
 
-    /// The draft of the newest plan as far as it is taken, checked; `None` when the map in force
-    /// says the same already.
-    fn drafted(
-        &self,
-        taken: &Taken,
-        (tier, reason): (Tier, Reason),
-        under: &Under,
-        now: Timestamp,
-    ) -> Result<Option<Draft>, Held> {
-        let Some(half) = self.realised(taken, (tier, reason), under, now) else {
+    /// Drafts a map of the newest plan as far as it is taken, and has it checked; `None` when the
+    /// map in force says the same already.
+    fn draft(&self, next: &NextPlan, under: &Under, now: Timestamp) -> Result<Option<Draft>, Held> {
+        let Some(part) = self.realise(next, under, now) else {
             return Ok(None);
         };
-        let draft = self.settle(half, under.clone())?;
+        let draft = self.add_static_services(part, under.clone())?;
         if let Some(draft) = &draft {
-            self.check_answers(draft, &taken.plan)?;
+            self.check_answers(draft, &next.plan)?;
         }
         Ok(draft)
     }
@@ -191,86 +170,78 @@ impl Engine {
     /// Has the checker judge what a draft amounts to that was made from the newest plan as far as
     /// it is `taken`.
     pub(super) fn check_answers(&self, draft: &Draft, taken: &Plan) -> Result<(), Held> {
-        let Some(LastSolve { instance, plan, .. }) = &self.last else {
+        let Some(last) = &self.last else {
             return Ok(());
         };
         let Body { catalog, map } = &draft.body;
         let areas = self.table.areas().len();
         let named = |unit: usize| {
-            let area = AreaId(u32::try_from(unit % areas).unwrap_or(u32::MAX));
-            map.get(ServiceId::from_index(unit / areas), area)
-                .shares
-                .len()
+            let (service, area) = split_index(unit, areas);
+            map.get(service, area).shares.len()
         };
-        let in_force = self.in_force.as_deref();
+        let in_force = self.in_force.plan.as_deref();
         let answers = Answers {
             plan: &amounts_to(catalog, map, &self.inventory),
             named: &named,
             wanted: taken,
-            checked: plan,
+            checked: &last.plan,
             in_force: in_force.filter(|plan| plan.shares.len() == taken.shares.len()),
         };
-        let checked = checker::answers(instance, &answers);
+        let checked = checker::answers(&last.instance, &answers);
         checked.map_err(|failure| Held::Checker(format!("as it would be answered, {failure}")))
     }
 
-    /// The newest plan, as far as it is taken, as a map.
-    fn realised(
-        &self,
-        taken: &Taken,
-        (tier, reason): (Tier, Reason),
-        under: &Under,
-        now: Timestamp,
-    ) -> Option<Half> {
+    /// Writes the newest plan as a map, as far as it is taken.
+    fn realise(&self, next: &NextPlan, under: &Under, now: Timestamp) -> Option<Part> {
         let last = self.last.as_ref()?;
         let health = self.health(now);
         let facts = self.facts(&health, None);
         let limits = &under.limits;
-        let map = match tier {
+        let map = match next.tier {
             // It is about what closed and opened; demand and quality are for full plans to follow.
-            Tier::Warm => self.rewritten((&facts, limits), &last.instance, &taken.plan),
+            Tier::Warm => self.rewrite(&facts, limits, &last.instance, &next.plan),
             Tier::Local | Tier::Full => None,
         };
         let anew = || {
             let mut map = self.blank_map();
-            let serving = self.serving.as_deref();
+            let serving = self.in_force.snapshot.as_deref();
             realise(
                 &facts,
                 limits,
                 &last.instance,
-                &taken.plan,
+                &next.plan,
                 serving,
                 &mut map,
             );
             map
         };
-        Some(Half {
+        Some(Part {
             map: map.unwrap_or_else(anew),
             catalog: catalog(&facts, limits, self.drains.active(now)),
             input_digest: last.certificate.input_digest.clone(),
-            reason,
-            tier: Some(tier),
-            whole: taken.whole,
+            reason: next.reason,
+            tier: Some(next.tier),
+            whole: next.whole,
         })
     }
 
-    /// The map in force with the answers of those whom `plan` has elsewhere, or who have a closed
-    /// link as a runner-up. `None` when it is one of another inventory, or what groups may carry
-    /// has changed since the last solved map, which concerns all.
-    fn rewritten(
+    /// Rewrites the map in force for units that `plan` has elsewhere, or that have a closed link as
+    /// a runner-up. `None` when the map is one of another inventory, or what groups may carry has
+    /// changed since the last solved map, which concerns all.
+    fn rewrite(
         &self,
-        (facts, limits): (&Facts<'_>, &Limits),
+        facts: &Facts<'_>,
+        limits: &Limits,
         instance: &Instance,
         plan: &Plan,
     ) -> Option<CoverageMapBuilder> {
-        let (serving, in_force) = (self.serving.as_ref()?, self.in_force.as_ref()?);
-        let planned = &self.planned_under.as_ref()?.limits;
+        let serving = self.in_force.snapshot.as_ref()?;
+        let in_force = self.in_force.plan.as_ref()?;
+        let planned = self.in_force.planned_limits()?;
         if planned.services_mbps != limits.services_mbps
             || planned.groups_mbps != limits.groups_mbps
+            || !self.speaks_of_this(serving)
         {
-            return None;
-        }
-        if !self.speaks_of_this(serving) {
             return None;
         }
         let mut map = self.served_map(serving);

@@ -329,7 +329,8 @@ impl Engine {
     pub(super) fn advance_contracts(&mut self, now: Timestamp) {
         let ends = self.contracts.ends(now);
         // What is too old to plan from is too old to learn from.
-        let known = || self.estimates.demand_freshness(now).known > 0 && self.frozen(now).is_none();
+        let known =
+            || self.estimates.demand_freshness(now).known > 0 && self.why_frozen(now).is_none();
         let demand = (ends && known()).then(|| self.facts(&self.health(now), None).demands_mbps());
         let map = (ends || self.contracts.reopens(now)).then(|| self.map_mbps());
         let map_mbps = map.flatten().unwrap_or_default();
@@ -340,7 +341,7 @@ impl Engine {
     /// [link] -> Mbps that the map in force puts on it, as of the last solve; `None` before the
     /// first.
     fn map_mbps(&self) -> Option<Vec<f64>> {
-        let (last, in_force) = self.last.as_ref().zip(self.in_force.as_ref())?;
+        let (last, in_force) = self.last.as_ref().zip(self.in_force.plan.as_ref())?;
         let same_units = last.instance.units.len() == in_force.shares.len();
         same_units.then(|| loads_mbps(&last.instance, in_force))
     }

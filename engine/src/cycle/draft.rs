@@ -1,6 +1,7 @@
 //! Drafts: the optimizer's part of a map and the static services, put together.
 
 use super::{Engine, Tier, Under};
+use crate::limits::Limits;
 use crate::model::Facts;
 use crate::policy;
 use crate::publish::{Held, Reason};
@@ -12,28 +13,42 @@ use coverage::{AreaId, Body, ServiceId, Snapshot, Timestamp};
 /// A checked map that awaits its version and signature.
 #[derive(Debug)]
 pub struct Draft {
-    /// The map and what it speaks of.
+    /// The map and the catalog that it speaks of.
     pub body: Body,
     /// Digest of the instance behind it.
     pub input_digest: String,
-    /// Why it is worth publishing.
+    /// Reason why it is worth publishing.
     pub reason: Reason,
-    /// How the optimizer's part was found; `None` when only static services changed.
+    /// Tier that found the optimizer's part; `None` when only static services changed.
     pub tier: Option<Tier>,
-    /// What it was made under.
+    /// Parts that could be used when it was made.
     pub(super) under: Under,
-    /// Whether it is all that was wanted; gates may let through a part of it first.
+    /// True when it is all that was wanted; gates may let through a part of it first.
     pub(super) whole: bool,
 }
 
 /// The optimizer's part of a map, before static services are added.
-pub(super) struct Half {
+pub(super) struct Part {
     pub(super) catalog: Catalog,
     pub(super) map: CoverageMapBuilder,
     pub(super) input_digest: String,
     pub(super) reason: Reason,
     pub(super) tier: Option<Tier>,
     pub(super) whole: bool,
+}
+
+impl Part {
+    /// A part that no solve is behind, for a map that policies change.
+    const fn of_policy(catalog: Catalog, map: CoverageMapBuilder) -> Self {
+        Self {
+            catalog,
+            map,
+            input_digest: String::new(),
+            reason: Reason::Policy,
+            tier: None,
+            whole: true,
+        }
+    }
 }
 
 impl Engine {
@@ -48,24 +63,20 @@ impl Engine {
     pub(super) fn without_services(
         &self,
         facts: &Facts<'_>,
-        under: &Under,
+        limits: &Limits,
         now: Timestamp,
-    ) -> Half {
-        Half {
-            catalog: catalog(facts, &under.limits, self.drains.active(now)),
-            map: self.blank_map(),
-            input_digest: String::new(),
-            reason: Reason::Policy,
-            tier: None,
-            whole: true,
-        }
+    ) -> Part {
+        Part::of_policy(
+            catalog(facts, limits, self.drains.active(now)),
+            self.blank_map(),
+        )
     }
 
     /// The optimizer's part as it is served now; `None` when there is no map, or one of another
     /// inventory.
-    pub(super) fn as_served(&self) -> Option<Half> {
+    pub(super) fn as_served(&self) -> Option<Part> {
         let inventory = &self.inventory;
-        let serving = self.serving.as_ref()?;
+        let serving = self.in_force.snapshot.as_ref()?;
         if !self.speaks_of_this(serving) {
             return None;
         }
@@ -73,14 +84,7 @@ impl Engine {
         catalog.services.truncate(inventory.services.len());
         catalog.groups.truncate(inventory.groups.len());
         catalog.endpoints.truncate(inventory.endpoints.len());
-        Some(Half {
-            catalog,
-            map: self.served_map(serving),
-            input_digest: String::new(),
-            reason: Reason::Policy,
-            tier: None,
-            whole: true,
-        })
+        Some(Part::of_policy(catalog, self.served_map(serving)))
     }
 
     /// The rows that `serving`, which must be of this inventory, has for its services.
@@ -99,7 +103,7 @@ impl Engine {
         map
     }
 
-    /// Whether a snapshot was made for this area table and this inventory, so that its indices are
+    /// Tells whether a snapshot was made for this area table and this inventory, so that its indices are
     /// ours.
     pub(super) fn speaks_of_this(&self, serving: &Snapshot) -> bool {
         let inventory = &self.inventory;
@@ -127,32 +131,36 @@ impl Engine {
     ///
     /// # Errors
     /// [`Held::Uncovered`].
-    pub(super) fn settle(&self, mut half: Half, under: Under) -> Result<Option<Draft>, Held> {
+    pub(super) fn add_static_services(
+        &self,
+        mut part: Part,
+        under: Under,
+    ) -> Result<Option<Draft>, Held> {
         policy::compile(
             &self.steering.policies,
             &self.steering.areas,
-            &self.checks,
-            &mut half.catalog,
-            &mut half.map,
+            &self.watch.checks,
+            &mut part.catalog,
+            &mut part.map,
         );
-        let map = half
+        let map = part
             .map
             .finish()
             .map_err(|hole| Held::Uncovered(hole.to_string()))?;
-        let same = |serving: &Snapshot| serving.map == map && serving.catalog == half.catalog;
-        if self.serving.as_deref().is_some_and(same) {
+        let same = |serving: &Snapshot| serving.map == map && serving.catalog == part.catalog;
+        if self.in_force.snapshot.as_deref().is_some_and(same) {
             return Ok(None);
         }
         Ok(Some(Draft {
             body: Body {
-                catalog: half.catalog,
+                catalog: part.catalog,
                 map,
             },
-            input_digest: half.input_digest,
-            reason: half.reason,
-            tier: half.tier,
+            input_digest: part.input_digest,
+            reason: part.reason,
+            tier: part.tier,
             under,
-            whole: half.whole,
+            whole: part.whole,
         }))
     }
 }

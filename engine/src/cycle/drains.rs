@@ -22,7 +22,7 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Drain, drain::RequestError> {
         let health = self.health(now);
-        self.with_world(&health, now, |drains, world| {
+        self.judge_drains(&health, now, |drains, world| {
             drains.request(request, world, now).cloned()
         })
     }
@@ -49,24 +49,23 @@ impl Engine {
     }
 
     /// Runs `judge` on the drains with the world as it is now.
-    pub(super) fn with_world<T>(
+    pub(super) fn judge_drains<T>(
         &mut self,
         health: &Health,
         now: Timestamp,
         judge: impl FnOnce(&mut Drains, &drain::World<'_>) -> T,
     ) -> T {
-        // Taken out while they are judged, because the world borrows everything else.
-        let mut drains =
-            std::mem::replace(&mut self.drains, Drains::new(self.options.drain.clone()));
-        let facts = World::new(self.facts(health, None), self.serving.as_deref(), now);
+        let mut drains = self.drains.clone();
+        let serving = self.in_force.snapshot.as_deref();
+        let facts = World::new(self.facts(health, None), serving, now);
         let world = drain::World {
             inventory: &self.inventory,
             facts: &facts,
             demand_mbps: facts.demand_mbps(),
-            published: self.serving.as_ref().map(|snapshot| drain::Published {
+            published: serving.map(|snapshot| drain::Published {
                 version: snapshot.version,
                 at: snapshot.created_at.min(now),
-                holds_as_of: self.holds_as_of,
+                holds_as_of: self.in_force.holds_as_of,
             }),
             edges_confirmed: self.edges_confirmed,
             ttl_max: self.inventory.ttl_max(),

@@ -1,4 +1,4 @@
-//! What people ask the engine: what would be solved, and why a client gets its answer.
+//! Questions of people to the engine: what would be solved, and why a client gets its answer.
 
 use super::{Engine, Steering};
 use crate::explain::{self, ExplainError, Explanation};
@@ -12,12 +12,12 @@ impl Engine {
     #[must_use]
     pub fn instance(&self, fresh: bool, now: Timestamp) -> Instance {
         let health = self.health(now);
-        let incumbent = self.in_force.as_deref().filter(|_| !fresh);
+        let incumbent = self.in_force.plan.as_deref().filter(|_| !fresh);
         let facts = self.facts(&health, incumbent);
         facts.instance(&self.drains.limits(now, &self.inventory), now)
     }
 
-    /// Why `client` gets its answer for `name`.
+    /// Explains why `client` gets its answer for `name`.
     ///
     /// # Errors
     /// [`ExplainError`].
@@ -27,7 +27,7 @@ impl Engine {
         client: IpAddr,
         now: Timestamp,
     ) -> Result<Explanation, ExplainError> {
-        let snapshot = self.serving.as_ref().ok_or(ExplainError::NoMap)?;
+        let snapshot = self.in_force.snapshot.as_ref().ok_or(ExplainError::NoMap)?;
         let health = self.health(now);
         let facts = self.facts(&health, None);
         let limits = self.drains.limits(now, &self.inventory);
@@ -36,15 +36,22 @@ impl Engine {
             plan: &last.plan,
             certificate: &last.certificate,
         });
-        let mut story = explain::explain(&facts, &limits, snapshot, solved, (name, client), now)?;
-        story.tier = self.tier_in_force;
+        let story = explain::Story {
+            facts: &facts,
+            limits: &limits,
+            snapshot,
+            solved,
+            now,
+        };
+        let mut told = story.explain(name, client)?;
+        told.tier = self.in_force.tier;
         let Steering { policies, areas } = &*self.steering;
         let area = snapshot.table.lookup(client.to_canonical()).area;
         // A map made for another table has other areas.
         if snapshot.table.digest() == self.table.digest() {
-            let given = (area, story.answer.group.as_str());
-            story.policy = policies.story(areas, &self.checks, &story.service, given);
+            let checks = &self.watch.checks;
+            told.policy = policies.explain(areas, checks, &told.service, area, &told.answer.group);
         }
-        Ok(story)
+        Ok(told)
     }
 }

@@ -1,74 +1,17 @@
-//! The heavy part of a cycle as a value: everything that a solve needs, and everything that comes
-//! of it.
+//! The heavy part of a cycle as a value: everything that a solve needs.
 
 #[cfg(test)]
 mod tampered;
 
-use super::weights::{OnWeights, as_answered};
-use super::{Engine, LastSolve, Under};
-use crate::health::{Health, Margins};
-use crate::model::{Facts, Reach};
-use checker::{Bands, CheckFailure, Verified};
-use coverage::{LinkId, Timestamp, WEIGHT_TOTAL};
-use instance::{Certificate, Instance, Levels, Plan};
-use optimizer::{Deadline, Outcome, SolveOptions, Standing, both, on_ladder};
-use serde::Serialize;
+use super::found::{Found, Incumbent};
+use super::tree::{Basis, Closings, Tree, closed_links};
+use super::{Engine, Tier, Under};
+use crate::model::Reach;
+use checker::Bands;
+use coverage::Timestamp;
+use instance::{Instance, Plan};
+use optimizer::{Deadline, Movement, Problem, SolveOptions, Standing};
 use std::sync::Arc;
-
-/// How an answer was found: the sooner it is there, the less it looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tier {
-    /// Only what stood on a part that is gone moves, to the best place with room. Milliseconds,
-    /// always there.
-    Local,
-    /// The simplex went on from its last tree with some links closed or reopened. Exact for the
-    /// demand of the last full solve, in tenths of a second.
-    Warm,
-    /// Everything anew, with the newest demand and quality. Seconds.
-    Full,
-}
-
-impl Tier {
-    /// In a word, for logs and counters.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Warm => "warm",
-            Self::Full => "full",
-        }
-    }
-}
-
-/// A solved network that stands ready for closed links, and what it was built from.
-#[derive(Debug)]
-pub(super) struct Tree {
-    standing: Standing,
-    /// Links and sites as the network has them.
-    built: Ports,
-    /// Links that it has closed since, rising.
-    closed: Vec<u32>,
-    /// [service] -> links that might serve it when the network was built, rising.
-    reach: Vec<Vec<LinkId>>,
-    /// How far soft limits were relied on then. What falls silent later is for the next full solve:
-    /// it must not keep a failure from being answered.
-    margins: Margins,
-}
-
-/// What an instance says of links and sites.
-#[derive(Clone, Debug)]
-pub(super) struct Ports {
-    pub(super) links: Vec<instance::Link>,
-    pub(super) sites: Vec<instance::Site>,
-}
-
-impl Ports {
-    /// Whether a link can carry anything.
-    fn is_open(&self, link: usize, site: usize) -> bool {
-        self.links[link].capacity_mbps > 0.0 && self.sites[site].capacity_mbps > 0.0
-    }
-}
 
 /// A solve that waits for a thread.
 #[derive(Debug)]
@@ -86,25 +29,15 @@ pub struct Job {
 enum Work {
     Full {
         instance: Box<Instance>,
-        reach: Vec<Vec<LinkId>>,
-        margins: Margins,
+        basis: Basis,
     },
     Warm {
-        base: Arc<Instance>,
-        now: Ports,
-        closed: Vec<u32>,
+        closings: Box<Closings>,
         tree: Box<Tree>,
     },
 }
 
-/// The plan in force, if there is one, and from where its loads count.
-#[derive(Clone, Copy)]
-struct InForce<'a> {
-    plan: Option<&'a Plan>,
-    bands: Bands,
-}
-
-/// What came of a [`Job`].
+/// Result of a [`Job`].
 #[derive(Debug)]
 pub struct Solved {
     pub(super) at: Timestamp,
@@ -114,7 +47,7 @@ pub struct Solved {
     pub(super) found: Result<Box<Found>, Failure>,
 }
 
-/// Why there is no plan.
+/// Reason why there is no plan.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The instance itself is faulty.
@@ -123,23 +56,8 @@ pub(super) enum Failure {
     Tree,
 }
 
-/// A plan with all that is known of it.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) instance: Instance,
-    pub(super) plan: Plan,
-    pub(super) weights: OnWeights,
-    /// Its levels as the map in force is judged, too.
-    pub(super) answered: Option<Levels>,
-    pub(super) certificate: Certificate,
-    pub(super) outcome: Outcome,
-    pub(super) verified: Result<Verified, CheckFailure>,
-    pub(super) incumbent: Option<Levels>,
-    tree: Option<Tree>,
-}
-
 impl Solved {
-    /// How it was solved.
+    /// Tier that solved it.
     #[must_use]
     pub const fn tier(&self) -> Tier {
         self.tier
@@ -147,7 +65,7 @@ impl Solved {
 }
 
 impl Job {
-    /// How it will be solved.
+    /// Tier that will solve it.
     #[must_use]
     pub const fn tier(&self) -> Tier {
         match self.work {
@@ -164,175 +82,59 @@ impl Job {
             threads: self.threads,
             seed: self.seed,
             deadline,
-            ..SolveOptions::default()
+            // The least movement possible is a solve of its own, and no gate asks for it.
+            movement: Movement::Unbounded,
         };
-        let in_force = InForce {
+        let incumbent = Incumbent {
             plan: self.in_force.as_deref(),
             bands: self.bands,
         };
-        let found = match self.work {
-            Work::Full {
-                instance,
-                reach,
-                margins,
-            } => full(*instance, (reach, margins), &options, in_force),
-            Work::Warm {
-                base,
-                now,
-                closed,
-                tree,
-            } => {
-                let instance = Instance {
-                    links: now.links,
-                    sites: now.sites,
-                    ..(*base).clone()
-                };
-                warm(instance, closed, *tree, &options, in_force)
+        let solved = match self.work {
+            Work::Full { instance, basis } => {
+                solve_anew(*instance, basis, &options, incumbent.plan)
             }
+            Work::Warm { closings, tree } => go_on(*closings, *tree, &options),
         };
+        let found =
+            solved.map(|(solved, instance, tree)| Found::new(instance, solved, tree, incumbent));
         Solved {
             at: self.at,
             tier,
             under: self.under,
-            in_force: self.in_force,
             found: found.map(Box::new),
+            in_force: self.in_force,
         }
     }
 }
 
-fn full(
+/// A solve with its instance and the tree that it left.
+type Outcome = Result<(optimizer::Solved, Arc<Instance>, Tree), Failure>;
+
+fn solve_anew(
     instance: Instance,
-    (reach, margins): (Vec<Vec<LinkId>>, Margins),
+    basis: Basis,
     options: &SolveOptions<'_>,
-    in_force: InForce<'_>,
-) -> Result<Found, Failure> {
+    in_force: Option<&Plan>,
+) -> Outcome {
     instance
         .validate()
         .map_err(|fault| Failure::Instance(fault.to_string()))?;
-    let (solved, standing) = Standing::solve(&instance, options, in_force.plan);
-    let built = Ports {
-        links: instance.links.clone(),
-        sites: instance.sites.clone(),
-    };
+    let (solved, standing) = Standing::solve(&instance, options, in_force);
+    let instance = Arc::new(instance);
     let tree = Tree {
         standing,
-        closed: closed(&instance),
-        built,
-        reach,
-        margins,
+        closed: closed_links(&Problem::new(&instance)),
+        built: Arc::clone(&instance),
+        basis,
     };
-    Ok(Found::new(instance, solved, Some(tree), in_force))
+    Ok((solved, instance, tree))
 }
 
-fn warm(
-    instance: Instance,
-    closed: Vec<u32>,
-    mut tree: Tree,
-    options: &SolveOptions<'_>,
-    in_force: InForce<'_>,
-) -> Result<Found, Failure> {
-    let solved = tree
-        .standing
-        .resolve(&instance, options)
-        .ok_or(Failure::Tree)?;
-    tree.closed = closed;
-    Ok(Found::new(instance, solved, Some(tree), in_force))
-}
-
-/// Links that can carry nothing, rising.
-fn closed(instance: &Instance) -> Vec<u32> {
-    let shut = |site: &&instance::Site| site.capacity_mbps <= 0.0;
-    let shut: Vec<&str> = instance
-        .sites
-        .iter()
-        .filter(shut)
-        .map(|site| site.id.as_str())
-        .collect();
-    let links = instance.links.iter().zip(0..);
-    links
-        .filter(|(link, _)| link.capacity_mbps <= 0.0 || shut.contains(&link.site.as_str()))
-        .map(|(_, index)| index)
-        .collect()
-}
-
-/// A plan as answers can have it, beside the one in force.
-struct Answered {
-    weights: OnWeights,
-    /// Its levels, and those of the plan in force, as maps are judged.
-    levels: Option<Levels>,
-    incumbent: Option<Levels>,
-}
-
-impl Answered {
-    fn of(instance: &Instance, solved: &optimizer::Solved, in_force: InForce<'_>) -> Self {
-        let bands = in_force.bands;
-        let before = |plan| as_answered(instance, plan, [bands]).map(|[levels]| levels);
-        let plan = on_ladder(instance, &solved.plan, WEIGHT_TOTAL);
-        let judged = as_answered(instance, &plan, [bands, Bands::default()]);
-        let exact = judged.map(|[_, exact]| exact).unwrap_or_default();
-        Self {
-            weights: OnWeights::new(instance, plan, exact, &solved.certificate),
-            levels: judged.map(|[answered, _]| answered),
-            incumbent: in_force.plan.and_then(before),
-        }
-    }
-}
-
-impl Found {
-    /// How much cheaper the plan is than the map in force, as a share.
-    pub(super) fn gain_share(&self) -> f64 {
-        let incumbent = self.incumbent.as_ref().map_or(0.0, Levels::cost_cny);
-        let answered = self.answered.as_ref().map_or(0.0, Levels::cost_cny);
-        let gain = incumbent - answered;
-        if incumbent > 0.0 {
-            gain / incumbent
-        } else {
-            0.0
-        }
-    }
-
-    /// Checks a plan, and how the one in force fares on the same instance.
-    fn new(
-        instance: Instance,
-        solved: optimizer::Solved,
-        tree: Option<Tree>,
-        in_force: InForce<'_>,
-    ) -> Self {
-        let judge = || Answered::of(&instance, &solved, in_force);
-        let verify = || checker::verify(&instance, &solved.plan, &solved.certificate);
-        let (answered, verified) = both(solved.threads, judge, verify);
-        let Answered {
-            weights,
-            levels,
-            incumbent,
-        } = answered;
-        Self {
-            weights,
-            answered: levels,
-            verified,
-            instance,
-            plan: solved.plan,
-            certificate: solved.certificate,
-            outcome: solved.outcome,
-            incumbent,
-            // A tree that did not get to its end is no basis to go on from.
-            tree: tree.filter(|_| solved.outcome == Outcome::Finished),
-        }
-    }
-
-    /// What is kept of it.
-    pub(super) fn into_last(self, at: Timestamp, tier: Tier) -> LastSolve {
-        LastSolve {
-            at,
-            tier,
-            instance: Arc::new(self.instance),
-            plan: self.plan,
-            weights: self.weights,
-            certificate: self.certificate,
-            incumbent: self.incumbent,
-            tree: self.tree,
-        }
-    }
+fn go_on(closings: Closings, mut tree: Tree, options: &SolveOptions<'_>) -> Outcome {
+    let solved = tree.standing.resolve(&closings.instance, options);
+    let solved = solved.ok_or(Failure::Tree)?;
+    tree.closed = closings.closed;
+    Ok((solved, Arc::new(closings.instance), tree))
 }
 
 impl Engine {
@@ -343,84 +145,35 @@ impl Engine {
     /// lost costs a full solve.
     pub fn job(&mut self, now: Timestamp) -> Option<Job> {
         let idle = self.pinned.is_some() || self.inventory.services.is_empty();
-        if idle || self.frozen(now).is_some() {
+        if idle || self.why_frozen(now).is_some() {
             return None;
         }
         let health = self.health(now);
         let under = self.under(&health, now);
-        let in_force = self.in_force.clone();
-        let facts = self.facts(&health, in_force.as_deref());
-        let work = if let Some((now, closed)) = self.closings(&health, &under) {
-            let last = self.last.as_mut()?;
-            let tree = Box::new(last.tree.take()?);
-            let base = Arc::clone(&last.instance);
+        let work = if let Some(closings) = self.find_closings(&health, &under) {
             Work::Warm {
-                base,
-                now,
-                closed,
-                tree,
+                closings: Box::new(closings),
+                tree: Box::new(self.tree.take()?),
             }
         } else {
+            let facts = self.facts(&health, self.in_force.plan.as_deref());
             Work::Full {
                 instance: Box::new(facts.instance(&under.limits, now)),
-                reach: Reach::new(&facts, &under.limits).by_service,
-                margins: health.margins.clone(),
+                basis: Basis {
+                    reach: Reach::new(&facts, &under.limits).by_service,
+                    margins: health.margins.clone(),
+                },
             }
         };
         self.newest = Some(under.clone());
         Some(Job {
             at: now,
             under,
-            in_force,
+            in_force: self.in_force.plan.clone(),
             threads: self.options.threads,
             bands: self.options.publish.bands,
             seed: self.options.seed,
             work,
         })
-    }
-
-    /// Whether a warm solve would answer what changed since the last one; a full one under way may
-    /// be given up for it.
-    #[must_use]
-    pub fn wants_warm(&self, now: Timestamp) -> bool {
-        let health = self.health(now);
-        let under = self.under(&health, now);
-        self.closings(&health, &under).is_some()
-    }
-
-    /// Links and sites as they are under `under`, and the closed links, if all that changed since
-    /// the tree was built is which links are closed, and those have changed.
-    fn closings(&self, health: &Health, under: &Under) -> Option<(Ports, Vec<u32>)> {
-        let tree = self.last.as_ref()?.tree.as_ref()?;
-        self.in_force.as_ref()?;
-        let facts = Facts {
-            margins: &tree.margins,
-            ..self.facts(health, None)
-        };
-        let now = Ports {
-            links: facts.links(&under.limits),
-            sites: facts.sites(&under.limits),
-        };
-        let site_of = |link: usize| self.inventory.links[link].site.index();
-        let mut closed = Vec::new();
-        for (index, link) in (0..now.links.len()).zip(0..) {
-            let site = site_of(index);
-            if !now.is_open(index, site) {
-                closed.push(link);
-            } else if now.links[index] != tree.built.links[index]
-                || now.sites[site] != tree.built.sites[site]
-            {
-                // Another capacity, or a link that the network was built without.
-                return None;
-            }
-        }
-        let reach = Reach::new(&facts, &under.limits).by_service;
-        let explained = |(before, after): (&Vec<LinkId>, &Vec<LinkId>)| {
-            before
-                .iter()
-                .all(|link| after.contains(link) || closed.binary_search(&link.0).is_ok())
-        };
-        let alike = tree.reach.iter().zip(&reach).all(explained);
-        (alike && closed != tree.closed).then_some((now, closed))
     }
 }

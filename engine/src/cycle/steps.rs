@@ -3,75 +3,90 @@
 use super::{Engine, Tier};
 use crate::health::{self, Health};
 use crate::inventory::{BillingModel, Contract};
+use crate::model::split_index;
 use crate::publish::{Gates, Ground, Held, Present, Prices, Purpose, Reason, Step};
-use coverage::{AreaId, LinkId, NodeId, Timestamp};
+use coverage::{LinkId, NodeId, Timestamp};
 use instance::{Instance, Plan};
 use std::time::Duration;
 
-/// A plan to be published, and whether it is all that was wanted.
-pub(super) struct Taken {
+/// The plan that is published next.
+pub(super) struct NextPlan {
     pub(super) plan: Plan,
+    /// True when it is all that was wanted.
     pub(super) whole: bool,
+    /// Tier that found it.
+    pub(super) tier: Tier,
+    /// Why it is worth publishing.
+    pub(super) reason: Reason,
 }
 
 impl Engine {
-    /// The step back from a large change that serves its canary areas worse than was promised, when
+    /// Steps back from a large change that serves its canary areas worse than was promised, when
     /// its trial is over.
-    pub(super) fn rolled_back(&mut self, tier: Tier, now: Timestamp) -> Option<Taken> {
-        let before = self.in_force.clone()?;
-        let last = self.last.take()?;
-        let alike = tier == Tier::Full && before.shares.len() == last.instance.units.len();
-        let back = alike.then(|| {
-            self.with_present(&last.instance, Purpose::Gain, now, |gates, ground, now| {
-                gates.take_back(ground, &before, now)
-            })
-        });
-        self.last = Some(last);
-        let plan = back.flatten()?.plan;
-        Some(Taken { plan, whole: true })
+    pub(super) fn roll_back(&mut self, tier: Tier, now: Timestamp) -> Option<NextPlan> {
+        let before = self.in_force.plan.clone()?;
+        let last = self.last.clone()?;
+        if tier != Tier::Full || before.shares.len() != last.instance.units.len() {
+            return None;
+        }
+        let back = self.ask_gates(
+            &last.instance,
+            Purpose::Gain,
+            now,
+            |gates, ground, present| gates.take_back(ground, &before, present),
+        )?;
+        Some(NextPlan {
+            plan: back.plan,
+            whole: true,
+            tier,
+            reason: Reason::RollBack,
+        })
     }
 
-    /// How far the newest plan may be followed at `now`, if its input was `admitted`.
+    /// Follows the newest plan as far as gates allow at `now`, if its input was `admitted`.
     ///
     /// # Errors
     /// [`Held::Input`], [`Held::Canary`] or [`Held::Withheld`].
-    pub(super) fn stepped(
+    pub(super) fn take_step(
         &mut self,
-        (tier, reason): (Tier, Reason),
+        tier: Tier,
+        reason: Reason,
         admitted: Result<(), Held>,
         now: Timestamp,
-    ) -> Result<Taken, Held> {
-        let Some(last) = self.last.take() else {
-            return Err(Held::NoGain);
-        };
+    ) -> Result<NextPlan, Held> {
+        let last = self.last.clone().ok_or(Held::NoGain)?;
         let target = &last.weights.plan;
-        let doubted = admitted.is_err();
-        let taken = match (reason, admitted, self.in_force.clone()) {
-            // Relief goes on, step by step: what is overloaded is so by its own measure, too.
-            (Reason::Gain, Err(held), _) => Err(held),
-            (_, _, Some(before)) if before.shares.len() == target.shares.len() => {
-                let purpose = match reason {
-                    Reason::Gain => Purpose::Gain,
-                    _ if doubted => Purpose::ReliefAlone,
-                    _ if tier == Tier::Warm => Purpose::Rescue,
-                    _ => Purpose::Relief,
-                };
-                let step = self.with_present(&last.instance, purpose, now, |gates, ground, now| {
-                    gates.step(ground, (&before, target), now)
-                });
-                step.and_then(|step| taken(step, &before, target))
+        let purpose = match reason {
+            Reason::Gain => {
+                admitted?;
+                Purpose::Gain
             }
-            _ => Ok(Taken {
-                plan: target.clone(),
-                whole: true,
-            }),
+            // Relief goes on, step by step: what is overloaded is so by its own measure, too.
+            _ if admitted.is_err() => Purpose::ReliefAlone,
+            _ if tier == Tier::Warm => Purpose::Rescue,
+            _ => Purpose::Relief,
         };
-        self.last = Some(last);
-        taken
+        let same_units = |plan: &&Plan| plan.shares.len() == target.shares.len();
+        let plan = match self.in_force.plan.clone().as_deref().filter(same_units) {
+            Some(before) => {
+                let step =
+                    self.ask_gates(&last.instance, purpose, now, |gates, ground, present| {
+                        gates.step(ground, (before, target), present)
+                    })?;
+                refuse_standstill(step, before, target)?
+            }
+            None => target.clone(),
+        };
+        Ok(NextPlan {
+            whole: plan.shares == target.shares,
+            plan,
+            tier,
+            reason,
+        })
     }
 
     /// Asks the gates with all that is known at `now`.
-    fn with_present<T>(
+    fn ask_gates<T>(
         &mut self,
         instance: &Instance,
         purpose: Purpose,
@@ -82,13 +97,14 @@ impl Engine {
         let site_ages = self.site_ages(now);
         let inventory = &self.inventory;
         let ttl = |unit: usize| {
-            let service = &inventory.services[unit / areas];
-            Duration::from_secs(u64::from(service.served.ttl_s))
+            let (service, _) = split_index(unit, areas);
+            let ttl_s = inventory.services[service.index()].served.ttl_s;
+            Duration::from_secs(u64::from(ttl_s))
         };
-        let (estimates, in_force) = (&self.estimates, self.in_force.clone());
+        let (estimates, in_force) = (&self.estimates, self.in_force.plan.as_deref());
         let measured = |unit: usize| {
-            let shares = in_force.as_ref()?.shares.get(unit)?;
-            let area = AreaId(u32::try_from(unit % areas).ok()?);
+            let shares = in_force?.shares.get(unit)?;
+            let (_, area) = split_index(unit, areas);
             let (mut ms, mut oldest) = (0.0, now);
             for &(link, share) in shares {
                 let estimate = estimates.quality(area, link)?;
@@ -112,7 +128,7 @@ impl Engine {
         ask(&mut self.gates, ground, &present)
     }
 
-    /// [site] -> age of the newest report of any of its links and nodes, as [`health::ages`] has
+    /// `[site]` -> age of the newest report of any of its links and nodes, as [`health::ages`] has
     /// it.
     fn site_ages(&self, now: Timestamp) -> Vec<Option<Duration>> {
         let links = self.site_of.iter().enumerate().map(|(link, &site)| {
@@ -151,7 +167,7 @@ impl Engine {
             .map(|(up, all)| *up < 0.5 * all);
         self.gates.note_sites(&away.collect::<Vec<_>>(), now);
         self.gates.note_failed_open(&health.failed_open);
-        let why = self.frozen(now).map(|held| match held {
+        let why = self.why_frozen(now).map(|held| match held {
             Held::Silent => "too little has been heard since the start",
             _ => "too much of demand is stale",
         });
@@ -162,8 +178,8 @@ impl Engine {
     }
 
     /// Tells the gates what a new map has moved.
-    pub(super) fn note_moves(&mut self, before: Option<&Plan>, now: Timestamp) {
-        if let (Some(before), Some(after), Some(last)) = (before, &self.in_force, &self.last)
+    pub(super) fn note_moves(&mut self, before: &Plan, now: Timestamp) {
+        if let (Some(after), Some(last)) = (&self.in_force.plan, &self.last)
             && before.shares.len() == after.shares.len()
             && last.instance.units.len() == after.shares.len()
         {
@@ -182,9 +198,9 @@ impl Engine {
     }
 
     /// Compares prices with those that were kept before a restart: where one jumped, the map stays
-    /// until it has lasted. Who serves nothing yet has nothing to lose by them.
+    /// until it has lasted. Without a map there is nothing to lose by them.
     pub fn restore_prices(&mut self, before: &Prices) {
-        if self.serving.is_some() {
+        if self.in_force.snapshot.is_some() {
             self.gates.compare_prices(before, &self.prices());
         }
     }
@@ -206,16 +222,15 @@ impl Engine {
     }
 }
 
-/// What a step makes of a plan.
-fn taken(step: Step, before: &Plan, target: &Plan) -> Result<Taken, Held> {
-    let whole = step.plan.shares == target.shares;
-    if !whole && step.plan.shares == before.shares {
+/// Plan that a step leads to.
+///
+/// # Errors
+/// [`Held::Withheld`] when it stays where it was and is not all that was wanted.
+fn refuse_standstill(step: Step, before: &Plan, target: &Plan) -> Result<Plan, Held> {
+    if step.plan.shares == before.shares && step.plan.shares != target.shares {
         let gates = step.withheld_mbps.iter();
         let words = gates.map(|(gate, mbps)| format!("{} {mbps:.0} Mbps", gate.word()));
         return Err(Held::Withheld(words.collect::<Vec<_>>().join(", ")));
     }
-    Ok(Taken {
-        plan: step.plan,
-        whole,
-    })
+    Ok(step.plan)
 }

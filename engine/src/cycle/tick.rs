@@ -1,24 +1,20 @@
 //! One tick: what is cheap, and what cannot wait.
 
-use super::draft::Half;
+use super::draft::Part;
 use super::{Adopted, Draft, Engine, Tier, Under, local};
 use crate::drain::Drain;
 use crate::health::Health;
-use crate::limits::Limits;
+use crate::model::{Reach, split_index};
 use crate::publish::{Held, Reason};
 use crate::realise::{RunnersUp, catalog, patch};
-use coverage::{AreaId, NodeId, ServiceId, Snapshot, Timestamp};
-use instance::{Duals, Price};
+use coverage::{NodeId, Snapshot, Timestamp};
+use instance::{Duals, Instance, Price};
 use std::sync::Arc;
-use std::time::Duration;
 
-/// How far ahead of the clock something may be noted: as far as clocks of senders are borne with.
-const AHEAD_MAX: Duration = Duration::from_mins(1);
-
-/// Who is not heard for so many times the age of a stale estimate after a start is not waited for.
+/// Times the age of a stale estimate after a start beyond which nothing more is waited for.
 const HEARING_PERIODS: u32 = 5;
 
-/// What a tick produced.
+/// Result of a tick.
 #[derive(Debug)]
 pub struct Tick {
     /// Drains that changed and must be stored before anything is published.
@@ -39,7 +35,7 @@ pub struct Tick {
 pub struct Cycle {
     /// The tick.
     pub tick: Tick,
-    /// What came of each job, in their order.
+    /// Result of each job, in their order.
     pub adopted: Vec<(Tier, Adopted)>,
 }
 
@@ -48,13 +44,12 @@ impl Engine {
     /// once. Then, and when the draft in it was published, [`Engine::job`] tells what is worth
     /// solving.
     pub fn tick(&mut self, now: Timestamp) -> Tick {
-        self.awake_since.get_or_insert(now);
         self.follow_clock(now);
         self.advance_contracts(now);
-        self.urgent = false;
+        self.watch.clear();
         let health = self.health(now);
         self.note_state(&health, now);
-        let changed = self.with_world(&health, now, |drains, world| drains.step(world, now));
+        let changed = self.judge_drains(&health, now, |drains, world| drains.step(world, now));
         let drains = changed
             .iter()
             .filter_map(|changed| self.drains.get(&changed.id))
@@ -63,7 +58,7 @@ impl Engine {
         let forgotten = self.drains.take_forgotten();
         let under = self.under(&health, now);
         self.newest = Some(under.clone());
-        let outcome = self.at_once(&health, under, now);
+        let outcome = self.answer_at_once(&health, under, now);
         Tick {
             drains,
             forgotten,
@@ -83,7 +78,7 @@ impl Engine {
     ) -> Cycle {
         let mut publish = |engine: &mut Self, draft: &Draft| {
             if let Some(snapshot) = put(draft) {
-                engine.published(snapshot, Some(draft), now);
+                engine.note_published(snapshot, Some(draft), now);
             }
         };
         let tick = self.tick(now);
@@ -114,21 +109,8 @@ impl Engine {
         nodes.iter().map(name).collect()
     }
 
-    /// Brings what was noted under a clock that was ahead back to `now`. It would count as new
-    /// until the clock is there again: measurements would be taken for late ones, and what gates
-    /// hold would be held.
-    fn follow_clock(&mut self, now: Timestamp) {
-        if self.noted_until > now.after(AHEAD_MAX) {
-            self.noted_until = now;
-            self.holds_as_of = self.holds_as_of.min(now);
-            self.estimates.not_after(now);
-            self.gates.not_after(now);
-        }
-        self.noted_until = self.noted_until.max(now);
-    }
-
-    /// What can be said without a solve.
-    fn at_once(
+    /// Says what can be said without a solve.
+    fn answer_at_once(
         &mut self,
         health: &Health,
         under: Under,
@@ -137,33 +119,33 @@ impl Engine {
         if let Some(reason) = &self.pinned {
             return Some(Err(Held::Pinned(reason.clone())));
         }
-        let half = if self.inventory.services.is_empty() {
+        let part = if self.inventory.services.is_empty() {
             let facts = self.facts(health, None);
-            Some(self.without_services(&facts, &under, now))
+            Some(self.without_services(&facts, &under.limits, now))
         } else {
             // What the optimizer's gates hold back must not hold back a failover of static
             // services.
             let fixed = !self.steering.policies.services.is_empty();
-            self.relief(health, &under, now)
+            self.relieve(health, &under, now)
                 .or_else(|| self.as_served().filter(|_| fixed))
         };
-        let settled = half.map_or(Ok(None), |half| self.settle(half, under));
-        match settled {
+        let draft = part.map_or(Ok(None), |part| self.add_static_services(part, under));
+        match draft {
             Ok(Some(draft)) => Some(Ok(draft)),
             Err(held) => Some(Err(held)),
             Ok(None) if self.inventory.services.is_empty() => {
-                self.holds_as_of = now;
+                self.in_force.holds_as_of = now;
                 Some(Err(Held::NoGain))
             }
-            Ok(None) => self.frozen(now).map(Err),
+            Ok(None) => self.why_frozen(now).map(Err),
         }
     }
 
-    /// Why nothing is optimized at `now`: too much of demand is stale, or nothing is known since
+    /// Tells why nothing is optimized at `now`: too much of demand is stale, or nothing is known since
     /// the start, and a map made of assumptions must not replace one made of measurements. The
     /// local tier goes on, because it only takes away.
-    pub(super) fn frozen(&self, now: Timestamp) -> Option<Held> {
-        self.serving.as_ref()?;
+    pub(super) fn why_frozen(&self, now: Timestamp) -> Option<Held> {
+        self.in_force.snapshot.as_ref()?;
         let freshness = self.estimates.demand_freshness(now);
         if freshness.known == 0 || !self.has_heard_enough(now) {
             return Some(Held::Silent);
@@ -175,24 +157,21 @@ impl Engine {
         })
     }
 
-    /// Whether those who usually ask for most have been heard since the start, or it is long ago:
-    /// until then demand is mostly assumed.
+    /// Tells whether the units that usually ask for most have been heard since the start, or it is
+    /// long ago: until then demand is mostly assumed.
     fn has_heard_enough(&self, now: Timestamp) -> bool {
         let Some(usual) = self.contracts.usual_mbps(now) else {
             return true;
         };
         let hearing = self.options.estimate.stale_after * HEARING_PERIODS;
-        if self
-            .awake_since
-            .is_none_or(|since| now.since(since) > hearing)
-        {
+        let since = self.clock.awake_since;
+        if since.is_none_or(|since| now.since(since) > hearing) {
             return true;
         }
         let areas = self.table.areas().len();
         let is_known = |unit: usize| {
-            let area = u32::try_from(unit % areas).unwrap_or(u32::MAX);
-            let service = ServiceId::from_index(unit / areas);
-            self.estimates.demand(AreaId(area), service).is_some()
+            let (service, area) = split_index(unit, areas);
+            self.estimates.demand(area, service).is_some()
         };
         let (mut all, mut heard) = (0.0, 0.0);
         for (unit, mbps) in usual.iter().enumerate() {
@@ -204,60 +183,56 @@ impl Engine {
 
     /// The local tier: the map in force with everything moved that stands on what is gone, if what
     /// may be used changed.
-    fn relief(&mut self, health: &Health, under: &Under, now: Timestamp) -> Option<Half> {
-        let everything = under.limits == Limits::default() && under.nodes_up.iter().all(|up| *up);
-        let seen = self.relieved_under.as_ref();
-        if seen.map_or(everything, |seen| seen == under) {
+    fn relieve(&mut self, health: &Health, under: &Under, now: Timestamp) -> Option<Part> {
+        if !self.in_force.needs_relief(under) {
             return None;
         }
-        let (in_force, serving) = (self.in_force.clone()?, self.serving.clone()?);
-        let mut half = self.as_served()?;
-        // Without a solve since the start, prices are unknown and demand is what is known now.
-        let mut last = self.last.take();
-        let mut built = None;
+        let (in_force, serving) = (self.in_force.plan.clone()?, self.in_force.snapshot.clone()?);
+        let mut part = self.as_served()?;
         let facts = self.facts(health, Some(&in_force));
-        let (ground, duals) = match &mut last {
-            Some(last) => (
-                Arc::make_mut(&mut last.instance),
-                last.certificate.duals.clone(),
-            ),
-            None => (
-                built.insert(facts.instance(&under.limits, now)),
-                unpriced(&facts),
-            ),
+        let limits = &under.limits;
+        // Without a solve since the start, prices are unknown and demand is what is known now.
+        let unsolved;
+        let (before, duals) = match &self.last {
+            Some(last) => (&*last.instance, last.certificate.duals.clone()),
+            None => {
+                unsolved = facts.instance(limits, now);
+                (&unsolved, unpriced(&unsolved))
+            }
         };
-        let relieved = local::relieved(&facts, &under.limits, ground, &duals, &in_force);
-        if let Some(relieved) = &relieved {
-            let sites = (&*ground, relieved.sites_mbps.as_slice());
-            let shares = (&*in_force, &relieved.changed);
-            patch(
-                &facts,
-                &under.limits,
-                sites,
-                shares,
-                RunnersUp::Old,
-                &serving,
-                &mut half.map,
-            );
-            half.catalog = catalog(&facts, &under.limits, self.drains.active(now));
-            half.reason = Reason::Limits;
-            half.tier = Some(Tier::Local);
-        }
-        self.last = last;
-        relieved.as_ref()?;
-        self.holds_as_of = now;
-        Some(half)
+        let ground = Instance {
+            links: facts.links(limits),
+            sites: facts.sites(limits),
+            regions: facts.regions(limits),
+            ..before.clone()
+        };
+        let reach = Reach::new(&facts, limits);
+        let relief = local::relieve(before, &ground, &reach, &duals, &in_force)?;
+        patch(
+            &facts,
+            limits,
+            (before, &relief.sites_mbps),
+            (&in_force, &relief.changed),
+            RunnersUp::Old,
+            &serving,
+            &mut part.map,
+        );
+        part.catalog = catalog(&facts, limits, self.drains.active(now));
+        part.reason = Reason::Limits;
+        part.tier = Some(Tier::Local);
+        self.in_force.holds_as_of = now;
+        Some(part)
     }
 }
 
 /// No prices at all.
-fn unpriced(facts: &crate::model::Facts<'_>) -> Duals {
+fn unpriced(instance: &Instance) -> Duals {
     let none = |rows: usize| vec![Price::default(); rows];
     Duals {
-        links: none(facts.inventory.links.len()),
-        sites: none(facts.inventory.sites.len()),
+        links: none(instance.links.len()),
+        sites: none(instance.sites.len()),
         regions: Vec::new(),
-        contracts: none(facts.inventory.contracts.len()),
+        contracts: none(instance.contracts.len()),
         requests: Vec::new(),
     }
 }

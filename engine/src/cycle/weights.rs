@@ -1,11 +1,10 @@
-//! What becomes of a plan when answers have weights of 64ths.
+//! Plans as answers have them, with weights of 64ths.
 
 use checker::Bands;
 use instance::{Certificate, Instance, Levels, Plan};
 use optimizer::cost_gap;
 
-/// What rounding onto weights may add to levels 1 to 3, as a share of all demand, before it is
-/// told.
+/// Share of all demand that rounding onto weights may add to levels 1 to 3 before it is told.
 const ROUNDING_SHARE: f64 = 1e-6;
 
 /// A plan with shares as answers can have them, and what that rounding costs.
@@ -13,7 +12,7 @@ const ROUNDING_SHARE: f64 = 1e-6;
 pub struct OnWeights {
     /// The plan, every share a multiple of 1/64.
     pub plan: Plan,
-    /// Its levels; what does not fit below a hard limit counts as unserved.
+    /// Levels of the plan; what does not fit below a hard limit counts as unserved.
     pub levels: Levels,
     /// Relative distance of its level-4 cost to the certified bound; `None` when rounding costs
     /// something on a level above.
@@ -21,7 +20,7 @@ pub struct OnWeights {
 }
 
 impl OnWeights {
-    /// With the `levels` that the checker found for it, which shares no code with the rounding.
+    /// A plan with the `levels` that the checker found for it, which shares no code with the rounding.
     pub(super) fn new(
         instance: &Instance,
         plan: Plan,
@@ -29,8 +28,8 @@ impl OnWeights {
         certificate: &Certificate,
     ) -> Self {
         let exact = &certificate.levels;
-        let demand: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
-        let same = |a: f64, b: f64| a - b <= ROUNDING_SHARE * demand.max(1.0);
+        let noise_mbps = ROUNDING_SHARE * instance.demand_mbps().max(1.0);
+        let same = |a: f64, b: f64| a - b <= noise_mbps;
         let kept = same(levels.unserved_mbps, exact.unserved_mbps)
             && same(levels.overload_mbps, exact.overload_mbps)
             && same(levels.late_mbps, exact.late_mbps);
@@ -42,9 +41,9 @@ impl OnWeights {
     }
 }
 
-/// The levels of a plan that answers really follow: what is sent beyond a hard limit is as good as
+/// Measures the levels of a plan that answers really follow: what is sent beyond a hard limit is as good as
 /// unserved. `None` when it names what is gone. Overload and money count beyond each of `bands`.
-pub(super) fn as_answered<const N: usize>(
+pub(super) fn measure_answers<const N: usize>(
     instance: &Instance,
     plan: &Plan,
     bands: [Bands; N],
@@ -75,7 +74,7 @@ mod tests {
             shares: vec![Shares::from([(0, 1.0)])],
             input_digest: String::new(),
         };
-        let [levels] = as_answered(&instance, &plan, [bands]).unwrap();
+        let [levels] = measure_answers(&instance, &plan, [bands]).unwrap();
         (levels.money_cny, levels.overload_mbps)
     }
 

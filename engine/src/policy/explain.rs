@@ -31,15 +31,16 @@ pub struct PoolStory {
 }
 
 impl Policies {
-    /// Why a service answers as it does in an area, where the pool `answering` is what the map
-    /// names; `None` when the service is none of these.
+    /// Explains why a service answers as it does in an area, where the pool `answering` is what the
+    /// map names; `None` when the service is none of these.
     #[must_use]
-    pub fn story(
+    pub fn explain(
         &self,
         areas: &PolicyAreas,
         states: &CheckStates,
         service: &str,
-        (area, answering): (AreaId, &str),
+        area: AreaId,
+        answering: &str,
     ) -> Option<PolicyStory> {
         let service = self
             .services
@@ -62,7 +63,7 @@ impl Policies {
                 pools,
                 states: forced,
             } => {
-                let preference = areas.preference(area.0 as usize, *policy);
+                let preference = areas.preference(area.index(), *policy);
                 story.policy.clone_from(&self.policies[*policy].name);
                 story.pinned = preference.pinned;
                 for label in preference.labels.iter().map(|label| usize::from(*label)) {

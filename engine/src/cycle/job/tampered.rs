@@ -14,7 +14,7 @@ impl Job {
 }
 
 impl Solved {
-    /// What comes of it when the solver finds something else: checked like all that it finds.
+    /// Result when the solver finds something else: checked like all that it finds.
     pub(in crate::cycle) fn but_found(self, change: impl FnOnce(&mut optimizer::Solved)) -> Self {
         let found = *self.found.unwrap();
         let mut solved = optimizer::Solved {
@@ -25,11 +25,11 @@ impl Solved {
             threads: 1,
         };
         change(&mut solved);
-        let in_force = InForce {
+        let incumbent = Incumbent {
             plan: self.in_force.as_deref(),
             bands: Bands::default(),
         };
-        let found = Found::new(found.instance, solved, found.tree, in_force);
+        let found = Found::new(found.instance, solved, found.tree.unwrap(), incumbent);
         Self {
             found: Ok(Box::new(found)),
             ..self

@@ -105,8 +105,7 @@ fn without_bursts_levels_are_planned_for_the_peak() {
             Arc::clone(&world.table),
             Arc::default(),
             options,
-            (Vec::new(), Vec::new()),
-            None,
+            Stored::default(),
         );
         world.demand(usual(0));
         world.cycle();
@@ -131,14 +130,17 @@ fn a_restart_keeps_ledger_and_levels() {
     let known = certain(&world);
     let kept = world.engine.take_levels().unwrap();
     let stored = first.closed.into_iter().chain(second.closed).collect();
-    let serving = world.engine.serving.clone();
+    let serving = world.engine.in_force.snapshot.clone();
     world.engine = Engine::new(
         Arc::new(inventory()),
         Arc::clone(&world.table),
         Arc::default(),
         options(),
-        (Vec::new(), stored),
-        serving,
+        Stored {
+            drains: Vec::new(),
+            samples: stored,
+            serving,
+        },
     );
     assert!(world.engine.restore_levels(&kept, world.now));
     world.cycle();
@@ -170,12 +172,12 @@ fn learnt_day() -> (World, Vec<UsualDemand>) {
 #[test]
 fn after_a_restart_one_line_of_telemetry_replaces_no_map_that_was_measured() {
     let (world, learnt) = learnt_day();
-    let serving = world.engine.serving.clone().unwrap();
+    let serving = world.engine.in_force.snapshot.clone().unwrap();
     let now = world.now;
     let mut world = World::new();
     world.now = now;
     world.engine.restore_demand(learnt);
-    world.engine.published(serving, None, now);
+    world.engine.note_published(serving, None, now);
     world.tick();
     world.tell(Sample::Demand {
         area: AreaId(1),
@@ -184,11 +186,11 @@ fn after_a_restart_one_line_of_telemetry_replaces_no_map_that_was_measured() {
         rps: None,
     });
     assert_eq!(
-        world.engine.frozen(world.now),
+        world.engine.why_frozen(world.now),
         Some(crate::publish::Held::Silent)
     );
     world.demand(usual(0));
-    assert_eq!(world.engine.frozen(world.now), None);
+    assert_eq!(world.engine.why_frozen(world.now), None);
 }
 
 #[test]

@@ -191,10 +191,10 @@ fn a_price_that_jumped_over_a_restart_holds_the_map_until_it_has_lasted() {
     for cny in before.values_mut() {
         *cny /= 100.0;
     }
-    let serving = world.engine.serving.clone();
+    let serving = world.engine.in_force.snapshot.clone();
     let restarted = |serving| {
         let mut restarted = World::new();
-        restarted.engine.serving = serving;
+        restarted.engine.in_force.snapshot = serving;
         restarted.engine.restore_prices(&before);
         restarted
     };
@@ -333,7 +333,10 @@ fn a_clock_that_was_ahead_holds_nothing_back_once_it_is_right_again() {
     }
     assert!(world.on_link(1, MBPS) > 100.0);
     world.wait(600);
-    assert!(world.engine.frozen(world.now).is_some(), "silence is seen");
+    assert!(
+        world.engine.why_frozen(world.now).is_some(),
+        "silence is seen"
+    );
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::inventory::{
 use coverage::area::AreaAttrs;
 use coverage::area::AreaTableBuilder;
 use coverage::catalog::Service as ServedService;
+use coverage::observation::{Observation, Sample};
 use coverage::{AreaId, Body, Digest, GroupId, LinkId, NodeId, ServiceId, SiteId};
 use instance::Shares;
 use std::net::Ipv4Addr;
@@ -177,7 +178,7 @@ impl World {
         let mut world = Self::new();
         world.demand(mbps);
         world.cycle();
-        assert!(world.engine.serving.is_some());
+        assert!(world.engine.in_force.snapshot.is_some());
         world
     }
 
@@ -192,8 +193,7 @@ impl World {
             Arc::clone(&table),
             Arc::default(),
             options,
-            (Vec::new(), Vec::new()),
-            None,
+            Stored::default(),
         );
         Self {
             engine,
@@ -266,7 +266,7 @@ impl World {
     /// Brings a draft into service.
     fn put(&mut self, draft: &Draft) {
         let snapshot = sealed(&self.table, &mut self.version, draft, self.now);
-        self.engine.published(snapshot, Some(draft), self.now);
+        self.engine.note_published(snapshot, Some(draft), self.now);
     }
 
     fn cycle(&mut self) -> Cycle {
@@ -286,7 +286,7 @@ impl World {
 
     /// [unit] -> where the map in force sends it.
     fn shares(&self) -> Vec<Shares> {
-        self.engine.in_force.as_ref().unwrap().shares.clone()
+        self.engine.in_force.plan.as_ref().unwrap().shares.clone()
     }
 
     /// Mbps of the map in force on a link, when every area asks for `mbps`.

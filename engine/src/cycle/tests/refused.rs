@@ -5,7 +5,7 @@ use super::*;
 use crate::publish::Gate;
 use coverage::map::{AnswerSet, CoverageMapBuilder};
 use coverage::{EndpointId, Snapshot};
-use instance::Shares;
+use instance::{Instance, Shares};
 
 /// A world in which a solve finds something that is worth a map, and all of it at once.
 fn improvable() -> World {
@@ -29,8 +29,8 @@ fn piled(plan: &mut Plan) {
 fn ground(engine: &Engine) -> (Arc<Snapshot>, Arc<Plan>, Timestamp, Arc<Instance>, Plan) {
     let last = engine.last().unwrap();
     (
-        Arc::clone(engine.serving.as_ref().unwrap()),
-        Arc::clone(engine.in_force.as_ref().unwrap()),
+        Arc::clone(engine.in_force.snapshot.as_ref().unwrap()),
+        Arc::clone(engine.in_force.plan.as_ref().unwrap()),
         last.at,
         Arc::clone(&last.instance),
         last.plan.clone(),
@@ -110,7 +110,7 @@ fn a_map_that_leaves_a_name_without_an_answer_is_refused() {
     let mut solved = job(&mut world).run(None);
     // Lost between the checker and the map.
     let found = solved.found.as_mut().unwrap();
-    found.instance.units[7].cand.clear();
+    Arc::make_mut(&mut found.instance).units[7].cand.clear();
     found.weights.plan.shares[7].clear();
     let at = solved.at;
     let why = "service 0 has no answer in area 7";

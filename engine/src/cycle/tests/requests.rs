@@ -21,15 +21,13 @@ fn world(usual: f64) -> World {
 
 fn world_of(inventory: Inventory) -> World {
     let table = table();
-    let nothing = (Vec::new(), Vec::new());
     World {
         engine: Engine::new(
             Arc::new(inventory),
             Arc::clone(&table),
             Arc::default(),
             options(),
-            nothing,
-            None,
+            Stored::default(),
         ),
         now: BEGIN,
         table,
@@ -39,7 +37,7 @@ fn world_of(inventory: Inventory) -> World {
 
 /// Requests per second at the second site, whose link is the second, in the plan in force.
 fn at_second(world: &World, rps: impl Fn(usize) -> f64) -> f64 {
-    let plan = world.engine.in_force.as_ref().unwrap();
+    let plan = world.engine.in_force.plan.as_ref().unwrap();
     let units = plan.shares.iter().enumerate();
     units
         .flat_map(|(unit, shares)| shares.iter().map(move |share| (unit, share)))

@@ -87,7 +87,7 @@ fn a_node_that_alone_of_its_site_falls_silent_is_down_until_it_speaks() {
     assert!((capacity - 750.0).abs() < 1e-9, "{capacity}");
     // Who still reports is relied on as before.
     assert!((watermarks(&world).0 - 0.9 * 750.0).abs() < 1e-9);
-    let told = world.engine.serving.as_ref().unwrap();
+    let told = world.engine.in_force.snapshot.as_ref().unwrap();
     let nodes = told.catalog.endpoints.iter().flat_map(|e| &e.nodes);
     let out: Vec<&str> = nodes
         .filter(|n| !n.serving)

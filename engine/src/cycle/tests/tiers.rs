@@ -82,7 +82,7 @@ fn the_warm_solve_is_no_worse_than_the_local_one_and_the_full_one_no_worse_than_
     world.tick();
     let instance = world.engine.instance(false, world.now);
     let cost = |world: &World| {
-        let plan = world.engine.in_force.as_ref().unwrap();
+        let plan = world.engine.in_force.plan.as_ref().unwrap();
         let levels = checker::evaluate(&instance, plan).unwrap().levels;
         assert!(levels.unserved_mbps < 1.0);
         (levels.overload_mbps, levels.latency_cny + levels.money_cny)
@@ -141,7 +141,10 @@ fn a_warm_map_is_rewritten_for_those_who_move_and_stays_for_all_others() {
     world.demand(120.0);
     world.close("link:s0/ct");
     world.tick();
-    let (before, serving) = (world.shares(), world.engine.serving.clone().unwrap());
+    let (before, serving) = (
+        world.shares(),
+        world.engine.in_force.snapshot.clone().unwrap(),
+    );
     let solved = world.engine.job(world.now).unwrap().run(None);
     let Adopted::Draft(draft) = world.engine.adopt(solved, world.now) else {
         panic!("the local answer can be bettered");
@@ -164,7 +167,7 @@ fn answers_that_nobody_gets_are_not_handed_on() {
     let mut world = World::serving(MBPS);
     world.close("link:s2/ct");
     world.tick();
-    let serving = world.engine.serving.clone().unwrap();
+    let serving = world.engine.in_force.snapshot.clone().unwrap();
     let sets = serving.map.row(ServiceId(0)).iter().map(|set| set.index());
     let used: BTreeSet<usize> = sets.collect();
     assert!(serving.map.answer_sets().len() > used.len());
@@ -242,7 +245,7 @@ fn a_failed_group_is_left_inside_its_site() {
         [0_usize; 0],
         "links are as before"
     );
-    let serving = world.engine.serving.as_ref().unwrap();
+    let serving = world.engine.in_force.snapshot.as_ref().unwrap();
     let gone = world.engine.inventory.groups.iter();
     let gone = gone.zip(0..).find(|(group, _)| group.name == "s1-a");
     let gone = GroupId(gone.unwrap().1);
@@ -333,14 +336,17 @@ fn after_a_restart_what_is_closed_is_left_without_any_telemetry() {
     let before = world.shares();
     world.close("link:s2/ct");
     let drains: Vec<Drain> = world.engine.drains().iter().cloned().collect();
-    let serving = world.engine.serving.clone();
+    let serving = world.engine.in_force.snapshot.clone();
     world.engine = Engine::new(
         Arc::new(inventory()),
         Arc::clone(&world.table),
         Arc::default(),
         options(),
-        (drains, Vec::new()),
-        serving,
+        Stored {
+            drains,
+            samples: Vec::new(),
+            serving,
+        },
     );
     world.wait(1);
     let cycle = world.cycle();
@@ -383,7 +389,7 @@ fn equal_histories_give_equal_maps_with_any_number_of_threads() {
         world.cycle();
         world.fail(4);
         world.cycle();
-        let serving = world.engine.serving.clone().unwrap();
+        let serving = world.engine.in_force.snapshot.clone().unwrap();
         (serving.map.clone(), serving.catalog.clone(), world.version)
     };
     let alone = play(1);

@@ -1,0 +1,98 @@
+//! The tree that a warm solve goes on from, and when it can.
+
+use super::{Engine, Under};
+use crate::health::{Health, Margins};
+use crate::model::{Facts, Reach};
+use coverage::LinkId;
+use instance::Instance;
+use optimizer::{Problem, Standing};
+use std::sync::Arc;
+
+/// A solved network that stands ready for closed links, and what it was built from.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) standing: Standing,
+    /// The instance that the network was built from.
+    pub(super) built: Arc<Instance>,
+    /// Links that the network has closed since, rising.
+    pub(super) closed: Vec<LinkId>,
+    /// Links that might serve when the network was built.
+    pub(super) basis: Basis,
+}
+
+/// Facts beside the instance that a tree stands on.
+#[derive(Clone, Debug)]
+pub(super) struct Basis {
+    /// `[service]` -> links that may serve it, rising.
+    pub(super) reach: Vec<Vec<LinkId>>,
+    /// How far soft limits are relied on. What falls silent later is for the next full solve: it
+    /// must not keep a failure from being answered.
+    pub(super) margins: Margins,
+}
+
+/// The instance of the last solve with other links closed.
+#[derive(Debug)]
+pub(super) struct Closings {
+    pub(super) instance: Instance,
+    /// Links that can carry nothing, rising.
+    pub(super) closed: Vec<LinkId>,
+}
+
+/// Links that can carry nothing, rising.
+pub(super) fn closed_links(problem: &Problem<'_>) -> Vec<LinkId> {
+    let links = problem.places().iter().map(|place| place.link);
+    links.filter(|link| !problem.is_open(*link)).collect()
+}
+
+impl Tree {
+    /// Tells whether all that changed since the network was built is which links are closed.
+    fn explains(&self, problem: &Problem<'_>, closed: &[LinkId], reach: &[Vec<LinkId>]) -> bool {
+        let is_closed = |link: &LinkId| closed.binary_search(link).is_ok();
+        let (now, built) = (problem.instance, &self.built);
+        // Not with another capacity, nor for a link that the network was built without.
+        let as_built = problem.places().iter().all(|place| {
+            let (link, site) = (place.link.index(), place.site.index());
+            is_closed(&place.link)
+                || now.links[link] == built.links[link] && now.sites[site] == built.sites[site]
+        });
+        let mut services = self.basis.reach.iter().zip(reach);
+        let lost = |before: &[LinkId], after: &[LinkId]| {
+            let gone = |link: &&LinkId| !after.contains(link);
+            before.iter().filter(gone).all(is_closed)
+        };
+        as_built && services.all(|(before, after)| lost(before, after))
+    }
+}
+
+impl Engine {
+    /// Tells whether a warm solve would answer what changed since the last one; a full one under
+    /// way may be given up for it.
+    #[must_use]
+    pub fn wants_warm(&self, now: coverage::Timestamp) -> bool {
+        let health = self.health(now);
+        self.find_closings(&health, &self.under(&health, now))
+            .is_some()
+    }
+
+    /// Links that closed or opened under `under`, if that is all that changed since the tree was
+    /// built.
+    pub(super) fn find_closings(&self, health: &Health, under: &Under) -> Option<Closings> {
+        let tree = self.tree.as_ref()?;
+        let last = self.last.as_ref()?;
+        self.in_force.plan.as_ref()?;
+        let facts = Facts {
+            margins: &tree.basis.margins,
+            ..self.facts(health, None)
+        };
+        let instance = Instance {
+            links: facts.links(&under.limits),
+            sites: facts.sites(&under.limits),
+            ..(*last.instance).clone()
+        };
+        let problem = Problem::new(&instance);
+        let closed = closed_links(&problem);
+        let reach = Reach::new(&facts, &under.limits).by_service;
+        let news = closed != tree.closed && tree.explains(&problem, &closed, &reach);
+        news.then_some(Closings { instance, closed })
+    }
+}
