@@ -13,6 +13,7 @@ pub use calendar::{OffsetError, Period, UtcOffset};
 use coverage::catalog::{Service as ServedService, Zone};
 use coverage::observation::Directory;
 use coverage::{EndpointId, GroupId, LinkId, NodeId, ServiceId, SiteId};
+use instance::ContractModel;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -86,6 +87,17 @@ impl BillingModel {
             Self::Flat => "flat",
             Self::PerGb => "per-gb",
         }
+    }
+}
+
+/// The optimizer's name of a billing model.
+pub(crate) const fn contract_model(model: BillingModel) -> ContractModel {
+    match model {
+        BillingModel::Month95 => ContractModel::Month95,
+        BillingModel::DailyPeakMean => ContractModel::DailyPeakMean,
+        BillingModel::Daily95Mean => ContractModel::Daily95Mean,
+        BillingModel::Flat => ContractModel::Flat,
+        BillingModel::PerGb => ContractModel::PerGb,
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) use reach::Reach;
 use crate::cycle::Contracts;
 use crate::estimate::{Estimates, Priors};
 use crate::health::Margins;
-use crate::inventory::{BillingModel, Inventory};
+use crate::inventory::{Inventory, contract_model};
 use crate::limits::Limits;
 use coverage::{AreaId, AreaTable, GroupId, LinkId, NodeId, ServiceId, SiteId, Timestamp};
 use instance::{
@@ -365,16 +365,5 @@ impl Facts<'_> {
             incumbent,
             cand,
         }
-    }
-}
-
-/// How the optimizer calls a billing model.
-pub(crate) const fn contract_model(model: BillingModel) -> ContractModel {
-    match model {
-        BillingModel::Month95 => ContractModel::Month95,
-        BillingModel::DailyPeakMean => ContractModel::DailyPeakMean,
-        BillingModel::Daily95Mean => ContractModel::Daily95Mean,
-        BillingModel::Flat => ContractModel::Flat,
-        BillingModel::PerGb => ContractModel::PerGb,
     }
 }

@@ -56,7 +56,7 @@ pub struct PlanSummary {
     pub gap: f64,
     /// All levels.
     pub levels: Levels,
-    /// Least movement that was possible, Mbps.
+    /// Least movement that was possible, Mbps; `None` where it was not searched for.
     pub moved_min_possible_mbps: Option<f64>,
     /// What the map makes of it: all levels with weights of 64ths, what does not fit counted as
     /// unserved.

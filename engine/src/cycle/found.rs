@@ -1,7 +1,7 @@
 //! A plan with all that is known of it: its levels as answers have it, the checker's verdict, and
 //! how the map in force fares on the same instance.
 
-use super::Tier;
+use super::tier::Tier;
 use super::tree::Tree;
 use super::weights::{OnWeights, measure_answers};
 use checker::{Bands, CheckFailure, Verified};

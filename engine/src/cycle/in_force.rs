@@ -1,21 +1,14 @@
 //! The map in force, with all that is known of how it came to be.
 
-use super::{Draft, Tier};
+use super::draft::Draft;
+use super::tier::Tier;
+use super::under::Under;
 use crate::inventory::Inventory;
 use crate::limits::Limits;
 use crate::realise::incumbent;
 use coverage::{AreaTable, Snapshot, Timestamp};
 use instance::Plan;
 use std::sync::Arc;
-
-/// Parts that may be used: a plan is made under them, and adopted only while they hold.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Under {
-    /// Limits that drains and refills leave.
-    pub(crate) limits: Limits,
-    /// `[node]`: true when it may serve.
-    pub(crate) nodes_up: Vec<bool>,
-}
 
 /// The map in force and its origin.
 #[derive(Debug, Default)]

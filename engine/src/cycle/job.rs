@@ -6,7 +6,8 @@ mod tampered;
 use super::found::{Found, Incumbent};
 use super::tree::{Basis, Closings, Tree, closed_links};
 use super::{Engine, Tier, Under};
-use crate::model::Reach;
+use crate::health::Health;
+use crate::model::{Facts, Reach};
 use checker::Bands;
 use coverage::Timestamp;
 use instance::{Instance, Plan};
@@ -175,5 +176,36 @@ impl Engine {
             seed: self.options.seed,
             work,
         })
+    }
+
+    /// Tells whether a warm solve would answer what changed since the last one; a full one under
+    /// way may be given up for it.
+    #[must_use]
+    pub fn wants_warm(&self, now: Timestamp) -> bool {
+        let health = self.health(now);
+        self.find_closings(&health, &self.under(&health, now))
+            .is_some()
+    }
+
+    /// Links that closed or opened under `under`, if that is all that changed since the tree was
+    /// built.
+    pub(super) fn find_closings(&self, health: &Health, under: &Under) -> Option<Closings> {
+        let tree = self.tree.as_ref()?;
+        let last = self.last.as_ref()?;
+        self.in_force.plan.as_ref()?;
+        let facts = Facts {
+            margins: &tree.basis.margins,
+            ..self.facts(health, None)
+        };
+        let instance = Instance {
+            links: facts.links(&under.limits),
+            sites: facts.sites(&under.limits),
+            ..(*last.instance).clone()
+        };
+        let problem = Problem::new(&instance);
+        let closed = closed_links(&problem);
+        let reach = Reach::new(&facts, &under.limits).by_service;
+        let news = closed != tree.closed && tree.explains(&problem, &closed, &reach);
+        news.then_some(Closings { instance, closed })
     }
 }

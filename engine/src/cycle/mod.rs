@@ -11,6 +11,7 @@
 //! answers ([`Tier`]): in milliseconds, in tenths of a second, in seconds.
 
 mod adopt;
+mod compose;
 mod contracts;
 mod draft;
 mod drains;
@@ -24,6 +25,8 @@ mod steps;
 mod tick;
 mod tier;
 mod tree;
+mod under;
+mod watch;
 mod weights;
 
 #[cfg(test)]
@@ -49,12 +52,13 @@ use crate::model::{Facts, ModelOptions};
 use crate::policy::{Policies, PolicyAreas};
 use crate::publish::{Gates, PublishRules, Stop};
 use coverage::{AreaTable, MapVersion, Snapshot, Timestamp};
-use in_force::{InForce, Under};
+use in_force::InForce;
 use instance::Plan;
-use observe::{Clock, Watch};
 use std::sync::Arc;
 use std::time::Duration;
 use tree::Tree;
+use under::Under;
+use watch::{Clock, Watch};
 
 /// Choices of a deployment.
 #[derive(Clone, Debug)]

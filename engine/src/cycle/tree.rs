@@ -1,8 +1,6 @@
 //! The tree that a warm solve goes on from, and when it can.
 
-use super::{Engine, Under};
-use crate::health::{Health, Margins};
-use crate::model::{Facts, Reach};
+use crate::health::Margins;
 use coverage::LinkId;
 use instance::Instance;
 use optimizer::{Problem, Standing};
@@ -46,7 +44,12 @@ pub(super) fn closed_links(problem: &Problem<'_>) -> Vec<LinkId> {
 
 impl Tree {
     /// Tells whether all that changed since the network was built is which links are closed.
-    fn explains(&self, problem: &Problem<'_>, closed: &[LinkId], reach: &[Vec<LinkId>]) -> bool {
+    pub(super) fn explains(
+        &self,
+        problem: &Problem<'_>,
+        closed: &[LinkId],
+        reach: &[Vec<LinkId>],
+    ) -> bool {
         let is_closed = |link: &LinkId| closed.binary_search(link).is_ok();
         let (now, built) = (problem.instance, &self.built);
         // Not with another capacity, nor for a link that the network was built without.
@@ -61,38 +64,5 @@ impl Tree {
             before.iter().filter(gone).all(is_closed)
         };
         as_built && services.all(|(before, after)| lost(before, after))
-    }
-}
-
-impl Engine {
-    /// Tells whether a warm solve would answer what changed since the last one; a full one under
-    /// way may be given up for it.
-    #[must_use]
-    pub fn wants_warm(&self, now: coverage::Timestamp) -> bool {
-        let health = self.health(now);
-        self.find_closings(&health, &self.under(&health, now))
-            .is_some()
-    }
-
-    /// Links that closed or opened under `under`, if that is all that changed since the tree was
-    /// built.
-    pub(super) fn find_closings(&self, health: &Health, under: &Under) -> Option<Closings> {
-        let tree = self.tree.as_ref()?;
-        let last = self.last.as_ref()?;
-        self.in_force.plan.as_ref()?;
-        let facts = Facts {
-            margins: &tree.basis.margins,
-            ..self.facts(health, None)
-        };
-        let instance = Instance {
-            links: facts.links(&under.limits),
-            sites: facts.sites(&under.limits),
-            ..(*last.instance).clone()
-        };
-        let problem = Problem::new(&instance);
-        let closed = closed_links(&problem);
-        let reach = Reach::new(&facts, &under.limits).by_service;
-        let news = closed != tree.closed && tree.explains(&problem, &closed, &reach);
-        news.then_some(Closings { instance, closed })
     }
 }

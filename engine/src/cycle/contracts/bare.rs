@@ -1,7 +1,7 @@
 //! Contracts without demand, as a controller knows them.
 
 use crate::inventory::Inventory;
-use crate::model::contract_model;
+use crate::inventory::contract_model;
 use instance::{Contract, INSTANCE_VERSION, Instance, Link};
 
 /// Meters and links as they are built, without demand: what a controller needs to know of them.

@@ -2,7 +2,7 @@
 
 use super::Contracts;
 use crate::billing::{Period, Refused};
-use crate::model::contract_model;
+use crate::inventory::contract_model;
 use coverage::Timestamp;
 use instance::ContractModel;
 use serde::Serialize;

@@ -23,11 +23,14 @@ impl Stage {
             sleep(Duration::from_millis(2500)).await;
             let map = self.map().await?;
             let plan = &map["cycle"]["plan"];
+            let least = plan["moved_min_possible_mbps"].as_f64();
+            let least = least.map_or_else(String::new, |mbps| {
+                format!(" of which {:.0} had to", mbps / 1e3)
+            });
             output::tell(&format!(
-                "   {hour:>4} h at Greenwich: demand {:.2} Tbps, moved {:.0} Gbps of which {:.0} had to, gap {:.6} %",
+                "   {hour:>4} h at Greenwich: demand {:.2} Tbps, moved {:.0} Gbps{least}, gap {:.6} %",
                 map["cycle"]["demand_mbps"].as_f64().unwrap_or(0.0) / 1e6,
                 plan["levels"]["moved_mbps"].as_f64().unwrap_or(0.0) / 1e3,
-                plan["moved_min_possible_mbps"].as_f64().unwrap_or(0.0) / 1e3,
                 plan["gap"].as_f64().unwrap_or(1.0) * 100.0,
             ));
         }
