@@ -1,5 +1,7 @@
-//! Estimates: raw observations smoothed, each with an age. What was never seen has a prior; what
-//! was seen and fell silent keeps its value and its age, because no data is not good news.
+//! Estimates: raw observations smoothed, each with an age.
+//!
+//! What was never seen has a prior. What was seen and fell silent keeps its value and its age,
+//! because no data is not good news.
 
 use crate::inventory::{Inventory, Link, Site};
 use coverage::area::Area;
@@ -17,7 +19,7 @@ const FLAPS_UP_MIN: u8 = 3;
 /// Unhealthy reports in a row that take a node out.
 const FLAPS_DOWN_MIN: u8 = 2;
 
-/// How fast estimates follow and when they grow stale.
+/// Pace of estimates, and the age at which they grow stale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EstimateOptions {
     /// Time constant of path quality.
@@ -28,7 +30,7 @@ pub struct EstimateOptions {
     pub stale_after: Duration,
 }
 
-/// A smoothed value and when it was last fed.
+/// A smoothed value and the time at which it was last fed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     /// Smoothed value, in the unit of what it estimates.
@@ -61,9 +63,9 @@ pub struct NodeHealth {
     pub up: bool,
     /// Load as a share of capacity.
     pub load: f64,
-    /// When it last spoke; `None` if never.
+    /// Time at which it last spoke; `None` if never.
     pub at: Option<Timestamp>,
-    /// Since when it has spoken without a break.
+    /// Time since which it has spoken without a break.
     pub since: Timestamp,
     /// Reports in a row against the verdict.
     against: u8,
@@ -97,12 +99,12 @@ impl NodeHealth {
     }
 }
 
-/// How much of what was once seen has fallen silent.
+/// Count of estimates that were once fed, and of those that have fallen silent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Freshness {
     /// Estimates that were ever fed.
     pub known: usize,
-    /// Of these, how many are older than the bound.
+    /// Number of those that are older than the bound.
     pub stale: usize,
 }
 
@@ -119,7 +121,7 @@ impl Freshness {
     }
 }
 
-/// All estimates of one control plane.
+/// Estimates of one control plane.
 #[derive(Debug)]
 pub struct Estimates {
     options: EstimateOptions,
@@ -149,7 +151,7 @@ pub struct Estimates {
 }
 
 impl Estimates {
-    /// Nothing known yet, for an inventory and an area table.
+    /// Estimates of an inventory of which nothing is known yet.
     #[must_use]
     pub fn new(inventory: &Inventory, areas: usize, options: EstimateOptions) -> Self {
         let (links, services) = (inventory.links.len(), inventory.services.len());
@@ -310,8 +312,8 @@ impl Estimates {
         self.link_mbps[link.index()]
     }
 
-    /// Whether the newest sample of a link was above its watermark. A link that has said nothing
-    /// for long is not known to be full.
+    /// Tells whether the newest sample of a link was above its watermark. A link that has said
+    /// nothing for long is not known to be full.
     #[must_use]
     pub fn is_full(&self, link: LinkId, now: Timestamp) -> bool {
         let (mbps, at) = self.link_last[link.index()];
@@ -330,19 +332,19 @@ impl Estimates {
         self.nodes[node.index()]
     }
 
-    /// How many services a row of demand has.
+    /// Number of services in a row of demand.
     #[must_use]
     pub const fn services(&self) -> usize {
         self.services
     }
 
-    /// How many areas there are.
+    /// Number of areas.
     #[must_use]
     pub const fn areas(&self) -> usize {
         self.areas
     }
 
-    /// How stale demand is: the input without which a new map would be a guess.
+    /// Freshness of demand: the input without which a new map would be a guess.
     #[must_use]
     pub fn demand_freshness(&self, now: Timestamp) -> Freshness {
         let known = self.demand_mbps.iter().flatten();

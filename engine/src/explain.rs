@@ -1,4 +1,5 @@
-//! Why a client gets its answer: as data, for DNS, 302 and HTTPDNS alike, tied to a map version.
+//! Reasons why a client gets its answer: as data, for DNS, 302 and HTTPDNS alike, tied to a map
+//! version.
 
 use crate::cycle::Tier;
 use crate::limits::Limits;
@@ -22,25 +23,25 @@ pub struct Explanation {
     pub client: IpAddr,
     /// Area of the client, such as `cn/44/ct`.
     pub area: String,
-    /// Why that area: the prefix that matched.
+    /// Reason for that area: the prefix that matched.
     pub area_why: String,
     /// Map version that answers, `epoch.version`.
     pub map_version: String,
     /// Digest of that map.
     pub map_digest: String,
-    /// When it was published, ms since 1970.
+    /// Time at which it was published, ms since 1970.
     pub map_created_at_ms: u64,
-    /// How the optimizer's part of that map was found; `None` after a restart or a rollback.
+    /// Tier that found the optimizer's part of that map; `None` after a restart or a rollback.
     pub tier: Option<Tier>,
-    /// Who answers this client.
+    /// Endpoint that answers this client.
     pub answer: Endpoint,
     /// ECS scope of the answer.
     pub scope: u8,
-    /// Everyone who could answer, best first.
+    /// Links that could answer, best first.
     pub candidates: Vec<Candidate>,
     /// Drains in force, those that shaped this answer first.
     pub drains: Vec<Drain>,
-    /// What decided in place of the optimizer, for a service that follows a policy.
+    /// Decision in place of the optimizer's, for a service that follows a policy.
     pub policy: Option<PolicyStory>,
 }
 
@@ -59,7 +60,7 @@ pub struct Endpoint {
     pub alias: Option<String>,
 }
 
-/// One candidate link and how it fared.
+/// A candidate link and its fate.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Candidate {
     /// Link.
@@ -72,15 +73,15 @@ pub struct Candidate {
     pub quality_ms: f64,
     /// `measured` with its age in seconds, or `assumed` from geography.
     pub quality_source: String,
-    /// What capacity of link and site costs there, CNY per Mbps and slot.
+    /// Price of capacity of link and site there, CNY per Mbps and slot.
     pub capacity_price_cny_per_mbps: f64,
-    /// What its contract charges, CNY per Mbps and slot.
+    /// Charge of its contract, CNY per Mbps and slot.
     pub money_cny_per_mbps: f64,
     /// Latency, prices and money together, less the best candidate's; CNY per Mbps and slot.
     pub reduced_cost_cny_per_mbps: f64,
     /// Share of (area, service) that the map gives it.
     pub share: f64,
-    /// Chosen, or why it lost.
+    /// Chosen, or the reason why it lost.
     pub verdict: String,
 }
 
@@ -93,13 +94,13 @@ pub struct Drain {
     pub target: String,
     /// State.
     pub state: String,
-    /// Why it was asked for.
+    /// Reason why it was asked for.
     pub reason: String,
-    /// Whether its target is among this answer's candidates.
+    /// True when its target is among this answer's candidates.
     pub touches_this_answer: bool,
 }
 
-/// Why an answer cannot be explained.
+/// Reason why an answer cannot be explained.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExplainError {
     /// No service has that name.
@@ -110,14 +111,14 @@ pub enum ExplainError {
     NoMap,
 }
 
-/// What was solved last: the prices behind the map.
+/// The last solve: the prices behind the map.
 #[derive(Clone, Copy)]
 pub struct Solved<'a> {
     /// The instance.
     pub instance: &'a Instance,
-    /// Its plan.
+    /// Plan of the instance.
     pub plan: &'a Plan,
-    /// Its certificate.
+    /// Certificate of the plan.
     pub certificate: &'a Certificate,
 }
 
@@ -143,7 +144,7 @@ fn service_of(snapshot: &Snapshot, name: &str) -> Option<ServiceId> {
     services.position(exact).map(ServiceId::from_index)
 }
 
-/// Everything that an explanation is made from.
+/// Facts that an explanation is made from.
 pub(crate) struct Story<'a> {
     /// Facts of the moment.
     pub(crate) facts: &'a Facts<'a>,
@@ -205,7 +206,7 @@ impl Story<'_> {
         }
     }
 
-    /// All links that reach the service, solved candidates first with their prices, then those that
+    /// Links that reach the service, solved candidates first with their prices, then those that
     /// may not serve.
     fn candidates(&self, decision: &Decision<'_>, service: ServiceId) -> Vec<Candidate> {
         let unit = unit_index(self.facts.table.areas().len(), decision.area, service);
@@ -311,7 +312,7 @@ impl Story<'_> {
         "too far: not among the nearest or the largest".to_owned()
     }
 
-    /// Whether some limit bears on what this link can give the service.
+    /// Tells whether some limit bears on what this link can give the service.
     fn limits_touch(&self, link: LinkId, service: ServiceId) -> bool {
         let inventory = self.facts.inventory;
         let site = inventory.links[link.index()].site;
@@ -386,7 +387,7 @@ impl Story<'_> {
         drains
     }
 
-    /// Whether a group, node, or `service@group` lies in a site.
+    /// Tells whether a group, node, or `service@group` lies in a site.
     fn in_site(&self, name: &str, site: &str) -> bool {
         let name = name.rsplit('@').next().unwrap_or(name);
         let inventory = self.facts.inventory;

@@ -1,5 +1,5 @@
-//! The inventory: what exists and what it may carry. Validated by whoever builds it; immutable
-//! here.
+//! The inventory: parts that exist and what they may carry. Its builder validates it; here it is
+//! immutable.
 //!
 //! ```text
 //! site --< link (towards one ISP, billed by a contract)
@@ -40,7 +40,7 @@ pub struct Site {
 pub struct Link {
     /// Name, `site/isp` by habit, such as `gz1/ct`.
     pub name: String,
-    /// Its site.
+    /// Site that it belongs to.
     pub site: SiteId,
     /// ISP as in area names; `bgp` reaches all ISPs alike.
     pub isp: String,
@@ -68,7 +68,7 @@ pub enum BillingModel {
 }
 
 impl BillingModel {
-    /// All of them, in the order of lists.
+    /// Billing models in the order of lists.
     pub const ALL: [Self; 5] = [
         Self::Month95,
         Self::DailyPeakMean,
@@ -106,7 +106,7 @@ pub(crate) const fn contract_model(model: BillingModel) -> ContractModel {
 pub struct Contract {
     /// Name.
     pub name: String,
-    /// How it is billed.
+    /// Billing model.
     pub model: BillingModel,
     /// CNY per Mbps and month, for the models billed by bandwidth; 0 otherwise.
     pub price_cny_per_mbps_month: f64,
@@ -118,12 +118,12 @@ pub struct Contract {
     pub utc_offset: UtcOffset,
 }
 
-/// How a group is named in answers.
+/// Naming of a group in answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Front {
-    /// One balancer: answers name its VIPs.
+    /// Behind one balancer: answers name its VIPs.
     Vip,
-    /// No balancer: answers name the serving nodes one by one.
+    /// Without a balancer: answers name the serving nodes one by one.
     Nodes,
 }
 
@@ -132,26 +132,26 @@ pub enum Front {
 pub struct Group {
     /// Name, such as `gz1-a`.
     pub name: String,
-    /// Its site.
+    /// Site that it stands in.
     pub site: SiteId,
-    /// How answers name it.
+    /// Naming in answers.
     pub front: Front,
     /// Services it may serve, ascending.
     pub services: Vec<ServiceId>,
-    /// Its nodes, contiguous in [`Inventory::nodes`].
+    /// Nodes of the group, contiguous in [`Inventory::nodes`].
     pub nodes: Vec<NodeId>,
 }
 
-/// One edge host.
+/// An edge host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// Name, such as `gz1-a-1`.
     pub name: String,
-    /// Its group.
+    /// Group that it belongs to.
     pub group: GroupId,
-    /// What it can serve, Mbps.
+    /// Capacity, Mbps.
     pub capacity_mbps: f64,
-    /// What it can answer, requests per second; `None` when that is never what it lacks.
+    /// Capacity in requests per second; `None` when that is never what it lacks.
     pub capacity_rps: Option<f64>,
 }
 
@@ -181,12 +181,12 @@ pub struct NodePort {
     pub authority: String,
 }
 
-/// What a service needs.
+/// Needs of a service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
     /// Names, TTL and answer size, as serving knows them.
     pub served: ServedService,
-    /// Quality, in equivalent milliseconds, above which an answer counts as below the floor.
+    /// Quality, in equivalent milliseconds, above which an answer counts as late.
     pub latency_limit_ms: f64,
     /// Demand assumed where none was ever observed, Mbps over all areas, spread by address counts.
     pub initial_mbps: f64,
@@ -194,14 +194,30 @@ pub struct Service {
     pub rps_per_mbps: f64,
 }
 
-/// Everything that exists. Ids are indices into these tables.
+/// Inventory of all parts that exist. Ids are indices into these tables.
+///
+/// ```
+/// use engine::inventory::{Inventory, Site};
+/// let inventory = Inventory {
+///     sites: vec![Site {
+///         name: "gz1".to_owned(),
+///         region: "south".to_owned(),
+///         country: "cn".to_owned(),
+///         province: "44".to_owned(),
+///         latitude: 23.1,
+///         longitude: 113.3,
+///     }],
+///     ..Inventory::default()
+/// };
+/// assert_eq!(inventory.directory().sites["gz1"].index(), 0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Inventory {
     /// Sites.
     pub sites: Vec<Site>,
     /// Links.
     pub links: Vec<Link>,
-    /// Meters.
+    /// Contracts.
     pub contracts: Vec<Contract>,
     /// Groups.
     pub groups: Vec<Group>,
@@ -278,7 +294,7 @@ impl Inventory {
             })
     }
 
-    /// What all nodes of a group can serve together, Mbps.
+    /// Capacity of all nodes of a group together, Mbps.
     #[must_use]
     pub fn group_capacity_mbps(&self, group: GroupId) -> f64 {
         self.groups[group.index()]

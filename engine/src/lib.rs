@@ -8,7 +8,8 @@
 //! ```
 //! There is no runtime here, no socket, file, clock or environment: time, seed and inputs are
 //! arguments, and the same input and seed give the same map, byte for byte, with any number of
-//! threads. [`check`] shares no code with [`plan`].
+//! threads. The checker and the optimizer are crates of their own, `checker` and `optimizer`, and
+//! share no code.
 
 pub mod baseline;
 pub mod billing;

@@ -1,5 +1,5 @@
-//! What drains, refills and failures leave of the inventory: the only way in which they reach the
-//! plan.
+//! Limits that drains, refills and failures leave of the inventory: the only way in which they
+//! reach the plan.
 
 use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Whether clients may come to a link of a site, whoever serves there.
+    /// Tells whether clients may come to a link of a site, whichever group serves there.
     #[must_use]
     pub fn opens(&self, link: LinkId, site: SiteId) -> bool {
         let some = |bound: Option<&f64>| bound.is_none_or(|&mbps| mbps > 0.0);

@@ -1,8 +1,8 @@
-//! From what is known to what is to be solved: the instance of one cycle.
+//! Instances: from what is known to what is to be solved in one cycle.
 //!
-//! Units are all (area, service) pairs, service-major; links, sites and contracts keep their inventory
-//! indices, so that a plan's link index is a [`LinkId`]. Eligibility is the list of candidates and
-//! never a penalty.
+//! Units are all (area, service) pairs, service-major; links, sites and contracts keep their
+//! inventory indices, so that a plan's link index is a [`LinkId`]. Eligibility is the list of
+//! candidates and never a penalty.
 
 mod reach;
 mod reserve;
@@ -35,34 +35,34 @@ const REQUESTS_SHARE: f64 = 0.9;
 pub struct ModelOptions {
     /// Slot length in seconds.
     pub slot_seconds: u32,
-    /// What one ms for one Gbps during one slot is worth, CNY.
+    /// Worth of one ms for one Gbps during one slot, CNY.
     pub value_cny_per_gbps_ms_slot: f64,
     /// Most candidates per unit.
     pub candidates_max: usize,
-    /// What it costs to move a client, in equivalent ms on every candidate that does not serve it
+    /// Cost of moving a client, in equivalent ms on every candidate that does not serve it
     /// now: the cold cache and the new connection, spread over the time it stays.
     pub move_cost_ms: f64,
-    /// Whether each region keeps room for the loss of its largest site. What uses that room counts
+    /// True when each region keeps room for the loss of its largest site. Use of that room counts
     /// as overload; what is drained or down may use it.
     pub reserve_worst_site: bool,
 }
 
-/// Everything that an instance is made from.
+/// Facts that an instance is made from.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
-    /// What exists.
+    /// Parts that exist.
     pub inventory: &'a Inventory,
-    /// Where clients are.
+    /// Areas of clients.
     pub table: &'a AreaTable,
     /// Assumptions where nothing was measured.
     pub priors: &'a Priors,
-    /// What was observed.
+    /// Estimates from observations.
     pub estimates: &'a Estimates,
-    /// What slots cost.
+    /// Costs of slots.
     pub contracts: &'a Contracts,
-    /// Which nodes may serve (health, after failing open), [node].
+    /// `[node]`: true when it may serve (health, after failing open).
     pub nodes_up: &'a [bool],
-    /// How far soft limits are relied on.
+    /// Reliance on soft limits.
     pub margins: &'a Margins,
     /// Plan in force, for incumbents.
     pub incumbent: Option<&'a Plan>,
@@ -78,7 +78,7 @@ pub const fn unit_index(areas: usize, area: AreaId, service: ServiceId) -> usize
     service.index() * areas + area.index()
 }
 
-/// Service and area of a unit.
+/// Service and area of a unit: the inverse of [`unit_index`].
 pub(crate) fn split_index(unit: usize, areas: usize) -> (ServiceId, AreaId) {
     let area = AreaId::from_index(unit % areas);
     let service = ServiceId::from_index(unit / areas);
@@ -87,7 +87,7 @@ pub(crate) fn split_index(unit: usize, areas: usize) -> (ServiceId, AreaId) {
 }
 
 impl Facts<'_> {
-    /// What a group can carry under limits, Mbps: its serving nodes, bounded by its own limit.
+    /// Capacity of a group under limits, Mbps: its serving nodes, bounded by its own limit.
     #[must_use]
     pub fn group_capacity_mbps(&self, group: GroupId, limits: &Limits) -> f64 {
         let serving =
@@ -105,7 +105,7 @@ impl Facts<'_> {
             .map_or(total, |bound| bound.min(total))
     }
 
-    /// What a group can carry of one service under limits, Mbps; 0 when it may not serve it.
+    /// Capacity of a group for one service under limits, Mbps; 0 when it may not serve it.
     #[must_use]
     pub fn service_capacity_mbps(
         &self,
@@ -150,7 +150,7 @@ impl Facts<'_> {
         )
     }
 
-    /// What a site can answer under limits, requests per second: the part of its nodes that serves,
+    /// Capacity of a site under limits, requests per second: the part of its nodes that serves,
     /// in the proportion in which limits leave their traffic. `None` when any of its nodes has no
     /// limit.
     fn site_rps(&self, site: SiteId, limits: &Limits) -> Option<f64> {
@@ -289,7 +289,7 @@ impl Facts<'_> {
             .collect()
     }
 
-    /// All units, in the order of [`unit_index`].
+    /// Units in the order of [`unit_index`].
     fn units(&self, reach: &Reach) -> Vec<Unit> {
         let areas = u32::try_from(self.table.areas().len()).unwrap_or(u32::MAX);
         let (first, second) = both(
@@ -349,7 +349,7 @@ impl Facts<'_> {
             .cloned()
             .unwrap_or_default();
         let latency_limit_ms = self.inventory.services[service.index()].latency_limit_ms;
-        // Whoever serves now stays a candidate as long as it may serve.
+        // A link that serves now stays a candidate as long as it may serve.
         for &(link, _) in &incumbent {
             let listed = cand.iter().any(|known| known.0 == link);
             if !listed && links.binary_search(&link).is_ok() {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Relative gain that ends a way of several steps; less is rounding.
 const GAIN_LEFT_MIN: f64 = 1e-6;
 
-/// What is to be done about a solve.
+/// Verdict on a solve.
 #[derive(Debug)]
 pub enum Adopted {
     /// Publish this.

@@ -63,8 +63,8 @@ impl Engine {
         map
     }
 
-    /// Tells whether a snapshot was made for this area table and this inventory, so that its indices are
-    /// ours.
+    /// Tells whether a snapshot was made for this area table and this inventory, so that its
+    /// indices are ours.
     pub(super) fn speaks_of_this(&self, serving: &Snapshot) -> bool {
         let inventory = &self.inventory;
         let catalog = &serving.catalog;

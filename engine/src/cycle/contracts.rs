@@ -1,8 +1,8 @@
 //! Contracts at work: slots opened, judged and closed by the clock, levels planned by the day.
 //!
-//! Without a planned level a contract costs what the ledger expects, and everything goes on: a month
-//! without history, a contract without links, a plan that fails, a clock that jumps are all no more
-//! than that.
+//! Without a planned level a contract costs what the ledger expects, and everything goes on: a
+//! month without history, a contract without links, a plan that fails, a clock that jumps are all
+//! no more than that.
 
 mod bare;
 mod bills;

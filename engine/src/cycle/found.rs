@@ -23,7 +23,7 @@ pub struct LastSolve {
     pub plan: Plan,
     /// The plan as answers can have it.
     pub weights: OnWeights,
-    /// Its certificate.
+    /// Certificate of the plan.
     pub certificate: Certificate,
     /// Levels of the map in force on the same instance; `None` when it named what was gone, or
     /// there was none.

@@ -70,8 +70,8 @@ impl Engine {
     /// Goes on to a tick at `now`.
     ///
     /// What was noted under a clock that was ahead is brought back. It would count as new until the
-    /// clock is there again: measurements would be taken for late ones, and what gates hold would be
-    /// held.
+    /// clock is there again: measurements would be taken for late ones, and what gates hold would
+    /// be held.
     pub(super) fn follow_clock(&mut self, now: Timestamp) {
         if self.clock.follow(now) {
             self.in_force.holds_as_of = self.in_force.holds_as_of.min(now);

@@ -16,7 +16,7 @@ pub(super) struct NextPlan {
     pub(super) whole: bool,
     /// Tier that found it.
     pub(super) tier: Tier,
-    /// Why it is worth publishing.
+    /// Reason why it is worth publishing.
     pub(super) reason: Reason,
 }
 

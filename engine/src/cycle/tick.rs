@@ -21,8 +21,8 @@ pub struct Tick {
     pub drains: Vec<Drain>,
     /// Identifiers of drains that were forgotten.
     pub forgotten: Vec<String>,
-    /// A map to publish at once, or why the one in force stays; `None` when that is for a job to
-    /// say.
+    /// A map to publish at once, or the reason why the one in force stays; `None` when that is for
+    /// a job to say.
     pub outcome: Option<Result<Draft, Held>>,
     /// Regions whose health reports were not believed.
     pub failed_open: Vec<String>,
@@ -40,7 +40,7 @@ pub struct Cycle {
 }
 
 impl Engine {
-    /// One tick at `now`: drains first, then what the local tier and static services answer at
+    /// Runs one tick at `now`: drains first, then what the local tier and static services answer at
     /// once. Then, and when the draft in it was published, [`Engine::job`] tells what is worth
     /// solving.
     pub fn tick(&mut self, now: Timestamp) -> Tick {
@@ -68,9 +68,9 @@ impl Engine {
         }
     }
 
-    /// Tick, jobs and adoption one after the other in this thread; `put` brings a draft into
-    /// service and returns what is then in force. What a daemon does with a thread beside, for
-    /// tests and simulations: a function of its inputs.
+    /// Runs tick, jobs and adoption one after the other in this thread; `put` brings a draft into
+    /// service and returns what is then in force. A daemon does the same with a thread beside; this
+    /// is for tests and simulations, a function of its inputs.
     pub fn cycle(
         &mut self,
         now: Timestamp,
@@ -141,9 +141,9 @@ impl Engine {
         }
     }
 
-    /// Tells why nothing is optimized at `now`: too much of demand is stale, or nothing is known since
-    /// the start, and a map made of assumptions must not replace one made of measurements. The
-    /// local tier goes on, because it only takes away.
+    /// Tells why nothing is optimized at `now`: too much of demand is stale, or nothing is known
+    /// since the start, and a map made of assumptions must not replace one made of measurements.
+    /// The local tier goes on, because it only takes away.
     pub(super) fn why_frozen(&self, now: Timestamp) -> Option<Held> {
         self.in_force.snapshot.as_ref()?;
         let freshness = self.estimates.demand_freshness(now);

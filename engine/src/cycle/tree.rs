@@ -23,7 +23,7 @@ pub(super) struct Tree {
 pub(super) struct Basis {
     /// `[service]` -> links that may serve it, rising.
     pub(super) reach: Vec<Vec<LinkId>>,
-    /// How far soft limits are relied on. What falls silent later is for the next full solve: it
+    /// Reliance on soft limits. What falls silent later is for the next full solve: it
     /// must not keep a failure from being answered.
     pub(super) margins: Margins,
 }

@@ -20,7 +20,8 @@ pub struct OnWeights {
 }
 
 impl OnWeights {
-    /// A plan with the `levels` that the checker found for it, which shares no code with the rounding.
+    /// A plan with the `levels` that the checker found for it, which shares no code with the
+    /// rounding.
     pub(super) fn new(
         instance: &Instance,
         plan: Plan,
@@ -41,8 +42,9 @@ impl OnWeights {
     }
 }
 
-/// Measures the levels of a plan that answers really follow: what is sent beyond a hard limit is as good as
-/// unserved. `None` when it names what is gone. Overload and money count beyond each of `bands`.
+/// Measures the levels of a plan that answers really follow: what is sent beyond a hard limit is as
+/// good as unserved. `None` when it names what is gone. Overload and money count beyond each of
+/// `bands`.
 pub(super) fn measure_answers<const N: usize>(
     instance: &Instance,
     plan: &Plan,
@@ -60,7 +62,7 @@ mod tests {
     use super::*;
     use instance::Shares;
 
-    /// What `mbps` cost where 100 are free, and 900 are below the watermark.
+    /// Money and overload of `mbps` where 100 are free, and 900 are below the watermark.
     fn money_and_overload(mbps: f64, bands: Bands) -> (f64, f64) {
         let text = format!(
             r#"{{"version": 1, "value_cny_per_gbps_ms_slot": 0.02,

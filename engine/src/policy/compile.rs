@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::slice;
 
-/// What a pool answers now.
+/// Answer of a pool as it is now.
 struct PoolAnswer {
     up: bool,
     /// Endpoints with weights that sum to 64, ordered by endpoint.
@@ -94,7 +94,7 @@ impl<'a> Choice<'a> {
         self.forced.unwrap_or_else(any)
     }
 
-    /// Its first pool that is up, else its first.
+    /// The first pool that is up, else the first.
     fn pool<'p>(&self, answers: &'p [PoolAnswer]) -> Option<&'p PoolAnswer> {
         let up = self.pools.iter().find(|pool| answers[**pool].up);
         up.or_else(|| self.pools.first())

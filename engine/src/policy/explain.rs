@@ -1,4 +1,4 @@
-//! Why a static service answers as it does.
+//! Reasons why a static service answers as it does.
 
 use super::{CheckStates, Policies, PolicyAreas, Pool, PoolKind, Steering};
 use coverage::AreaId;
@@ -9,24 +9,24 @@ use serde::Serialize;
 pub struct PolicyStory {
     /// The policy; empty where a service lists its pools itself.
     pub policy: String,
-    /// Whether a rule pins the first label whatever its state.
+    /// True when a rule pins the first label whatever its state.
     pub pinned: bool,
     /// Pools in the order in which this area prefers them.
     pub pools: Vec<PoolStory>,
 }
 
-/// One pool and how it fared.
+/// A pool and its fate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PoolStory {
     /// Label of the policy; empty without one.
     pub label: String,
     /// The pool.
     pub pool: String,
-    /// Whether it may answer.
+    /// True when it may answer.
     pub up: bool,
-    /// What that is known from: forced by configuration, or the checks.
+    /// Source of that: forced by configuration, or the checks.
     pub because: String,
-    /// Chosen, or why it lost.
+    /// Chosen, or the reason why it lost.
     pub verdict: String,
 }
 

@@ -150,8 +150,8 @@ impl<'a> Displaced<'a> {
     }
 
     /// Finds new shares for all units that lost something. `None` when the checker finds them
-    /// infeasible, or worse than leaving what is lost unserved: beside what stays, which is the same
-    /// either way.
+    /// infeasible, or worse than leaving what is lost unserved: beside what stays, which is the
+    /// same either way.
     pub(super) fn place(&self, duals: &Duals) -> Option<Changes> {
         if self.units.is_empty() {
             return Some(Changes::new());
@@ -202,7 +202,7 @@ impl<'a> Displaced<'a> {
         loads.sites
     }
 
-    /// Everything that lost its place, as an instance over the room that the rest leaves. All of it
+    /// Instance of all that lost its place, over the room that the rest leaves. All of it
     /// stands on one more link, whose index comes with it; its site and contract are its own.
     fn instance(&self) -> (Instance, LinkId) {
         let ground = self.problem.instance;
@@ -272,8 +272,8 @@ impl<'a> Displaced<'a> {
     }
 }
 
-/// Tells whether a plan is feasible and at least as good on levels 1 to 3, in their order, as one that
-/// serves nobody.
+/// Tells whether a plan is feasible and at least as good on levels 1 to 3, in their order, as one
+/// that serves nobody.
 fn is_better_than_nothing(instance: &Instance, plan: &Plan) -> bool {
     let nothing = Plan {
         shares: vec![Shares::new(); plan.shares.len()],
