@@ -32,11 +32,11 @@ pub struct EstimateOptions {
 
 /// A smoothed value and the time at which it was last fed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
+pub(crate) struct Estimate {
     /// Smoothed value, in the unit of what it estimates.
-    pub value: f64,
+    pub(crate) value: f64,
     /// Time of the newest sample in it.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 impl Estimate {
@@ -58,15 +58,15 @@ impl Estimate {
 
 /// Health of a node after damping.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NodeHealth {
+pub(crate) struct NodeHealth {
     /// Damped verdict; nodes start out up.
-    pub up: bool,
+    pub(crate) up: bool,
     /// Load as a share of capacity.
-    pub load: f64,
+    pub(crate) load: f64,
     /// Time at which it last spoke; `None` if never.
-    pub at: Option<Timestamp>,
+    pub(crate) at: Option<Timestamp>,
     /// Time since which it has spoken without a break.
-    pub since: Timestamp,
+    pub(crate) since: Timestamp,
     /// Reports in a row against the verdict.
     against: u8,
 }
@@ -101,18 +101,18 @@ impl NodeHealth {
 
 /// Count of estimates that were once fed, and of those that have fallen silent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Freshness {
+pub(crate) struct Freshness {
     /// Estimates that were ever fed.
-    pub known: usize,
+    pub(crate) known: usize,
     /// Number of those that are older than the bound.
-    pub stale: usize,
+    pub(crate) stale: usize,
 }
 
 impl Freshness {
     /// Stale share of the known, 0..=1; 0 when nothing is known yet.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    pub fn stale_share(self) -> f64 {
+    pub(crate) fn stale_share(self) -> f64 {
         if self.known == 0 {
             0.0
         } else {
@@ -123,9 +123,8 @@ impl Freshness {
 
 /// Estimates of one control plane.
 #[derive(Debug)]
-pub struct Estimates {
+pub(crate) struct Estimates {
     options: EstimateOptions,
-    areas: usize,
     links: usize,
     services: usize,
     /// [area][link], row-major, equivalent ms.
@@ -153,7 +152,7 @@ pub struct Estimates {
 impl Estimates {
     /// Estimates of an inventory of which nothing is known yet.
     #[must_use]
-    pub fn new(inventory: &Inventory, areas: usize, options: EstimateOptions) -> Self {
+    pub(crate) fn new(inventory: &Inventory, areas: usize, options: EstimateOptions) -> Self {
         let (links, services) = (inventory.links.len(), inventory.services.len());
         let mut site_links = vec![Vec::new(); inventory.sites.len()];
         for (index, link) in inventory.links.iter().enumerate() {
@@ -161,7 +160,6 @@ impl Estimates {
         }
         Self {
             options,
-            areas,
             links,
             services,
             quality_ms: vec![None; areas * links],
@@ -191,7 +189,7 @@ impl Estimates {
     }
 
     /// Folds one observation in. Ids come from the same inventory.
-    pub fn apply(&mut self, observation: &Observation) {
+    pub(crate) fn apply(&mut self, observation: &Observation) {
         let at = observation.at;
         let EstimateOptions {
             quality_tau,
@@ -264,7 +262,7 @@ impl Estimates {
 
     /// Brings what was noted under a clock that was ahead back to `now`, so that what is measured
     /// from now on counts.
-    pub fn not_after(&mut self, now: Timestamp) {
+    pub(crate) fn not_after(&mut self, now: Timestamp) {
         let all = [
             &mut self.quality_ms,
             &mut self.demand_mbps,
@@ -284,69 +282,57 @@ impl Estimates {
 
     /// Measured quality from an area through a link, if it was ever measured.
     #[must_use]
-    pub fn quality(&self, area: AreaId, link: LinkId) -> Option<Estimate> {
+    pub(crate) fn quality(&self, area: AreaId, link: LinkId) -> Option<Estimate> {
         self.quality_ms[area.index() * self.links + link.index()]
     }
 
     /// Demand of (area, service), if it was ever reported, in Mbps.
     #[must_use]
-    pub fn demand(&self, area: AreaId, service: ServiceId) -> Option<Estimate> {
+    pub(crate) fn demand(&self, area: AreaId, service: ServiceId) -> Option<Estimate> {
         self.demand_mbps[area.index() * self.services + service.index()]
     }
 
     /// Requests of (area, service), if they were ever reported, per second.
     #[must_use]
-    pub fn demand_rps(&self, area: AreaId, service: ServiceId) -> Option<Estimate> {
+    pub(crate) fn demand_rps(&self, area: AreaId, service: ServiceId) -> Option<Estimate> {
         self.demand_rps[area.index() * self.services + service.index()]
     }
 
     /// Traffic of a service in a group, if it was ever reported, in Mbps.
     #[must_use]
-    pub fn group(&self, group: GroupId, service: ServiceId) -> Option<Estimate> {
+    pub(crate) fn group(&self, group: GroupId, service: ServiceId) -> Option<Estimate> {
         self.group_mbps[group.index() * self.services + service.index()]
     }
 
     /// Traffic through a link, if it was ever reported, in Mbps.
     #[must_use]
-    pub fn link(&self, link: LinkId) -> Option<Estimate> {
+    pub(crate) fn link(&self, link: LinkId) -> Option<Estimate> {
         self.link_mbps[link.index()]
     }
 
     /// Tells whether the newest sample of a link was above its watermark. A link that has said
     /// nothing for long is not known to be full.
     #[must_use]
-    pub fn is_full(&self, link: LinkId, now: Timestamp) -> bool {
+    pub(crate) fn is_full(&self, link: LinkId, now: Timestamp) -> bool {
         let (mbps, at) = self.link_last[link.index()];
         mbps > self.watermarks_mbps[link.index()] && now.since(at) <= self.options.stale_after
     }
 
     /// Traffic of a node, if it was ever reported, in Mbps.
     #[must_use]
-    pub fn node(&self, node: NodeId) -> Option<Estimate> {
+    pub(crate) fn node(&self, node: NodeId) -> Option<Estimate> {
         self.node_mbps[node.index()]
     }
 
     /// Health of a node.
     #[must_use]
-    pub fn health(&self, node: NodeId) -> NodeHealth {
+    pub(crate) fn health(&self, node: NodeId) -> NodeHealth {
         self.nodes[node.index()]
-    }
-
-    /// Number of services in a row of demand.
-    #[must_use]
-    pub const fn services(&self) -> usize {
-        self.services
-    }
-
-    /// Number of areas.
-    #[must_use]
-    pub const fn areas(&self) -> usize {
-        self.areas
     }
 
     /// Freshness of demand: the input without which a new map would be a guess.
     #[must_use]
-    pub fn demand_freshness(&self, now: Timestamp) -> Freshness {
+    pub(crate) fn demand_freshness(&self, now: Timestamp) -> Freshness {
         let known = self.demand_mbps.iter().flatten();
         let stale = |estimate: &&Estimate| now.since(estimate.at) > self.options.stale_after;
         Freshness {
@@ -365,7 +351,7 @@ fn equivalent_ms(rtt_ms: f64, loss: f64) -> f64 {
 /// thirds of light's speed with a detour factor, the last mile, and a surcharge for crossing ISPs
 /// inside one country.
 #[must_use]
-pub fn prior_ms(area: &Area, site: &Site, link: &Link) -> f64 {
+pub(crate) fn prior_ms(area: &Area, site: &Site, link: &Link) -> f64 {
     const LAST_MILE_MS: f64 = 8.0;
     const MS_PER_KM: f64 = 0.016;
     const CROSS_ISP_MS: f64 = 25.0;
@@ -409,7 +395,7 @@ pub fn priors(inventory: &Inventory, table: &AreaTable) -> Vec<f64> {
 
 /// Assumptions where nothing was measured, computed once per inventory.
 #[derive(Debug)]
-pub struct Priors {
+pub(crate) struct Priors {
     links: usize,
     /// `[area][link]`, row-major, ms.
     quality_ms: Vec<f64>,
@@ -420,7 +406,7 @@ pub struct Priors {
 impl Priors {
     /// Assumptions for an inventory and an area table.
     #[must_use]
-    pub fn new(inventory: &Inventory, table: &AreaTable) -> Self {
+    pub(crate) fn new(inventory: &Inventory, table: &AreaTable) -> Self {
         let known = table.areas().iter().skip(1);
         Self {
             links: inventory.links.len(),
@@ -431,7 +417,7 @@ impl Priors {
 
     /// Quality assumed between an area and a link, ms.
     #[must_use]
-    pub fn quality_ms(&self, area: AreaId, link: LinkId) -> f64 {
+    pub(crate) fn quality_ms(&self, area: AreaId, link: LinkId) -> f64 {
         self.quality_ms[area.index() * self.links + link.index()]
     }
 }

@@ -113,13 +113,13 @@ pub enum ExplainError {
 
 /// The last solve: the prices behind the map.
 #[derive(Clone, Copy)]
-pub struct Solved<'a> {
+pub(crate) struct Solved<'a> {
     /// The instance.
-    pub instance: &'a Instance,
+    pub(crate) instance: &'a Instance,
     /// Plan of the instance.
-    pub plan: &'a Plan,
+    pub(crate) plan: &'a Plan,
     /// Certificate of the plan.
-    pub certificate: &'a Certificate,
+    pub(crate) certificate: &'a Certificate,
 }
 
 /// The service that answers for a domain name or redirects a host; `*.` matches one or more labels.

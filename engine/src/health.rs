@@ -16,25 +16,25 @@ use std::time::Duration;
 
 /// Rules by which silence and failures are judged.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct HealthRules {
+pub(crate) struct HealthRules {
     /// Age from which a report is stale.
-    pub stale_after: Duration,
+    pub(crate) stale_after: Duration,
     /// Age from which a silent part is not relied on.
-    pub frozen_after: Duration,
+    pub(crate) frozen_after: Duration,
     /// Share of its soft limit that a link or site gives up once it is stale; twice that after
     /// `frozen_after`.
-    pub silent_margin: f64,
+    pub(crate) silent_margin: f64,
     /// Share of a region's capacity that may look down before the reports are not believed.
-    pub down_share_max: f64,
+    pub(crate) down_share_max: f64,
 }
 
 /// Moment of a judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// The present.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
     /// Time since which reports are listened to: what has never been heard is as old as that.
-    pub awake_since: Timestamp,
+    pub(crate) awake_since: Timestamp,
 }
 
 impl Moment {
@@ -46,31 +46,31 @@ impl Moment {
 
 /// Verdict of one cycle.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Health {
+pub(crate) struct Health {
     /// `[node]`: true when it may serve.
-    pub nodes_up: Vec<bool>,
+    pub(crate) nodes_up: Vec<bool>,
     /// Nodes that were taken for down because they alone of their site say nothing.
-    pub silent_nodes: Vec<NodeId>,
+    pub(crate) silent_nodes: Vec<NodeId>,
     /// Regions where so much looked down that all of it is believed up.
-    pub failed_open: Vec<String>,
+    pub(crate) failed_open: Vec<String>,
     /// Reliance on soft limits.
-    pub margins: Margins,
+    pub(crate) margins: Margins,
 }
 
 /// Shares of soft limits that are not relied on, because what they bear was not heard of for a
 /// while.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Margins {
+pub(crate) struct Margins {
     /// [link], 0..=1.
-    pub links: Vec<f64>,
+    pub(crate) links: Vec<f64>,
     /// [site], 0..=1: the mean over its nodes.
-    pub sites: Vec<f64>,
+    pub(crate) sites: Vec<f64>,
 }
 
 impl Health {
     /// Health of an inventory that is all up and heard of.
     #[must_use]
-    pub fn all_well(inventory: &Inventory) -> Self {
+    pub(crate) fn all_well(inventory: &Inventory) -> Self {
         Self {
             nodes_up: vec![true; inventory.nodes.len()],
             silent_nodes: Vec::new(),
@@ -85,7 +85,7 @@ impl Health {
 
 /// Judges all nodes, links and sites.
 #[must_use]
-pub fn judge(
+pub(crate) fn judge(
     inventory: &Inventory,
     estimates: &Estimates,
     rules: &HealthRules,
@@ -204,7 +204,7 @@ fn margins(heard: &[Option<Timestamp>], rules: &HealthRules, moment: Moment) -> 
 /// Age of what was heard last of each of a kind. What was never heard is as old as the start where
 /// most others were heard; else it is not reported here, and has none.
 #[must_use]
-pub fn ages(heard: &[Option<Timestamp>], moment: Moment) -> Vec<Option<Duration>> {
+pub(crate) fn ages(heard: &[Option<Timestamp>], moment: Moment) -> Vec<Option<Duration>> {
     let reported = 2 * heard.iter().flatten().count() > heard.len();
     let age = |at: &Option<Timestamp>| (at.is_some() || reported).then(|| moment.age(*at));
     heard.iter().map(age).collect()

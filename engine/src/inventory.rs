@@ -296,7 +296,7 @@ impl Inventory {
 
     /// Capacity of all nodes of a group together, Mbps.
     #[must_use]
-    pub fn group_capacity_mbps(&self, group: GroupId) -> f64 {
+    pub(crate) fn group_capacity_mbps(&self, group: GroupId) -> f64 {
         self.groups[group.index()]
             .nodes
             .iter()
@@ -306,7 +306,7 @@ impl Inventory {
 
     /// Longest TTL of any service.
     #[must_use]
-    pub fn ttl_max(&self) -> Duration {
+    pub(crate) fn ttl_max(&self) -> Duration {
         let ttl_s = self
             .services
             .iter()

@@ -17,7 +17,7 @@ pub mod cycle;
 pub mod drain;
 pub mod estimate;
 pub mod explain;
-pub mod health;
+mod health;
 pub mod inventory;
 pub mod limits;
 pub mod model;

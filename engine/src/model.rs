@@ -49,32 +49,32 @@ pub struct ModelOptions {
 
 /// Facts that an instance is made from.
 #[derive(Clone, Copy)]
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// Parts that exist.
-    pub inventory: &'a Inventory,
+    pub(crate) inventory: &'a Inventory,
     /// Areas of clients.
-    pub table: &'a AreaTable,
+    pub(crate) table: &'a AreaTable,
     /// Assumptions where nothing was measured.
-    pub priors: &'a Priors,
+    pub(crate) priors: &'a Priors,
     /// Estimates from observations.
-    pub estimates: &'a Estimates,
+    pub(crate) estimates: &'a Estimates,
     /// Costs of slots.
-    pub contracts: &'a Contracts,
+    pub(crate) contracts: &'a Contracts,
     /// `[node]`: true when it may serve (health, after failing open).
-    pub nodes_up: &'a [bool],
+    pub(crate) nodes_up: &'a [bool],
     /// Reliance on soft limits.
-    pub margins: &'a Margins,
+    pub(crate) margins: &'a Margins,
     /// Plan in force, for incumbents.
-    pub incumbent: Option<&'a Plan>,
+    pub(crate) incumbent: Option<&'a Plan>,
     /// Product knobs.
-    pub options: ModelOptions,
+    pub(crate) options: ModelOptions,
     /// Threads for what takes long; nothing depends on it.
-    pub threads: usize,
+    pub(crate) threads: usize,
 }
 
 /// Index of the unit of (area, service).
 #[must_use]
-pub const fn unit_index(areas: usize, area: AreaId, service: ServiceId) -> usize {
+pub(crate) const fn unit_index(areas: usize, area: AreaId, service: ServiceId) -> usize {
     service.index() * areas + area.index()
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn split_index(unit: usize, areas: usize) -> (ServiceId, AreaId) {
 impl Facts<'_> {
     /// Capacity of a group under limits, Mbps: its serving nodes, bounded by its own limit.
     #[must_use]
-    pub fn group_capacity_mbps(&self, group: GroupId, limits: &Limits) -> f64 {
+    pub(crate) fn group_capacity_mbps(&self, group: GroupId, limits: &Limits) -> f64 {
         let serving =
             |node: &&NodeId| self.nodes_up[node.index()] && !limits.nodes_out.contains(*node);
         let nodes = self.inventory.groups[group.index()]
@@ -107,7 +107,7 @@ impl Facts<'_> {
 
     /// Capacity of a group for one service under limits, Mbps; 0 when it may not serve it.
     #[must_use]
-    pub fn service_capacity_mbps(
+    pub(crate) fn service_capacity_mbps(
         &self,
         group: GroupId,
         service: ServiceId,
@@ -129,7 +129,7 @@ impl Facts<'_> {
     /// Demand of one (area, service), Mbps: as observed, or its share of what was assumed by
     /// address counts.
     #[must_use]
-    pub fn demand_mbps(&self, area: AreaId, service: ServiceId) -> f64 {
+    pub(crate) fn demand_mbps(&self, area: AreaId, service: ServiceId) -> f64 {
         if let Some(estimate) = self.estimates.demand(area, service) {
             return estimate.value.max(0.0);
         }
@@ -139,7 +139,7 @@ impl Facts<'_> {
     /// Requests per second of one (area, service): as observed, or as many as its traffic usually
     /// has.
     #[must_use]
-    pub fn demand_rps(&self, area: AreaId, service: ServiceId) -> f64 {
+    pub(crate) fn demand_rps(&self, area: AreaId, service: ServiceId) -> f64 {
         let observed = self.estimates.demand_rps(area, service);
         observed.map_or_else(
             || {
@@ -193,7 +193,7 @@ impl Facts<'_> {
 
     /// Quality from an area through a link, ms: measured, or the prior.
     #[must_use]
-    pub fn quality_ms(&self, area: AreaId, link: LinkId) -> f64 {
+    pub(crate) fn quality_ms(&self, area: AreaId, link: LinkId) -> f64 {
         let measured = self.estimates.quality(area, link);
         let prior = || self.priors.quality_ms(area, link);
         measured.map_or_else(prior, |estimate| estimate.value)
@@ -201,7 +201,7 @@ impl Facts<'_> {
 
     /// The instance under `limits`, with incumbents from the plan in force.
     #[must_use]
-    pub fn instance(&self, limits: &Limits, now: Timestamp) -> Instance {
+    pub(crate) fn instance(&self, limits: &Limits, now: Timestamp) -> Instance {
         let reach = Reach::new(self, limits);
         Instance {
             version: INSTANCE_VERSION,

@@ -62,7 +62,7 @@ pub(crate) fn amounts_to(catalog: &Catalog, map: &CoverageMap, inventory: &Inven
 
 /// What the map speaks of, as it stands under `limits`. Endpoints keep their inventory indices.
 #[must_use]
-pub fn catalog(facts: &Facts<'_>, limits: &Limits, drains: Vec<ActiveDrain>) -> Catalog {
+pub(crate) fn catalog(facts: &Facts<'_>, limits: &Limits, drains: Vec<ActiveDrain>) -> Catalog {
     let inventory = facts.inventory;
     let group = |group: &crate::inventory::Group| {
         let site = &inventory.sites[group.site.index()];
@@ -131,7 +131,7 @@ fn served_endpoint(
 /// Fills the rows of a coverage map from a plan. `previous` keeps units in their groups. What a
 /// service cannot answer in some area, because it has not a single endpoint left, is left unset for
 /// the map's builder to report.
-pub fn realise(
+pub(crate) fn realise(
     facts: &Facts<'_>,
     limits: &Limits,
     instance: &Instance,

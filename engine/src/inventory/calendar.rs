@@ -41,7 +41,7 @@ impl UtcOffset {
 
     /// The local day that holds `at`.
     #[must_use]
-    pub fn day_of(self, at: Timestamp) -> Period {
+    pub(crate) fn day_of(self, at: Timestamp) -> Period {
         let day = self.number_of_day(at);
         self.period(day, day + 1)
     }
@@ -63,7 +63,7 @@ impl UtcOffset {
 
     /// The local calendar month before the one that holds `at`.
     #[must_use]
-    pub fn month_before(self, at: Timestamp) -> Period {
+    pub(crate) fn month_before(self, at: Timestamp) -> Period {
         let start = self.month_of(at).start;
         self.month_of(Timestamp(start.0.saturating_sub(1)))
     }
@@ -138,7 +138,7 @@ impl Period {
 
     /// Length in ms.
     #[must_use]
-    pub const fn length_ms(&self) -> u64 {
+    pub(crate) const fn length_ms(&self) -> u64 {
         self.end.0.saturating_sub(self.start.0)
     }
 

@@ -19,7 +19,7 @@ struct PoolAnswer {
 /// the finished catalog. Endpoints depend on configuration alone, and only their addresses on
 /// states, so that clients keep their answers. O(services x areas), with one answer set per
 /// preference and service.
-pub fn compile(
+pub(crate) fn compile(
     policies: &Policies,
     areas: &PolicyAreas,
     states: &CheckStates,

@@ -17,7 +17,7 @@ mod pool;
 #[cfg(test)]
 mod tests;
 
-pub use compile::compile;
+pub(crate) use compile::compile;
 pub use explain::{PolicyStory, PoolStory};
 pub use judge::{Judge, PolicyAreas, Preference};
 pub use pool::{CheckStates, Chosen, Family, Member, Pool, PoolKind, Serve};
