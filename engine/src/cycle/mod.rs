@@ -61,6 +61,34 @@ use under::Under;
 use watch::{Clock, Watch};
 
 /// Choices of a deployment.
+///
+/// ```
+/// use engine::cycle::EngineOptions;
+/// use engine::{billing::ControlOptions, drain::Rules, estimate::EstimateOptions};
+/// use engine::{model::ModelOptions, publish::PublishRules};
+/// use std::time::Duration;
+/// let options = EngineOptions {
+///     estimate: EstimateOptions {
+///         quality_tau: Duration::from_mins(1),
+///         traffic_tau: Duration::from_secs(30),
+///         stale_after: Duration::from_mins(3),
+///     },
+///     model: ModelOptions {
+///         slot_seconds: 300,
+///         value_cny_per_gbps_ms_slot: 0.02,
+///         candidates_max: 20,
+///         move_cost_ms: 5.0,
+///         reserve_worst_site: false,
+///     },
+///     publish: PublishRules::default(),
+///     drain: Rules::default(),
+///     slot: Duration::from_mins(5),
+///     billing: ControlOptions::default(),
+///     threads: 1,
+///     seed: 7,
+/// };
+/// assert_eq!(options.slot.as_secs(), u64::from(options.model.slot_seconds));
+/// ```
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// Pace of estimates.
@@ -103,28 +131,43 @@ pub struct Stored {
 
 /// The control plane's mind.
 ///
+/// An engine of an empty inventory publishes an empty map at once and optimizes nothing:
+///
 /// ```
+/// use coverage::{Timestamp, area::AreaTableBuilder};
 /// use engine::cycle::{Engine, EngineOptions, Stored};
+/// use engine::inventory::Inventory;
+/// use std::{sync::Arc, time::Duration};
 /// # use engine::{billing::ControlOptions, drain::Rules, estimate::EstimateOptions};
-/// # use engine::{inventory::Inventory, model::ModelOptions, publish::PublishRules};
-/// # use coverage::{Timestamp, area::AreaTableBuilder};
-/// # use std::{sync::Arc, time::Duration};
-/// let options = EngineOptions {
-///     estimate: EstimateOptions::default(),
-///     model: ModelOptions::default(),
-///     publish: PublishRules::default(),
-///     drain: Rules::default(),
-///     slot: Duration::from_mins(5),
-///     billing: ControlOptions::default(),
-///     threads: 1,
-///     seed: 7,
-/// };
+/// # use engine::{model::ModelOptions, publish::PublishRules};
+/// # let options = EngineOptions {
+/// #     estimate: EstimateOptions {
+/// #         quality_tau: Duration::from_mins(1),
+/// #         traffic_tau: Duration::from_secs(30),
+/// #         stale_after: Duration::from_mins(3),
+/// #     },
+/// #     model: ModelOptions {
+/// #         slot_seconds: 300,
+/// #         value_cny_per_gbps_ms_slot: 0.02,
+/// #         candidates_max: 20,
+/// #         move_cost_ms: 5.0,
+/// #         reserve_worst_site: false,
+/// #     },
+/// #     publish: PublishRules::default(),
+/// #     drain: Rules::default(),
+/// #     slot: Duration::from_mins(5),
+/// #     billing: ControlOptions::default(),
+/// #     threads: 1,
+/// #     seed: 7,
+/// # };
 /// let table = Arc::new(AreaTableBuilder::new().finish().unwrap());
 /// let inventory = Arc::new(Inventory::default());
 /// let mut engine = Engine::new(inventory, table, Arc::default(), options, Stored::default());
-/// let tick = engine.tick(Timestamp(1_767_571_200_000));
-/// assert!(tick.outcome.is_some(), "the first map, of no services at all");
-/// assert!(engine.job(Timestamp(1_767_571_200_000)).is_none(), "and nothing to optimize");
+/// let now = Timestamp(1_767_571_200_000);
+/// let tick = engine.tick(now);
+/// assert!(matches!(tick.outcome, Some(Ok(_))));
+/// assert!(engine.job(now).is_none());
+/// assert!(engine.instance(true, now).units.is_empty());
 /// ```
 pub struct Engine {
     inventory: Arc<Inventory>,
