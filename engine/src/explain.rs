@@ -231,7 +231,7 @@ impl Story<'_> {
                 .then(cost)
                 .then(a.link.cmp(&b.link))
         });
-        rows.extend(self.excluded(decision, service, &views));
+        rows.extend(self.list_excluded(decision, service, &views));
         rows
     }
 
@@ -270,7 +270,7 @@ impl Story<'_> {
     }
 
     /// Links near the area that are no candidates now, with the reason; at most a handful.
-    fn excluded(
+    fn list_excluded(
         &self,
         decision: &Decision<'_>,
         service: ServiceId,

@@ -235,37 +235,23 @@ impl Inventory {
     /// Names -> ids for the collectors.
     #[must_use]
     pub fn directory(&self) -> Directory {
+        fn ids<'a, T>(
+            names: impl Iterator<Item = &'a String>,
+            id: impl Fn(usize) -> T,
+        ) -> BTreeMap<String, T> {
+            let named = names.enumerate();
+            named.map(|(at, name)| (name.clone(), id(at))).collect()
+        }
+        let link = |at| (LinkId::from_index(at), self.links[at].site);
         Directory {
-            sites: self
-                .sites
-                .iter()
-                .enumerate()
-                .map(|(i, x)| (x.name.clone(), SiteId::from_index(i)))
-                .collect(),
-            links: self
-                .links
-                .iter()
-                .enumerate()
-                .map(|(i, link)| (link.name.clone(), (LinkId::from_index(i), link.site)))
-                .collect(),
-            groups: self
-                .groups
-                .iter()
-                .enumerate()
-                .map(|(i, x)| (x.name.clone(), GroupId::from_index(i)))
-                .collect(),
-            nodes: self
-                .nodes
-                .iter()
-                .enumerate()
-                .map(|(i, x)| (x.name.clone(), NodeId::from_index(i)))
-                .collect(),
-            services: self
-                .services
-                .iter()
-                .enumerate()
-                .map(|(i, x)| (x.served.name.clone(), ServiceId::from_index(i)))
-                .collect(),
+            sites: ids(self.sites.iter().map(|x| &x.name), SiteId::from_index),
+            links: ids(self.links.iter().map(|x| &x.name), link),
+            groups: ids(self.groups.iter().map(|x| &x.name), GroupId::from_index),
+            nodes: ids(self.nodes.iter().map(|x| &x.name), NodeId::from_index),
+            services: ids(
+                self.services.iter().map(|x| &x.served.name),
+                ServiceId::from_index,
+            ),
             checks: BTreeMap::new(),
         }
     }

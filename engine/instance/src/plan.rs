@@ -1,5 +1,6 @@
 //! What a solve returns: the plan, and the certificate that says how good it is.
 
+use crate::record::Instance;
 use crate::shares::Shares;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -90,6 +91,18 @@ pub struct Duals {
     /// `[site]`: price of a request per second in CNY; 0 where they are not limited.
     #[serde(default)]
     pub requests: Vec<f64>,
+}
+
+impl Duals {
+    /// Makes one price for each row of `instance`; new ones are zero.
+    pub fn resize(&mut self, instance: &Instance) {
+        self.links.resize(instance.links.len(), Price::default());
+        self.sites.resize(instance.sites.len(), Price::default());
+        self.regions
+            .resize(instance.regions.len(), Price::default());
+        self.contracts
+            .resize(instance.contracts.len(), Price::default());
+    }
 }
 
 /// Which kind of row a price belongs to.

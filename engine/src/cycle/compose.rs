@@ -20,7 +20,7 @@ impl Engine {
     }
 
     /// The optimizer's part when there is nothing to optimize.
-    pub(super) fn without_services(
+    pub(super) fn part_without_services(
         &self,
         facts: &Facts<'_>,
         limits: &Limits,
@@ -34,7 +34,7 @@ impl Engine {
 
     /// The optimizer's part as it is served now; `None` when there is no map, or one of another
     /// inventory.
-    pub(super) fn as_served(&self) -> Option<Part> {
+    pub(super) fn part_as_served(&self) -> Option<Part> {
         let inventory = &self.inventory;
         let serving = self.in_force.snapshot.as_ref()?;
         if !self.speaks_of_this(serving) {

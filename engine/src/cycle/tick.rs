@@ -8,7 +8,7 @@ use crate::model::{Reach, split_index};
 use crate::publish::{Held, Reason};
 use crate::realise::{RunnersUp, catalog, patch};
 use coverage::{NodeId, Snapshot, Timestamp};
-use instance::{Duals, Instance, Price};
+use instance::{Duals, Instance};
 use std::sync::Arc;
 
 /// Times the age of a stale estimate after a start beyond which nothing more is waited for.
@@ -121,13 +121,13 @@ impl Engine {
         }
         let part = if self.inventory.services.is_empty() {
             let facts = self.facts(health, None);
-            Some(self.without_services(&facts, &under.limits, now))
+            Some(self.part_without_services(&facts, &under.limits, now))
         } else {
             // What the optimizer's gates hold back must not hold back a failover of static
             // services.
             let fixed = !self.steering.policies.services.is_empty();
             self.relieve(health, &under, now)
-                .or_else(|| self.as_served().filter(|_| fixed))
+                .or_else(|| self.part_as_served().filter(|_| fixed))
         };
         let draft = part.map_or(Ok(None), |part| self.add_static_services(part, under));
         match draft {
@@ -188,7 +188,7 @@ impl Engine {
             return None;
         }
         let (in_force, serving) = (self.in_force.plan.clone()?, self.in_force.snapshot.clone()?);
-        let mut part = self.as_served()?;
+        let mut part = self.part_as_served()?;
         let facts = self.facts(health, Some(&in_force));
         let limits = &under.limits;
         // Without a solve since the start, prices are unknown and demand is what is known now.
@@ -197,7 +197,7 @@ impl Engine {
             Some(last) => (&*last.instance, last.certificate.duals.clone()),
             None => {
                 unsolved = facts.instance(limits, now);
-                (&unsolved, unpriced(&unsolved))
+                (&unsolved, Duals::default())
             }
         };
         let ground = Instance {
@@ -222,17 +222,5 @@ impl Engine {
         part.tier = Some(Tier::Local);
         self.in_force.holds_as_of = now;
         Some(part)
-    }
-}
-
-/// No prices at all.
-fn unpriced(instance: &Instance) -> Duals {
-    let none = |rows: usize| vec![Price::default(); rows];
-    Duals {
-        links: none(instance.links.len()),
-        sites: none(instance.sites.len()),
-        regions: Vec::new(),
-        contracts: none(instance.contracts.len()),
-        requests: Vec::new(),
     }
 }

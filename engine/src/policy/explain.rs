@@ -1,5 +1,6 @@
 //! Reasons why a static service answers as it does.
 
+use super::pool::choose;
 use super::{CheckStates, Policies, PolicyAreas, Pool, PoolKind, Steering};
 use coverage::AreaId;
 use serde::Serialize;
@@ -63,7 +64,7 @@ impl Policies {
                 pools,
                 states: forced,
             } => {
-                let preference = areas.preference(area.index(), *policy);
+                let preference = areas.preference(area, *policy);
                 story.policy.clone_from(&self.policies[*policy].name);
                 story.pinned = preference.pinned;
                 for label in preference.labels.iter().map(|label| usize::from(*label)) {
@@ -97,12 +98,8 @@ impl Policies {
             (None, Some(up), _) => (*up, "the pool's state is set by configuration"),
             (None, None, PoolKind::Alias(_)) => (true, "a name is not checked"),
             (None, None, PoolKind::Addresses { ipv4, ipv6 }) => {
-                let v4 = ipv4
-                    .as_ref()
-                    .is_none_or(|family| family.choose(checks, states).up);
-                let v6 = ipv6
-                    .as_ref()
-                    .is_none_or(|family| family.choose(checks, states).up);
+                let v4 = choose(ipv4.as_ref(), checks, states).up;
+                let v6 = choose(ipv6.as_ref(), checks, states).up;
                 let because = match (v4, v6) {
                     (true, true) => "enough of its addresses are up",
                     (false, true) => "too few of its IPv4 addresses are up",

@@ -1,8 +1,8 @@
 //! Preferences: policies applied to places and networks, once per area.
 
-use super::distance::angle;
 use super::{At, Policy, Prefer};
-use coverage::Place;
+use crate::distance::angle;
+use coverage::{AreaId, Place};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -31,8 +31,8 @@ impl PolicyAreas {
     /// # Panics
     /// When either is not of these.
     #[must_use]
-    pub fn preference(&self, area: usize, policy: usize) -> &Preference {
-        &self.preferences[policy][self.of_area[area][policy] as usize]
+    pub fn preference(&self, area: AreaId, policy: usize) -> &Preference {
+        &self.preferences[policy][self.of_area[area.index()][policy] as usize]
     }
 }
 

@@ -10,7 +10,6 @@
 //! other, or the name of another CDN.
 
 mod compile;
-mod distance;
 mod explain;
 mod judge;
 mod pool;

@@ -165,6 +165,20 @@ impl<A: Copy + Into<IpAddr>> Family<A> {
     }
 }
 
+/// Chooses from a family; one that a pool does not have takes no part in anything.
+pub(super) fn choose<A: Copy + Into<IpAddr>>(
+    family: Option<&Family<A>>,
+    checks: &[usize],
+    states: &CheckStates,
+) -> Chosen<A> {
+    let absent = || Chosen {
+        up: true,
+        slots: vec![Vec::new()],
+        weights: vec![(0, WEIGHT_TOTAL)],
+    };
+    family.map_or_else(absent, |family| family.choose(checks, states))
+}
+
 /// Weights on the 1/64 ladder: everything above zero keeps a 64th at least, the rest goes by
 /// largest remainders (Hamilton's method). What has no weight is left out, unless nothing has. At
 /// most 64 entries.

@@ -3,9 +3,7 @@
 
 use crate::model::Reach;
 use coverage::LinkId;
-use instance::{
-    Changes, Contract, ContractModel, Duals, Instance, Link, Plan, Price, Shares, Site,
-};
+use instance::{Changes, Contract, ContractModel, Duals, Instance, Link, Plan, Shares, Site};
 use optimizer::{Loads, Problem, relieve};
 use std::collections::BTreeMap;
 
@@ -158,14 +156,7 @@ impl<'a> Displaced<'a> {
         }
         let (instance, nowhere) = self.instance();
         let mut duals = duals.clone();
-        duals.links.resize(instance.links.len(), Price::default());
-        duals.sites.resize(instance.sites.len(), Price::default());
-        duals
-            .regions
-            .resize(instance.regions.len(), Price::default());
-        duals
-            .contracts
-            .resize(instance.contracts.len(), Price::default());
+        duals.resize(&instance);
         let mut placed = Plan {
             shares: vec![Shares::whole(nowhere); instance.units.len()],
             input_digest: String::new(),
