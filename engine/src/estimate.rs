@@ -1,10 +1,13 @@
-//! Estimates: raw observations smoothed, each with an age. What was never seen has a prior; what
-//! was seen and fell silent keeps its value and its age, because no data is not good news.
+//! Estimates: raw observations smoothed, each with an age.
+//!
+//! What was never seen has a prior. What was seen and fell silent keeps its value and its age,
+//! because no data is not good news.
 
+use crate::distance::angle;
 use crate::inventory::{Inventory, Link, Site};
 use coverage::area::Area;
 use coverage::observation::{Observation, Sample};
-use coverage::{AreaTable, GroupId, LinkId, NodeId, ServiceId, Timestamp};
+use coverage::{AreaId, AreaTable, GroupId, LinkId, NodeId, ServiceId, Timestamp};
 use std::time::Duration;
 
 /// Packets lost beyond this share cost quality; below it, loss is noise.
@@ -17,7 +20,7 @@ const FLAPS_UP_MIN: u8 = 3;
 /// Unhealthy reports in a row that take a node out.
 const FLAPS_DOWN_MIN: u8 = 2;
 
-/// How fast estimates follow and when they grow stale.
+/// Pace of estimates, and the age at which they grow stale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EstimateOptions {
     /// Time constant of path quality.
@@ -28,13 +31,13 @@ pub struct EstimateOptions {
     pub stale_after: Duration,
 }
 
-/// A smoothed value and when it was last fed.
+/// A smoothed value and the time at which it was last fed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
+pub(crate) struct Estimate {
     /// Smoothed value, in the unit of what it estimates.
-    pub value: f64,
+    pub(crate) value: f64,
     /// Time of the newest sample in it.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 impl Estimate {
@@ -56,15 +59,15 @@ impl Estimate {
 
 /// Health of a node after damping.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NodeHealth {
+pub(crate) struct NodeHealth {
     /// Damped verdict; nodes start out up.
-    pub up: bool,
+    pub(crate) up: bool,
     /// Load as a share of capacity.
-    pub load: f64,
-    /// When it last spoke; `None` if never.
-    pub at: Option<Timestamp>,
-    /// Since when it has spoken without a break.
-    pub since: Timestamp,
+    pub(crate) load: f64,
+    /// Time at which it last spoke; `None` if never.
+    pub(crate) at: Option<Timestamp>,
+    /// Time since which it has spoken without a break.
+    pub(crate) since: Timestamp,
     /// Reports in a row against the verdict.
     against: u8,
 }
@@ -97,20 +100,20 @@ impl NodeHealth {
     }
 }
 
-/// How much of what was once seen has fallen silent.
+/// Count of estimates that were once fed, and of those that have fallen silent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Freshness {
+pub(crate) struct Freshness {
     /// Estimates that were ever fed.
-    pub known: usize,
-    /// Of these, how many are older than the bound.
-    pub stale: usize,
+    pub(crate) known: usize,
+    /// Number of those that are older than the bound.
+    pub(crate) stale: usize,
 }
 
 impl Freshness {
     /// Stale share of the known, 0..=1; 0 when nothing is known yet.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    pub fn stale_share(self) -> f64 {
+    pub(crate) fn stale_share(self) -> f64 {
         if self.known == 0 {
             0.0
         } else {
@@ -119,77 +122,90 @@ impl Freshness {
     }
 }
 
-/// All estimates of one control plane.
+/// Estimates of pairs, such as (area, link); rows and columns are given by the inventory.
 #[derive(Debug)]
-pub struct Estimates {
+struct Grid {
+    columns: usize,
+    /// `[row][column]`, row-major.
+    cells: Vec<Option<Estimate>>,
+}
+
+impl Grid {
+    fn new(rows: usize, columns: usize) -> Self {
+        Self {
+            columns,
+            cells: vec![None; rows * columns],
+        }
+    }
+
+    fn at(&self, row: usize, column: usize) -> Option<Estimate> {
+        self.cells[row * self.columns + column]
+    }
+
+    fn feed(&mut self, row: usize, column: usize, value: f64, at: Timestamp, tau: Duration) {
+        Estimate::feed(&mut self.cells[row * self.columns + column], value, at, tau);
+    }
+}
+
+/// Estimates of one control plane.
+#[derive(Debug)]
+pub(crate) struct Estimates {
     options: EstimateOptions,
-    areas: usize,
-    links: usize,
-    services: usize,
-    /// [area][link], row-major, equivalent ms.
-    quality_ms: Vec<Option<Estimate>>,
-    /// [area][service], row-major, Mbps.
-    demand_mbps: Vec<Option<Estimate>>,
-    /// [area][service], row-major, requests per second.
-    demand_rps: Vec<Option<Estimate>>,
-    /// [group][service], row-major, Mbps.
-    group_mbps: Vec<Option<Estimate>>,
-    /// [link], Mbps.
+    /// Of (area, link), equivalent ms.
+    quality_ms: Grid,
+    /// Of (area, service), Mbps.
+    demand_mbps: Grid,
+    /// Of (area, service), requests per second.
+    demand_rps: Grid,
+    /// Of (group, service), Mbps.
+    group_mbps: Grid,
+    /// `[link]`, Mbps.
     link_mbps: Vec<Option<Estimate>>,
-    /// [node], Mbps.
+    /// `[node]`, Mbps.
     node_mbps: Vec<Option<Estimate>>,
-    /// [node].
+    /// `[node]`.
     nodes: Vec<NodeHealth>,
-    /// [site] -> its links.
+    /// `[site]` -> its links.
     site_links: Vec<Vec<LinkId>>,
-    /// [link]: the newest sample as it came, Mbps, and its time; 0 before the first.
+    /// `[link]`: the newest sample as it came, Mbps, and its time; 0 before the first.
     link_last: Vec<(f64, Timestamp)>,
-    /// [link], Mbps.
+    /// `[link]`, Mbps.
     watermarks_mbps: Vec<f64>,
 }
 
 impl Estimates {
-    /// Nothing known yet, for an inventory and an area table.
+    /// Estimates of an inventory of which nothing is known yet.
     #[must_use]
-    pub fn new(inventory: &Inventory, areas: usize, options: EstimateOptions) -> Self {
-        let (links, services) = (inventory.links.len(), inventory.services.len());
+    pub(crate) fn new(inventory: &Inventory, areas: usize, options: EstimateOptions) -> Self {
+        let (links, services) = (&inventory.links, inventory.services.len());
         let mut site_links = vec![Vec::new(); inventory.sites.len()];
-        for (index, link) in inventory.links.iter().enumerate() {
+        for (index, link) in links.iter().enumerate() {
             site_links[link.site.index()].push(LinkId::from_index(index));
         }
+        let unheard = NodeHealth {
+            up: true,
+            load: 0.0,
+            at: None,
+            since: Timestamp::default(),
+            against: 0,
+        };
         Self {
             options,
-            areas,
-            links,
-            services,
-            quality_ms: vec![None; areas * links],
-            demand_mbps: vec![None; areas * services],
-            demand_rps: vec![None; areas * services],
-            group_mbps: vec![None; inventory.groups.len() * services],
-            link_mbps: vec![None; links],
+            quality_ms: Grid::new(areas, links.len()),
+            demand_mbps: Grid::new(areas, services),
+            demand_rps: Grid::new(areas, services),
+            group_mbps: Grid::new(inventory.groups.len(), services),
+            link_mbps: vec![None; links.len()],
             node_mbps: vec![None; inventory.nodes.len()],
-            nodes: vec![
-                NodeHealth {
-                    up: true,
-                    load: 0.0,
-                    at: None,
-                    since: Timestamp::default(),
-                    against: 0
-                };
-                inventory.nodes.len()
-            ],
+            nodes: vec![unheard; inventory.nodes.len()],
             site_links,
-            link_last: vec![(0.0, Timestamp::default()); links],
-            watermarks_mbps: inventory
-                .links
-                .iter()
-                .map(|link| link.watermark_mbps)
-                .collect(),
+            link_last: vec![(0.0, Timestamp::default()); links.len()],
+            watermarks_mbps: links.iter().map(|link| link.watermark_mbps).collect(),
         }
     }
 
     /// Folds one observation in. Ids come from the same inventory.
-    pub fn apply(&mut self, observation: &Observation) {
+    pub(crate) fn apply(&mut self, observation: &Observation) {
         let at = observation.at;
         let EstimateOptions {
             quality_tau,
@@ -205,7 +221,6 @@ impl Estimates {
                 loss,
             } => {
                 let value = equivalent_ms(rtt_ms, loss);
-                let row = area.0 as usize * self.links;
                 let all = &self.site_links[site.index()];
                 let fed: &[LinkId] = link.as_ref().map_or(all.as_slice(), std::slice::from_ref);
                 for link in fed {
@@ -213,8 +228,8 @@ impl Estimates {
                     // empty the link, find it good again, and fill it anew. Capacity is what keeps
                     // traffic away from a full link.
                     if !self.is_full(*link, at) {
-                        let cell = &mut self.quality_ms[row + link.index()];
-                        Estimate::feed(cell, value, at, quality_tau);
+                        let (row, column) = (area.index(), link.index());
+                        self.quality_ms.feed(row, column, value, at, quality_tau);
                     }
                 }
             }
@@ -232,8 +247,8 @@ impl Estimates {
                 service,
                 mbps,
             } => {
-                let cell = group.index() * self.services + service.index();
-                Estimate::feed(&mut self.group_mbps[cell], mbps, at, traffic_tau);
+                let (row, column) = (group.index(), service.index());
+                self.group_mbps.feed(row, column, mbps, at, traffic_tau);
             }
             Sample::Link { link, mbps } => {
                 let known = &mut self.link_mbps[link.index()];
@@ -251,10 +266,10 @@ impl Estimates {
                 mbps,
                 rps,
             } => {
-                let cell = area.0 as usize * self.services + service.index();
-                Estimate::feed(&mut self.demand_mbps[cell], mbps, at, traffic_tau);
+                let (row, column) = (area.index(), service.index());
+                self.demand_mbps.feed(row, column, mbps, at, traffic_tau);
                 if let Some(rps) = rps {
-                    Estimate::feed(&mut self.demand_rps[cell], rps, at, traffic_tau);
+                    self.demand_rps.feed(row, column, rps, at, traffic_tau);
                 }
             }
         }
@@ -262,12 +277,12 @@ impl Estimates {
 
     /// Brings what was noted under a clock that was ahead back to `now`, so that what is measured
     /// from now on counts.
-    pub fn not_after(&mut self, now: Timestamp) {
+    pub(crate) fn not_after(&mut self, now: Timestamp) {
         let all = [
-            &mut self.quality_ms,
-            &mut self.demand_mbps,
-            &mut self.demand_rps,
-            &mut self.group_mbps,
+            &mut self.quality_ms.cells,
+            &mut self.demand_mbps.cells,
+            &mut self.demand_rps.cells,
+            &mut self.group_mbps.cells,
             &mut self.link_mbps,
             &mut self.node_mbps,
         ];
@@ -282,70 +297,58 @@ impl Estimates {
 
     /// Measured quality from an area through a link, if it was ever measured.
     #[must_use]
-    pub fn quality(&self, area: coverage::AreaId, link: LinkId) -> Option<Estimate> {
-        self.quality_ms[area.0 as usize * self.links + link.index()]
+    pub(crate) fn quality(&self, area: AreaId, link: LinkId) -> Option<Estimate> {
+        self.quality_ms.at(area.index(), link.index())
     }
 
     /// Demand of (area, service), if it was ever reported, in Mbps.
     #[must_use]
-    pub fn demand(&self, area: coverage::AreaId, service: ServiceId) -> Option<Estimate> {
-        self.demand_mbps[area.0 as usize * self.services + service.index()]
+    pub(crate) fn demand(&self, area: AreaId, service: ServiceId) -> Option<Estimate> {
+        self.demand_mbps.at(area.index(), service.index())
     }
 
     /// Requests of (area, service), if they were ever reported, per second.
     #[must_use]
-    pub fn demand_rps(&self, area: coverage::AreaId, service: ServiceId) -> Option<Estimate> {
-        self.demand_rps[area.0 as usize * self.services + service.index()]
+    pub(crate) fn demand_rps(&self, area: AreaId, service: ServiceId) -> Option<Estimate> {
+        self.demand_rps.at(area.index(), service.index())
     }
 
     /// Traffic of a service in a group, if it was ever reported, in Mbps.
     #[must_use]
-    pub fn group(&self, group: GroupId, service: ServiceId) -> Option<Estimate> {
-        self.group_mbps[group.index() * self.services + service.index()]
+    pub(crate) fn group(&self, group: GroupId, service: ServiceId) -> Option<Estimate> {
+        self.group_mbps.at(group.index(), service.index())
     }
 
     /// Traffic through a link, if it was ever reported, in Mbps.
     #[must_use]
-    pub fn link(&self, link: LinkId) -> Option<Estimate> {
+    pub(crate) fn link(&self, link: LinkId) -> Option<Estimate> {
         self.link_mbps[link.index()]
     }
 
-    /// Whether the newest sample of a link was above its watermark. A link that has said nothing
-    /// for long is not known to be full.
+    /// Tells whether the newest sample of a link was above its watermark. A link that has said
+    /// nothing for long is not known to be full.
     #[must_use]
-    pub fn is_full(&self, link: LinkId, now: Timestamp) -> bool {
+    pub(crate) fn is_full(&self, link: LinkId, now: Timestamp) -> bool {
         let (mbps, at) = self.link_last[link.index()];
         mbps > self.watermarks_mbps[link.index()] && now.since(at) <= self.options.stale_after
     }
 
     /// Traffic of a node, if it was ever reported, in Mbps.
     #[must_use]
-    pub fn node(&self, node: NodeId) -> Option<Estimate> {
+    pub(crate) fn node(&self, node: NodeId) -> Option<Estimate> {
         self.node_mbps[node.index()]
     }
 
     /// Health of a node.
     #[must_use]
-    pub fn health(&self, node: NodeId) -> NodeHealth {
+    pub(crate) fn health(&self, node: NodeId) -> NodeHealth {
         self.nodes[node.index()]
     }
 
-    /// How many services a row of demand has.
+    /// Freshness of demand: the input without which a new map would be a guess.
     #[must_use]
-    pub const fn services(&self) -> usize {
-        self.services
-    }
-
-    /// How many areas there are.
-    #[must_use]
-    pub const fn areas(&self) -> usize {
-        self.areas
-    }
-
-    /// How stale demand is: the input without which a new map would be a guess.
-    #[must_use]
-    pub fn demand_freshness(&self, now: Timestamp) -> Freshness {
-        let known = self.demand_mbps.iter().flatten();
+    pub(crate) fn demand_freshness(&self, now: Timestamp) -> Freshness {
+        let known = self.demand_mbps.cells.iter().flatten();
         let stale = |estimate: &&Estimate| now.since(estimate.at) > self.options.stale_after;
         Freshness {
             known: known.clone().count(),
@@ -363,16 +366,18 @@ fn equivalent_ms(rtt_ms: f64, loss: f64) -> f64 {
 /// thirds of light's speed with a detour factor, the last mile, and a surcharge for crossing ISPs
 /// inside one country.
 #[must_use]
-pub fn prior_ms(area: &Area, site: &Site, link: &Link) -> f64 {
+pub(crate) fn prior_ms(area: &Area, site: &Site, link: &Link) -> f64 {
     const LAST_MILE_MS: f64 = 8.0;
     const MS_PER_KM: f64 = 0.016;
+    /// Mean radius.
+    const EARTH_RADIUS_KM: f64 = 6371.0;
     const CROSS_ISP_MS: f64 = 25.0;
     const UNKNOWN_PLACE_MS: f64 = 150.0;
     let attrs = &area.attrs;
     let known = attrs.latitude.zip(attrs.longitude);
     let distance_ms = known.map_or(UNKNOWN_PLACE_MS, |(latitude, longitude)| {
         let from = (f64::from(latitude), f64::from(longitude));
-        MS_PER_KM * great_circle_km(from, (site.latitude, site.longitude))
+        MS_PER_KM * (EARTH_RADIUS_KM * angle(from, (site.latitude, site.longitude)))
     });
     let crosses = !attrs.isp.is_empty()
         && attrs.isp != link.isp
@@ -381,18 +386,7 @@ pub fn prior_ms(area: &Area, site: &Site, link: &Link) -> f64 {
     LAST_MILE_MS + distance_ms + if crosses { CROSS_ISP_MS } else { 0.0 }
 }
 
-/// Great-circle distance in km between (latitude, longitude) pairs in degrees (haversine formula,
-/// mean Earth radius).
-fn great_circle_km(from: (f64, f64), to: (f64, f64)) -> f64 {
-    const EARTH_RADIUS_KM: f64 = 6371.0;
-    let (from_lat, to_lat) = (from.0.to_radians(), to.0.to_radians());
-    let half_lat = (to_lat - from_lat) / 2.0;
-    let half_lon = (to.1 - from.1).to_radians() / 2.0;
-    let chord = half_lat.sin().powi(2) + from_lat.cos() * to_lat.cos() * half_lon.sin().powi(2);
-    2.0 * EARTH_RADIUS_KM * chord.sqrt().min(1.0).asin()
-}
-
-/// Prior quality of every (area, link), [area][link] row-major, in ms. Computed once per inventory.
+/// Prior quality of every (area, link), [area][link] row-major, in ms.
 #[must_use]
 pub fn priors(inventory: &Inventory, table: &AreaTable) -> Vec<f64> {
     let row = |area: &Area| -> Vec<f64> {
@@ -403,6 +397,35 @@ pub fn priors(inventory: &Inventory, table: &AreaTable) -> Vec<f64> {
             .collect()
     };
     table.areas().iter().flat_map(row).collect()
+}
+
+/// Assumptions where nothing was measured, computed once per inventory.
+#[derive(Debug)]
+pub(crate) struct Priors {
+    links: usize,
+    /// `[area][link]`, row-major, ms.
+    quality_ms: Vec<f64>,
+    /// IPv4 addresses in all known areas.
+    pub(crate) ipv4_addresses: u64,
+}
+
+impl Priors {
+    /// Assumptions for an inventory and an area table.
+    #[must_use]
+    pub(crate) fn new(inventory: &Inventory, table: &AreaTable) -> Self {
+        let known = table.areas().iter().skip(1);
+        Self {
+            links: inventory.links.len(),
+            quality_ms: priors(inventory, table),
+            ipv4_addresses: known.map(|area| area.ipv4_addresses).sum(),
+        }
+    }
+
+    /// Quality assumed between an area and a link, ms.
+    #[must_use]
+    pub(crate) fn quality_ms(&self, area: AreaId, link: LinkId) -> f64 {
+        self.quality_ms[area.index() * self.links + link.index()]
+    }
 }
 
 #[cfg(test)]
@@ -471,7 +494,7 @@ mod tests {
     #[test]
     fn distances_are_those_of_the_globe() {
         let (beijing, guangzhou) = ((39.90, 116.40), (23.13, 113.26));
-        let km = great_circle_km(beijing, guangzhou);
+        let km = 6371.0 * angle(beijing, guangzhou);
         assert!((1870.0..1910.0).contains(&km), "{km}");
     }
 }

@@ -1,11 +1,12 @@
-//! Why a client gets its answer: as data, for DNS, 302 and HTTPDNS alike, tied to a map version.
+//! Reasons why a client gets its answer: as data, for DNS, 302 and HTTPDNS alike, tied to a map
+//! version.
 
 use crate::cycle::Tier;
 use crate::limits::Limits;
 use crate::model::{Facts, unit_index};
 use crate::policy::PolicyStory;
 use coverage::catalog::ActiveDrain;
-use coverage::{Asked, LinkId, ServiceId, Snapshot, Timestamp};
+use coverage::{Asked, Decision, EndpointId, LinkId, ServiceId, Snapshot, Timestamp};
 use instance::{Certificate, Instance, Plan};
 use optimizer::{CandidateView, explain_unit};
 use serde::Serialize;
@@ -22,25 +23,25 @@ pub struct Explanation {
     pub client: IpAddr,
     /// Area of the client, such as `cn/44/ct`.
     pub area: String,
-    /// Why that area: the prefix that matched.
+    /// Reason for that area: the prefix that matched.
     pub area_why: String,
     /// Map version that answers, `epoch.version`.
     pub map_version: String,
     /// Digest of that map.
     pub map_digest: String,
-    /// When it was published, ms since 1970.
+    /// Time at which it was published, ms since 1970.
     pub map_created_at_ms: u64,
-    /// How the optimizer's part of that map was found; `None` after a restart or a rollback.
+    /// Tier that found the optimizer's part of that map; `None` after a restart or a rollback.
     pub tier: Option<Tier>,
-    /// Who answers this client.
+    /// Endpoint that answers this client.
     pub answer: Endpoint,
     /// ECS scope of the answer.
     pub scope: u8,
-    /// Everyone who could answer, best first.
+    /// Links that could answer, best first.
     pub candidates: Vec<Candidate>,
     /// Drains in force, those that shaped this answer first.
     pub drains: Vec<Drain>,
-    /// What decided in place of the optimizer, for a service that follows a policy.
+    /// Decision in place of the optimizer's, for a service that follows a policy.
     pub policy: Option<PolicyStory>,
 }
 
@@ -59,7 +60,7 @@ pub struct Endpoint {
     pub alias: Option<String>,
 }
 
-/// One candidate link and how it fared.
+/// A candidate link and its fate.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Candidate {
     /// Link.
@@ -72,15 +73,15 @@ pub struct Candidate {
     pub quality_ms: f64,
     /// `measured` with its age in seconds, or `assumed` from geography.
     pub quality_source: String,
-    /// What capacity of link and site costs there, CNY per Mbps and slot.
+    /// Price of capacity of link and site there, CNY per Mbps and slot.
     pub capacity_price_cny_per_mbps: f64,
-    /// What its contract charges, CNY per Mbps and slot.
+    /// Charge of its contract, CNY per Mbps and slot.
     pub money_cny_per_mbps: f64,
     /// Latency, prices and money together, less the best candidate's; CNY per Mbps and slot.
     pub reduced_cost_cny_per_mbps: f64,
     /// Share of (area, service) that the map gives it.
     pub share: f64,
-    /// Chosen, or why it lost.
+    /// Chosen, or the reason why it lost.
     pub verdict: String,
 }
 
@@ -93,13 +94,13 @@ pub struct Drain {
     pub target: String,
     /// State.
     pub state: String,
-    /// Why it was asked for.
+    /// Reason why it was asked for.
     pub reason: String,
-    /// Whether its target is among this answer's candidates.
+    /// True when its target is among this answer's candidates.
     pub touches_this_answer: bool,
 }
 
-/// Why an answer cannot be explained.
+/// Reason why an answer cannot be explained.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExplainError {
     /// No service has that name.
@@ -110,73 +111,15 @@ pub enum ExplainError {
     NoMap,
 }
 
-/// What was solved last: the prices behind the map.
+/// The last solve: the prices behind the map.
 #[derive(Clone, Copy)]
-pub struct Solved<'a> {
+pub(crate) struct Solved<'a> {
     /// The instance.
-    pub instance: &'a Instance,
-    /// Its plan.
-    pub plan: &'a Plan,
-    /// Its certificate.
-    pub certificate: &'a Certificate,
-}
-
-/// Explains what `name` answers to `client` under the snapshot in service.
-///
-/// # Errors
-/// [`ExplainError`] when nobody answers for the name or there is no map yet.
-pub fn explain(
-    facts: &Facts<'_>,
-    limits: &Limits,
-    snapshot: &Snapshot,
-    solved: Option<Solved<'_>>,
-    (name, client): (&str, IpAddr),
-    now: Timestamp,
-) -> Result<Explanation, ExplainError> {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let service =
-        service_of(snapshot, &name).ok_or_else(|| ExplainError::UnknownName(name.clone()))?;
-    let decision = snapshot.decide(service, client, Asked::Ipv4);
-    let found = snapshot.table.lookup(client.to_canonical());
-    let prefix = snapshot.table.prefix_len(found.leaf, client.to_canonical());
-    let area = snapshot.table.area(decision.area);
-    let endpoint = snapshot.endpoint(decision.endpoint);
-    let group = snapshot.catalog.group_of(decision.endpoint);
-    let story = Story {
-        facts,
-        limits,
-        snapshot,
-        solved,
-        now,
-    };
-    let candidates = story.candidates(&decision, service);
-    Ok(Explanation {
-        service: snapshot.catalog.services[service.index()].name.clone(),
-        name,
-        client,
-        area: area.name.clone(),
-        area_why: format!("{client}/{prefix} lies in {} by the area table", area.name),
-        map_version: snapshot.version.to_string(),
-        map_digest: snapshot.digest.to_string(),
-        map_created_at_ms: snapshot.created_at.0,
-        tier: None,
-        answer: Endpoint {
-            group: group.name.clone(),
-            site: group.site.clone(),
-            link: endpoint.link.clone(),
-            addresses: endpoint
-                .ipv4
-                .iter()
-                .map(|&v4| IpAddr::V4(v4))
-                .chain(endpoint.ipv6.iter().map(|&v6| IpAddr::V6(v6)))
-                .collect(),
-            alias: endpoint.alias.clone(),
-        },
-        scope: decision.scope,
-        drains: story.drains(&candidates),
-        candidates,
-        policy: None,
-    })
+    pub(crate) instance: &'a Instance,
+    /// Plan of the instance.
+    pub(crate) plan: &'a Plan,
+    /// Certificate of the plan.
+    pub(crate) certificate: &'a Certificate,
 }
 
 /// The service that answers for a domain name or redirects a host; `*.` matches one or more labels.
@@ -201,19 +144,71 @@ fn service_of(snapshot: &Snapshot, name: &str) -> Option<ServiceId> {
     services.position(exact).map(ServiceId::from_index)
 }
 
-/// What the candidates' verdicts are made from.
-struct Story<'a> {
-    facts: &'a Facts<'a>,
-    limits: &'a Limits,
-    snapshot: &'a Snapshot,
-    solved: Option<Solved<'a>>,
-    now: Timestamp,
+/// Facts that an explanation is made from.
+pub(crate) struct Story<'a> {
+    /// Facts of the moment.
+    pub(crate) facts: &'a Facts<'a>,
+    /// Limits of the moment.
+    pub(crate) limits: &'a Limits,
+    /// The map in service.
+    pub(crate) snapshot: &'a Snapshot,
+    /// The last solve, if there was one.
+    pub(crate) solved: Option<Solved<'a>>,
+    /// The moment.
+    pub(crate) now: Timestamp,
 }
 
 impl Story<'_> {
-    /// All links that reach the service, solved candidates first with their prices, then those that
+    /// Explains what `name` answers to `client`.
+    ///
+    /// # Errors
+    /// [`ExplainError`] when nobody answers for the name.
+    pub(crate) fn explain(&self, name: &str, client: IpAddr) -> Result<Explanation, ExplainError> {
+        let snapshot = self.snapshot;
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let service =
+            service_of(snapshot, &name).ok_or_else(|| ExplainError::UnknownName(name.clone()))?;
+        let decision = snapshot.decide(service, client, Asked::Ipv4);
+        let found = snapshot.table.lookup(client.to_canonical());
+        let prefix = snapshot.table.prefix_len(found.leaf, client.to_canonical());
+        let area = snapshot.table.area(decision.area);
+        let candidates = self.candidates(&decision, service);
+        Ok(Explanation {
+            service: snapshot.catalog.services[service.index()].name.clone(),
+            name,
+            client,
+            area: area.name.clone(),
+            area_why: format!("{client}/{prefix} lies in {} by the area table", area.name),
+            map_version: snapshot.version.to_string(),
+            map_digest: snapshot.digest.to_string(),
+            map_created_at_ms: snapshot.created_at.0,
+            tier: None,
+            answer: self.answer(decision.endpoint),
+            scope: decision.scope,
+            drains: self.drains(&candidates),
+            candidates,
+            policy: None,
+        })
+    }
+
+    /// An endpoint in words.
+    fn answer(&self, id: EndpointId) -> Endpoint {
+        let endpoint = self.snapshot.endpoint(id);
+        let group = self.snapshot.catalog.group_of(id);
+        let v4 = endpoint.ipv4.iter().map(|&v4| IpAddr::V4(v4));
+        let v6 = endpoint.ipv6.iter().map(|&v6| IpAddr::V6(v6));
+        Endpoint {
+            group: group.name.clone(),
+            site: group.site.clone(),
+            link: endpoint.link.clone(),
+            addresses: v4.chain(v6).collect(),
+            alias: endpoint.alias.clone(),
+        }
+    }
+
+    /// Links that reach the service, solved candidates first with their prices, then those that
     /// may not serve.
-    fn candidates(&self, decision: &coverage::Decision<'_>, service: ServiceId) -> Vec<Candidate> {
+    fn candidates(&self, decision: &Decision<'_>, service: ServiceId) -> Vec<Candidate> {
         let unit = unit_index(self.facts.table.areas().len(), decision.area, service);
         let views = self
             .solved
@@ -236,14 +231,14 @@ impl Story<'_> {
                 .then(cost)
                 .then(a.link.cmp(&b.link))
         });
-        rows.extend(self.excluded(decision, service, &views));
+        rows.extend(self.list_excluded(decision, service, &views));
         rows
     }
 
     fn candidate(
         &self,
         view: &CandidateView,
-        decision: &coverage::Decision<'_>,
+        decision: &Decision<'_>,
         service: ServiceId,
         best: f64,
     ) -> Candidate {
@@ -275,9 +270,9 @@ impl Story<'_> {
     }
 
     /// Links near the area that are no candidates now, with the reason; at most a handful.
-    fn excluded(
+    fn list_excluded(
         &self,
-        decision: &coverage::Decision<'_>,
+        decision: &Decision<'_>,
         service: ServiceId,
         views: &[CandidateView],
     ) -> Vec<Candidate> {
@@ -317,7 +312,7 @@ impl Story<'_> {
         "too far: not among the nearest or the largest".to_owned()
     }
 
-    /// Whether some limit bears on what this link can give the service.
+    /// Tells whether some limit bears on what this link can give the service.
     fn limits_touch(&self, link: LinkId, service: ServiceId) -> bool {
         let inventory = self.facts.inventory;
         let site = inventory.links[link.index()].site;
@@ -333,7 +328,7 @@ impl Story<'_> {
             })
     }
 
-    fn share(&self, decision: &coverage::Decision<'_>, link: LinkId) -> f64 {
+    fn share(&self, decision: &Decision<'_>, link: LinkId) -> f64 {
         let name = &self.facts.inventory.links[link.index()].name;
         let weights = decision.answers.shares.iter();
         let through =
@@ -344,7 +339,7 @@ impl Story<'_> {
     }
 
     /// A row with what is known of a link from the area, without prices.
-    fn row(&self, decision: &coverage::Decision<'_>, link: LinkId) -> Candidate {
+    fn row(&self, decision: &Decision<'_>, link: LinkId) -> Candidate {
         let inventory = self.facts.inventory;
         let known = &inventory.links[link.index()];
         let site = &inventory.sites[known.site.index()];
@@ -392,7 +387,7 @@ impl Story<'_> {
         drains
     }
 
-    /// Whether a group, node, or `service@group` lies in a site.
+    /// Tells whether a group, node, or `service@group` lies in a site.
     fn in_site(&self, name: &str, site: &str) -> bool {
         let name = name.rsplit('@').next().unwrap_or(name);
         let inventory = self.facts.inventory;

@@ -1,11 +1,12 @@
-//! Which nodes may serve, and how far what says nothing is relied on: no data is not good news.
+//! Health of nodes, and reliance on what says nothing: no data is not good news.
 //!
-//! - Who alone of its site falls silent is taken for down: its peers show that reports arrive. When
-//!   a whole site falls silent, reports may be what failed, and nobody is sent away for that.
-//! - What is silent gives up a part of its soft limit, and more of it later; gates then move nobody
+//! - A node that alone of its site falls silent is taken for down: its peers show that reports
+//!   arrive. When a whole site falls silent, reports may be what failed, and no client is sent away
+//!   for that.
+//! - A silent part gives up some of its soft limit, and more of it later; gates then move no client
 //!   towards it.
-//! - When more of a region looks down than can be, the last good map is believed and not the
-//!   reports.
+//! - When more of a region looks down than can be, the engine believes the last good map and not
+//!   the reports.
 
 use crate::estimate::Estimates;
 use crate::inventory::Inventory;
@@ -13,27 +14,27 @@ use coverage::{LinkId, NodeId, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What silence and failures are held for.
+/// Rules by which silence and failures are judged.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct HealthRules {
+pub(crate) struct HealthRules {
     /// Age from which a report is stale.
-    pub stale_after: Duration,
-    /// Age from which who says nothing is not relied on.
-    pub frozen_after: Duration,
+    pub(crate) stale_after: Duration,
+    /// Age from which a silent part is not relied on.
+    pub(crate) frozen_after: Duration,
     /// Share of its soft limit that a link or site gives up once it is stale; twice that after
     /// `frozen_after`.
-    pub silent_margin: f64,
+    pub(crate) silent_margin: f64,
     /// Share of a region's capacity that may look down before the reports are not believed.
-    pub down_share_max: f64,
+    pub(crate) down_share_max: f64,
 }
 
-/// When something is judged.
+/// Moment of a judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// Now.
-    pub now: Timestamp,
-    /// Since when reports are listened to: what has never been heard is as old as that.
-    pub awake_since: Timestamp,
+pub(crate) struct Moment {
+    /// The present.
+    pub(crate) now: Timestamp,
+    /// Time since which reports are listened to: what has never been heard is as old as that.
+    pub(crate) awake_since: Timestamp,
 }
 
 impl Moment {
@@ -45,31 +46,31 @@ impl Moment {
 
 /// Verdict of one cycle.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Health {
-    /// [node]: whether it may serve.
-    pub nodes_up: Vec<bool>,
+pub(crate) struct Health {
+    /// `[node]`: true when it may serve.
+    pub(crate) nodes_up: Vec<bool>,
     /// Nodes that were taken for down because they alone of their site say nothing.
-    pub silent_nodes: Vec<NodeId>,
+    pub(crate) silent_nodes: Vec<NodeId>,
     /// Regions where so much looked down that all of it is believed up.
-    pub failed_open: Vec<String>,
-    /// How far soft limits are relied on.
-    pub margins: Margins,
+    pub(crate) failed_open: Vec<String>,
+    /// Reliance on soft limits.
+    pub(crate) margins: Margins,
 }
 
 /// Shares of soft limits that are not relied on, because what they bear was not heard of for a
 /// while.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Margins {
+pub(crate) struct Margins {
     /// [link], 0..=1.
-    pub links: Vec<f64>,
+    pub(crate) links: Vec<f64>,
     /// [site], 0..=1: the mean over its nodes.
-    pub sites: Vec<f64>,
+    pub(crate) sites: Vec<f64>,
 }
 
 impl Health {
-    /// Everything is up and heard of.
+    /// Health of an inventory that is all up and heard of.
     #[must_use]
-    pub fn all_well(inventory: &Inventory) -> Self {
+    pub(crate) fn all_well(inventory: &Inventory) -> Self {
         Self {
             nodes_up: vec![true; inventory.nodes.len()],
             silent_nodes: Vec::new(),
@@ -84,7 +85,7 @@ impl Health {
 
 /// Judges all nodes, links and sites.
 #[must_use]
-pub fn judge(
+pub(crate) fn judge(
     inventory: &Inventory,
     estimates: &Estimates,
     rules: &HealthRules,
@@ -137,8 +138,8 @@ fn silent_among_peers(
     nodes().filter(is_silent).collect()
 }
 
-/// Takes silent nodes for down, region by region, but where more of it would look down than can be:
-/// what says nothing is less to go by than what says that it is down.
+/// Takes silent nodes for down, but not in regions of which more would look down than can be:
+/// silence is less to go by than a report of being down.
 fn take_out_silent(
     inventory: &Inventory,
     down_share_max: f64,
@@ -190,7 +191,7 @@ fn too_far_down(inventory: &Inventory, nodes_up: &[bool], down_share_max: f64) -
     regions.map(|(region, _)| region.to_owned()).collect()
 }
 
-/// What each of a kind gives up of its soft limit.
+/// Share of its soft limit that each of a kind gives up.
 fn margins(heard: &[Option<Timestamp>], rules: &HealthRules, moment: Moment) -> Vec<f64> {
     let margin = |age: Option<Duration>| match age {
         Some(age) if age > rules.frozen_after => 2.0 * rules.silent_margin,
@@ -203,13 +204,13 @@ fn margins(heard: &[Option<Timestamp>], rules: &HealthRules, moment: Moment) -> 
 /// Age of what was heard last of each of a kind. What was never heard is as old as the start where
 /// most others were heard; else it is not reported here, and has none.
 #[must_use]
-pub fn ages(heard: &[Option<Timestamp>], moment: Moment) -> Vec<Option<Duration>> {
+pub(crate) fn ages(heard: &[Option<Timestamp>], moment: Moment) -> Vec<Option<Duration>> {
     let reported = 2 * heard.iter().flatten().count() > heard.len();
     let age = |at: &Option<Timestamp>| (at.is_some() || reported).then(|| moment.age(*at));
     heard.iter().map(age).collect()
 }
 
-/// [site]: mean of what those of its nodes give up that may serve, weighted by capacity.
+/// `[site]`: mean of what those of its nodes give up that may serve, weighted by capacity.
 fn of_sites(inventory: &Inventory, nodes_up: &[bool], margins: &[f64]) -> Vec<f64> {
     let mut sites = vec![(0.0, 0.0); inventory.sites.len()];
     for (node, margin) in margins

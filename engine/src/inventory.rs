@@ -1,12 +1,15 @@
-//! The inventory: what exists and what it may carry. Validated by whoever builds it; immutable
-//! here.
+//! The inventory: parts that exist and what they may carry. Its builder validates it; here it is
+//! immutable.
 //!
 //! ```text
 //! site --< link (towards one ISP, billed by a contract)
 //!   `---< group --< node          endpoint = one group on one link: the addresses an answer names
 //! ```
 
-use crate::billing::UtcOffset;
+pub(crate) mod calendar;
+
+pub use calendar::{OffsetError, Period, UtcOffset};
+
 use coverage::catalog::{Service as ServedService, Zone};
 use coverage::observation::Directory;
 use coverage::{EndpointId, GroupId, LinkId, NodeId, ServiceId, SiteId};
@@ -37,7 +40,7 @@ pub struct Site {
 pub struct Link {
     /// Name, `site/isp` by habit, such as `gz1/ct`.
     pub name: String,
-    /// Its site.
+    /// Site that it belongs to.
     pub site: SiteId,
     /// ISP as in area names; `bgp` reaches all ISPs alike.
     pub isp: String,
@@ -66,12 +69,12 @@ pub struct Contract {
     pub utc_offset: UtcOffset,
 }
 
-/// How a group is named in answers.
+/// Naming of a group in answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Front {
-    /// One balancer: answers name its VIPs.
+    /// Behind one balancer: answers name its VIPs.
     Vip,
-    /// No balancer: answers name the serving nodes one by one.
+    /// Without a balancer: answers name the serving nodes one by one.
     Nodes,
 }
 
@@ -80,26 +83,26 @@ pub enum Front {
 pub struct Group {
     /// Name, such as `gz1-a`.
     pub name: String,
-    /// Its site.
+    /// Site that it stands in.
     pub site: SiteId,
-    /// How answers name it.
+    /// Naming in answers.
     pub front: Front,
     /// Services it may serve, ascending.
     pub services: Vec<ServiceId>,
-    /// Its nodes, contiguous in [`Inventory::nodes`].
+    /// Nodes of the group, contiguous in [`Inventory::nodes`].
     pub nodes: Vec<NodeId>,
 }
 
-/// One edge host.
+/// An edge host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// Name, such as `gz1-a-1`.
     pub name: String,
-    /// Its group.
+    /// Group that it belongs to.
     pub group: GroupId,
-    /// What it can serve, Mbps.
+    /// Capacity, Mbps.
     pub capacity_mbps: f64,
-    /// What it can answer, requests per second; `None` when that is never what it lacks.
+    /// Capacity in requests per second; `None` when that is never what it lacks.
     pub capacity_rps: Option<f64>,
 }
 
@@ -129,7 +132,7 @@ pub struct NodePort {
     pub authority: String,
 }
 
-/// What a service needs.
+/// Needs of a service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
     /// Names, TTL and answer size, as serving knows them.
@@ -142,14 +145,30 @@ pub struct Service {
     pub rps_per_mbps: f64,
 }
 
-/// Everything that exists. Ids are indices into these tables.
+/// Inventory of all parts that exist. Ids are indices into these tables.
+///
+/// ```
+/// use engine::inventory::{Inventory, Site};
+/// let inventory = Inventory {
+///     sites: vec![Site {
+///         name: "gz1".to_owned(),
+///         region: "south".to_owned(),
+///         country: "cn".to_owned(),
+///         province: "44".to_owned(),
+///         latitude: 23.1,
+///         longitude: 113.3,
+///     }],
+///     ..Inventory::default()
+/// };
+/// assert_eq!(inventory.directory().sites["gz1"].index(), 0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Inventory {
     /// Sites.
     pub sites: Vec<Site>,
     /// Links.
     pub links: Vec<Link>,
-    /// Meters.
+    /// Contracts.
     pub contracts: Vec<Contract>,
     /// Groups.
     pub groups: Vec<Group>,
@@ -167,37 +186,23 @@ impl Inventory {
     /// Names -> ids for the collectors.
     #[must_use]
     pub fn directory(&self) -> Directory {
+        fn ids<'a, T>(
+            names: impl Iterator<Item = &'a String>,
+            id: impl Fn(usize) -> T,
+        ) -> BTreeMap<String, T> {
+            let named = names.enumerate();
+            named.map(|(at, name)| (name.clone(), id(at))).collect()
+        }
+        let link = |at| (LinkId::from_index(at), self.links[at].site);
         Directory {
-            sites: self
-                .sites
-                .iter()
-                .enumerate()
-                .map(|(i, x)| (x.name.clone(), SiteId::from_index(i)))
-                .collect(),
-            links: self
-                .links
-                .iter()
-                .enumerate()
-                .map(|(i, link)| (link.name.clone(), (LinkId::from_index(i), link.site)))
-                .collect(),
-            groups: self
-                .groups
-                .iter()
-                .enumerate()
-                .map(|(i, x)| (x.name.clone(), GroupId::from_index(i)))
-                .collect(),
-            nodes: self
-                .nodes
-                .iter()
-                .enumerate()
-                .map(|(i, x)| (x.name.clone(), NodeId::from_index(i)))
-                .collect(),
-            services: self
-                .services
-                .iter()
-                .enumerate()
-                .map(|(i, x)| (x.served.name.clone(), ServiceId::from_index(i)))
-                .collect(),
+            sites: ids(self.sites.iter().map(|x| &x.name), SiteId::from_index),
+            links: ids(self.links.iter().map(|x| &x.name), link),
+            groups: ids(self.groups.iter().map(|x| &x.name), GroupId::from_index),
+            nodes: ids(self.nodes.iter().map(|x| &x.name), NodeId::from_index),
+            services: ids(
+                self.services.iter().map(|x| &x.served.name),
+                ServiceId::from_index,
+            ),
             checks: BTreeMap::new(),
         }
     }
@@ -226,9 +231,9 @@ impl Inventory {
             })
     }
 
-    /// What all nodes of a group can serve together, Mbps.
+    /// Capacity of all nodes of a group together, Mbps.
     #[must_use]
-    pub fn group_capacity_mbps(&self, group: GroupId) -> f64 {
+    pub(crate) fn group_capacity_mbps(&self, group: GroupId) -> f64 {
         self.groups[group.index()]
             .nodes
             .iter()
@@ -238,7 +243,7 @@ impl Inventory {
 
     /// Longest TTL of any service.
     #[must_use]
-    pub fn ttl_max(&self) -> Duration {
+    pub(crate) fn ttl_max(&self) -> Duration {
         let ttl_s = self
             .services
             .iter()

@@ -2,21 +2,24 @@
 //! publishing.
 //!
 //! ```text
-//!   observations -> estimate, billing, health --.
-//!   inventory, drains -> limits ----------------+-> model -> plan -> check -> publish -> realise -> draft of a map
-//!                                     explain <-'   (one tick of cycle)      policy: rows without an optimizer, beside
+//! observations -> estimate, billing, health --.
+//! inventory, drains -> limits ----------------+-> model -> plan -> check -> publish -> realise
+//!                                                                               draft <-'
+//! One tick of cycle. Beside it: explain, and policy (rows without an optimizer).
 //! ```
 //! There is no runtime here, no socket, file, clock or environment: time, seed and inputs are
 //! arguments, and the same input and seed give the same map, byte for byte, with any number of
-//! threads. [`check`] shares no code with [`plan`].
+//! threads. The checker and the optimizer are crates of their own, `checker` and `optimizer`, and
+//! share no code.
 
 pub mod baseline;
 pub mod billing;
 pub mod cycle;
+mod distance;
 pub mod drain;
 pub mod estimate;
 pub mod explain;
-pub mod health;
+mod health;
 pub mod inventory;
 pub mod limits;
 pub mod model;

@@ -1,5 +1,5 @@
-//! What drains, refills and failures leave of the inventory: the only way in which they reach the
-//! plan.
+//! Limits that drains, refills and failures leave of the inventory: the only way in which they
+//! reach the plan.
 
 use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,27 +21,10 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Whether clients may come to a link of a site, whoever serves there.
+    /// Tells whether clients may come to a link of a site, whichever group serves there.
     #[must_use]
-    pub fn opens(&self, link: LinkId, site: SiteId) -> bool {
+    pub(crate) fn opens(&self, link: LinkId, site: SiteId) -> bool {
         let some = |bound: Option<&f64>| bound.is_none_or(|&mbps| mbps > 0.0);
         some(self.links_mbps.get(&link)) && some(self.sites_mbps.get(&site))
-    }
-
-    /// Tightens these bounds by others: the smaller bound wins.
-    pub fn tighten(&mut self, other: &Self) {
-        tighten(&mut self.links_mbps, &other.links_mbps);
-        tighten(&mut self.sites_mbps, &other.sites_mbps);
-        tighten(&mut self.groups_mbps, &other.groups_mbps);
-        tighten(&mut self.services_mbps, &other.services_mbps);
-        self.nodes_out.extend(&other.nodes_out);
-    }
-}
-
-/// Keeps the smaller bound of each key.
-fn tighten<K: Ord + Copy>(bounds: &mut BTreeMap<K, f64>, others: &BTreeMap<K, f64>) {
-    for (&key, &bound) in others {
-        let kept = bounds.entry(key).or_insert(bound);
-        *kept = kept.min(bound);
     }
 }

@@ -1,4 +1,4 @@
-//! From what is known to what is to be solved: the instance of one cycle.
+//! Instances: from what is known to what is to be solved in one cycle.
 //!
 //! Units are all (area, service) pairs, service-major; links, sites and contracts keep their
 //! inventory indices, so that a plan's link index is a [`LinkId`]. Eligibility is the list of
@@ -10,7 +10,7 @@ mod reserve;
 pub(crate) use reach::Reach;
 
 use crate::billing::Contracts;
-use crate::estimate::Estimates;
+use crate::estimate::{Estimates, Priors};
 use crate::health::Margins;
 use crate::inventory::Inventory;
 use crate::limits::Limits;
@@ -35,55 +35,61 @@ const REQUESTS_SHARE: f64 = 0.9;
 pub struct ModelOptions {
     /// Slot length in seconds.
     pub slot_seconds: u32,
-    /// What one ms for one Gbps during one slot is worth, CNY.
+    /// Worth of one ms for one Gbps during one slot, CNY.
     pub value_cny_per_gbps_ms_slot: f64,
     /// Most candidates per unit.
     pub candidates_max: usize,
-    /// What it costs to move a client, in equivalent ms on every candidate that does not serve it
+    /// Cost of moving a client, in equivalent ms on every candidate that does not serve it
     /// now: the cold cache and the new connection, spread over the time it stays.
     pub move_cost_ms: f64,
-    /// Whether each region keeps room for the loss of its largest site. What uses that room counts
+    /// True when each region keeps room for the loss of its largest site. Use of that room counts
     /// as overload; what is drained or down may use it.
     pub reserve_worst_site: bool,
 }
 
-/// Everything that an instance is made from.
+/// Facts that an instance is made from.
 #[derive(Clone, Copy)]
-pub struct Facts<'a> {
-    /// What exists.
-    pub inventory: &'a Inventory,
-    /// Where clients are.
-    pub table: &'a AreaTable,
-    /// Prior quality, [area][link] row-major, ms.
-    pub priors_ms: &'a [f64],
-    /// What was observed.
-    pub estimates: &'a Estimates,
-    /// What slots cost.
-    pub contracts: &'a Contracts,
-    /// IPv4 addresses in all known areas.
-    pub addresses: u64,
-    /// Which nodes may serve (health, after failing open), [node].
-    pub nodes_up: &'a [bool],
-    /// How far soft limits are relied on.
-    pub margins: &'a Margins,
+pub(crate) struct Facts<'a> {
+    /// Parts that exist.
+    pub(crate) inventory: &'a Inventory,
+    /// Areas of clients.
+    pub(crate) table: &'a AreaTable,
+    /// Assumptions where nothing was measured.
+    pub(crate) priors: &'a Priors,
+    /// Estimates from observations.
+    pub(crate) estimates: &'a Estimates,
+    /// Costs of slots.
+    pub(crate) contracts: &'a Contracts,
+    /// `[node]`: true when it may serve (health, after failing open).
+    pub(crate) nodes_up: &'a [bool],
+    /// Reliance on soft limits.
+    pub(crate) margins: &'a Margins,
     /// Plan in force, for incumbents.
-    pub incumbent: Option<&'a Plan>,
+    pub(crate) incumbent: Option<&'a Plan>,
     /// Product knobs.
-    pub options: ModelOptions,
+    pub(crate) options: ModelOptions,
     /// Threads for what takes long; nothing depends on it.
-    pub threads: usize,
+    pub(crate) threads: usize,
 }
 
 /// Index of the unit of (area, service).
 #[must_use]
-pub const fn unit_index(areas: usize, area: AreaId, service: ServiceId) -> usize {
-    service.index() * areas + area.0 as usize
+pub(crate) const fn unit_index(areas: usize, area: AreaId, service: ServiceId) -> usize {
+    service.index() * areas + area.index()
+}
+
+/// Service and area of a unit: the inverse of [`unit_index`].
+pub(crate) fn split_index(unit: usize, areas: usize) -> (ServiceId, AreaId) {
+    let area = AreaId::from_index(unit % areas);
+    let service = ServiceId::from_index(unit / areas);
+    debug_assert_eq!(unit_index(areas, area, service), unit);
+    (service, area)
 }
 
 impl Facts<'_> {
-    /// What a group can carry under limits, Mbps: its serving nodes, bounded by its own limit.
+    /// Capacity of a group under limits, Mbps: its serving nodes, bounded by its own limit.
     #[must_use]
-    pub fn group_capacity_mbps(&self, group: GroupId, limits: &Limits) -> f64 {
+    pub(crate) fn group_capacity_mbps(&self, group: GroupId, limits: &Limits) -> f64 {
         let serving =
             |node: &&NodeId| self.nodes_up[node.index()] && !limits.nodes_out.contains(*node);
         let nodes = self.inventory.groups[group.index()]
@@ -99,9 +105,9 @@ impl Facts<'_> {
             .map_or(total, |bound| bound.min(total))
     }
 
-    /// What a group can carry of one service under limits, Mbps; 0 when it may not serve it.
+    /// Capacity of a group for one service under limits, Mbps; 0 when it may not serve it.
     #[must_use]
-    pub fn service_capacity_mbps(
+    pub(crate) fn service_capacity_mbps(
         &self,
         group: GroupId,
         service: ServiceId,
@@ -123,7 +129,7 @@ impl Facts<'_> {
     /// Demand of one (area, service), Mbps: as observed, or its share of what was assumed by
     /// address counts.
     #[must_use]
-    pub fn demand_mbps(&self, area: AreaId, service: ServiceId) -> f64 {
+    pub(crate) fn demand_mbps(&self, area: AreaId, service: ServiceId) -> f64 {
         if let Some(estimate) = self.estimates.demand(area, service) {
             return estimate.value.max(0.0);
         }
@@ -133,7 +139,7 @@ impl Facts<'_> {
     /// Requests per second of one (area, service): as observed, or as many as its traffic usually
     /// has.
     #[must_use]
-    pub fn demand_rps(&self, area: AreaId, service: ServiceId) -> f64 {
+    pub(crate) fn demand_rps(&self, area: AreaId, service: ServiceId) -> f64 {
         let observed = self.estimates.demand_rps(area, service);
         observed.map_or_else(
             || {
@@ -144,7 +150,7 @@ impl Facts<'_> {
         )
     }
 
-    /// What a site can answer under limits, requests per second: the part of its nodes that serves,
+    /// Capacity of a site under limits, requests per second: the part of its nodes that serves,
     /// in the proportion in which limits leave their traffic. `None` when any of its nodes has no
     /// limit.
     fn site_rps(&self, site: SiteId, limits: &Limits) -> Option<f64> {
@@ -167,35 +173,35 @@ impl Facts<'_> {
     /// Demand of all units, in their order, Mbps.
     #[must_use]
     pub(crate) fn demands_mbps(&self) -> Vec<f64> {
-        let services = (0..self.inventory.services.len()).map(ServiceId::from_index);
-        let areas = u32::try_from(self.table.areas().len()).unwrap_or(u32::MAX);
-        services
-            .flat_map(|service| (0..areas).map(move |area| (AreaId(area), service)))
-            .map(|(area, service)| self.demand_mbps(area, service))
+        let areas = self.table.areas().len();
+        let units = 0..self.inventory.services.len() * areas;
+        let split = units.map(|unit| split_index(unit, areas));
+        split
+            .map(|(service, area)| self.demand_mbps(area, service))
             .collect()
     }
 
     /// Share of all known IPv4 addresses that are in an area.
     #[expect(clippy::cast_precision_loss, reason = "at most 2^32 addresses")]
     fn address_share(&self, area: AreaId) -> f64 {
-        if area.0 == 0 || self.addresses == 0 {
+        let all = self.priors.ipv4_addresses;
+        if area.0 == 0 || all == 0 {
             return 0.0;
         }
-        self.table.area(area).ipv4_addresses as f64 / self.addresses as f64
+        self.table.area(area).ipv4_addresses as f64 / all as f64
     }
 
     /// Quality from an area through a link, ms: measured, or the prior.
     #[must_use]
-    pub fn quality_ms(&self, area: AreaId, link: LinkId) -> f64 {
-        let prior = || self.priors_ms[area.0 as usize * self.inventory.links.len() + link.index()];
-        self.estimates
-            .quality(area, link)
-            .map_or_else(prior, |estimate| estimate.value)
+    pub(crate) fn quality_ms(&self, area: AreaId, link: LinkId) -> f64 {
+        let measured = self.estimates.quality(area, link);
+        let prior = || self.priors.quality_ms(area, link);
+        measured.map_or_else(prior, |estimate| estimate.value)
     }
 
     /// The instance under `limits`, with incumbents from the plan in force.
     #[must_use]
-    pub fn instance(&self, limits: &Limits, now: Timestamp) -> Instance {
+    pub(crate) fn instance(&self, limits: &Limits, now: Timestamp) -> Instance {
         let reach = Reach::new(self, limits);
         Instance {
             version: INSTANCE_VERSION,
@@ -283,7 +289,7 @@ impl Facts<'_> {
             .collect()
     }
 
-    /// All units, in the order of [`unit_index`].
+    /// Units in the order of [`unit_index`].
     fn units(&self, reach: &Reach) -> Vec<Unit> {
         let areas = u32::try_from(self.table.areas().len()).unwrap_or(u32::MAX);
         let (first, second) = both(
@@ -343,7 +349,7 @@ impl Facts<'_> {
             .cloned()
             .unwrap_or_default();
         let latency_limit_ms = self.inventory.services[service.index()].latency_limit_ms;
-        // Whoever serves now stays a candidate as long as it may serve.
+        // A link that serves now stays a candidate as long as it may serve.
         for &(link, _) in &incumbent {
             let listed = cand.iter().any(|known| known.0 == link);
             if !listed && links.binary_search(&link).is_ok() {

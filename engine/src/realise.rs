@@ -10,10 +10,10 @@ mod weights;
 
 use crate::inventory::{Front, Inventory};
 use crate::limits::Limits;
-use crate::model::{Facts, unit_index};
+use crate::model::{Facts, split_index};
 use coverage::catalog::{ActiveDrain, Catalog, Endpoint, EndpointNode, Group};
 use coverage::map::{AnswerSet, CoverageMap, CoverageMapBuilder};
-use coverage::{AreaId, EndpointId, LinkId, NodeId, ServiceId, Snapshot, WEIGHT_TOTAL};
+use coverage::{EndpointId, LinkId, NodeId, Snapshot, WEIGHT_TOTAL};
 use instance::{Changes, Instance, Plan, Shares};
 use rooms::Rooms;
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ pub(crate) fn amounts_to(catalog: &Catalog, map: &CoverageMap, inventory: &Inven
 
 /// Catalog of the map as it stands under `limits`. Endpoints keep their inventory indices.
 #[must_use]
-pub fn catalog(facts: &Facts<'_>, limits: &Limits, drains: Vec<ActiveDrain>) -> Catalog {
+pub(crate) fn catalog(facts: &Facts<'_>, limits: &Limits, drains: Vec<ActiveDrain>) -> Catalog {
     let inventory = facts.inventory;
     let group = |group: &crate::inventory::Group| {
         let site = &inventory.sites[group.site.index()];
@@ -131,7 +131,7 @@ fn served_endpoint(
 /// Fills the rows of a coverage map from a plan. `previous` keeps units in their groups. What a
 /// service cannot answer in some area, because it has not a single endpoint left, is left unset for
 /// the map's builder to report.
-pub fn realise(
+pub(crate) fn realise(
     facts: &Facts<'_>,
     limits: &Limits,
     instance: &Instance,
@@ -220,14 +220,6 @@ pub(crate) fn patch(
         }
     }
     !again.is_empty()
-}
-
-/// The inverse of [`unit_index`].
-fn split_index(unit: usize, areas: usize) -> (ServiceId, AreaId) {
-    let area = AreaId(u32::try_from(unit % areas).unwrap_or(u32::MAX));
-    let service = ServiceId::from_index(unit / areas);
-    debug_assert_eq!(unit_index(areas, area, service), unit);
-    (service, area)
 }
 
 /// Unit indices, largest demand first, ties by index: large units find whole rooms while there are

@@ -1,4 +1,4 @@
-//! What one tick did, as data for people and programs.
+//! Reports of ticks, as data for people and programs.
 
 use crate::billing::ContractState;
 use crate::cycle::{LastSolve, Tier};
@@ -9,45 +9,46 @@ use serde::Serialize;
 /// The newest tick.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CycleReport {
-    /// When, ms since 1970.
+    /// Time of the tick, ms since 1970.
     pub at: Timestamp,
     /// `published` or the word for why the map stayed, such as `no-gain`.
     pub outcome: String,
     /// The same in a sentence.
     pub detail: String,
-    /// How the answer was found that `outcome` speaks of; `None` when nothing was to be found.
+    /// Tier of the answer that `outcome` speaks of; `None` when nothing was to be found.
     pub tier: Option<Tier>,
     /// Version of the map in force, `epoch.version`; empty before the first.
     pub map_version: String,
     /// Digest of the map in force.
     pub map_digest: String,
-    /// When the map in force was published, ms since 1970.
+    /// Time at which the map in force was published, ms since 1970.
     pub map_created_at: Timestamp,
     /// Time that the tier took, from its input to a checked plan, ms.
     pub solve_ms: f64,
     /// Demand of all units, Mbps.
     pub demand_mbps: f64,
-    /// What the newest plan is worth; `None` when nothing was solved yet.
+    /// Worth of the newest plan; `None` when nothing was solved yet.
     pub plan: Option<PlanSummary>,
-    /// How the map in force fares under the same input.
+    /// Levels of the map in force under the same input.
     pub incumbent: Option<Levels>,
     /// Regions whose health reports were not believed.
     pub failed_open: Vec<String>,
     /// Nodes that were taken for down because they alone of their site say nothing.
     pub silent_nodes: Vec<String>,
-    /// How contracts stand.
+    /// State of contracts.
     #[serde(rename = "meters")]
     pub contracts: Vec<ContractState>,
-    /// Why the levels of contracts are not planned; empty when they are, or will be after a day.
+    /// Reason why the levels of contracts are not planned; empty when they are, or will be after a
+    /// day.
     pub levels_fault: String,
 }
 
 /// The certificate of the newest plan, without its duals.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlanSummary {
-    /// When its input was taken, ms since 1970.
+    /// Time at which its input was taken, ms since 1970.
     pub at: Timestamp,
-    /// How it was solved.
+    /// Tier that solved it.
     pub tier: Tier,
     /// Level-4 cost, CNY per slot.
     pub objective: f64,
@@ -55,11 +56,11 @@ pub struct PlanSummary {
     pub lower_bound: f64,
     /// `(objective - lower_bound) / objective`.
     pub gap: f64,
-    /// All levels.
+    /// Levels of the plan.
     pub levels: Levels,
-    /// Least movement that was possible, Mbps.
+    /// Least movement that was possible, Mbps; `None` where it was not searched for.
     pub moved_min_possible_mbps: Option<f64>,
-    /// What the map makes of it: all levels with weights of 64ths, what does not fit counted as
+    /// Levels of the map made of it, with weights of 64ths; what does not fit counts as
     /// unserved.
     pub on_weights: Levels,
     /// Relative distance of that to `lower_bound`; `None` when rounding costs something on levels 1

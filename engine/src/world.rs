@@ -33,7 +33,7 @@ pub struct World<'a> {
 impl<'a> World<'a> {
     /// The world now.
     #[must_use]
-    pub fn new(facts: Facts<'a>, snapshot: Option<&'a Snapshot>, now: Timestamp) -> Self {
+    pub(crate) fn new(facts: Facts<'a>, snapshot: Option<&'a Snapshot>, now: Timestamp) -> Self {
         let loads = Loads::planned(&facts, snapshot);
         Self {
             facts,

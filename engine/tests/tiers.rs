@@ -16,7 +16,7 @@ use coverage::{
     Snapshot, Timestamp,
 };
 use engine::billing::{ControlOptions, UtcOffset};
-use engine::cycle::{Adopted, Draft, Engine, EngineOptions, Tier};
+use engine::cycle::{Adopted, Draft, Engine, EngineOptions, Stored, Tier};
 use engine::estimate::EstimateOptions;
 use engine::inventory::{
     Contract, Endpoint, Front, Group, Inventory, Link, Node, NodePort, Service, Site,
@@ -171,7 +171,7 @@ fn put(engine: &mut Engine, table: &Arc<AreaTable>, draft: &Draft) {
         version: 1,
     };
     let snapshot = Snapshot::new(version, Digest::default(), NOW, Arc::clone(table), body).unwrap();
-    engine.published(Arc::new(snapshot), Some(draft), NOW);
+    engine.note_published(Arc::new(snapshot), Some(draft), NOW);
 }
 
 /// The next job, run and adopted.
@@ -208,8 +208,7 @@ fn tiers_at_a_hundred_thousand_units() {
         Arc::clone(&table),
         Arc::default(),
         options(),
-        (Vec::new(), Vec::new()),
-        None,
+        Stored::default(),
     );
     let units = AREAS * SERVICES;
     let demand = |area: u32, service: u32| Observation {

@@ -232,7 +232,7 @@ pub struct Plan {
     pub gap: f64,
     /// All levels.
     pub levels: Levels,
-    /// Least movement that was possible, Mbps.
+    /// Least movement that was possible, Mbps; none where it was not searched for.
     pub moved_min_possible_mbps: Option<f64>,
     /// Worth of what the map makes of it, with weights of 64ths; what does not fit counts as
     /// unserved.

@@ -8,7 +8,7 @@ use coverage::catalog::Service as ServedService;
 use coverage::observation::Sample;
 use coverage::{GroupId, LinkId, NodeId, ServiceId, SiteId};
 use engine::billing::UsualDemand;
-use engine::cycle::{Engine, EngineOptions, Tier};
+use engine::cycle::{Engine, EngineOptions, Stored, Tier};
 use engine::inventory::{Contract, Endpoint, Front, Group, Link, Node, NodePort, Service, Site};
 use instance::ContractModel;
 use std::net::Ipv4Addr;
@@ -324,8 +324,13 @@ async fn levels_that_were_planned_before_a_restart_hold_after_it() {
 async fn demand_that_was_learnt_before_a_restart_is_planned_from_after_it() {
     let areas = 20;
     let shared = (Arc::new(inventory()), Arc::new(table(areas)));
-    let none = (Vec::new(), Vec::new());
-    let engine = Engine::new(shared.0, shared.1, Arc::default(), options(), none, None);
+    let engine = Engine::new(
+        shared.0,
+        shared.1,
+        Arc::default(),
+        options(),
+        Stored::default(),
+    );
     let of_others = "0".repeat(64);
     for (units, planned) in [(engine.demand_digest(), true), (of_others, false)] {
         let (handle, _dir) = started_on(areas, |path| {
@@ -417,8 +422,13 @@ async fn a_late_sample_after_a_restart_adds_to_what_its_link_said_before_it() {
 async fn planning_levels_makes_way_for_what_failed() {
     let metrics = crate::metrics::Metrics::of_process();
     let shared = (Arc::new(inventory()), Arc::new(table(AREAS)));
-    let none = (Vec::new(), Vec::new());
-    let engine = Engine::new(shared.0, shared.1, Arc::default(), options(), none, None);
+    let engine = Engine::new(
+        shared.0,
+        shared.1,
+        Arc::default(),
+        options(),
+        Stored::default(),
+    );
     let units = engine.demand_digest();
     let (handle, _dir) = started_on(AREAS, |path| {
         // No two half-hours alike, so that planning takes minutes without optimizations.

@@ -27,6 +27,20 @@ use std::net::IpAddr;
 )]
 pub struct AreaId(pub u32);
 
+impl AreaId {
+    /// The id as a slice index.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The id of a position in [`AreaTable::areas`], which has no more than 2^32.
+    #[must_use]
+    pub fn from_index(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+}
+
 /// What an area is known by. Empty text, zero or `None` means unknown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AreaAttrs {

@@ -1,8 +1,8 @@
 //! One contract's samples, and what they already make certain.
 
-use super::calendar::{DAY_MS, Period};
 use super::order::OrderStatistics;
 use crate::inventory::Contract;
+use crate::inventory::calendar::{DAY_MS, Period};
 use coverage::Timestamp;
 use instance::ContractModel;
 use std::collections::BTreeMap;

@@ -9,8 +9,8 @@
 
 use super::Marginal;
 use super::account::{Account, Statement};
-use super::calendar::Period;
 use super::fault::{Refused, SampleFault};
+use crate::inventory::calendar::Period;
 use crate::inventory::{Contract, Inventory};
 use coverage::Timestamp;
 use std::collections::BTreeMap;

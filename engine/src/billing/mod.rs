@@ -9,7 +9,6 @@
 
 mod account;
 pub mod budget;
-mod calendar;
 mod contracts;
 mod control;
 mod deviation;
@@ -21,8 +20,8 @@ mod marginal;
 mod order;
 mod steer;
 
+pub use crate::inventory::{OffsetError, Period, UtcOffset};
 pub use account::{Statement, free_slots, gb_per_mbps_slot};
-pub use calendar::{OffsetError, Period, UtcOffset};
 pub use contracts::{
     Bill, Bills, ContractState, Contracts, LevelsJob, LevelsOutcome, PlannedLevels, RefusedSamples,
 };

@@ -2,6 +2,7 @@
 
 use super::{Engine, Steering};
 use crate::explain::{self, ExplainError, Explanation};
+
 use coverage::Timestamp;
 use instance::Instance;
 use std::net::IpAddr;
@@ -36,15 +37,22 @@ impl Engine {
             plan: &last.plan,
             certificate: &last.certificate,
         });
-        let mut story = explain::explain(&facts, &limits, snapshot, solved, (name, client), now)?;
-        story.tier = self.in_force.tier;
+        let story = explain::Story {
+            facts: &facts,
+            limits: &limits,
+            snapshot,
+            solved,
+            now,
+        };
+        let mut told = story.explain(name, client)?;
+        told.tier = self.in_force.tier;
         let Steering { policies, areas } = &*self.steering;
         let area = snapshot.table.lookup(client.to_canonical()).area;
         // A map made for another table has other areas.
         if snapshot.table.digest() == self.known.table.digest() {
-            let given = (area, story.answer.group.as_str());
-            story.policy = policies.story(areas, &self.checks, &story.service, given);
+            let (service, group) = (&told.service, &told.answer.group);
+            told.policy = policies.explain(areas, &self.checks, service, area, group);
         }
-        Ok(story)
+        Ok(told)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::EngineOptions;
 use crate::billing::{Contracts, SlotSample};
-use crate::estimate::{Estimates, priors};
+use crate::estimate::{Estimates, Priors};
 use crate::health::{self, Health, HealthRules, Moment};
 use crate::inventory::Inventory;
 use crate::model::Facts;
@@ -23,10 +23,7 @@ pub(super) struct Known {
     pub(super) awake_since: Option<Timestamp>,
     /// `[link]`: true when its newest sample was above its watermark.
     full_links: Vec<bool>,
-    /// Prior quality, `[area][link]` row-major, ms.
-    priors_ms: Vec<f64>,
-    /// IPv4 addresses in all known areas.
-    addresses: u64,
+    priors: Priors,
 }
 
 impl Known {
@@ -40,8 +37,7 @@ impl Known {
         let units = inventory.services.len() * table.areas().len();
         Self {
             contracts: Contracts::new(&inventory, units, (options.slot, options.billing), samples),
-            addresses: table.areas()[1..].iter().map(|a| a.ipv4_addresses).sum(),
-            priors_ms: priors(&inventory, &table),
+            priors: Priors::new(&inventory, &table),
             full_links: vec![false; inventory.links.len()],
             estimates: Estimates::new(&inventory, table.areas().len(), options.estimate),
             awake_since: None,
@@ -130,10 +126,9 @@ impl Known {
         Facts {
             inventory: &self.inventory,
             table: &self.table,
-            priors_ms: &self.priors_ms,
+            priors: &self.priors,
             estimates: &self.estimates,
             contracts: &self.contracts,
-            addresses: self.addresses,
             nodes_up: &health.nodes_up,
             margins: &health.margins,
             incumbent,

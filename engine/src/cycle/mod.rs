@@ -81,6 +81,17 @@ pub struct LastSolve {
     tree: Option<Tree>,
 }
 
+/// State that survives a restart.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// Drains, in any order.
+    pub drains: Vec<Drain>,
+    /// Billing slots that are over.
+    pub samples: Vec<SlotSample>,
+    /// The map in force, if there is one.
+    pub serving: Option<Arc<Snapshot>>,
+}
+
 /// The control plane's mind.
 pub struct Engine {
     /// What exists, what was chosen and what was observed.
@@ -109,16 +120,14 @@ impl Engine {
         table: Arc<AreaTable>,
         steering: Arc<Steering>,
         options: EngineOptions,
-        stored: (Vec<Drain>, Vec<SlotSample>),
-        serving: Option<Arc<Snapshot>>,
+        stored: Stored,
     ) -> Self {
-        let (drains, samples) = stored;
         let units = inventory.services.len() * table.areas().len();
         Self {
             gates: Gates::new(options.publish.gates, units, inventory.sites.len()),
-            drains: Drains::restore(drains, options.drain.clone()),
-            in_force: InForce::restored(serving, &inventory, &table),
-            known: Known::new(inventory, table, options, samples),
+            drains: Drains::restore(stored.drains, options.drain.clone()),
+            in_force: InForce::restored(stored.serving, &inventory, &table),
+            known: Known::new(inventory, table, options, stored.samples),
             steering,
             checks: CheckStates::default(),
             urgent: false,
@@ -199,7 +208,12 @@ impl Engine {
 
     /// Tells the engine that `snapshot` is in force: its `draft`, or an earlier map that an
     /// operator went back to.
-    pub fn published(&mut self, snapshot: Arc<Snapshot>, draft: Option<&Draft>, now: Timestamp) {
+    pub fn note_published(
+        &mut self,
+        snapshot: Arc<Snapshot>,
+        draft: Option<&Draft>,
+        now: Timestamp,
+    ) {
         let before = self.in_force.plan.clone();
         let (inventory, table) = (&self.known.inventory, &self.known.table);
         self.in_force.replace(snapshot, inventory, table, now);

@@ -83,7 +83,7 @@ impl Engine {
     ) -> Cycle {
         let mut publish = |engine: &mut Self, draft: &Draft| {
             if let Some(snapshot) = put(draft) {
-                engine.published(snapshot, Some(draft), now);
+                engine.note_published(snapshot, Some(draft), now);
             }
         };
         let tick = self.tick(now);

@@ -1,4 +1,4 @@
-//! Who may serve whom: links by service, and of these the candidates of one area.
+//! Links that may serve a service, and of these the candidates of one area.
 
 use super::Facts;
 use crate::limits::Limits;
@@ -9,11 +9,11 @@ use instance::by_quality;
 /// can be met.
 const LARGE_CANDIDATES: usize = 6;
 
-/// Which links may serve which service under limits, computed once per instance.
+/// Links that may serve services under limits, computed once per instance.
 pub(crate) struct Reach {
-    /// [service] -> links, rising.
+    /// `[service]` -> links, rising.
     pub(crate) by_service: Vec<Vec<LinkId>>,
-    /// [link], Mbps.
+    /// `[link]`, Mbps.
     capacity_mbps: Vec<f64>,
 }
 

@@ -9,7 +9,7 @@ use crate::limits::Limits;
 use instance::Region;
 use std::collections::BTreeMap;
 
-/// What the sites of a region carry, Mbps; of each site the less of what its nodes can serve and
+/// Capacity of the sites of a region, Mbps; of each site the less of what its nodes can serve and
 /// its links can carry.
 #[derive(Default)]
 struct Sites {
@@ -17,14 +17,14 @@ struct Sites {
     built_mbps: f64,
     /// The largest of these.
     largest_mbps: f64,
-    /// What is left of them now.
+    /// Capacity that is left now.
     left_mbps: f64,
     count: usize,
 }
 
 impl Facts<'_> {
-    /// One row for every region with several sites. Its soft limit is what the sites carry that are
-    /// left when all are well and the largest is lost; its hard limit what they carry now.
+    /// Limits of every region with several sites. The soft one is what the sites carry that are
+    /// left when all are well and the largest is lost; the hard one is what they carry now.
     pub(crate) fn regions(&self, limits: &Limits) -> Vec<Region> {
         if !self.options.reserve_worst_site {
             return Vec::new();

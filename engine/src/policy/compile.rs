@@ -1,14 +1,14 @@
 //! Static services as rows of the coverage map, with the endpoints that they name.
 
-use super::{CheckStates, Chosen, Policies, PolicyAreas, Pool, PoolKind, StaticService, Steering};
+use super::pool::choose;
+use super::{CheckStates, Policies, PolicyAreas, Pool, PoolKind, StaticService, Steering};
 use coverage::catalog::{Catalog, Endpoint, Group};
 use coverage::map::{AnswerSet, CoverageMapBuilder, RUNNERS_UP_MAX};
 use coverage::{AnswerSetId, AreaId, EndpointId, GroupId, ServiceId, WEIGHT_TOTAL};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::slice;
 
-/// What a pool answers now.
+/// Answer of a pool as it is now.
 struct PoolAnswer {
     up: bool,
     /// Endpoints with weights that sum to 64, ordered by endpoint.
@@ -19,7 +19,7 @@ struct PoolAnswer {
 /// the finished catalog. Endpoints depend on configuration alone, and only their addresses on
 /// states, so that clients keep their answers. O(services x areas), with one answer set per
 /// preference and service.
-pub fn compile(
+pub(crate) fn compile(
     policies: &Policies,
     areas: &PolicyAreas,
     states: &CheckStates,
@@ -61,17 +61,17 @@ fn add_rows(
             states,
         } => {
             let mut sets: BTreeMap<u32, AnswerSetId> = BTreeMap::new();
-            for area in 0..map.areas() {
-                let preference = areas.of_area[area as usize][*policy];
+            for area in (0..map.areas()).map(AreaId) {
+                let preference = areas.of_area[area.index()][*policy];
                 let set = *sets.entry(preference).or_insert_with(|| {
-                    let given = &areas.preferences[*policy][preference as usize];
+                    let given = areas.preference(area, *policy);
                     let labels = given.labels.iter().map(|label| usize::from(*label));
                     let order: Vec<_> = labels
                         .map(|label| Choice::of(&pools[label], states[label]))
                         .collect();
                     map.intern(answer_set(&order, given.pinned, answers))
                 });
-                map.put(id, AreaId(area), set);
+                map.put(id, area, set);
             }
         }
     }
@@ -94,7 +94,7 @@ impl<'a> Choice<'a> {
         self.forced.unwrap_or_else(any)
     }
 
-    /// Its first pool that is up, else its first.
+    /// The first pool that is up, else the first.
     fn pool<'p>(&self, answers: &'p [PoolAnswer]) -> Option<&'p PoolAnswer> {
         let up = self.pools.iter().find(|pool| answers[**pool].up);
         up.or_else(|| self.pools.first())
@@ -153,13 +153,8 @@ fn add_pool(pool: &Pool, states: &CheckStates, catalog: &mut Catalog) -> PoolAns
             }
         }
         PoolKind::Addresses { ipv4, ipv6 } => {
-            let checks = &pool.checks;
-            let ipv4 = ipv4
-                .as_ref()
-                .map_or_else(absent, |family| family.choose(checks, states));
-            let ipv6 = ipv6
-                .as_ref()
-                .map_or_else(absent, |family| family.choose(checks, states));
+            let ipv4 = choose(ipv4.as_ref(), &pool.checks, states);
+            let ipv6 = choose(ipv6.as_ref(), &pool.checks, states);
             for v4 in &ipv4.slots {
                 for v6 in &ipv6.slots {
                     catalog
@@ -171,24 +166,15 @@ fn add_pool(pool: &Pool, states: &CheckStates, catalog: &mut Catalog) -> PoolAns
                 |v4: usize, v6: usize| EndpointId::from_index(first + v4 * ipv6.slots.len() + v6);
             PoolAnswer {
                 up: pool.forced.unwrap_or(ipv4.up && ipv6.up),
-                shares: coupled(&ipv4.weights, &ipv6.weights, id),
+                shares: couple(&ipv4.weights, &ipv6.weights, id),
             }
         }
     }
 }
 
-/// A family that a pool does not have: it takes no part in anything.
-fn absent<A: Copy + Into<IpAddr>>() -> Chosen<A> {
-    Chosen {
-        up: true,
-        slots: vec![Vec::new()],
-        weights: vec![(0, WEIGHT_TOTAL)],
-    }
-}
-
-/// Pairs of slots with weights whose sums by family are the weights given: both lists are laid
+/// Pairs of slots with weights whose sums by family are the weights given: both ladders are laid
 /// side by side and cut where either has a step, so there are fewer pairs than steps in both.
-fn coupled(
+fn couple(
     v4: &[(usize, u8)],
     v6: &[(usize, u8)],
     id: impl Fn(usize, usize) -> EndpointId,

@@ -1,5 +1,6 @@
-//! Why a static service answers as it does.
+//! Reasons why a static service answers as it does.
 
+use super::pool::choose;
 use super::{CheckStates, Policies, PolicyAreas, Pool, PoolKind, Steering};
 use coverage::AreaId;
 use serde::Serialize;
@@ -9,37 +10,38 @@ use serde::Serialize;
 pub struct PolicyStory {
     /// The policy; empty where a service lists its pools itself.
     pub policy: String,
-    /// Whether a rule pins the first label whatever its state.
+    /// True when a rule pins the first label whatever its state.
     pub pinned: bool,
     /// Pools in the order in which this area prefers them.
     pub pools: Vec<PoolStory>,
 }
 
-/// One pool and how it fared.
+/// A pool and its fate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PoolStory {
     /// Label of the policy; empty without one.
     pub label: String,
     /// The pool.
     pub pool: String,
-    /// Whether it may answer.
+    /// True when it may answer.
     pub up: bool,
-    /// What that is known from: forced by configuration, or the checks.
+    /// Source of that: forced by configuration, or the checks.
     pub because: String,
-    /// Chosen, or why it lost.
+    /// Chosen, or the reason why it lost.
     pub verdict: String,
 }
 
 impl Policies {
-    /// Why a service answers as it does in an area, where the pool `answering` is what the map
-    /// names; `None` when the service is none of these.
+    /// Explains why a service answers as it does in an area, where the pool `answering` is what the
+    /// map names; `None` when the service is none of these.
     #[must_use]
-    pub fn story(
+    pub fn explain(
         &self,
         areas: &PolicyAreas,
         states: &CheckStates,
         service: &str,
-        (area, answering): (AreaId, &str),
+        area: AreaId,
+        answering: &str,
     ) -> Option<PolicyStory> {
         let service = self
             .services
@@ -62,7 +64,7 @@ impl Policies {
                 pools,
                 states: forced,
             } => {
-                let preference = areas.preference(area.0 as usize, *policy);
+                let preference = areas.preference(area, *policy);
                 story.policy.clone_from(&self.policies[*policy].name);
                 story.pinned = preference.pinned;
                 for label in preference.labels.iter().map(|label| usize::from(*label)) {
@@ -96,12 +98,8 @@ impl Policies {
             (None, Some(up), _) => (*up, "the pool's state is set by configuration"),
             (None, None, PoolKind::Alias(_)) => (true, "a name is not checked"),
             (None, None, PoolKind::Addresses { ipv4, ipv6 }) => {
-                let v4 = ipv4
-                    .as_ref()
-                    .is_none_or(|family| family.choose(checks, states).up);
-                let v6 = ipv6
-                    .as_ref()
-                    .is_none_or(|family| family.choose(checks, states).up);
+                let v4 = choose(ipv4.as_ref(), checks, states).up;
+                let v6 = choose(ipv6.as_ref(), checks, states).up;
                 let because = match (v4, v6) {
                     (true, true) => "enough of its addresses are up",
                     (false, true) => "too few of its IPv4 addresses are up",

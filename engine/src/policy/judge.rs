@@ -1,22 +1,22 @@
-//! Who prefers what: policies applied to places and networks, once per area.
+//! Preferences: policies applied to places and networks, once per area.
 
-use super::distance::angle;
 use super::{At, Policy, Prefer};
-use coverage::Place;
+use crate::distance::angle;
+use coverage::{AreaId, Place};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-/// What an area gets from one policy.
+/// Preference that an area gets from one policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Preference {
     /// Labels in order, as indices into [`Policy::labels`]; at least one.
     pub labels: Vec<u16>,
-    /// Whether the first one is given whatever its state.
+    /// True when the first one is given whatever its state.
     pub pinned: bool,
 }
 
-/// What every area gets from every policy.
+/// Preferences that every area gets from every policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyAreas {
     /// [policy][preference id].
@@ -26,13 +26,13 @@ pub struct PolicyAreas {
 }
 
 impl PolicyAreas {
-    /// What an area gets from a policy.
+    /// Preference that an area gets from a policy.
     ///
     /// # Panics
     /// When either is not of these.
     #[must_use]
-    pub fn preference(&self, area: usize, policy: usize) -> &Preference {
-        &self.preferences[policy][self.of_area[area][policy] as usize]
+    pub fn preference(&self, area: AreaId, policy: usize) -> &Preference {
+        &self.preferences[policy][self.of_area[area.index()][policy] as usize]
     }
 }
 
@@ -45,7 +45,7 @@ pub struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// A judge who has seen nothing yet.
+    /// A judge that has seen nothing yet.
     #[must_use]
     pub fn new(policies: &'a [Policy]) -> Self {
         Self {
@@ -67,7 +67,7 @@ impl<'a> Judge<'a> {
             .collect()
     }
 
-    /// Everything that was given: [policy][preference id].
+    /// Preferences that were given: `[policy][preference id]`.
     #[must_use]
     pub fn preferences(self) -> Vec<Vec<Preference>> {
         let by_id = |known: BTreeMap<Preference, u32>| {
@@ -79,7 +79,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// What a place gets from a policy.
+/// Preference that a place gets from a policy.
 fn preference(policy: &Policy, place: &Place, net: Option<u32>) -> Preference {
     let by_net = net.and_then(|rule| policy.rules.get(rule as usize));
     let by_place = || {
@@ -102,8 +102,8 @@ fn preference(policy: &Policy, place: &Place, net: Option<u32>) -> Preference {
     }
 }
 
-/// How specifically a rule meets a place: by AS number, by names below the country, by country, by
-/// continent.
+/// Closeness with which a rule meets a place: by AS number, by names below the country, by country,
+/// by continent.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     asn: bool,
@@ -112,9 +112,9 @@ struct Rank {
     continent: bool,
 }
 
-/// Which levels of a place the names of a rule met, outermost first. What meets an outer level
-/// first ranks higher, as if all rules were one tree that is walked from the country inwards; and
-/// of two that go the same way, the longer one.
+/// Levels of a place that the names of a rule met, outermost first. A rule that meets an outer
+/// level first ranks higher, as if all rules were one tree that is walked from the country inwards.
+/// Of two that go the same way, the longer one ranks higher.
 #[derive(PartialEq, Eq)]
 struct Levels(Vec<usize>);
 

@@ -10,14 +10,13 @@
 //! other, or the name of another CDN.
 
 mod compile;
-mod distance;
 mod explain;
 mod judge;
 mod pool;
 #[cfg(test)]
 mod tests;
 
-pub use compile::compile;
+pub(crate) use compile::compile;
 pub use explain::{PolicyStory, PoolStory};
 pub use judge::{Judge, PolicyAreas, Preference};
 pub use pool::{CheckStates, Chosen, Family, Member, Pool, PoolKind, Serve};
@@ -26,16 +25,16 @@ use coverage::Prefix;
 use coverage::catalog::Service as ServedService;
 use std::net::IpAddr;
 
-/// What somebody gets.
+/// Labels that a client gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Prefer {
-    /// These labels in order, as indices into [`Policy::labels`]; at least one.
+    /// Labels in order, as indices into [`Policy::labels`]; at least one.
     Labels(Vec<u16>),
     /// Labels by distance from the client's coordinates.
     Nearest,
 }
 
-/// Where a rule holds. What is absent matches everything; text is lower-case.
+/// Places where a rule holds. An absent field matches all of them; text is lower-case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct At {
     /// Two-letter continent code.
@@ -49,29 +48,29 @@ pub struct At {
     pub asn: Option<u32>,
 }
 
-/// One rule of a policy.
+/// A rule of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Where it holds; nothing given for a rule of networks alone.
+    /// Places where it holds; nothing given for a rule of networks alone.
     pub at: At,
-    /// What it gives.
+    /// Labels that it gives.
     pub prefer: Prefer,
-    /// Whether the first label is given whatever its state.
+    /// True when the first label is given whatever its state.
     pub pinned: bool,
 }
 
-/// Who prefers what.
+/// Preferences of clients by place and network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// Name.
     pub name: String,
-    /// All labels, in default order; at least one.
+    /// Labels in default order; at least one.
     pub labels: Vec<String>,
     /// [label]: degrees north and degrees east, where known.
     pub coordinates: Vec<Option<(f64, f64)>>,
     /// Most labels that [`Prefer::Nearest`] gives.
     pub nearest_max: usize,
-    /// What everybody gets to whom no rule applies.
+    /// Labels for clients that no rule applies to.
     pub default: Prefer,
     /// Rules by place.
     pub rules: Vec<Rule>,
@@ -80,7 +79,7 @@ pub struct Policy {
     pub nets: Vec<(Prefix, u32)>,
 }
 
-/// Where a static service's answers come from.
+/// Source of a static service's answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Steering {
     /// The same order of pools for everybody.
@@ -101,7 +100,7 @@ pub enum Steering {
 pub struct StaticService {
     /// Names, TTL and answer size, as serving knows them.
     pub served: ServedService,
-    /// Where its answers come from.
+    /// Source of its answers.
     pub steering: Steering,
 }
 
@@ -120,7 +119,7 @@ impl Policies {
     }
 }
 
-/// All policies of a configuration. Validated by whoever builds it.
+/// Policies of a configuration, validated by its reader.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policies {
     /// Names of the checks; how they probe is not the engine's to know.

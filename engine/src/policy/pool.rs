@@ -4,18 +4,18 @@ use coverage::WEIGHT_TOTAL;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How many of a pool's addresses are given.
+/// Choice among a pool's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serve {
-    /// All that are up.
+    /// Gives all that are up.
     All,
-    /// One by weight, the same for the same client.
+    /// Gives one by weight, the same for the same client.
     One,
-    /// The first that is up.
+    /// Gives the first that is up.
     First,
 }
 
-/// One address of a pool.
+/// An address of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member<A> {
     /// The address.
@@ -29,7 +29,7 @@ pub struct Member<A> {
 /// The addresses of one family; at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Family<A> {
-    /// How many are given.
+    /// Choice among the addresses.
     pub serve: Serve,
     /// Share of addresses (of weight, for [`Serve::One`]) that must be up. Below it the family is
     /// down, and all its addresses count as if up: what looks wholly down is more likely a fault of
@@ -39,7 +39,7 @@ pub struct Family<A> {
     pub members: Vec<Member<A>>,
 }
 
-/// What a pool is made of.
+/// Contents of a pool.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PoolKind {
     /// Addresses of one or both families.
@@ -62,12 +62,12 @@ pub struct Pool {
     pub checks: Vec<usize>,
     /// Forced state of the pool as a whole, which beats those of its addresses.
     pub forced: Option<bool>,
-    /// What it is made of.
+    /// Contents.
     pub kind: PoolKind,
 }
 
 impl Pool {
-    /// All its addresses.
+    /// Addresses of both families.
     #[must_use]
     pub fn addresses(&self) -> Vec<IpAddr> {
         let PoolKind::Addresses { ipv4, ipv6 } = &self.kind else {
@@ -80,7 +80,7 @@ impl Pool {
     }
 }
 
-/// What checks say of addresses. What was never checked is up.
+/// States of addresses by checks. An address that was never checked is up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckStates {
     /// (check, address) -> up.
@@ -88,7 +88,7 @@ pub struct CheckStates {
 }
 
 impl CheckStates {
-    /// Takes what a check says; whether that is news.
+    /// Notes the word of a check. Returns whether that is news.
     pub fn set(&mut self, check: usize, address: IpAddr, up: bool) -> bool {
         self.states.insert((check, address), up).unwrap_or(true) != up
     }
@@ -99,10 +99,10 @@ impl CheckStates {
     }
 }
 
-/// What a family gives now.
+/// Choice of a family as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen<A> {
-    /// Whether enough of it is up.
+    /// True when enough of it is up.
     pub up: bool,
     /// [slot]: the addresses given together. One slot, or for [`Serve::One`] one per member.
     pub slots: Vec<Vec<A>>,
@@ -111,7 +111,7 @@ pub struct Chosen<A> {
 }
 
 impl<A: Copy + Into<IpAddr>> Family<A> {
-    /// What it gives under the states of its checks. Slots do not depend on states, so that
+    /// Chooses under the states of its checks. Slots do not depend on states, so that
     /// endpoints keep their ids.
     #[must_use]
     pub fn choose(&self, checks: &[usize], states: &CheckStates) -> Chosen<A> {
@@ -163,6 +163,20 @@ impl<A: Copy + Into<IpAddr>> Family<A> {
             weights,
         }
     }
+}
+
+/// Chooses from a family; one that a pool does not have takes no part in anything.
+pub(super) fn choose<A: Copy + Into<IpAddr>>(
+    family: Option<&Family<A>>,
+    checks: &[usize],
+    states: &CheckStates,
+) -> Chosen<A> {
+    let absent = || Chosen {
+        up: true,
+        slots: vec![Vec::new()],
+        weights: vec![(0, WEIGHT_TOTAL)],
+    };
+    family.map_or_else(absent, |family| family.choose(checks, states))
 }
 
 /// Weights of 64ths: everything above zero keeps a 64th at least, the rest goes by

@@ -1,10 +1,9 @@
 //! Room in groups: where the parts of a site's traffic go.
 
-use super::split_index;
 use super::weights::round_weights;
 use crate::inventory::Inventory;
 use crate::limits::Limits;
-use crate::model::Facts;
+use crate::model::{Facts, split_index};
 use coverage::map::{AnswerSet, RUNNERS_UP_MAX};
 use coverage::{AreaId, EndpointId, GroupId, LinkId, ServiceId, Snapshot};
 use instance::{Instance, by_quality};

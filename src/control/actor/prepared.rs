@@ -7,7 +7,7 @@ use collectors::Limits;
 use coverage::observation::Directory;
 use coverage::{CheckId, Snapshot};
 use engine::billing::{LinkPart, SlotSample};
-use engine::cycle::{Engine, EngineOptions};
+use engine::cycle::{Engine, EngineOptions, Stored};
 use engine::inventory::Inventory;
 use engine::policy::Policies;
 use std::collections::HashMap;
@@ -34,8 +34,12 @@ pub(super) fn restore(
     let started = now();
     let is_over = |sample: &SlotSample| sample.slot.after(options.slot) <= started;
     let (over, under_way) = samples.into_iter().partition(is_over);
-    let stored = (store.drains()?, over);
-    let mut engine = Engine::new(inventory, table, steering, options, stored, serving);
+    let stored = Stored {
+        drains: store.drains()?,
+        samples: over,
+        serving,
+    };
+    let mut engine = Engine::new(inventory, table, steering, options, stored);
     engine.resume_ledger(under_way, parts);
     engine.pin(store.flag("pin")?);
     let bins = engine.restore_demand(store.demand(&engine.demand_digest())?);

@@ -272,7 +272,7 @@ impl Actor {
             self.publisher
                 .publish(body, input, self.store.as_mut(), &self.intake, at)?;
         self.record.send_replace(Some(record));
-        self.engine.published(Arc::clone(&snapshot), draft, at);
+        self.engine.note_published(Arc::clone(&snapshot), draft, at);
         Ok(snapshot)
     }
 

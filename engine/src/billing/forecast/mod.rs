@@ -12,7 +12,7 @@ mod tests;
 pub use usual::UsualDemand;
 
 use super::budget::Scene;
-use super::calendar::{DAY_MS, UtcOffset};
+use crate::inventory::calendar::{DAY_MS, UtcOffset};
 use coverage::Timestamp;
 
 /// Bins of a day.

@@ -107,8 +107,7 @@ fn without_bursts_levels_are_planned_for_the_peak() {
             Arc::clone(&world.table),
             Arc::default(),
             options,
-            (Vec::new(), Vec::new()),
-            None,
+            Stored::default(),
         );
         world.demand(usual(0));
         world.cycle();
@@ -139,8 +138,11 @@ fn a_restart_keeps_ledger_and_levels() {
         Arc::clone(&world.table),
         Arc::default(),
         options(),
-        (Vec::new(), stored),
-        serving,
+        Stored {
+            samples: stored,
+            serving,
+            ..Stored::default()
+        },
     );
     assert!(world.engine.restore_levels(&kept, world.now));
     world.cycle();
@@ -177,7 +179,7 @@ fn after_a_restart_one_line_of_telemetry_replaces_no_map_that_was_measured() {
     let mut world = World::new();
     world.now = now;
     world.engine.restore_demand(learnt);
-    world.engine.published(serving, None, now);
+    world.engine.note_published(serving, None, now);
     world.tick();
     world.tell(Sample::Demand {
         area: AreaId(1),

@@ -197,8 +197,7 @@ impl World {
             Arc::clone(&table),
             Arc::default(),
             options,
-            (Vec::new(), Vec::new()),
-            None,
+            Stored::default(),
         );
         Self {
             engine,
@@ -271,7 +270,7 @@ impl World {
     /// Brings a draft into service.
     fn put(&mut self, draft: &Draft) {
         let snapshot = sealed(&self.table, &mut self.version, draft, self.now);
-        self.engine.published(snapshot, Some(draft), self.now);
+        self.engine.note_published(snapshot, Some(draft), self.now);
     }
 
     fn cycle(&mut self) -> Cycle {

@@ -22,15 +22,13 @@ fn world(usual: f64) -> World {
 
 fn world_of(inventory: Inventory) -> World {
     let table = table();
-    let nothing = (Vec::new(), Vec::new());
     World {
         engine: Engine::new(
             Arc::new(inventory),
             Arc::clone(&table),
             Arc::default(),
             options(),
-            nothing,
-            None,
+            Stored::default(),
         ),
         now: BEGIN,
         table,

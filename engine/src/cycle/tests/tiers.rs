@@ -342,8 +342,11 @@ fn after_a_restart_what_is_closed_is_left_without_any_telemetry() {
         Arc::clone(&world.table),
         Arc::default(),
         options(),
-        (drains, Vec::new()),
-        serving,
+        Stored {
+            drains,
+            serving,
+            ..Stored::default()
+        },
     );
     world.wait(1);
     let cycle = world.cycle();

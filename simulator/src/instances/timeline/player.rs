@@ -8,7 +8,7 @@ use super::Outcome;
 use super::cdn::Cdn;
 use coverage::{Digest, MapVersion, SiteId, Snapshot, Timestamp};
 use engine::billing::ControlOptions;
-use engine::cycle::{Adopted, Draft, Engine, EngineOptions};
+use engine::cycle::{Adopted, Draft, Engine, EngineOptions, Stored};
 use engine::drain;
 use engine::estimate::{EstimateOptions, priors};
 use engine::model::ModelOptions;
@@ -66,8 +66,7 @@ impl Player {
             Arc::clone(&cdn.table),
             Arc::default(),
             options(seed),
-            (Vec::new(), Vec::new()),
-            None,
+            Stored::default(),
         );
         Self {
             quality_ms: priors(&cdn.inventory, &cdn.table),

@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// Milliseconds of a minute.
 const MINUTE_MS: i64 = 60_000;
 /// Milliseconds of a day.
-pub(super) const DAY_MS: i64 = 86_400_000;
+pub(crate) const DAY_MS: i64 = 86_400_000;
 /// Farthest offsets in use on Earth are -12:00 and +14:00.
 const OFFSET_MINUTES_MAX: i16 = 14 * 60;
 
@@ -20,7 +20,7 @@ pub struct UtcOffset {
     minutes: i16,
 }
 
-/// Why a text is no offset.
+/// Error of a text that is no offset.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an offset to UTC between -14:00 and +14:00, such as +08:00, or Z")]
 pub struct OffsetError;
@@ -41,7 +41,7 @@ impl UtcOffset {
 
     /// The local day that holds `at`.
     #[must_use]
-    pub fn day_of(self, at: Timestamp) -> Period {
+    pub(crate) fn day_of(self, at: Timestamp) -> Period {
         let day = self.number_of_day(at);
         self.period(day, day + 1)
     }
@@ -63,13 +63,13 @@ impl UtcOffset {
 
     /// The local calendar month before the one that holds `at`.
     #[must_use]
-    pub fn month_before(self, at: Timestamp) -> Period {
+    pub(crate) fn month_before(self, at: Timestamp) -> Period {
         let start = self.month_of(at).start;
         self.month_of(Timestamp(start.0.saturating_sub(1)))
     }
 
     /// Number of the local day since 1970.
-    pub(super) fn number_of_day(self, at: Timestamp) -> i64 {
+    pub(crate) fn number_of_day(self, at: Timestamp) -> i64 {
         let utc_ms = i64::try_from(at.0).unwrap_or(i64::MAX / 2);
         (utc_ms + i64::from(self.minutes) * MINUTE_MS).div_euclid(DAY_MS)
     }
@@ -130,7 +130,7 @@ pub struct Period {
 }
 
 impl Period {
-    /// Whether a moment lies in it.
+    /// Tells whether a moment lies in it.
     #[must_use]
     pub const fn contains(&self, at: Timestamp) -> bool {
         self.start.0 <= at.0 && at.0 < self.end.0
@@ -138,7 +138,7 @@ impl Period {
 
     /// Length in ms.
     #[must_use]
-    pub const fn length_ms(&self) -> u64 {
+    pub(crate) const fn length_ms(&self) -> u64 {
         self.end.0.saturating_sub(self.start.0)
     }
 

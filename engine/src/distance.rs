@@ -2,11 +2,11 @@
 
 /// Central angle between two points given as (degrees north, degrees east), in radians: the
 /// haversine formula (Sinnott, Sky and Telescope 68, 1984), which is exact enough near and far.
-pub(super) fn angle((north_a, east_a): (f64, f64), (north_b, east_b): (f64, f64)) -> f64 {
-    let (north_a, north_b) = (north_a.to_radians(), north_b.to_radians());
-    let half_north = ((north_b - north_a) / 2.0).sin();
-    let half_east = ((east_b - east_a).to_radians() / 2.0).sin();
-    let square = half_north * half_north + north_a.cos() * north_b.cos() * half_east * half_east;
+pub(crate) fn angle(from: (f64, f64), to: (f64, f64)) -> f64 {
+    let (from_lat, to_lat) = (from.0.to_radians(), to.0.to_radians());
+    let half_lat = (to_lat - from_lat) / 2.0;
+    let half_lon = (to.1 - from.1).to_radians() / 2.0;
+    let square = half_lat.sin().powi(2) + from_lat.cos() * to_lat.cos() * half_lon.sin().powi(2);
     2.0 * square.clamp(0.0, 1.0).sqrt().asin()
 }
 
