@@ -1,7 +1,7 @@
 //! What comes of a solve: checked, gated, realised and checked as what it has become, or solved
 //! again.
 
-use super::draft::Half;
+use super::compose::Half;
 use super::job::{Failure, Found, Solved};
 use super::steps::Taken;
 use super::{Draft, Engine, LastSolve, Tier, Under};

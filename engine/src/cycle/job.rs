@@ -4,10 +4,11 @@
 #[cfg(test)]
 mod tampered;
 
+use super::Engine;
 use super::in_force::Under;
+use super::last::{LastSolve, Ports, Tree};
 use super::tier::Tier;
 use super::weights::{OnWeights, as_answered};
-use super::{Engine, LastSolve};
 use crate::health::{Health, Margins};
 use crate::model::{Facts, Reach};
 use checker::{Bands, CheckFailure, Verified};
@@ -15,35 +16,6 @@ use coverage::{LinkId, Timestamp, WEIGHT_TOTAL};
 use instance::{Certificate, Instance, Levels, Plan};
 use optimizer::{Deadline, Movement, Outcome, SolveOptions, WarmStart, both, round_to_weights};
 use std::sync::Arc;
-
-/// A solved network that stands ready for closed links, and what it was built from.
-#[derive(Debug)]
-pub(super) struct Tree {
-    warm_start: WarmStart,
-    /// Links and sites as the network has them.
-    built: Ports,
-    /// Links that it has closed since, rising.
-    closed: Vec<u32>,
-    /// [service] -> links that might serve it when the network was built, rising.
-    reach: Vec<Vec<LinkId>>,
-    /// How far soft limits were relied on then. What falls silent later is for the next full solve:
-    /// it must not keep a failure from being answered.
-    margins: Margins,
-}
-
-/// What an instance says of links and sites.
-#[derive(Clone, Debug)]
-pub(super) struct Ports {
-    pub(super) links: Vec<instance::Link>,
-    pub(super) sites: Vec<instance::Site>,
-}
-
-impl Ports {
-    /// Whether a link can carry anything.
-    fn is_open(&self, link: usize, site: usize) -> bool {
-        self.links[link].capacity_mbps > 0.0 && self.sites[site].capacity_mbps > 0.0
-    }
-}
 
 /// A solve that waits for a thread.
 #[derive(Debug)]

@@ -11,6 +11,7 @@
 //! answers ([`Tier`]): in milliseconds, in tenths of a second, in seconds.
 
 mod adopt;
+mod compose;
 mod contracts;
 mod draft;
 mod drains;
@@ -18,6 +19,7 @@ mod in_force;
 mod insight;
 mod job;
 mod known;
+mod last;
 mod local;
 mod options;
 mod steps;
@@ -31,6 +33,7 @@ mod tests;
 pub use adopt::Adopted;
 pub use draft::Draft;
 pub use job::{Job, Solved};
+pub use last::LastSolve;
 pub use options::EngineOptions;
 pub use tick::{Cycle, Tick};
 pub use tier::Tier;
@@ -45,8 +48,6 @@ use crate::publish::{Gates, Stop};
 use coverage::observation::{Observation, Sample};
 use coverage::{AreaTable, MapVersion, Snapshot, Timestamp};
 use in_force::{InForce, Under};
-use instance::{Certificate, Instance, Levels, Plan};
-use job::Tree;
 use known::Known;
 use std::sync::Arc;
 
@@ -57,28 +58,6 @@ pub struct Steering {
     pub policies: Policies,
     /// What areas get.
     pub areas: PolicyAreas,
-}
-
-/// What was solved last.
-#[derive(Debug)]
-pub struct LastSolve {
-    /// When its input was taken.
-    pub at: Timestamp,
-    /// How it was solved.
-    pub tier: Tier,
-    /// The instance.
-    pub instance: Arc<Instance>,
-    /// The plan.
-    pub plan: Plan,
-    /// The same as answers can have it.
-    pub weights: OnWeights,
-    /// Its certificate.
-    pub certificate: Certificate,
-    /// How the map in force fared on the same instance; `None` when it named what was gone, or
-    /// there was none.
-    pub incumbent: Option<Levels>,
-    /// The network of `instance`, ready for closed links; away while a job has it.
-    tree: Option<Tree>,
 }
 
 /// State that survives a restart.

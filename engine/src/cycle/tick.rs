@@ -1,6 +1,6 @@
 //! One tick: what is cheap, and what cannot wait.
 
-use super::draft::Half;
+use super::compose::Half;
 use super::{Adopted, Draft, Engine, Tier, Under, local};
 use crate::drain::Drain;
 use crate::health::Health;

@@ -5,6 +5,7 @@ use super::*;
 use crate::publish::Gate;
 use coverage::map::{AnswerSet, CoverageMapBuilder};
 use coverage::{EndpointId, Snapshot};
+use instance::{Instance, Plan};
 use instance::Shares;
 
 /// A world in which a solve finds something that is worth a map, and all of it at once.
