@@ -15,6 +15,7 @@
 
 mod bound;
 mod bundle;
+mod method;
 mod primal;
 mod program;
 mod run;
@@ -24,7 +25,7 @@ mod steps;
 use instance::Instance;
 use optimizer::Deadline;
 
-pub use program::BudgetOptions;
+pub use method::BudgetOptions;
 
 /// Slots with like demand, taken together.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,7 +157,7 @@ impl Outlook<'_> {
             unserved_cny_per_mbps: self.unserved_cny_per_mbps,
         });
         let program = program::Program::new(fewer.as_ref().unwrap_or(self));
-        program.solve(options, deadline).ok_or(BudgetError::GivenUp)
+        method::solve(&program, options, deadline).ok_or(BudgetError::GivenUp)
     }
 
     fn check(&self) -> Result<(), BudgetError> {

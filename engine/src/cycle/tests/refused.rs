@@ -5,8 +5,8 @@ use super::*;
 use crate::publish::Gate;
 use coverage::map::{AnswerSet, CoverageMapBuilder};
 use coverage::{EndpointId, Snapshot};
-use instance::{Instance, Plan};
 use instance::Shares;
+use instance::{Instance, Plan};
 
 /// A world in which a solve finds something that is worth a map, and all of it at once.
 fn improvable() -> World {
