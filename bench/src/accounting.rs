@@ -42,7 +42,7 @@ impl CpuTime {
         Ok(time)
     }
 
-    /// What was spent since `before`.
+    /// Returns what was spent since `before`.
     #[must_use]
     pub fn since(self, before: Self) -> Self {
         Self {

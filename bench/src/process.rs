@@ -55,7 +55,7 @@ impl Server {
         bail!(self.obituary(status))
     }
 
-    /// How it ended, and its last words.
+    /// Tells how it ended, and its last words.
     fn obituary(&self, status: ExitStatus) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use std::time::{Duration, Instant};
 
-    /// Whether a process of this number exists.
+    /// Tells whether a process of this number exists.
     fn exists(pid: u32) -> bool {
         Path::new(&format!("/proc/{pid}")).exists()
     }

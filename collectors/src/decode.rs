@@ -64,7 +64,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// How many lines were refused.
+    /// Number of lines were refused.
     #[must_use]
     pub fn refused_total(&self) -> u64 {
         self.refused_by_label.values().sum()

@@ -23,7 +23,7 @@ pub enum TelemetryLine<'a> {
         rtt_ms: f64,
         /// Share of packets lost, 0..=1.
         loss: f64,
-        /// When it was measured.
+        /// Time at which it was measured.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
@@ -32,13 +32,13 @@ pub enum TelemetryLine<'a> {
         /// Node name.
         #[serde(borrow)]
         node: Cow<'a, str>,
-        /// Whether it can serve.
+        /// True when it can serve.
         healthy: bool,
         /// Share of its capacity in use; above 1 is overload.
         load: f64,
         /// Traffic it serves, Mbps.
         mbps: f64,
-        /// When it was measured.
+        /// Time at which it was measured.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
@@ -52,7 +52,7 @@ pub enum TelemetryLine<'a> {
         service: Cow<'a, str>,
         /// Traffic, Mbps.
         mbps: f64,
-        /// When it was measured.
+        /// Time at which it was measured.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
@@ -63,7 +63,7 @@ pub enum TelemetryLine<'a> {
         link: Cow<'a, str>,
         /// Traffic, Mbps.
         mbps: f64,
-        /// When it was measured.
+        /// Time at which it was measured.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
@@ -75,9 +75,9 @@ pub enum TelemetryLine<'a> {
         /// The address.
         #[serde(borrow)]
         address: Cow<'a, str>,
-        /// Whether it may serve.
+        /// True when it may serve.
         up: bool,
-        /// When it was found.
+        /// Time at which it was found.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
@@ -97,14 +97,14 @@ pub enum TelemetryLine<'a> {
         /// Requests per second; absent where they are not counted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rps: Option<f64>,
-        /// When it was measured.
+        /// Time at which it was measured.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
 }
 
 impl TelemetryLine<'_> {
-    /// When the sample was taken, if the line says so; ms since the Unix epoch.
+    /// Time at which the sample was taken, if the line says so; ms since the Unix epoch.
     #[must_use]
     pub const fn at(&self) -> Option<u64> {
         match self {
@@ -118,7 +118,7 @@ impl TelemetryLine<'_> {
     }
 }
 
-/// Why a line could not be written.
+/// Reason why a line could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("telemetry line does not encode: {0}")]
 pub struct EncodeError(#[from] serde_json::Error);

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// Most probes under way at a time.
 const CONCURRENT_MAX: usize = 256;
 
-/// How an address is probed.
+/// Way in which an address is probed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// Name in configuration and telemetry.
@@ -32,7 +32,7 @@ pub struct Check {
     pub port: u16,
     /// Time between two probes of one address.
     pub interval: Duration,
-    /// How long one probe may take.
+    /// Time for which one probe may take.
     pub timeout: Duration,
     /// Successes in a row that bring an address back.
     pub up_after: u32,
@@ -163,7 +163,7 @@ impl Prober {
         }
     }
 
-    /// Whether the address serves.
+    /// Tells whether the address serves.
     async fn probe(&self) -> bool {
         let at = SocketAddr::new(self.address, self.check.port);
         let all = async {

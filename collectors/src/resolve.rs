@@ -20,8 +20,8 @@ const FINE_PREFIX_V4: u8 = 24;
 /// The same for IPv6.
 const FINE_PREFIX_V6: u8 = 48;
 
-/// Why a line was refused. The sender is at fault in each case; the same line will be refused
-/// again.
+/// Reason why a line was refused. The sender is at fault in each case; the same line will be
+/// refused again.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Reason {
     /// The line is not JSON.
@@ -54,7 +54,7 @@ pub enum Reason {
     Number {
         /// The key.
         key: &'static str,
-        /// Its value.
+        /// Value.
         value: f64,
         /// The greatest value that is believed.
         max: f64,
@@ -122,7 +122,8 @@ pub(crate) struct Resolver<'a> {
     directory: &'a Directory,
     /// Areas.
     table: &'a AreaTable,
-    /// Whether the areas after the first stand in the order of their names, as builders leave them.
+    /// True when the areas after the first stand in the order of their names, as builders leave
+    /// them.
     areas_sorted: bool,
     /// Time of arrival.
     now: Timestamp,

@@ -17,7 +17,7 @@ pub enum Asked {
     Ipv4,
     /// IPv6 addresses.
     Ipv6,
-    /// Everything that is known of the endpoint.
+    /// All that is known of the endpoint.
     Endpoint,
 }
 

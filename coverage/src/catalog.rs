@@ -58,7 +58,7 @@ pub struct EndpointNode {
     /// Authority (host, optional port) to put into a `Location`; from the inventory, never from a
     /// request.
     pub authority: String,
-    /// Whether it takes new clients: healthy and not drained.
+    /// True when it takes new clients: healthy and not drained.
     pub serving: bool,
 }
 
@@ -93,13 +93,13 @@ pub struct ActiveDrain {
     pub target: String,
     /// State in words, such as `shifting`.
     pub state: String,
-    /// Why it was asked for.
+    /// Reason why it was asked for.
     pub reason: String,
-    /// When the lease ends.
+    /// Time at which the lease ends.
     pub expires_at: Timestamp,
 }
 
-/// Everything the coverage map refers to. Part of the signed record.
+/// All the coverage map refers to. Part of the signed record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Catalog {
     /// DNS zones that we are authoritative for.

@@ -24,7 +24,7 @@ pub struct AnswerSet {
 }
 
 impl AnswerSet {
-    /// Whether clients of one area may get different answers.
+    /// Tells whether clients of one area may get different answers.
     #[must_use]
     pub fn is_split(&self) -> bool {
         self.shares.len() > 1
@@ -71,13 +71,13 @@ impl CoverageMap {
         &self.answer_sets
     }
 
-    /// How many areas a row has.
+    /// Number of areas a row has.
     #[must_use]
     pub const fn areas(&self) -> u32 {
         self.areas
     }
 
-    /// How many services the map covers.
+    /// Number of services the map covers.
     #[must_use]
     pub fn services(&self) -> usize {
         self.entries
@@ -137,7 +137,7 @@ pub struct CoverageMapBuilder {
     entries: Vec<Option<AnswerSetId>>,
 }
 
-/// Why a map could not be finished: some (service, area) has no answer.
+/// Reason why a map could not be finished: some (service, area) has no answer.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "service {service} has no answer in area {area}: give every service at least one usable endpoint"
@@ -160,7 +160,7 @@ impl CoverageMapBuilder {
         }
     }
 
-    /// How many areas a row has.
+    /// Number of areas a row has.
     #[must_use]
     pub const fn areas(&self) -> u32 {
         self.areas

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 /// One raw sample with the time it was taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
-    /// When the sample was taken, by the clock of its source (bounded by the collector).
+    /// Time at which the sample was taken, by the clock of its source (bounded by the collector).
     pub at: Timestamp,
     /// What was seen.
     pub sample: Sample,
@@ -20,7 +20,7 @@ pub struct Observation {
 pub enum Sample {
     /// Path quality from an area to a site, or to one of its links.
     Quality {
-        /// Where the clients are.
+        /// Place where the clients are.
         area: AreaId,
         /// Which machine room.
         site: SiteId,
@@ -35,7 +35,7 @@ pub enum Sample {
     Node {
         /// The node.
         node: NodeId,
-        /// Whether it can serve.
+        /// True when it can serve.
         healthy: bool,
         /// Share of its capacity in use, 0..; above 1 is overload.
         load: f64,
@@ -64,12 +64,12 @@ pub enum Sample {
         check: CheckId,
         /// The address.
         address: IpAddr,
-        /// Whether it may serve.
+        /// True when it may serve.
         up: bool,
     },
     /// Traffic that clients want.
     Demand {
-        /// Where they are.
+        /// Place where they are.
         area: AreaId,
         /// What they want.
         service: ServiceId,

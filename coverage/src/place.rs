@@ -24,7 +24,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Everything as one comparable value; coordinates by their bits, which are finite and compare
+    /// All as one comparable value; coordinates by their bits, which are finite and compare
     /// by equality alone.
     fn key(&self) -> impl Ord + Hash + '_ {
         let bits = self

@@ -37,19 +37,19 @@ impl Prefix {
         Some(Self { addr, len })
     }
 
-    /// Its first address.
+    /// First address.
     #[must_use]
     pub const fn addr(self) -> IpAddr {
         self.addr
     }
 
-    /// Its length in bits.
+    /// Length in bits.
     #[must_use]
     pub const fn bits(self) -> u8 {
         self.len
     }
 
-    /// Its last address.
+    /// Last address.
     #[must_use]
     pub fn last(self) -> IpAddr {
         let bits = u32::from(self.len);
@@ -65,7 +65,7 @@ impl Prefix {
         }
     }
 
-    /// Whether it holds `addr`, which is of the same family.
+    /// Tells whether it holds `addr`, which is of the same family.
     #[must_use]
     pub fn contains(self, addr: IpAddr) -> bool {
         self.addr.is_ipv4() == addr.is_ipv4() && self.addr <= addr && addr <= self.last()
@@ -127,7 +127,7 @@ impl PrefixSet {
         Ok(Self { ranges })
     }
 
-    /// Whether some prefix holds `addr`; IPv4-mapped IPv6 counts as IPv4.
+    /// Tells whether some prefix holds `addr`; IPv4-mapped IPv6 counts as IPv4.
     #[must_use]
     pub fn contains(&self, addr: IpAddr) -> bool {
         let addr = addr.to_canonical();

@@ -29,7 +29,7 @@ pub struct Header {
     pub version: MapVersion,
     /// Digest of the map that this one replaces; zeros for the first.
     pub parent: Digest,
-    /// When it was published.
+    /// Time at which it was published.
     pub created_at: Timestamp,
     /// Digest of the area table that its areas index.
     pub table_digest: Digest,
@@ -39,7 +39,7 @@ pub struct Header {
     pub body_bytes: u64,
 }
 
-/// Why a record was refused. Whoever refuses keeps what it has.
+/// Reason why a record was refused. Whoever refuses keeps what it has.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Longer than [`RECORD_MAX_BYTES`].
@@ -93,7 +93,7 @@ impl Refusal {
     }
 }
 
-/// Why a record could not be made.
+/// Reason why a record could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot encode the map: {0}")]
 pub struct SealError(#[from] postcard::Error);

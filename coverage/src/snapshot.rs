@@ -73,7 +73,7 @@ pub struct Body {
     pub map: CoverageMap,
 }
 
-/// Why a body cannot be served.
+/// Reason why a body cannot be served.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyFault {
     /// The map or the catalog is not in normal form.
@@ -105,7 +105,7 @@ pub struct Snapshot {
     pub version: MapVersion,
     /// Digest of the record that this was read from.
     pub digest: Digest,
-    /// When it was published; for age alarms only.
+    /// Time at which it was published; for age alarms only.
     pub created_at: Timestamp,
     /// Client prefix -> area; shared by consecutive snapshots.
     pub table: Arc<AreaTable>,
@@ -117,8 +117,8 @@ pub struct Snapshot {
     scopes: Vec<[Scopes; Asked::ALL.len()]>,
 }
 
-/// How the answers of one service divide its clients. Services whose answers divide them alike
-/// share the parts.
+/// Way in which the answers of one service divide its clients. Services whose answers divide them
+/// alike share the parts.
 #[derive(Clone)]
 struct Scopes {
     index: Arc<ScopeIndex>,
@@ -238,7 +238,7 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// How the answers of every service divide its clients.
+/// Tells how the answers of every service divide its clients.
 fn scopes(
     table: &AreaTable,
     catalog: &Catalog,

@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Most aliases that are followed: enough for any sane zone, and a loop ends here.
 pub const CHAIN_MAX: usize = 8;
 
-/// How a question ended.
+/// Way in which a question ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// There are records.
@@ -33,7 +33,7 @@ pub enum Outcome {
 /// What to say, by reference into the view.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'v> {
-    /// How it ended.
+    /// Way in which it ended.
     pub outcome: Outcome,
     /// Static records of the answer section in order: the owner of the first is the name asked for,
     /// of each other the target of the alias before it.
@@ -77,7 +77,7 @@ impl<'v> Chain<'v> {
         self.sets.into_iter().flatten()
     }
 
-    /// Whether there is room for an alias that was not followed yet.
+    /// Tells whether there is room for an alias that was not followed yet.
     fn takes_alias(&self, set: &RrSet) -> bool {
         self.len < CHAIN_MAX && !self.iter().any(|followed| std::ptr::eq(followed, set))
     }
@@ -97,10 +97,10 @@ pub struct Tailored<'v> {
     pub endpoint: EndpointId,
     /// All addresses of the endpoint in the family asked for; never empty.
     pub addresses: Addresses<'v>,
-    /// Where the answer begins in `addresses`; it goes around the end. `None`: anywhere, because
-    /// all of them are given.
+    /// Place where the answer begins in `addresses`; it goes around the end. `None`: anywhere,
+    /// because all of them are given.
     pub first: Option<usize>,
-    /// How many addresses to give.
+    /// Number of addresses to give.
     pub count: usize,
     /// TTL in seconds.
     pub ttl_s: u32,
@@ -116,7 +116,7 @@ pub enum Addresses<'v> {
 }
 
 impl Addresses<'_> {
-    /// How many there are.
+    /// Number of them.
     #[must_use]
     pub const fn len(&self) -> usize {
         match self {
@@ -125,7 +125,7 @@ impl Addresses<'_> {
         }
     }
 
-    /// Whether there are none.
+    /// Tells whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0

@@ -25,7 +25,7 @@ pub enum EcsPolicy {
 }
 
 impl EcsPolicy {
-    /// Whether the option of this peer counts.
+    /// Tells whether the option of this peer counts.
     #[must_use]
     pub fn allows(&self, peer: IpAddr) -> bool {
         match self {
@@ -72,9 +72,9 @@ pub struct ReplyConfig {
 /// Bounds of the TCP side.
 #[derive(Clone, Debug)]
 pub struct TcpConfig {
-    /// How long a connection may be silent between questions.
+    /// Time for which a connection may be silent between questions.
     pub idle_timeout: Duration,
-    /// How long one question may take to arrive once begun, and its reply to be taken.
+    /// Time for which one question may take to arrive once begun, and its reply to be taken.
     pub io_timeout: Duration,
     /// Most connections at a time; more are closed at once. From half of it on, the idle timeout is
     /// a fifth.
@@ -96,14 +96,14 @@ impl Default for TcpConfig {
     }
 }
 
-/// Everything that the server is told at start.
+/// All that the server is told at start.
 #[derive(Clone, Debug)]
 pub struct DnsConfig {
     /// Addresses to listen on, UDP and TCP alike. Port 0 takes a free one, the same for both.
     pub listen: Vec<SocketAddr>,
     /// UDP workers per address: threads with a socket of their own.
     pub udp_workers: usize,
-    /// Whether each worker keeps to one of the processor's cores.
+    /// True when each worker keeps to one of the processor's cores.
     pub pin: bool,
     /// What shapes replies.
     pub reply: ReplyConfig,

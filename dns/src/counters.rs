@@ -102,7 +102,7 @@ impl Tally {
         self.counts[event as usize] += 1;
     }
 
-    /// How often an event was counted.
+    /// Number of times that an event was counted.
     #[must_use]
     pub const fn get(&self, event: Event) -> u64 {
         self.counts[event as usize]

@@ -33,15 +33,15 @@ const ECS_FIXED_BYTES: usize = 4;
 pub(crate) struct Edns<'a> {
     /// Longest UDP payload that the sender takes, at least 512.
     pub udp_bytes_max: u16,
-    /// Whether the DO bit is set.
+    /// True when the DO bit is set.
     pub dnssec_ok: bool,
     /// Client Subnet, checked.
     pub ecs: Option<Ecs<'a>>,
     /// Cookie.
     pub cookie: Option<CookieOption>,
-    /// Whether the server's identifier is asked for.
+    /// True when the server's identifier is asked for.
     pub nsid: bool,
-    /// Whether a TCP keepalive is asked for.
+    /// True when a TCP keepalive is asked for.
     pub keepalive: bool,
 }
 

@@ -47,7 +47,7 @@ pub(crate) struct ReplyOpt<'a> {
 }
 
 impl ReplyOpt<'_> {
-    /// How many octets the record takes.
+    /// Number of octets the record takes.
     fn len(&self) -> usize {
         OPT_FIXED_BYTES
             + self.ecs.map_or(0, |(ecs, _)| 4 + ecs.payload.len())
@@ -57,14 +57,14 @@ impl ReplyOpt<'_> {
     }
 }
 
-/// Everything a reply with a question is made of.
+/// All a reply with a question is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reply<'a> {
     /// The question's header.
     pub(crate) header: Header,
     /// The question as it came.
     pub(crate) question: &'a [u8],
-    /// How it ended.
+    /// Way in which it ended.
     pub(crate) rcode: Rcode,
     /// What to say; `None` for an error.
     pub(crate) answer: Option<&'a Answer<'a>>,
@@ -77,9 +77,9 @@ pub(crate) struct Reply<'a> {
 /// A reply that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Encoded {
-    /// Its length in octets.
+    /// Length in octets.
     pub(crate) len: usize,
-    /// Whether TC is set.
+    /// True when TC is set.
     pub(crate) truncated: bool,
 }
 
@@ -323,7 +323,7 @@ fn pointer(offset: usize) -> Option<u16> {
     Some(POINTER | offset)
 }
 
-/// Whether a label of the name at the start of `name` begins at `offset`.
+/// Tells whether a label of the name at the start of `name` begins at `offset`.
 fn label_begins(name: &[u8], offset: usize) -> bool {
     let mut at = 0;
     while at < offset {

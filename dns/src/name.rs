@@ -70,8 +70,8 @@ pub(crate) fn measure(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Where the name at `at` ends inside a message; a compression pointer ends it and is not followed.
-/// Linear in the bytes passed over, so a walk over a whole message is linear too.
+/// Returns where the name at `at` ends inside a message; a compression pointer ends it and is not
+/// followed. Linear in the bytes passed over, so a walk over a whole message is linear too.
 #[must_use]
 pub(crate) fn skip(message: &[u8], mut at: usize) -> Option<usize> {
     loop {
@@ -96,13 +96,13 @@ pub(crate) fn parent(name: &[u8]) -> Option<&[u8]> {
     if len == 0 { None } else { name.get(1 + len..) }
 }
 
-/// How many labels a name has, the root label not counted.
+/// Number of labels a name has, the root label not counted.
 #[must_use]
 pub(crate) fn labels(name: &[u8]) -> usize {
     std::iter::successors(Some(name), |name| parent(name)).count() - 1
 }
 
-/// Whether `name` is `ancestor` or lies below it.
+/// Tells whether `name` is `ancestor` or lies below it.
 #[must_use]
 pub(crate) fn is_within(name: &[u8], ancestor: &[u8]) -> bool {
     let Some(extra) = labels(name).checked_sub(labels(ancestor)) else {

@@ -58,14 +58,14 @@ impl Node {
         self.sets.iter().find(|set| set.rtype == rtype)
     }
 
-    /// Whether nothing is known here but that names exist below.
+    /// Tells whether nothing is known here but that names exist below.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.sets.is_empty() && self.service.is_none()
     }
 }
 
-/// Where a name lies.
+/// Place where a name lies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place<'v> {
     /// The name exists.
@@ -83,7 +83,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Where `name` (lower-cased wire form) lies; `None` when it is in none of our zones.
+    /// Returns where `name` (lower-cased wire form) lies; `None` when it is in none of our zones.
     #[must_use]
     pub(crate) fn find(&self, name: &[u8]) -> Option<Place<'_>> {
         // Nearly all questions name what exists: try that first.

@@ -186,7 +186,7 @@ fn bytes_max(edns: Option<&Edns<'_>>, transport: Transport) -> usize {
     }
 }
 
-/// What an error counts as.
+/// Returns what an error counts as.
 const fn error_event(rcode: Rcode) -> Event {
     match rcode {
         Rcode::NotImp => Event::NotImp,
@@ -198,7 +198,7 @@ const fn error_event(rcode: Rcode) -> Event {
     }
 }
 
-/// What an outcome counts as.
+/// Returns what an outcome counts as.
 const fn outcome_event(outcome: Outcome) -> Event {
     match outcome {
         Outcome::Records => Event::Records,

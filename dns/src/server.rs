@@ -15,10 +15,10 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
-/// How often a free port is asked for that both UDP and TCP can have.
+/// Number of times that a free port is asked for that both UDP and TCP can have.
 const PORT_TRIES_MAX: usize = 16;
 
-/// Why the server did not start.
+/// Reason why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// An address could not be bound.
@@ -130,7 +130,7 @@ impl DnsServer {
         &self.addrs
     }
 
-    /// What was counted; outlives the server.
+    /// Returns what was counted; outlives the server.
     #[must_use]
     pub const fn counters(&self) -> &Arc<Counters> {
         &self.counters

@@ -87,14 +87,14 @@ pub(crate) struct Batch {
     replies: Box<[[u8; REPLY_BYTES_MAX]]>,
     names: Box<[libc::sockaddr_storage]>,
     controls: Box<[Control]>,
-    /// Where the kernel puts queries; filled in once, because nothing above ever moves.
+    /// Place where the kernel puts queries; filled in once, because nothing above ever moves.
     receiving: Box<[libc::mmsghdr]>,
     /// What `receiving` points to; never read here.
     vectors: Box<[libc::iovec]>,
     slots: Vec<Slot>,
     /// Octets of each reply; 0 where there is none.
     reply_lens: [usize; BATCH],
-    /// Whether replies must be told which address to leave from.
+    /// True when replies must be told which address to leave from.
     many_addresses: bool,
 }
 
@@ -174,7 +174,7 @@ impl Batch {
         Ok(received)
     }
 
-    /// What was received, and room for the replies to it.
+    /// Returns what was received, and room for the replies to it.
     pub(crate) fn split(&mut self) -> (Queries<'_>, Replies<'_>) {
         let queries = Queries {
             queries: &self.queries,
@@ -248,7 +248,7 @@ impl Batch {
 /// Stands in for a sender that has no address.
 const UNSPECIFIED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
-/// How many messages a call is given: never more than [`BATCH`].
+/// Number of messages a call is given: never more than [`BATCH`].
 fn count_of(messages: usize) -> libc::c_uint {
     libc::c_uint::try_from(messages).unwrap_or(0)
 }

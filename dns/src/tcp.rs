@@ -28,7 +28,7 @@ const SCRATCH_BYTES: usize = 4096;
 const MESSAGE_BYTES_MAX: usize = u16::MAX as usize;
 /// Replies are sent when they have grown to this, before more questions are answered.
 const FLUSH_BYTES: usize = 64 << 10;
-/// How long accepting rests after it failed (no file descriptors left, mostly).
+/// Time for which accepting rests after it failed (no file descriptors left, mostly).
 const FAULT_REST: Duration = Duration::from_millis(10);
 
 /// A listening socket. Beside UDP on the same port.

@@ -16,11 +16,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How long a worker waits for a datagram before it looks whether it should stop.
+/// Time for which a worker waits for a datagram before it looks whether it should stop.
 const STOP_CHECK: Duration = Duration::from_millis(200);
-/// How long sending may wait for room in the socket's queue before the rest of a batch is dropped.
+/// Time for which sending may wait for room in the socket's queue before the rest of a batch is
+/// dropped.
 const SEND_WAIT: Duration = Duration::from_millis(50);
-/// How long a worker rests after receiving failed, so that a lasting fault does not burn a core.
+/// Time for which a worker rests after receiving failed, so that a lasting fault does not burn a
+/// core.
 const FAULT_REST: Duration = Duration::from_millis(10);
 /// Socket buffers: what a worker may be behind, about 4,000 questions.
 const BUFFER_BYTES: usize = 4 << 20;

@@ -21,17 +21,18 @@ const ANY_TTL_S: u32 = 3600;
 pub(crate) struct ServiceFacts {
     pub(crate) ttl_s: u32,
     pub(crate) addresses_max: u8,
-    /// Whether any client can get an IPv6 address at all.
+    /// True when any client can get an IPv6 address at all.
     pub(crate) any_ipv6: bool,
-    /// Whether every answer gives all addresses of an endpoint, so that nothing is left to choose.
+    /// True when every answer gives all addresses of an endpoint, so that nothing is left to
+    /// choose.
     pub(crate) whole: bool,
-    /// Whether any client can get an alias.
+    /// True when any client can get an alias.
     pub(crate) any_alias: bool,
     /// The aliases that clients can get, as records, ordered by endpoint.
     pub(crate) aliases: Vec<(EndpointId, RrSet)>,
 }
 
-/// Everything DNS derives from one snapshot. Immutable.
+/// All DNS derives from one snapshot. Immutable.
 #[derive(Debug)]
 pub struct DnsView {
     pub(crate) snapshot: Arc<Snapshot>,
@@ -205,7 +206,7 @@ impl Marks {
     }
 }
 
-/// What a service answers with beside the map: what of it any client can get.
+/// Returns what a service answers with beside the map: what of it any client can get.
 fn service_facts(
     snapshot: &Snapshot,
     marks: &mut Marks,

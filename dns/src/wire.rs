@@ -75,7 +75,7 @@ impl Header {
         (self.flags >> 11 & 0xf) as u8
     }
 
-    /// Whether this is a response.
+    /// Tells whether this is a response.
     #[must_use]
     pub(crate) const fn is_response(self) -> bool {
         self.flags & 0x8000 != 0
@@ -107,11 +107,11 @@ pub(crate) enum Fault {
 /// A message with one good question.
 #[derive(Clone, Debug)]
 pub(crate) struct Query<'a> {
-    /// Its header.
+    /// Header.
     pub header: Header,
-    /// Its question.
+    /// Question.
     pub question: Question<'a>,
-    /// Its OPT record, as far as it could be read.
+    /// OPT record, as far as it could be read.
     pub edns: Option<Edns<'a>>,
     /// What was wrong after the question.
     pub fault: Option<Fault>,

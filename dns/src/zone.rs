@@ -158,7 +158,7 @@ fn check_rdata(record: &ZoneRecord) -> Result<(), ViewError> {
     }
 }
 
-/// Whether RDATA is two names and five numbers of 32 bits (RFC 1035 section 3.3.13).
+/// Tells whether RDATA is two names and five numbers of 32 bits (RFC 1035 section 3.3.13).
 fn is_soa(rdata: &[u8]) -> bool {
     let rest = name::measure(rdata).and_then(|len| rdata.get(len..));
     let rest = rest.and_then(|rest| rest.get(name::measure(rest)?..));

@@ -57,7 +57,7 @@ pub struct Link {
 pub struct Contract {
     /// Name.
     pub name: String,
-    /// How it is billed.
+    /// Way in which it is billed.
     pub model: ContractModel,
     /// CNY per Mbps and month, for the models billed by bandwidth; 0 otherwise.
     pub price_cny_per_mbps_month: f64,
@@ -137,7 +137,8 @@ pub struct NodePort {
 pub struct Service {
     /// Names, TTL and answer size, as serving knows them.
     pub served: ServedService,
-    /// Quality, in equivalent milliseconds, above which an answer counts as above the latency limit.
+    /// Quality, in equivalent milliseconds, above which an answer counts as above the latency
+    /// limit.
     pub latency_limit_ms: f64,
     /// Demand assumed where none was ever observed, Mbps over all areas, spread by address counts.
     pub initial_mbps: f64,

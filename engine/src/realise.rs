@@ -1,5 +1,5 @@
-//! From shares to answers: a plan becomes a coverage map with weights of 64ths, and the catalog that
-//! it speaks of.
+//! From shares to answers: a plan becomes a coverage map with weights of 64ths, and the catalog
+//! that it speaks of.
 //!
 //! A plan says which link carries what share of a unit. Here each share gets a group of the link's
 //! site: whole units go to one group wherever they fit, because an answer that does not split has a

@@ -157,7 +157,7 @@ impl Atlas {
         })
     }
 
-    /// How many different places there are.
+    /// Number of different places there are.
     #[must_use]
     pub const fn places(&self) -> usize {
         self.places.len()

@@ -64,8 +64,8 @@ fn record<'a>(bytes: &'a [u8], row: &[u8]) -> Option<(u32, u32, &'a str)> {
     Some((field(0)?, field(4)?, std::str::from_utf8(text).ok()?))
 }
 
-/// What a Chinese record says; `None` elsewhere. Taiwan, Hong Kong and Macau have country codes of
-/// their own (ISO 3166).
+/// Returns what a Chinese record says; `None` elsewhere. Taiwan, Hong Kong and Macau have country
+/// codes of their own (ISO 3166).
 fn attributes(text: &str, places: &Places) -> Option<AreaAttrs> {
     let mut fields = text.split('|');
     let (country, _area, province, city, isp) = (

@@ -62,7 +62,7 @@ impl Keys {
         Ok(keys)
     }
 
-    /// What is left of an area's attributes.
+    /// Returns what is left of an area's attributes.
     #[must_use]
     pub fn reduce(&self, attrs: &AreaAttrs) -> AreaAttrs {
         let set = self

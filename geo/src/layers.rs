@@ -7,7 +7,7 @@ use crate::{read_cidr_list, read_csv, read_ip2region, read_mmdb};
 use coverage::area::{AreaAttrs, AreaBuildError, AreaId, AreaTable, AreaTableBuilder};
 use std::collections::HashMap;
 
-/// Why no table could be built.
+/// Reason why no table could be built.
 #[derive(Debug, thiserror::Error)]
 pub enum GeoError {
     /// There was no source.
@@ -117,7 +117,7 @@ impl Layers {
         Ok(())
     }
 
-    /// What was taken from each source so far, in order.
+    /// Returns what was taken from each source so far, in order.
     #[must_use]
     pub fn reports(&self) -> &[SourceReport] {
         &self.reports

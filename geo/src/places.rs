@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// capitals, and every other country with those of its largest city.
 const SHIPPED: &str = include_str!("../../data/geo/places.csv");
 
-/// Why a table of places cannot be used.
+/// Reason why a table of places cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("places, line {line}: {why}")]
 pub struct BadPlaces {
@@ -17,7 +17,7 @@ pub struct BadPlaces {
     pub why: &'static str,
 }
 
-/// Where countries and provinces are.
+/// Place where countries and provinces are.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     /// (country, province code) -> (degrees north, degrees east).

@@ -36,10 +36,10 @@ const OPERATORS: [(&str, &str); 6] = [
 
 /// Operators with no network abroad.
 const DOMESTIC: [&str; 3] = ["edu", "cst", "drp"];
-/// Where the prefix lists are.
+/// Place where the prefix lists are.
 const OPERATORS_FOLDER: &str = "operators";
 
-/// Why the shipped table could not be built.
+/// Reason why the shipped table could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ShippedError {
     /// A source file could not be had.

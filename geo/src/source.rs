@@ -15,7 +15,7 @@ pub struct Refused {
     pub why: String,
 }
 
-/// Why a source cannot be read at all.
+/// Reason why a source cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The bytes are not of this format.
@@ -29,17 +29,17 @@ pub enum SourceError {
     /// Nothing in it could be used.
     #[error("no usable record; first refused: {0}")]
     Empty(String),
-    /// Its ranges do not fit a table.
+    /// Ranges do not fit a table.
     #[error(transparent)]
     Build(#[from] coverage::area::AreaBuildError),
 }
 
-/// Where a source counts, by the country that the layers below it found.
+/// Place where a source counts, by the country that the layers below it found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// Everywhere that it covers: it overrides the country, too.
     Everywhere,
-    /// Where the layers below found the same country or none.
+    /// Place where the layers below found the same country or none.
     SameCountryOrNone,
     /// Only where the layers below found the same country: it refines and never claims.
     SameCountry,

@@ -22,7 +22,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why nothing was imported. The operator can repair all of these.
+/// Reason why nothing was imported. The operator can repair all of these.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// A file or directory cannot be read.
@@ -96,7 +96,7 @@ impl Effect {
 pub struct Fault {
     /// The file in which it stands.
     pub file: String,
-    /// Its line, from 1; 0 for the file as a whole.
+    /// Line, from 1; 0 for the file as a whole.
     pub line: u32,
     /// What it means for answers.
     pub effect: Effect,

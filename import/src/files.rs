@@ -41,7 +41,7 @@ impl Reader {
     }
 }
 
-/// What the system says of a file.
+/// Returns what the system says of a file.
 pub(crate) fn unreadable(path: &Path, why: std::io::Error) -> ImportError {
     ImportError::Unreadable {
         file: path.display().to_string(),
@@ -108,8 +108,8 @@ pub(crate) fn glob(pattern: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whether a shell pattern (`*`, `?`, `[a-z]`, `[!x]`, `\` before any of them) matches a text as a
-/// whole. `*` matches slashes, too.
+/// Tells whether a shell pattern (`*`, `?`, `[a-z]`, `[!x]`, `\` before any of them) matches a text
+/// as a whole. `*` matches slashes, too.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
@@ -148,7 +148,8 @@ fn one(pattern: &[char], at: usize, character: char) -> Option<usize> {
     }
 }
 
-/// Whether a bracket expression holds a character, and where it ends; `None` when it does not end.
+/// Tells whether a bracket expression holds a character, and where it ends; `None` when it does not
+/// end.
 fn class(pattern: &[char], mut at: usize, character: char) -> Option<(bool, usize)> {
     let negated = matches!(pattern.get(at), Some('!' | '^'));
     at += usize::from(negated);

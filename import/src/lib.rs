@@ -76,7 +76,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Whether files that exist may be written over.
+/// Answer to whether files that exist may be written over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overwrite {
     /// They stay, and nothing is written.

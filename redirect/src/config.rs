@@ -51,7 +51,7 @@ impl Token {
             .ok_or(TokenTooShort)
     }
 
-    /// Whether `given` is the token. The time taken depends on the length of `given` alone.
+    /// Tells whether `given` is the token. The time taken depends on the length of `given` alone.
     #[must_use]
     pub fn matches(&self, given: &[u8]) -> bool {
         let mut difference = u8::from(self.0.len() != given.len());
@@ -89,16 +89,16 @@ pub struct AnswerConfig {
 /// Bounds of connections.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long a request may take to arrive, from its first byte on; also how long a new
+    /// Time for which a request may take to arrive, from its first byte on; also how long a new
     /// connection may stay silent.
     pub header_timeout: Duration,
-    /// How long a connection may stay silent between requests.
+    /// Time for which a connection may stay silent between requests.
     pub idle_timeout: Duration,
-    /// How long a client may take none of what was sent to it.
+    /// Time for which a client may take none of what was sent to it.
     pub write_timeout: Duration,
     /// Most connections at a time, over all workers; more are closed at once.
     pub connections_max: usize,
-    /// How long connections may go on after shutdown was asked for.
+    /// Time for which connections may go on after shutdown was asked for.
     pub shutdown_grace: Duration,
     /// Half-life of the node counts behind bounded loads.
     pub load_window: Duration,
@@ -117,7 +117,7 @@ impl Default for Limits {
     }
 }
 
-/// Everything that the server is told at start.
+/// All that the server is told at start.
 #[derive(Clone, Debug)]
 pub struct RedirectConfig {
     /// Addresses to listen on. Port 0 takes a free one.

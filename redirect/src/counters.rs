@@ -104,7 +104,7 @@ impl Counters {
         self.services[slot % SLOTS].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often an event happened, over all workers.
+    /// Number of times that an event happened, over all workers.
     #[must_use]
     pub fn get(&self, event: Event) -> u64 {
         let counts = self

@@ -38,7 +38,7 @@ pub struct Request<'r> {
     pub scheme: Scheme,
 }
 
-/// How a request ends. Always in one of these, never in an error.
+/// Way in which a request ends. Always in one of these, never in an error.
 #[derive(Debug)]
 pub enum Outcome<'v> {
     /// 302 (RFC 9110 section 15.4.3).
@@ -66,12 +66,12 @@ pub struct Redirect<'v> {
     pub endpoint: EndpointId,
     /// The node.
     pub node: &'v Member,
-    /// Whether the endpoint picked by the map had no serving node, so that the next one in order
+    /// True when the endpoint picked by the map had no serving node, so that the next one in order
     /// took its place.
     pub runner_up: bool,
-    /// Whether no endpoint had a serving node, so that all nodes of the picked one were believed.
+    /// True when no endpoint had a serving node, so that all nodes of the picked one were believed.
     pub failed_open: bool,
-    /// Whether the object's own node was busier than its bound, so that the next one on the ring
+    /// True when the object's own node was busier than its bound, so that the next one on the ring
     /// took its place.
     pub spilled: bool,
     /// The value of the `Location` field.

@@ -22,12 +22,12 @@ pub struct NodeLoads {
     counts: Box<[AtomicU32]>,
 }
 
-/// Where a request was placed.
+/// Place where a request was placed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Placed<'v> {
     /// The node.
     pub(crate) member: &'v Member,
-    /// Whether the object's own node was too busy.
+    /// True when the object's own node was too busy.
     pub(crate) spilled: bool,
 }
 

@@ -39,8 +39,8 @@ pub fn location(scheme: Scheme, authority: &str, target: &str) -> String {
     url
 }
 
-/// Whether a byte may stand in a path or query as it is: RFC 3986 section 3.3 and 3.4, the `%` of
-/// escapes, and square brackets, which every parser takes and signed addresses contain.
+/// Tells whether a byte may stand in a path or query as it is: RFC 3986 section 3.3 and 3.4, the
+/// `%` of escapes, and square brackets, which every parser takes and signed addresses contain.
 const fn is_kept(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(

@@ -3,7 +3,7 @@
 
 use crate::ring::hash_bytes;
 
-/// How many counters a table has. Bounds the nodes and groups of one snapshot, taken together.
+/// Number of counters a table has. Bounds the nodes and groups of one snapshot, taken together.
 pub(crate) const SLOTS: usize = 1 << 16;
 
 /// Hands out slots. A name gets the slot of its hash, or the next free one: names of one snapshot

@@ -11,7 +11,7 @@ use hyper::header::HeaderValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Why a snapshot cannot be served by HTTP.
+/// Reason why a snapshot cannot be served by HTTP.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ViewError {
     /// A redirect host or domain of a service is no host name.
@@ -50,7 +50,7 @@ pub enum ViewError {
     TooMany {
         /// Nodes of an endpoint, nodes and groups, or services.
         what: &'static str,
-        /// How many there are, or where counting stopped.
+        /// Number of them, or where counting stopped.
         count: usize,
         /// The bound.
         max: usize,
@@ -60,18 +60,18 @@ pub enum ViewError {
 /// A node that a `Location` may name.
 #[derive(Debug)]
 pub struct Member {
-    /// Its name in the inventory; the address itself where an endpoint is known by addresses alone.
+    /// Name in the inventory; the address itself where an endpoint is known by addresses alone.
     pub name: Box<str>,
     /// Host and optional port, from the inventory.
     pub authority: Box<str>,
-    /// Its counter in [`crate::NodeLoads`].
+    /// Counter in [`crate::NodeLoads`].
     pub(crate) slot: usize,
 }
 
 /// The nodes of one endpoint that may be named, with their ring.
 #[derive(Debug)]
 pub(crate) struct Roster {
-    /// Whether the members serve. When none of the endpoint's nodes does, all are members, for
+    /// True when the members serve. When none of the endpoint's nodes does, all are members, for
     /// failing open.
     pub(crate) serving: bool,
     /// Members in the order of their names, which is the order of the ring.
@@ -88,14 +88,14 @@ pub(crate) struct Roster {
 pub(crate) struct ServiceFacts {
     /// Hash of its name: tells equal paths of different services apart.
     pub(crate) seed: u64,
-    /// Its counter in [`crate::Counters`].
+    /// Counter in [`crate::Counters`].
     pub(crate) slot: usize,
 }
 
 /// Names with their services, sorted for binary search.
 type Names = Vec<(Box<str>, ServiceId)>;
 
-/// Everything HTTP derives from one snapshot. Immutable.
+/// All HTTP derives from one snapshot. Immutable.
 #[derive(Debug)]
 pub struct HttpView {
     pub(crate) snapshot: Arc<Snapshot>,

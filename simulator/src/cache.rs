@@ -20,19 +20,19 @@ impl Prefix {
         }
     }
 
-    /// Its first address.
+    /// First address.
     #[must_use]
     pub(crate) const fn addr(self) -> IpAddr {
         self.addr
     }
 
-    /// Its length in bits.
+    /// Length in bits.
     #[must_use]
     pub(crate) const fn len(self) -> u8 {
         self.len
     }
 
-    /// Whether an address lies in it; never across families.
+    /// Tells whether an address lies in it; never across families.
     #[must_use]
     pub(crate) fn covers(self, addr: IpAddr) -> bool {
         addr.is_ipv4() == self.addr.is_ipv4() && network(addr, self.len) == self.addr
@@ -68,8 +68,8 @@ pub(crate) enum Validity {
 }
 
 impl Validity {
-    /// What an answer holds for that was asked with `source` and came back with a scope length, or
-    /// without the option.
+    /// Returns what an answer holds for that was asked with `source` and came back with a scope
+    /// length, or without the option.
     #[must_use]
     pub(crate) fn of(source: Prefix, scope: Option<u8>) -> Self {
         match scope {

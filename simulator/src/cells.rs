@@ -25,10 +25,10 @@ pub(crate) struct Cell {
     pub(crate) share: f64,
 }
 
-/// Where a cell goes now.
+/// Place where a cell goes now.
 #[derive(Clone, Debug, Default)]
 struct Held {
-    /// Where to; `None` before the first answer.
+    /// Place where to; `None` before the first answer.
     targets: Option<Arc<[Target]>>,
     /// End of its session, where it has one of its own. Resolvers' clients go by the resolver's
     /// cache.
@@ -125,7 +125,7 @@ impl Cells {
         due
     }
 
-    /// Whether a cell was never answered: its answer has been in use for a while when the
+    /// Tells whether a cell was never answered: its answer has been in use for a while when the
     /// simulation begins.
     pub(crate) fn is_new(&self, index: usize) -> bool {
         self.held[index].targets.is_none()
@@ -155,8 +155,8 @@ impl Cells {
         };
     }
 
-    /// What all cells want and where they go; `demand` is [area][service] in Mbps. One offer per
-    /// cell, in their order.
+    /// Returns what all cells want and where they go; `demand` is [area][service] in Mbps. One
+    /// offer per cell, in their order.
     pub(crate) fn offers<'a>(
         &'a self,
         population: &Population,
@@ -176,8 +176,8 @@ impl Cells {
     }
 }
 
-/// Whether a client asks for IPv6 addresses: if it has one itself and every group can be reached
-/// so.
+/// Tells whether a client asks for IPv6 addresses: if it has one itself and every group can be
+/// reached so.
 pub(crate) const fn asks_ipv6(client: std::net::IpAddr, all_ipv6: bool) -> bool {
     client.is_ipv6() && all_ipv6
 }

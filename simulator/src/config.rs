@@ -17,7 +17,7 @@ pub struct SimulationConfig {
     /// Who asks.
     #[serde(default)]
     pub population: PopulationOptions,
-    /// How it runs.
+    /// Way in which it runs.
     #[serde(default)]
     pub run: RunOptions,
     /// What happens by itself.
@@ -25,8 +25,8 @@ pub struct SimulationConfig {
     pub events: Vec<Event>,
 }
 
-/// Where the daemon listens. What is absent is not asked or told; clients of that way then know
-/// nowhere to go.
+/// Place where the daemon listens. What is absent is not asked or told; clients of that way then
+/// know nowhere to go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Servers {
@@ -42,7 +42,7 @@ pub struct Servers {
     pub api_token: String,
 }
 
-/// How a simulation runs.
+/// Way in which a simulation runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RunOptions {
@@ -62,7 +62,7 @@ pub struct RunOptions {
     pub sessions_per_client: u32,
     /// Most questions in flight, for DNS and for HTTP each.
     pub in_flight_max: usize,
-    /// How long a question waits for its answer, ms.
+    /// Time for which a question waits for its answer, ms.
     pub timeout_ms: u64,
     /// Most lines in one batch of telemetry.
     pub batch_lines_max: usize,

@@ -47,7 +47,7 @@ pub enum Ask {
     Stop,
 }
 
-/// Why a line is no command.
+/// Reason why a line is no command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     /// No such command.
@@ -156,7 +156,7 @@ pub async fn serve_lines(
     }
 }
 
-/// What one line is answered with, and whether to go on.
+/// Returns what one line is answered with, and whether to go on.
 fn answer(handle: &Handle, line: &str) -> (serde_json::Value, bool) {
     let ask = match parse(line) {
         Ok(ask) => ask,

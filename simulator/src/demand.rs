@@ -17,7 +17,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether the demand of an area for a service is meant.
+    /// Tells whether the demand of an area for a service is meant.
     #[must_use]
     pub fn matches(&self, service: &str, area: &str) -> bool {
         let under = |prefix: &String| {

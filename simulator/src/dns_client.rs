@@ -24,7 +24,7 @@ const RECORDS_MAX: usize = 64;
 pub(crate) struct Question {
     /// The name asked for.
     pub name: Name<Vec<u8>>,
-    /// Whether AAAA is asked for, instead of A.
+    /// True when AAAA is asked for, instead of A.
     pub ipv6: bool,
     /// The client prefix that is told, if any.
     pub subnet: Option<Prefix>,
@@ -41,11 +41,11 @@ pub(crate) struct Reply {
     pub ttl_s: u32,
     /// ECS scope, if the option came back.
     pub scope: Option<u8>,
-    /// Whether it was cut: ask again over TCP.
+    /// True when it was cut: ask again over TCP.
     pub truncated: bool,
 }
 
-/// Why a question has no answer.
+/// Reason why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AskError {
     /// No answer in time.

@@ -47,7 +47,7 @@ pub struct Path {
     pub loss: f64,
 }
 
-/// Whether a path stays within one ISP.
+/// Answer to whether a path stays within one ISP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// Same ISP, or one that all ISPs reach alike.

@@ -17,7 +17,7 @@ const BODY_MAX: usize = 64 << 10;
 /// Most idle connections that are kept to one server.
 const IDLE_MAX: usize = 32;
 
-/// Why a request brought nothing.
+/// Reason why a request brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HttpError {
     /// No answer in time.
@@ -41,7 +41,7 @@ pub(crate) enum HttpError {
 }
 
 impl HttpError {
-    /// Whether the server is away or broken, so that it may have forgotten what it was told.
+    /// Tells whether the server is away or broken, so that it may have forgotten what it was told.
     #[must_use]
     pub(crate) fn is_outage(&self) -> bool {
         match self {
@@ -72,7 +72,7 @@ impl HttpError {
 pub(crate) struct Resolved {
     /// Addresses, in their order.
     pub addresses: Vec<IpAddr>,
-    /// How long they hold, seconds.
+    /// Time for which they hold, seconds.
     pub ttl_s: u32,
 }
 

@@ -34,7 +34,7 @@ impl Paths {
         }
     }
 
-    /// How many pairs of area and link there are.
+    /// Number of pairs of area and link there are.
     pub(crate) fn pairs(&self) -> usize {
         self.idle.len()
     }

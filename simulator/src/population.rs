@@ -36,7 +36,7 @@ pub struct PopulationOptions {
     pub overstay_share: f64,
     /// Country whose share is set by `home_share`.
     pub home: String,
-    /// Its share of the demand.
+    /// Share of the demand.
     pub home_share: f64,
 }
 
@@ -57,13 +57,13 @@ impl Default for PopulationOptions {
 /// An area with demand.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DemandArea {
-    /// Its id in the area table.
+    /// Id in the area table.
     pub id: AreaId,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its share of the world's demand; all shares sum to 1.
+    /// Share of the world's demand; all shares sum to 1.
     pub share: f64,
-    /// Its middle.
+    /// Middle.
     pub place: Place,
     /// ISP, empty when unknown.
     pub isp: String,
@@ -74,7 +74,7 @@ pub(crate) struct DemandArea {
 /// A resolver.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Resolver {
-    /// Whether it tells the client's prefix.
+    /// True when it tells the client's prefix.
     pub sends_ecs: bool,
     /// It keeps an answer for this many times its TTL; 1 is honest.
     pub overstay: f64,
@@ -91,7 +91,7 @@ pub(crate) struct Client {
     pub addr: IpAddr,
     /// The prefix that a resolver tells.
     pub source: Prefix,
-    /// Its share of the area's demand.
+    /// Share of the area's demand.
     pub share: f64,
 }
 

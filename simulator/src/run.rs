@@ -24,7 +24,7 @@ const COMMANDS_MAX: usize = 64;
 /// Shortest tick, ms.
 const TICK_MS_MIN: u64 = 10;
 
-/// Why a simulation does not start.
+/// Reason why a simulation does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The world does not hold together.
@@ -46,7 +46,7 @@ pub enum StartError {
     Event {
         /// The event's command.
         command: String,
-        /// Why it is none.
+        /// Reason why it is none.
         source: ParseError,
     },
     /// An event names something that does not exist.
@@ -62,7 +62,7 @@ pub enum StartError {
     Socket(#[from] std::io::Error),
 }
 
-/// Why a command was not taken.
+/// Reason why a command was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
     /// A name that nothing has.
@@ -89,7 +89,7 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Whether all that a command names exists.
+    /// Tells whether all that a command names exists.
     pub(crate) fn check(&self, command: &Command) -> Result<(), ControlError> {
         let (what, name, known) = match command {
             Command::Hour(_) | Command::DaySeconds(_) => return Ok(()),

@@ -91,7 +91,7 @@ impl Tally {
         *self.failures.entry(label).or_insert(0) += 1;
     }
 
-    /// What to show.
+    /// Returns what to show.
     pub(crate) fn shown(&self) -> WayStats {
         WayStats {
             answers: self.latency.total,
@@ -150,7 +150,7 @@ pub struct LinkStats {
     pub carried_mbps: f64,
     /// Capacity, Mbps.
     pub capacity_mbps: f64,
-    /// Whether it is up.
+    /// True when it is up.
     pub up: bool,
 }
 
@@ -193,7 +193,7 @@ pub struct Stats {
     pub httpdns: WayStats,
     /// Telemetry.
     pub telemetry: TelemetryStats,
-    /// How long the last tick took, ms, waiting for answers included.
+    /// Time for which the last tick took, ms, waiting for answers included.
     pub tick_ms: u64,
 }
 

@@ -5,7 +5,7 @@ use crate::world::{Group, Node, Service, Site, World};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// Why a world does not hold together.
+/// Reason why a world does not hold together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WorldError {
     /// A name that nothing has.
@@ -26,7 +26,7 @@ pub enum WorldError {
     Empty(&'static str),
 }
 
-/// Where an address or an authority leads. Indices into [`Topology`].
+/// Place where an address or an authority leads. Indices into [`Topology`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     /// The group.
@@ -46,7 +46,7 @@ pub struct LinkFacts {
     pub site: String,
     /// Country of the site.
     pub country: String,
-    /// Where the site is.
+    /// Place where the site is.
     pub place: Place,
     /// ISP.
     pub isp: String,
@@ -59,7 +59,7 @@ pub struct LinkFacts {
 pub struct GroupFacts {
     /// Name.
     pub name: String,
-    /// Its nodes, as a range of [`Topology::nodes`].
+    /// Nodes, as a range of [`Topology::nodes`].
     pub nodes: std::ops::Range<usize>,
 }
 
@@ -74,7 +74,7 @@ pub struct Topology {
     pub nodes: Vec<Node>,
     /// Services.
     pub services: Vec<Service>,
-    /// Whether every endpoint can be reached over IPv6.
+    /// True when every endpoint can be reached over IPv6.
     pub all_ipv6: bool,
     by_address: BTreeMap<IpAddr, Target>,
     by_authority: BTreeMap<String, Target>,
@@ -187,13 +187,13 @@ impl Topology {
         Ok(())
     }
 
-    /// Where an address leads.
+    /// Returns where an address leads.
     #[must_use]
     pub fn by_address(&self, addr: IpAddr) -> Option<Target> {
         self.by_address.get(&addr).copied()
     }
 
-    /// Where an authority leads.
+    /// Returns where an authority leads.
     #[must_use]
     pub fn by_authority(&self, authority: &str) -> Option<Target> {
         self.by_authority.get(authority).copied()

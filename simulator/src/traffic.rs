@@ -20,7 +20,7 @@ pub(crate) struct Offer<'a> {
     pub service: usize,
     /// Demand, Mbps.
     pub mbps: f64,
-    /// Where to; empty: they know nowhere to go.
+    /// Place where to; empty: they know nowhere to go.
     pub targets: &'a [Target],
 }
 
@@ -121,8 +121,8 @@ impl Loads {
     }
 }
 
-/// Whether nothing answers there: the link or the node is dead, or all nodes behind a balancer that
-/// has any.
+/// Tells whether nothing answers there: the link or the node is dead, or all nodes behind a
+/// balancer that has any.
 fn is_dead(
     topology: &Topology,
     failures: &Failures,
@@ -136,7 +136,7 @@ fn is_dead(
     node_dead || failures.links.contains(&target.link)
 }
 
-/// What one target of an offer gets.
+/// Returns what one target of an offer gets.
 fn part(offer: &Offer<'_>) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "an answer has few addresses")]
     let targets = offer.targets.len().max(1) as f64;

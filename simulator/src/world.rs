@@ -45,7 +45,7 @@ pub struct Node {
     pub capacity_mbps: f64,
 }
 
-/// How one node is reached over one link.
+/// Way in which one node is reached over one link.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodePort {
@@ -53,7 +53,7 @@ pub struct NodePort {
     pub node: String,
     /// Authority in a `Location`: host, optional port.
     pub authority: String,
-    /// Its own addresses, where answers name nodes one by one.
+    /// Own addresses, where answers name nodes one by one.
     #[serde(default)]
     pub addresses: Vec<IpAddr>,
 }
@@ -70,7 +70,7 @@ pub struct Endpoint {
     /// The same in IPv6.
     #[serde(default)]
     pub ipv6: Vec<Ipv6Addr>,
-    /// Its nodes as reached over this link.
+    /// Nodes as reached over this link.
     pub nodes: Vec<NodePort>,
 }
 
@@ -82,13 +82,13 @@ pub struct Group {
     pub name: String,
     /// Name of its site.
     pub site: String,
-    /// Its nodes.
+    /// Nodes.
     pub nodes: Vec<Node>,
-    /// Where it can be reached.
+    /// Place where it can be reached.
     pub endpoints: Vec<Endpoint>,
 }
 
-/// How clients of a service find their way.
+/// Way in which clients of a service find their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Way {
@@ -106,7 +106,7 @@ pub enum Way {
 pub struct Service {
     /// Name, such as `live`.
     pub name: String,
-    /// How its clients find their way.
+    /// Way in which its clients find their way.
     pub way: Way,
     /// Domain name that resolvers and HTTPDNS clients ask for.
     pub domain: String,
@@ -117,7 +117,7 @@ pub struct Service {
     /// How demand varies over the day.
     #[serde(default)]
     pub shape: Shape,
-    /// How long a redirect client stays where it was sent, in seconds.
+    /// Time for which a redirect client stays where it was sent, in seconds.
     pub session_s: f64,
 }
 

@@ -14,7 +14,7 @@ const RENAMED: [(&str, &str); 3] = [
     ("meter", "contract"),
 ];
 
-/// Everything found while reading.
+/// All found while reading.
 #[derive(Default)]
 pub(super) struct Sink {
     pub(super) faults: RefCell<Vec<Fault>>,

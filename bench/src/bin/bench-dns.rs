@@ -94,7 +94,7 @@ struct CommonArgs {
     /// Families of the client subnets.
     #[arg(long, default_value = "mixed")]
     families: Families,
-    /// Where client subnets lie.
+    /// Place where client subnets lie.
     #[arg(long, default_value = "known")]
     spread: Spread,
     /// Questions open at a time; 128 fit into a receive buffer of default size.
@@ -121,7 +121,7 @@ struct CommonArgs {
     /// The daemon; the one beside this program when absent.
     #[arg(long, value_name = "FILE")]
     watershed: Option<PathBuf>,
-    /// Where servers keep their files; what an earlier run left there is removed.
+    /// Place where servers keep their files; what an earlier run left there is removed.
     #[arg(long, value_name = "DIR", default_value = "var/bench/dns")]
     dir: PathBuf,
     /// Writes everything measured here.
@@ -130,7 +130,7 @@ struct CommonArgs {
 }
 
 impl CommonArgs {
-    /// What servers need for `policy`, in a directory named `name`.
+    /// Returns what servers need for `policy`, in a directory named `name`.
     fn setup(&self, policy: Policy, name: &str) -> Result<Setup> {
         let watershed = match &self.watershed {
             Some(path) => std::path::absolute(path)?,

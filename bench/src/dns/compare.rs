@@ -31,7 +31,7 @@ pub struct Plan {
 pub struct Measured {
     /// What came of the questions.
     pub tally: Tally,
-    /// How long it took.
+    /// Time for which it took.
     pub elapsed: Duration,
     /// Processor time of the server meanwhile, all its threads.
     pub cpu: CpuTime,
@@ -44,13 +44,13 @@ pub struct Series {
     pub kind: Kind,
     /// Time from its start to its first answer.
     pub ready_after: Duration,
-    /// Its memory after the last round.
+    /// Memory after the last round.
     pub memory: Memory,
     /// One measurement per round.
     pub rounds: Vec<Measured>,
 }
 
-/// How often another server gives the same address as the first.
+/// Number of times that another server gives the same address as the first.
 #[derive(Clone, Debug, Serialize)]
 pub struct Agreement {
     /// The other server.
@@ -68,7 +68,7 @@ pub struct Agreement {
 pub struct Comparison {
     /// One series per server, in the order asked for.
     pub series: Vec<Series>,
-    /// How the answers of the first server compare with those of the others.
+    /// Way in which the answers of the first server compare with those of the others.
     pub agreements: Vec<Agreement>,
 }
 

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 pub const WINDOW_MAX: usize = 256;
 /// After this time a question counts as lost.
 pub const LOST_AFTER: Duration = Duration::from_millis(500);
-/// How often the window is searched for lost questions.
+/// Number of times that the window is searched for lost questions.
 const SEARCH_EVERY: Duration = Duration::from_millis(50);
 /// Most datagrams of a train, as the kernel has it (UDP_MAX_SEGMENTS was 64 before Linux 6.9).
 const TRAIN_MAX: usize = 64;
@@ -239,7 +239,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Whether an answer to a prefix has the address that it must have.
+    /// Tells whether an answer to a prefix has the address that it must have.
     fn is_right(&self, answer: Answer, prefix: usize) -> bool {
         let right = self.right.get(prefix);
         right.is_none_or(|right| *right == last_octet(answer) & !UPPER_GENERATION)

@@ -35,11 +35,11 @@ impl fmt::Display for Policy {
 /// One place to send clients to.
 #[derive(Clone, Copy, Debug)]
 pub struct DataCenter {
-    /// Its name.
+    /// Name.
     pub name: &'static str,
-    /// Its one address.
+    /// One address.
     pub address: Ipv4Addr,
-    /// Where it is: degrees north and degrees east.
+    /// Place where it is: degrees north and degrees east.
     pub coordinates: [f64; 2],
 }
 

@@ -28,7 +28,7 @@ pub enum Family {
 /// A client prefix: /24 or /56, by family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prefix {
-    /// Its family.
+    /// Family.
     pub family: Family,
     /// The octets of the prefix; IPv4 uses the first three.
     pub octets: [u8; 7],
@@ -103,7 +103,7 @@ pub enum Families {
     Mixed,
 }
 
-/// Where prefixes lie.
+/// Place where prefixes lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Spread {

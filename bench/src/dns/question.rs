@@ -119,7 +119,7 @@ impl Question {
         })
     }
 
-    /// Whether `message` looks like an answer to this question: all that is asked of an echo.
+    /// Tells whether `message` looks like an answer to this question: all that is asked of an echo.
     #[must_use]
     pub fn is_answered(&self, message: &[u8]) -> bool {
         self.checked_records(message).is_some()

@@ -10,7 +10,7 @@ pub(super) const RANGES_MAX: usize = 64 << 20;
 /// Most areas in one table.
 pub(super) const AREAS_MAX: usize = 1 << 22;
 
-/// Why a table could not be built.
+/// Reason why a table could not be built.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AreaBuildError {
     /// A range whose end lies before its start.
@@ -28,7 +28,7 @@ pub enum AreaBuildError {
     TooMany {
         /// Ranges or areas.
         what: &'static str,
-        /// How many there were.
+        /// Number of them.
         count: usize,
         /// The bound.
         max: usize,

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 const MAGIC: &[u8; 8] = b"WSAREA\0\x03";
 const DIGEST_BYTES: usize = 32;
 
-/// Why bytes are no area table.
+/// Reason why bytes are no area table.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AreaFileError {
     /// The file does not begin like an area table of this format.

@@ -97,7 +97,7 @@ impl AreaAttrs {
 /// One area with its size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Area {
-    /// Its name, such as `cn/44/ct`.
+    /// Name, such as `cn/44/ct`.
     pub name: String,
     /// What it is known by.
     pub attrs: AreaAttrs,
@@ -107,7 +107,7 @@ pub struct Area {
     pub ipv6_subnets_48: u64,
 }
 
-/// Where in the table an address was found; valid for the same table only.
+/// Place where in the table an address was found; valid for the same table only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaf {
     /// Index of an IPv4 range.

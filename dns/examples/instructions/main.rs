@@ -127,7 +127,7 @@ fn watch(kind: &str, rounds: usize) -> Result<Child, Box<dyn Error>> {
     })?)
 }
 
-/// How many instructions a run took.
+/// Number of instructions a run took.
 fn collected(run: Child) -> Result<u64, Box<dyn Error>> {
     let output = run.wait_with_output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -232,7 +232,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Everything that is made here.
+/// All that is made here.
 fn made() -> Vec<(&'static str, Vec<u8>)> {
     [good(), options(), broken(), hostile()].concat()
 }

@@ -63,7 +63,7 @@ pub(crate) fn configs() -> Vec<ReplyConfig> {
     ]
 }
 
-/// Where a question comes from: mostly UDP, from peers of both families and of both in one.
+/// Returns where a question comes from: mostly UDP, from peers of both families and of both in one.
 pub(crate) fn arrival(random: &mut Random) -> Arrival {
     let peers: [IpAddr; 5] = [
         "10.1.0.9",

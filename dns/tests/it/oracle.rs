@@ -65,7 +65,7 @@ fn above(asked: &str) -> Vec<String> {
         .collect()
 }
 
-/// How a question for TXT has to begin.
+/// Tells how a question for TXT has to begin.
 fn expected(records: &Records, asked: &str) -> String {
     let chain = above(asked);
     let cut = chain

@@ -50,7 +50,7 @@ struct Line<'a> {
     rdata: &'a [u8],
 }
 
-/// Where the owner of a record stands.
+/// Place where the owner of a record stands.
 #[derive(Clone, Copy)]
 enum Owner<'a> {
     /// At this octet of the message.
@@ -168,7 +168,7 @@ impl Second<'_> {
     }
 }
 
-/// Where the question's name begins.
+/// Place where the question's name begins.
 const QUESTION_AT: usize = 12;
 
 /// Pushes a set behind its owner into a section that begins, or goes on, at octet `at`.

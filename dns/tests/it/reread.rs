@@ -40,7 +40,7 @@ enum Rest {
     Unsure,
 }
 
-/// What a message must get from a view.
+/// Returns what a message must get from a view.
 pub(crate) fn expected(
     message: &[u8],
     arrival: &Arrival,
@@ -119,7 +119,7 @@ fn rest<'m>(
     Rest::Read(opt, malformed || end != message.len())
 }
 
-/// Whether there is a whole record at `at`, wherever its owner points to.
+/// Tells whether there is a whole record at `at`, wherever its owner points to.
 fn passes(message: &[u8], at: usize) -> bool {
     let mut parser = Parser::from_ref(message);
     let mut pass = || {
@@ -145,7 +145,7 @@ fn options(opt: &Opt<&[u8]>) -> Vec<(u16, Vec<u8>)> {
         .collect()
 }
 
-/// What the options of a question ask for, and the code of the error that they are.
+/// Returns what the options of a question ask for, and the code of the error that they are.
 fn asked<'o>(
     opt: &'o ReadOpt,
     arrival: &Arrival,

@@ -43,8 +43,8 @@ impl Running {
         self.server.local_addrs()[index]
     }
 
-    /// How often an event has happened once it has happened `least` times: workers count after they
-    /// have sent.
+    /// Number of times that an event has happened once it has happened `least` times: workers count
+    /// after they have sent.
     fn count(&self, event: Event, least: u64) -> u64 {
         let deadline = Instant::now() + Duration::from_secs(5);
         loop {

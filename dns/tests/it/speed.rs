@@ -166,9 +166,9 @@ fn us_per_answer_over_udp() {
     runtime.block_on(server.shutdown());
 }
 
-/// What it takes to bring a map of 1000 services and 5000 areas into service, over 300,000 ranges
-/// of each family: interning and finishing the map, the snapshot with its scope indices, the view.
-/// `classes`: how many services answer differently.
+/// Returns what it takes to bring a map of 1000 services and 5000 areas into service, over 300,000
+/// ranges of each family: interning and finishing the map, the snapshot with its scope indices, the
+/// view. `classes`: how many services answer differently.
 fn large_map_into_service(classes: u32) -> String {
     const SERVICES: u32 = 1_000;
     const AREAS: u64 = 5_000;

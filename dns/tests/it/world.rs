@@ -231,7 +231,7 @@ pub(crate) fn view() -> DnsView {
     DnsView::build(snapshot(catalog(), 0)).unwrap()
 }
 
-/// Why the view over an edited world is refused.
+/// Tells why the view over an edited world is refused.
 pub(crate) fn refused(edit: impl FnOnce(&mut Catalog)) -> ViewError {
     let mut catalog = catalog();
     edit(&mut catalog);

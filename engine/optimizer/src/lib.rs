@@ -7,9 +7,9 @@
 //! ```
 //! Five levels are optimized in strict order: unserved, overload, late traffic, cost, moved. They
 //! are kept apart in exact integers, never by tuned penalties. Beside the plan stand
-//! [`round_to_weights`] (shares as answers can have them), [`feasibility`] (can demand be carried at
-//! all, and what is in the way), [`relieve`] (the first answer to a failure) and [`explain_unit`]
-//! (why here and not there). `docs/optimizer.md` tells the method with its papers.
+//! [`round_to_weights`] (shares as answers can have them), [`feasibility`] (can demand be carried
+//! at all, and what is in the way), [`relieve`] (the first answer to a failure) and
+//! [`explain_unit`] (why here and not there). `docs/optimizer.md` tells the method with its papers.
 //!
 //! Every stage is a function of its arguments; there is no clock and no shared state. Weighted
 //! penalties and a general-purpose linear-programming library were not taken: the first lose the

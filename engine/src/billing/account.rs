@@ -190,7 +190,7 @@ impl Account {
         (count, closed.saturating_sub(count), unseen)
     }
 
-    /// What the month that holds `month_of` is known to cost as of `as_of`.
+    /// Returns what the month that holds `month_of` is known to cost as of `as_of`.
     pub(super) fn statement(&self, month_of: Timestamp, as_of: Timestamp) -> Statement {
         let month = self.terms.utc_offset.month_of(month_of);
         let (known, gaps, unseen) = self.coverage(month, as_of);

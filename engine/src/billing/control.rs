@@ -31,10 +31,10 @@ const USED_SHARE_START: f64 = 0.95;
 /// Weight of the newest.
 const USED_SHARE_STEP: f64 = 0.002;
 
-/// How the controller behaves.
+/// Way in which the controller behaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ControlOptions {
-    /// Whether free slots are used on purpose.
+    /// True when free slots are used on purpose.
     pub bursts: bool,
     /// Share of tokens kept for failures at the start of a period; it falls to 0 at its end.
     pub reserve_share: f64,
@@ -142,7 +142,7 @@ impl Controller {
         }
     }
 
-    /// What a contract costs in the open slot.
+    /// Returns what a contract costs in the open slot.
     #[must_use]
     pub fn marginal(&self, ledger: &Ledger, contract: usize, now: Timestamp) -> Marginal {
         let steer = &self.contracts[contract];
@@ -247,7 +247,7 @@ impl Controller {
         self.contracts[contract].today.spent = slots;
     }
 
-    /// Whether a contract bursts in the open slot.
+    /// Tells whether a contract bursts in the open slot.
     #[must_use]
     pub fn bursting(&self, contract: usize) -> bool {
         self.contracts[contract].bursting

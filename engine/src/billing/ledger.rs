@@ -47,7 +47,7 @@ pub struct LinkPart {
     pub slot: Timestamp,
     /// Sum of its samples, Mbps.
     pub mbps_sum: f64,
-    /// How many there were.
+    /// Number of them.
     pub samples: u32,
 }
 
@@ -84,7 +84,7 @@ struct Gathered {
 }
 
 impl Gathering {
-    /// What is gathered of a slot; begun with what is known of it.
+    /// Returns what is gathered of a slot; begun with what is known of it.
     fn entry(&mut self, slot: Timestamp, account: &Account) -> &mut Gathered {
         self.slots.entry(slot).or_insert_with(|| Gathered {
             restored: account.sample(slot).unwrap_or(0.0),
@@ -124,8 +124,8 @@ impl Gathering {
         }
     }
 
-    /// What a link of the contract carried in a slot, or in the last before it that is not too far
-    /// away.
+    /// Returns what a link of the contract carried in a slot, or in the last before it that is not
+    /// too far away.
     fn link_mbps(&self, link: usize, slot: Timestamp, slot_ms: u64) -> Option<f64> {
         let from = Timestamp(slot.0.saturating_sub(CARRIED_MAX_SLOTS * slot_ms));
         let slots = self.slots.range(from..=slot).rev();
@@ -134,13 +134,13 @@ impl Gathering {
         Some(sum / f64::from(count))
     }
 
-    /// What all links of the contract carried in a slot.
+    /// Returns what all links of the contract carried in a slot.
     fn of_parts(&self, slot: Timestamp, slot_ms: u64) -> f64 {
         let mean = |link: usize| self.link_mbps(link, slot, slot_ms).unwrap_or(0.0);
         (0..self.links.len()).map(mean).sum()
     }
 
-    /// What a slot carried, as far as it is known.
+    /// Returns what a slot carried, as far as it is known.
     fn mbps(&self, slot: Timestamp, slot_ms: u64) -> f64 {
         let restored = self.slots.get(&slot).map_or(0.0, |known| known.restored);
         self.of_parts(slot, slot_ms).max(restored)
@@ -267,7 +267,8 @@ impl Ledger {
         Timestamp(at.0 - at.0 % self.slot_ms)
     }
 
-    /// What a slot carried as far as it is known, Mbps; `None` when it takes no more samples.
+    /// Returns what a slot carried as far as it is known, Mbps; `None` when it takes no more
+    /// samples.
     #[must_use]
     pub fn open_mbps(&self, contract: usize, slot: Timestamp) -> Option<f64> {
         let open = &self.open[contract];
@@ -283,7 +284,8 @@ impl Ledger {
         )
     }
 
-    /// What links of a contract said of a slot that still takes samples: what a restart would lose.
+    /// Returns what links of a contract said of a slot that still takes samples: what a restart
+    /// would lose.
     pub fn parts(&self, contract: usize, slot: Timestamp) -> impl Iterator<Item = LinkPart> {
         let open = &self.open[contract];
         let known = open.slots.get(&slot).into_iter();
@@ -434,16 +436,16 @@ impl Ledger {
         })
     }
 
-    /// What a link carried on average in the slot that starts at `slot`, as far as it has come,
-    /// Mbps. A silent one is taken for what it carried in the last three slots; `None` when it said
-    /// nothing in these either.
+    /// Returns what a link carried on average in the slot that starts at `slot`, as far as it has
+    /// come, Mbps. A silent one is taken for what it carried in the last three slots; `None` when
+    /// it said nothing in these either.
     #[must_use]
     pub fn link_mbps(&self, link: usize, slot: Timestamp) -> Option<f64> {
         let &(contract, place) = self.places.get(link)?;
         self.open[contract].link_mbps(place, slot, self.slot_ms)
     }
 
-    /// What was refused so far.
+    /// Returns what was refused so far.
     #[must_use]
     pub const fn refused(&self) -> &Refused {
         &self.refused
@@ -461,19 +463,20 @@ impl Ledger {
         self.accounts[contract].terms()
     }
 
-    /// How late a sample of a link may come and be counted, whichever moment of its slot it is of.
+    /// Delay with which a sample of a link may come and be counted, whichever moment of its slot it
+    /// is of.
     #[must_use]
     pub const fn late_max(&self) -> Duration {
         Duration::from_millis(LATE_MAX_SLOTS * self.slot_ms)
     }
 
-    /// How long ago `at` was when the ledger was last told the time; zero before.
+    /// Time since `at` was when the ledger was last told the time; zero before.
     #[must_use]
     pub fn age(&self, at: Timestamp) -> Duration {
         self.now.map_or(Duration::ZERO, |now| now.since(at))
     }
 
-    /// How many contracts there are.
+    /// Number of contracts.
     #[must_use]
     pub const fn contracts(&self) -> usize {
         self.accounts.len()
@@ -525,14 +528,14 @@ impl Ledger {
         (statement.known > 0).then_some(statement.level_mbps)
     }
 
-    /// What the month that holds `month_of` is known to cost as of `as_of`.
+    /// Returns what the month that holds `month_of` is known to cost as of `as_of`.
     #[must_use]
     pub fn statement(&self, contract: usize, month_of: Timestamp, as_of: Timestamp) -> Statement {
         self.accounts[contract].statement(month_of, as_of)
     }
 
-    /// What one more Mbps through a contract costs in the slot that holds `now`, as long as no
-    /// controller has planned it.
+    /// Returns what one more Mbps through a contract costs in the slot that holds `now`, as long as
+    /// no controller has planned it.
     #[must_use]
     pub fn marginal(&self, contract: usize, now: Timestamp) -> Marginal {
         Marginal::unplanned(self, contract, now)

@@ -18,13 +18,13 @@ impl OrderStatistics {
         Self { ascending }
     }
 
-    /// How many samples there are.
+    /// Number of samples.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.ascending.len()
     }
 
-    /// Whether there is none.
+    /// Tells whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.ascending.is_empty()
@@ -59,7 +59,7 @@ impl OrderStatistics {
         index.map_or(0.0, |index| self.ascending[index])
     }
 
-    /// How many samples are greater than `level`.
+    /// Number of samples are greater than `level`.
     #[must_use]
     pub fn count_above(&self, level: f64) -> usize {
         self.ascending.len()

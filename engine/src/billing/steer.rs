@@ -31,8 +31,8 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// What a free slot is worth now over what the plan says: more and more once the day's part is
-    /// spent.
+    /// Returns what a free slot is worth now over what the plan says: more and more once the day's
+    /// part is spent.
     ///
     /// The price that a linear program finds leaves open how often to accept it, because many slots
     /// are worth just that. Accepting all of them empties some contracts within days; their levels
@@ -99,7 +99,7 @@ impl Steer {
         }
     }
 
-    /// Whether the contract has a level at all.
+    /// Tells whether the contract has a level at all.
     pub(super) const fn has_level(&self) -> bool {
         matches!(
             self.model,

@@ -116,14 +116,14 @@ impl Engine {
         }
     }
 
-    /// Whether the newest plan asks for other prices in the slot under way.
+    /// Tells whether the newest plan asks for other prices in the slot under way.
     fn asks_again(&mut self) -> bool {
         let Some(last) = &self.last else { return false };
         let problem = Problem::new(&last.instance);
         self.known.contracts.asks_again(&problem, &last.plan)
     }
 
-    /// Whether drains, health and the map in force are still those that it was solved under.
+    /// Tells whether drains, health and the map in force are still those that it was solved under.
     fn is_fresh(&self, solved: &Solved, now: Timestamp) -> bool {
         // A ramp goes on with the clock, so limits are compared as of then.
         let limits = self.drains.limits(solved.at, &self.known.inventory);

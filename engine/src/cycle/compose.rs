@@ -85,8 +85,8 @@ impl Engine {
         map
     }
 
-    /// Whether a snapshot was made for this area table and this inventory, so that its indices are
-    /// ours.
+    /// Tells whether a snapshot was made for this area table and this inventory, so that its
+    /// indices are ours.
     pub(super) fn speaks_of_this(&self, serving: &Snapshot) -> bool {
         let inventory = &self.known.inventory;
         let catalog = &serving.catalog;

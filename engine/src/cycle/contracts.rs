@@ -97,9 +97,9 @@ impl Engine {
         self.known.contracts.unkept = true;
     }
 
-    /// What [`UsualDemand`] is counted by: SHA-256 over the names of services and areas in their
-    /// order, and the clock of demand, as lower-case hex. Demand that was learnt under another
-    /// digest is that of others.
+    /// Returns what [`UsualDemand`] is counted by: SHA-256 over the names of services and areas in
+    /// their order, and the clock of demand, as lower-case hex. Demand that was learnt under
+    /// another digest is that of others.
     #[must_use]
     pub fn demand_digest(&self) -> String {
         let services = self.known.inventory.services.iter();
@@ -120,7 +120,7 @@ impl Engine {
         Digest(hash.finalize().into()).to_string()
     }
 
-    /// What was learnt of demand since the last call, to be kept; once in half an hour.
+    /// Returns what was learnt of demand since the last call, to be kept; once in half an hour.
     pub fn take_learnt_demand(&mut self) -> Option<UsualDemand> {
         self.known.contracts.take_learnt_demand()
     }

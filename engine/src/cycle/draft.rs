@@ -12,12 +12,12 @@ pub struct Draft {
     pub body: Body,
     /// Digest of the instance behind it.
     pub input_digest: String,
-    /// Why it is worth publishing.
+    /// Reason why it is worth publishing.
     pub reason: Reason,
-    /// How the optimizer's part was found; `None` when only static services changed.
+    /// Way in which the optimizer's part was found; `None` when only static services changed.
     pub tier: Option<Tier>,
     /// What it was made under.
     pub(super) under: Under,
-    /// Whether it is all that was wanted; gates may let through a part of it first.
+    /// True when it is all that was wanted; gates may let through a part of it first.
     pub(super) whole: bool,
 }

@@ -18,7 +18,7 @@ impl Engine {
         facts.instance(&self.drains.limits(now, &self.known.inventory), now)
     }
 
-    /// Why `client` gets its answer for `name`.
+    /// Tells why `client` gets its answer for `name`.
     ///
     /// # Errors
     /// [`ExplainError`].

@@ -61,7 +61,7 @@ pub struct Solved {
     pub(super) found: Result<Box<Found>, Failure>,
 }
 
-/// Why there is no plan.
+/// Reason why there is no plan.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The instance itself is faulty.
@@ -76,7 +76,7 @@ pub(super) struct Found {
     pub(super) instance: Instance,
     pub(super) plan: Plan,
     pub(super) weights: OnWeights,
-    /// Its levels as the map in force is judged, too.
+    /// Levels as the map in force is judged, too.
     pub(super) answered: Option<Levels>,
     pub(super) certificate: Certificate,
     pub(super) outcome: Outcome,
@@ -86,7 +86,7 @@ pub(super) struct Found {
 }
 
 impl Solved {
-    /// How it was solved.
+    /// Tells how it was solved.
     #[must_use]
     pub const fn tier(&self) -> Tier {
         self.tier
@@ -94,7 +94,7 @@ impl Solved {
 }
 
 impl Job {
-    /// How it will be solved.
+    /// Tells how it will be solved.
     #[must_use]
     pub const fn tier(&self) -> Tier {
         match self.work {
@@ -206,7 +206,7 @@ fn closed(instance: &Instance) -> Vec<u32> {
 /// A plan as answers can have it, beside the one in force.
 struct Answered {
     weights: OnWeights,
-    /// Its levels, and those of the plan in force, as maps are judged.
+    /// Levels, and those of the plan in force, as maps are judged.
     levels: Option<Levels>,
     incumbent: Option<Levels>,
 }
@@ -268,7 +268,7 @@ impl Found {
         }
     }
 
-    /// What is kept of it.
+    /// Returns what is kept of it.
     pub(super) fn into_last(self, at: Timestamp, tier: Tier) -> LastSolve {
         LastSolve {
             at,
@@ -327,8 +327,8 @@ impl Engine {
         })
     }
 
-    /// Whether a warm solve would answer what changed since the last one; a full one under way may
-    /// be given up for it.
+    /// Tells whether a warm solve would answer what changed since the last one; a full one under
+    /// way may be given up for it.
     #[must_use]
     pub fn wants_warm(&self, now: Timestamp) -> bool {
         let health = self.known.health(now);

@@ -11,9 +11,9 @@ use std::sync::Arc;
 /// The newest solve.
 #[derive(Debug)]
 pub struct LastSolve {
-    /// When its input was taken.
+    /// Time at which its input was taken.
     pub at: Timestamp,
-    /// How it was solved.
+    /// Way in which it was solved.
     pub tier: Tier,
     /// The instance.
     pub instance: Arc<Instance>,
@@ -21,10 +21,10 @@ pub struct LastSolve {
     pub plan: Plan,
     /// The same as answers can have it.
     pub weights: OnWeights,
-    /// Its certificate.
+    /// Certificate.
     pub certificate: Certificate,
-    /// How the map in force fared on the same instance; `None` when it named what was gone, or
-    /// there was none.
+    /// Way in which the map in force fared on the same instance; `None` when it named what was
+    /// gone, or there was none.
     pub incumbent: Option<Levels>,
     /// The network of `instance`, ready for closed links; away while a job has it.
     pub(super) tree: Option<Tree>,

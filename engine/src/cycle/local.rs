@@ -72,8 +72,8 @@ fn raised_to(instance: &Instance, loads: &Loads) -> Instance {
     raised
 }
 
-/// Whether a plan is feasible and at least as good on levels 1 to 3, in their order, as one that
-/// serves nobody.
+/// Tells whether a plan is feasible and at least as good on levels 1 to 3, in their order, as one
+/// that serves nobody.
 fn better_than_nothing(instance: &Instance, plan: &Plan) -> bool {
     let nothing = Plan {
         shares: vec![Shares::new(); plan.shares.len()],

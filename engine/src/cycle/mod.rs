@@ -145,14 +145,14 @@ impl Engine {
         closed
     }
 
-    /// Whether the next tick should not be waited for: a check changed its mind, a node went down
-    /// or came back, a link became full.
+    /// Tells whether the next tick should not be waited for: a check changed its mind, a node went
+    /// down or came back, a link became full.
     #[must_use]
     pub const fn is_urgent(&self) -> bool {
         self.urgent
     }
 
-    /// What gates have stopped or let pass since the last call, for the audit log.
+    /// Returns what gates have stopped or let pass since the last call, for the audit log.
     pub fn take_stops(&mut self) -> Vec<Stop> {
         self.gates.take_news()
     }
@@ -167,7 +167,7 @@ impl Engine {
         self.edges_confirmed = version;
     }
 
-    /// What exists.
+    /// Returns what exists.
     #[must_use]
     pub fn inventory(&self) -> &Inventory {
         &self.known.inventory
@@ -179,7 +179,7 @@ impl Engine {
         &self.drains
     }
 
-    /// What was solved last.
+    /// Returns what was solved last.
     #[must_use]
     pub const fn last(&self) -> Option<&LastSolve> {
         self.last.as_ref()
@@ -202,7 +202,7 @@ impl Engine {
         self.in_force.note_draft(draft);
     }
 
-    /// What may be used at `now`.
+    /// Returns what may be used at `now`.
     fn under(&self, health: &Health, now: Timestamp) -> Under {
         Under {
             limits: self.drains.limits(now, &self.known.inventory),

@@ -7,20 +7,20 @@ use crate::model::ModelOptions;
 use crate::publish::PublishRules;
 use std::time::Duration;
 
-/// Everything that a deployment may choose.
+/// All that a deployment may choose.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
-    /// How estimates follow.
+    /// Way in which estimates follow.
     pub estimate: EstimateOptions,
-    /// How instances are made.
+    /// Way in which instances are made.
     pub model: ModelOptions,
-    /// When plans are published.
+    /// Time at which plans are published.
     pub publish: PublishRules,
-    /// How drains behave.
+    /// Way in which drains behave.
     pub drain: drain::Rules,
     /// Slot length of billing.
     pub slot: Duration,
-    /// How levels and free slots of contracts are used.
+    /// Way in which levels and free slots of contracts are used.
     pub billing: ControlOptions,
     /// Threads for building an instance, solving and checking it; the result does not depend on it.
     pub threads: usize,

@@ -127,7 +127,7 @@ impl Engine {
         self.noted_until = self.noted_until.max(now);
     }
 
-    /// What can be said without a solve.
+    /// Returns what can be said without a solve.
     fn at_once(
         &mut self,
         health: &Health,
@@ -159,9 +159,9 @@ impl Engine {
         }
     }
 
-    /// Why nothing is optimized at `now`: too much of demand is stale, or nothing is known since
-    /// the start, and a map made of assumptions must not replace one made of measurements. The
-    /// local tier goes on, because it only takes away.
+    /// Tells why nothing is optimized at `now`: too much of demand is stale, or nothing is known
+    /// since the start, and a map made of assumptions must not replace one made of measurements.
+    /// The local tier goes on, because it only takes away.
     pub(super) fn frozen(&self, now: Timestamp) -> Option<Held> {
         self.in_force.snapshot.as_ref()?;
         let freshness = self.known.estimates.demand_freshness(now);
@@ -175,8 +175,8 @@ impl Engine {
         })
     }
 
-    /// Whether those who usually ask for most have been heard since the start, or it is long ago:
-    /// until then demand is mostly assumed.
+    /// Tells whether those who usually ask for most have been heard since the start, or it is long
+    /// ago: until then demand is mostly assumed.
     fn has_heard_enough(&self, now: Timestamp) -> bool {
         let Some(usual) = self.known.contracts.usual_mbps(now) else {
             return true;

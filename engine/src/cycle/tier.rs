@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// How an answer was found: the sooner it is there, the less it looks at.
+/// Way in which an answer was found: the sooner it is there, the less it looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
@@ -12,7 +12,7 @@ pub enum Tier {
     /// The simplex went on from its last tree with some links closed or reopened. Exact for the
     /// demand of the last full solve, in tenths of a second.
     Warm,
-    /// Everything anew, with the newest demand and quality. Seconds.
+    /// All anew, with the newest demand and quality. Seconds.
     Full,
 }
 

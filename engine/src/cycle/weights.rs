@@ -13,7 +13,7 @@ const ROUNDING_SHARE: f64 = 1e-6;
 pub struct OnWeights {
     /// The plan, every share a multiple of 1/64.
     pub plan: Plan,
-    /// Its levels; what does not fit below a hard limit counts as unserved.
+    /// Levels; what does not fit below a hard limit counts as unserved.
     pub levels: Levels,
     /// Relative distance of its level-4 cost to the certified bound; `None` when rounding costs
     /// something on a level above.
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
     use instance::Shares;
 
-    /// What `mbps` cost where 100 are free, and 900 are below the watermark.
+    /// Returns what `mbps` cost where 100 are free, and 900 are below the watermark.
     fn money_and_overload(mbps: f64, bands: Bands) -> (f64, f64) {
         let text = format!(
             r#"{{"version": 1, "value_cny_per_gbps_ms_slot": 0.02,

@@ -50,7 +50,7 @@ pub struct Drains {
     drains: Vec<Drain>,
     /// Number of the newest drain there ever was.
     last: u64,
-    /// When queue and proofs were last re-evaluated; `None` makes the next step do it.
+    /// Time at which queue and proofs were last re-evaluated; `None` makes the next step do it.
     rechecked_at: Option<Timestamp>,
     /// Ids that were forgotten and not yet reported.
     forgotten: Vec<String>,
@@ -148,7 +148,8 @@ impl Drains {
         Ok(&self.drains[index])
     }
 
-    /// What the drains leave of `inventory` at `now`. Targets that it does not have bound nothing.
+    /// Returns what the drains leave of `inventory` at `now`. Targets that it does not have bound
+    /// nothing.
     #[must_use]
     pub fn limits(&self, now: Timestamp, inventory: &Inventory) -> Limits {
         let mut bounds = Bounds::default();
@@ -190,7 +191,7 @@ impl Drains {
             .collect()
     }
 
-    /// Everything that is out.
+    /// All that is out.
     fn out(&self, inventory: &Inventory) -> Active {
         let mut out = Active::default();
         for drain in self.drains.iter().filter(|drain| drain.state.is_active()) {

@@ -33,7 +33,7 @@ pub struct Request {
     pub idempotency_key: String,
 }
 
-/// Why a request was turned away without becoming a drain.
+/// Reason why a request was turned away without becoming a drain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// The target does not exist.
@@ -57,7 +57,7 @@ pub enum RequestError {
     KeyReused {
         /// The drain that it stands for.
         id: String,
-        /// Its target.
+        /// Target.
         target: Target,
     },
     /// Too many requests wait.
@@ -68,18 +68,18 @@ pub enum RequestError {
     TooMany(usize),
 }
 
-/// Why a drain could not be renewed or cancelled.
+/// Reason why a drain could not be renewed or cancelled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
     /// No such drain, or it was forgotten long after its end.
     #[error("no drain {0}: it may have ended long ago")]
     Unknown(String),
-    /// Its lease has ended.
+    /// Lease has ended.
     #[error("drain {id} has ended ({state}): request a new one")]
     Ended {
         /// The drain.
         id: String,
-        /// Where it stands.
+        /// Place where it stands.
         state: State,
     },
     /// The new lease is out of bounds.
@@ -210,7 +210,7 @@ impl Drains {
         }
     }
 
-    /// What is to become of the drain that is, or will be, at `index`.
+    /// Returns what is to become of the drain that is, or will be, at `index`.
     fn verdict(
         &self,
         index: usize,

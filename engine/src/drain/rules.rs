@@ -34,7 +34,7 @@ pub struct Rules {
     /// Factor on demand in the capacity proof: 1.1 covers the growth of an ordinary evening over a
     /// short lease.
     pub demand_headroom: f64,
-    /// Whether the loss of any one other site must stay as survivable as it is without drains.
+    /// True when the loss of any one other site must stay as survivable as it is without drains.
     pub reserve_worst_site: bool,
     /// Most sites whose loss is tried in one proof, those in the same regions first, then those
     /// with most capacity; bounds the time of a proof, which asks for two maximum flows per site.

@@ -35,7 +35,7 @@ pub enum Target {
     },
 }
 
-/// Why a text is no target.
+/// Reason why a text is no target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// No known kind stands before the colon.
@@ -53,7 +53,7 @@ pub enum TargetError {
     Where(String),
 }
 
-/// Why a target means nothing in the inventory.
+/// Reason why a target means nothing in the inventory.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
     /// Nothing has that name.

@@ -34,9 +34,9 @@ pub struct World<'a> {
 /// The map in service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// Its version.
+    /// Version.
     pub version: MapVersion,
-    /// When it was published.
+    /// Time at which it was published.
     pub at: Timestamp,
     /// Time of the latest tick whose plan this map is: the tick that published it, or a later one
     /// that found nothing to change. A bound that was set after this time is not in the map yet.
@@ -70,7 +70,7 @@ pub trait Facts {
         demand_factor: f64,
     ) -> Feasibility;
 
-    /// How many of today's requests times `demand_factor` no site could answer under `limits`,
+    /// Number of of today's requests times `demand_factor` no site could answer under `limits`,
     /// whatever the bandwidth.
     fn unanswered(&self, limits: &Limits, demand_factor: f64) -> Unanswered;
 }

@@ -43,8 +43,8 @@ pub struct PublishRules {
     pub stale_share_max: f64,
     /// Relative gain in cost and latency below which moving traffic is not worth it (hysteresis).
     pub gain_min: f64,
-    /// Overload, or traffic above the latency limit, that must be relieved to be worth a move, as a share
-    /// of all demand.
+    /// Overload, or traffic above the latency limit, that must be relieved to be worth a move, as a
+    /// share of all demand.
     pub relief_min: f64,
     /// Excess over its watermark that a row must have, or a contract above what it has free, before
     /// that is a reason to move anybody. Plans stop at the limit, and what noise puts above it is
@@ -276,9 +276,9 @@ pub enum Held {
 /// are `incumbent`; `plan` are those of its own map, with the same rounding to weights. Demand in
 /// Mbps.
 ///
-/// What is lost, too full or above the latency limit is relieved however far from the optimum the plan is.
-/// Anything else is only followed with a gap that is narrow enough: a gain beyond the hysteresis,
-/// or what changed limits ask for.
+/// What is lost, too full or above the latency limit is relieved however far from the optimum the
+/// plan is. Anything else is only followed with a gap that is narrow enough: a gain beyond the
+/// hysteresis, or what changed limits ask for.
 ///
 /// # Errors
 /// [`Held`] says why not.

@@ -114,7 +114,7 @@ impl Resources<'_> {
         Ok(Kind::Geo(index, datacenters))
     }
 
-    /// What stands behind one datacenter.
+    /// Returns what stands behind one datacenter.
     fn datacenter(
         &mut self,
         meta: &str,

@@ -8,7 +8,7 @@ use crate::vscf::Node;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// How many addresses are given.
+/// Number of addresses are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Serve {
     All,
@@ -42,7 +42,7 @@ pub(super) struct Draft<'a> {
     pub(super) watch: Watch<'a>,
     /// Addresses with their weights.
     pub(super) members: Vec<(&'a Node, IpAddr, u32)>,
-    /// Whether states count for the threshold alone.
+    /// True when states count for the threshold alone.
     pub(super) ignores_health: bool,
 }
 

@@ -65,7 +65,7 @@ impl LeafPlugin {
     }
 }
 
-/// Why a leaf cannot be read.
+/// Reason why a leaf cannot be read.
 pub(super) enum LeafTrouble {
     Invalid(ImportError),
     /// It has no counterpart.
@@ -156,7 +156,7 @@ pub(super) fn fixed(node: &Node, what: &str) -> Result<Leaf, ImportError> {
     }
 }
 
-/// What the null plugin answers.
+/// Returns what the null plugin answers.
 pub(super) fn null() -> Leaf {
     always(&[Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()])
 }

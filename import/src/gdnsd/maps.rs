@@ -110,7 +110,7 @@ const KEYS: [&str; 7] = [
     "nets",
 ];
 
-/// Everything but the tree and the networks.
+/// All but the tree and the networks.
 fn head(name: &str, place: &Place, hash: &Hash, dir: &Path) -> Result<Map, ImportError> {
     let Some(node) = hash.get("datacenters") else {
         return Err(ImportError::invalid(
@@ -255,7 +255,7 @@ impl Walk<'_> {
         self.inner(hash, &mut Vec::new(), &default)
     }
 
-    /// What a leaf or a default gives; `None` for nothing at all, which is noted.
+    /// Returns what a leaf or a default gives; `None` for nothing at all, which is noted.
     fn prefer(&mut self, node: &Node, path: &[String]) -> Result<Option<Prefer>, ImportError> {
         if self.is_auto && node.texts("a list of datacenters")? == ["auto"] {
             return Ok(Some(Prefer::Nearest));

@@ -35,7 +35,7 @@ use crate::files::Reader;
 use crate::vscf::{self, Hash, Value};
 use std::path::Path;
 
-/// Everything but the resources, which are looked up one by one.
+/// All but the resources, which are looked up one by one.
 #[derive(Debug)]
 pub(crate) struct Installation {
     pub(crate) options: Options,

@@ -17,7 +17,7 @@ impl Net {
         self.bits
     }
 
-    /// Whether it is one of IPv6.
+    /// Tells whether it is one of IPv6.
     pub(crate) const fn is_v6(self) -> bool {
         self.address.is_ipv6()
     }

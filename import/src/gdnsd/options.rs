@@ -10,11 +10,11 @@ use std::str::FromStr;
 /// What the import needs of the options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Where it answers.
+    /// Place where it answers.
     pub(crate) listen: Vec<SocketAddr>,
     /// Threads for UDP, when given.
     pub(crate) udp_threads: Option<u32>,
-    /// Whether client subnets count.
+    /// True when client subnets count.
     pub(crate) client_subnet: bool,
     /// What identifies the server (RFC 5001), when it is text.
     pub(crate) nsid: Option<String>,
@@ -26,9 +26,9 @@ pub(crate) struct Options {
     pub(crate) ttl_absent_max_s: u32,
     /// TTL of records for ACME challenges, in seconds.
     pub(crate) ttl_acme_s: u32,
-    /// Whether answers go on behind a CNAME to a name of the same zone.
+    /// True when answers go on behind a CNAME to a name of the same zone.
     pub(crate) follows_cname: bool,
-    /// Where `admin_state` is, when given.
+    /// Place where `admin_state` is, when given.
     pub(crate) state_dir: Option<PathBuf>,
 }
 
@@ -216,7 +216,7 @@ fn listen(node: &Node, port: u16, faults: &mut Faults) -> Result<Vec<SocketAddr>
 }
 
 impl Hash {
-    /// Whether a listener is one behind a proxy.
+    /// Tells whether a listener is one behind a proxy.
     fn hash_says_proxy(&self) -> Result<bool, ImportError> {
         self.get("tcp_proxy")
             .map_or(Ok(false), |node| node.truth("tcp_proxy"))

@@ -19,7 +19,7 @@ const DEPTH_MAX: usize = 24;
 #[derive(Clone, Debug)]
 pub(crate) struct Resource {
     pub(crate) kind: Kind,
-    /// Whether the first datacenter of a list is never used.
+    /// True when the first datacenter of a list is never used.
     pub(crate) skips_first: bool,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Datacenter {
     pub(crate) resource: Resource,
 }
 
-/// Why there is no resource.
+/// Reason why there is no resource.
 #[derive(Debug)]
 pub(crate) enum Trouble {
     Invalid(ImportError),
@@ -91,7 +91,7 @@ impl<'a> Resources<'a> {
         }
     }
 
-    /// Where faults are noted.
+    /// Returns where faults are noted.
     pub(crate) const fn faults(&mut self) -> &mut Faults {
         self.faults
     }

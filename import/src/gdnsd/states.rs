@@ -6,7 +6,7 @@ use crate::vscf::{self, Node};
 use std::cell::Cell;
 use std::path::Path;
 
-/// Where gdnsd keeps states unless told otherwise.
+/// Place where gdnsd keeps states unless told otherwise.
 const STATE_DIR: &str = "/var/lib/gdnsd";
 
 /// The lines of the file; later ones beat earlier ones.
@@ -20,9 +20,9 @@ struct Line {
     place: Place,
     pattern: String,
     up: bool,
-    /// Whether the state comes with a TTL.
+    /// True when the state comes with a TTL.
     has_ttl: bool,
-    /// Whether anything was asked for that it matches.
+    /// Answer to whether anything was asked for that it matches.
     used: Cell<bool>,
 }
 

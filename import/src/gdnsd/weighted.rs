@@ -65,7 +65,7 @@ pub(super) fn read<'a>(
     }))
 }
 
-/// How a set of groups is served, and whether that is exactly what gdnsd does.
+/// Tells how a set of groups is served, and whether that is exactly what gdnsd does.
 fn serve(groups: &[Vec<(&Node, IpAddr, u32)>], multi: bool) -> (Serve, bool) {
     let weights = || groups.iter().flatten().map(|(_, _, weight)| weight);
     let same = weights().collect::<BTreeSet<_>>().len() <= 1;

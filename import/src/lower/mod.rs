@@ -84,7 +84,7 @@ fn note_subnets(installation: &Installation, faults: &mut Faults) {
     }
 }
 
-/// Whether no map looks at client subnets.
+/// Tells whether no map looks at client subnets.
 pub(crate) fn ignores_subnets(maps: &[Map]) -> bool {
     !maps.is_empty() && maps.iter().all(|map| map.ignores_subnet)
 }

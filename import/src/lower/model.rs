@@ -13,7 +13,7 @@ pub(crate) struct Plan {
     pub(crate) services: Vec<Service>,
 }
 
-/// Where places come from.
+/// Place where places come from.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Area {
     pub(crate) city: Option<PathBuf>,
@@ -65,7 +65,7 @@ pub(crate) struct Service {
     pub(crate) steering: Steering,
 }
 
-/// Where a service's answers come from.
+/// Place where a service's answers come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Steering {
     /// Pools in order.

@@ -15,9 +15,9 @@ pub(super) struct Expansion<'a> {
     pub(super) units: &'a [Unit<'a>],
     /// A list of the map's datacenters to labels.
     pub(super) expand: &'a dyn Fn(&[usize]) -> Vec<usize>,
-    /// Whether labels are the map's datacenters.
+    /// True when labels are the map's datacenters.
     pub(super) is_plain: bool,
-    /// Whether distances among the labels say the same as those among datacenters.
+    /// True when distances among the labels say the same as those among datacenters.
     pub(super) nearest_is_exact: bool,
 }
 
@@ -96,9 +96,9 @@ pub(super) fn of_map(
 /// Lists of the map to orders of labels, and what is lost on the way.
 struct Lowering<'a> {
     expansion: &'a Expansion<'a>,
-    /// Whether some list defines no label.
+    /// True when some list defines no label.
     is_empty_somewhere: bool,
-    /// Whether an order by distance is not quite the same.
+    /// True when an order by distance is not quite the same.
     is_cut: bool,
 }
 

@@ -142,8 +142,8 @@ impl Steerer {
     }
 }
 
-/// Whether distances decide as before among the datacenters that a geoip resource defines: the
-/// bound on the length of lists must not count those that it does not.
+/// Tells whether distances decide as before among the datacenters that a geoip resource defines:
+/// the bound on the length of lists must not count those that it does not.
 fn nearest_is_exact(
     resource: &Resource,
     max: Option<usize>,
@@ -187,7 +187,7 @@ fn map_of(resource: &Resource, resources: &Resources<'_>) -> Result<Option<usize
     Ok(found)
 }
 
-/// Whether no map has a say in a tree.
+/// Tells whether no map has a say in a tree.
 fn is_fixed(resource: &Resource) -> bool {
     match &resource.kind {
         Kind::Leaf(_) => true,

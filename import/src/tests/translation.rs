@@ -36,7 +36,7 @@ const WORLD: &str = r#"plugins => { geoip => {
         resources => { www => { map => world dcmap => { us => 192.0.2.1 eu => [ 192.0.2.2, 192.0.2.3 ] ap => www.cdn.example. } } }
     } }"#;
 
-/// Its rules.
+/// Rules.
 const RULES: [&str; 9] = [
     r#"{ continent = "EU", country = "GB", within = ["ENG", "London"], prefer = ["ap"] }"#,
     r#"{ continent = "EU", country = "GB", within = ["ENG"], prefer = ["eu", "us"] }"#,

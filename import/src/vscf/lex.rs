@@ -183,7 +183,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Whether a byte ends plain text.
+/// Tells whether a byte ends plain text.
 const fn ends_plain(byte: u8) -> bool {
     byte.is_ascii_whitespace()
         || matches!(

@@ -15,7 +15,7 @@ use std::str::FromStr;
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {
-    /// Where it begins.
+    /// Place where it begins.
     pub(crate) place: Place,
     /// What it is.
     pub(crate) value: Value,
@@ -39,7 +39,7 @@ pub(crate) struct Hash {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) key: String,
-    /// Where the key stands.
+    /// Place where the key stands.
     pub(crate) place: Place,
     pub(crate) node: Node,
 }
@@ -105,7 +105,7 @@ impl Node {
             .map_err(|_| self.wrong(what, &format!("must be {kind}, and {text:?} is none")))
     }
 
-    /// What is wrong with a value.
+    /// Returns what is wrong with a value.
     pub(crate) fn wrong(&self, what: &str, why: &str) -> ImportError {
         ImportError::invalid(&self.place, format!("{what} {why}"))
     }

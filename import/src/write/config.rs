@@ -7,7 +7,7 @@ use crate::gdnsd::Options;
 pub(crate) struct Head<'a> {
     /// Name of the database beside it.
     pub(crate) city: Option<&'a str>,
-    /// Whether client subnets count.
+    /// True when client subnets count.
     pub(crate) client_subnet: bool,
     /// Names and files of zones.
     pub(crate) zones: &'a [(String, String)],

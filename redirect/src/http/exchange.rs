@@ -168,7 +168,7 @@ fn forwarded_scheme(fields: &HeaderMap) -> Option<Scheme> {
     }
 }
 
-/// Whether a request announces a body.
+/// Tells whether a request announces a body.
 fn has_body(fields: &HeaderMap) -> bool {
     let length = fields
         .get(header::CONTENT_LENGTH)
@@ -272,7 +272,7 @@ fn extras(event: Event, fields: &mut HeaderMap) {
     fields.insert(name, HeaderValue::from_static(value));
 }
 
-/// What an outcome that is no redirect counts as.
+/// Returns what an outcome that is no redirect counts as.
 fn counters_event(outcome: &Outcome<'_>) -> Event {
     match outcome {
         Outcome::Redirect(_) => Event::Redirect,

@@ -19,7 +19,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 
-/// Why the server did not start.
+/// Reason why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// An address could not be bound.
@@ -109,7 +109,7 @@ impl RedirectServer {
         &self.addrs
     }
 
-    /// What was counted; outlives the server.
+    /// Returns what was counted; outlives the server.
     #[must_use]
     pub const fn counters(&self) -> &Arc<Counters> {
         &self.counters

@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How long a closing connection waits for the client to close too.
+/// Time for which a closing connection waits for the client to close too.
 const LINGER: Duration = Duration::from_secs(1);
 /// Most bytes that a closing connection takes and drops.
 const LINGER_BYTES_MAX: usize = 256 << 10;
@@ -31,13 +31,13 @@ const LINGER_BYTES_MAX: usize = 256 << 10;
 /// What the client is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wait {
-    /// Its first byte.
+    /// First byte.
     Opened,
     /// The rest of a request.
     Asking,
     /// Another request, if it likes.
     Idle,
-    /// Its end of the connection; this many bytes have come instead.
+    /// End of the connection; this many bytes have come instead.
     Closing(usize),
 }
 
@@ -50,10 +50,10 @@ pub(super) struct Patient<'e, T> {
     header_timeout: Duration,
     idle_timeout: Duration,
     write_timeout: Duration,
-    /// When the wait for the client's bytes ends.
+    /// Time at which the wait for the client's bytes ends.
     read_by: Instant,
     wait: Wait,
-    /// When the wait to write ends; `None` while writes go through.
+    /// Time at which the wait to write ends; `None` while writes go through.
     write_by: Option<Instant>,
     /// One timer for all. It is set again only where it would ring too late, or has rung too early.
     alarm: Pin<Box<Sleep>>,

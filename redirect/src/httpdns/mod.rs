@@ -35,7 +35,7 @@ const TYPE_AAAA: u16 = 28;
 pub struct Caller<'r> {
     /// The caller's own address.
     pub client: IpAddr,
-    /// Whether that address may ask for other clients.
+    /// True when that address may ask for other clients.
     pub trusted: bool,
     /// The credentials of `Authorization: Bearer`.
     pub bearer: Option<&'r [u8]>,
@@ -52,7 +52,7 @@ pub struct Addresses {
     pub ipv4: Vec<Ipv4Addr>,
     /// IPv6 addresses, at most as many as the service allows.
     pub ipv6: Vec<Ipv6Addr>,
-    /// How long they may be kept, in seconds.
+    /// Time for which they may be kept, in seconds.
     pub ttl_s: u32,
     /// Clients that share this many leading bits get the same.
     pub scope: u8,
@@ -124,7 +124,7 @@ pub fn answer(view: &HttpView, caller: &Caller<'_>, target: &str, token: Option<
     answered.unwrap_or_else(Reply::refusal)
 }
 
-/// Why a question gets no addresses. The text goes to the caller.
+/// Reason why a question gets no addresses. The text goes to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     /// 400.

@@ -18,7 +18,7 @@ pub struct Reply {
     pub status: u16,
     /// Media type.
     pub content_type: &'static str,
-    /// How long the client itself may keep it, in seconds; `None` forbids keeping it.
+    /// Time for which the client itself may keep it, in seconds; `None` forbids keeping it.
     pub max_age_s: Option<u32>,
     /// The service it is counted for.
     pub service: Option<ServiceId>,

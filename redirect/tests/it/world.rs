@@ -179,7 +179,7 @@ impl Running {
         Self { server, cell }
     }
 
-    /// Where it listens.
+    /// Returns where it listens.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.server.local_addrs()[0]
     }
@@ -194,7 +194,7 @@ impl Running {
         http::exchange(self.addr(), bytes)
     }
 
-    /// What it answers to a GET of a target at a host; the connection is closed afterwards.
+    /// Returns what it answers to a GET of a target at a host; the connection is closed afterwards.
     pub(crate) fn get(&self, host: &str, target: &str) -> String {
         let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         self.exchange(request.as_bytes())

@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the controller's month came to.
+/// Returns what the controller's month came to.
 fn of_month(file: &str) -> Result<Value, Failure> {
     let mut month: Value = serde_json::from_slice(&std::fs::read(file)?)?;
     let policies = month["policies"].as_array_mut();

@@ -140,7 +140,7 @@ pub(super) fn measure(name: Name, instance: &Instance, runs: usize) -> Result<Va
     }))
 }
 
-/// What all sites can carry, Mbps.
+/// Returns what all sites can carry, Mbps.
 fn capacity_mbps(instance: &Instance) -> f64 {
     instance.sites.iter().map(|site| site.capacity_mbps).sum()
 }

@@ -90,7 +90,7 @@ fn gaps(instances: &[Value]) -> Vec<Verdict> {
     verdicts
 }
 
-/// What is left unserved is what the largest flow leaves.
+/// Returns what is left unserved is what the largest flow leaves.
 fn unserved(instances: &[Value]) -> Verdict {
     let off = |row: &Value| {
         let differ = number(&row["unserved_mbps"]) - number(&row["deficit_mbps"]);
@@ -159,7 +159,7 @@ fn of_instance(row: &Value) -> Vec<Verdict> {
     }
 }
 
-/// What the controller makes of a month of bills.
+/// Returns what the controller makes of a month of bills.
 fn of_month(ours: &Value) -> [Verdict; 5] {
     let bill = |what: &str, key: &str, limit: f64| {
         let what = format!("month-95, bill as a multiple of {what}");

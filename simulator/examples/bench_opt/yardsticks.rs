@@ -16,10 +16,10 @@ const SEED: u64 = 1;
 /// Names of the baselines, in the order of the report.
 pub(super) const BASELINES: [&str; 6] = ["stable", "rank", "spread", "nearest", "cost", "pop-8"];
 
-/// What each baseline costs, as multiples of what `ours` does: per Mbps served, and with what is
-/// unserved or does not fit charged at 400 ms. A baseline that serves or fits less is too cheap in
-/// the first; both levels stand beside it. None of them but POP knows of requests; what they send
-/// beyond the limits on these is not held against them.
+/// Returns what each baseline costs, as multiples of what `ours` does: per Mbps served, and with
+/// what is unserved or does not fit charged at 400 ms. A baseline that serves or fits less is too
+/// cheap in the first; both levels stand beside it. None of them but POP knows of requests; what
+/// they send beyond the limits on these is not held against them.
 pub(super) fn measure(instance: &Instance, ours: &Levels) -> Result<Value, Failure> {
     let demand_mbps: f64 = instance.units.iter().map(|unit| unit.mbps).sum();
     let charge_cny = UNSERVED_MS * instance.value_cny_per_gbps_ms_slot / 1e3;

@@ -35,7 +35,7 @@ pub(super) struct Recipe {
     demand_mbps: f64,
     /// Candidates of best quality, and large sites beside them.
     candidates: (usize, usize),
-    /// Whether contracts span the ports of one ISP in many sites.
+    /// True when contracts span the ports of one ISP in many sites.
     contracts_across: bool,
 }
 

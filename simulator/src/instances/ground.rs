@@ -244,7 +244,7 @@ pub(super) fn client(
     }
 }
 
-/// Where an area is.
+/// Returns where an area is.
 pub(super) fn place(area: &Area) -> Place {
     Place {
         latitude: area.attrs.latitude.map_or(0.0, f64::from),

@@ -110,7 +110,7 @@ pub struct Sources<'a> {
     pub round_trips_csv: Option<&'a str>,
 }
 
-/// Why there is no instance.
+/// Reason why there is no instance.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
     /// No such name.

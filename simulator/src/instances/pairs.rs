@@ -14,7 +14,7 @@ const PAIRS: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../data/geo/pairs.csv"
 ));
-/// Where clients of no known province are: about the middle of the people of China (Henan).
+/// Place where clients of no known province are: about the middle of the people of China (Henan).
 const MIDDLE: (f32, f32) = (33.0, 113.5);
 /// Beyond the provinces that the area table places: code, degrees north and east.
 const BEYOND: [(&str, (f32, f32)); 3] = [

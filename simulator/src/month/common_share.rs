@@ -145,7 +145,7 @@ impl CommonShare {
     }
 }
 
-/// What one Mbps more of a level costs for the period that sets it.
+/// Returns what one Mbps more of a level costs for the period that sets it.
 fn period_price(ledger: &Ledger, contract: usize, now: Timestamp) -> f64 {
     let terms = ledger.terms(contract);
     #[expect(clippy::cast_precision_loss, reason = "days of a month")]
@@ -158,8 +158,8 @@ fn period_price(ledger: &Ledger, contract: usize, now: Timestamp) -> f64 {
     }
 }
 
-/// What a contract costs on average per Mbps and slot, whatever the slot: how whoever fills the
-/// cheapest contract first looks at it.
+/// Returns what a contract costs on average per Mbps and slot, whatever the slot: how whoever fills
+/// the cheapest contract first looks at it.
 pub(super) fn average_price(ledger: &Ledger, contract: usize, now: Timestamp) -> Marginal {
     let terms = ledger.terms(contract);
     if matches!(terms.model, ContractModel::Flat | ContractModel::PerGb) {

@@ -89,7 +89,8 @@ pub fn offline<'a>(
     Ok((outlook, budget))
 }
 
-/// What contracts cost that nobody can change: ports paid as a whole, and days that are not played.
+/// Returns what contracts cost that nobody can change: ports paid as a whole, and days that are not
+/// played.
 #[must_use]
 pub fn fixed_cny(scenario: &Scenario) -> f64 {
     let ledger = Ledger::new(

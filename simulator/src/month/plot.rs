@@ -34,7 +34,7 @@ const GRID: f64 = 5.0;
 /// A named plot: its file name and its SVG.
 pub type Plot = (&'static str, String);
 
-/// Where values lie on the axis of days.
+/// Place where values lie on the axis of days.
 #[derive(Clone, Copy)]
 struct Times {
     /// Values of a day.
@@ -391,7 +391,7 @@ fn grid_into(svg: &mut String, most: f64) -> f64 {
     spaces * step
 }
 
-/// Where a day lies from left to right, px.
+/// Returns where a day lies from left to right, px.
 fn day_x(day: f64, days: usize) -> f64 {
     // Room for the last number.
     (WIDTH - TICKS_LEFT - 12.0) / real(days.max(1)) * day + TICKS_LEFT

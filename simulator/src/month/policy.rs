@@ -80,7 +80,7 @@ impl Policy {
     }
 }
 
-/// Why a month could not be played.
+/// Reason why a month could not be played.
 #[derive(Debug, thiserror::Error)]
 pub enum MonthError {
     /// Levels could not be planned.

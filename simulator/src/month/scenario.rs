@@ -80,7 +80,7 @@ impl Clock {
     }
 }
 
-/// How one unit's demand moves.
+/// Way in which one unit's demand moves.
 #[derive(Clone, Debug)]
 pub(super) struct UnitShape {
     /// Busiest hour of an average weekday, Mbps.
@@ -119,7 +119,7 @@ pub struct Scenario {
     pub areas: usize,
     /// Areas that there are: the others' demand is added to those that ask.
     pub areas_known: usize,
-    /// Where the movement of demand comes from.
+    /// Place where the movement of demand comes from.
     pub traffic: Traffic,
     /// Zone of the month and of forecasts.
     pub zone: UtcOffset,
@@ -151,7 +151,7 @@ pub struct MonthOptions {
     pub peak_mbps: Option<f64>,
 }
 
-/// Where the movement of demand comes from.
+/// Place where the movement of demand comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Traffic {
     /// Drawn: a curve by hour for each service, days that differ, short noise.

@@ -5,7 +5,7 @@ use crate::random::Random;
 use coverage::{AreaId, AreaTable};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How many /24 are tried from a drawn address on, until one lies in the area.
+/// Number of /24 are tried from a drawn address on, until one lies in the area.
 const TRIES_MAX: u32 = 16;
 
 /// A draw of positions within an area, and what has been passed of it.

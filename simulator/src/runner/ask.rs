@@ -131,8 +131,8 @@ impl Runner {
         }
     }
 
-    /// When an answer runs out that holds for `span_s`. A first answer has been in use for a while:
-    /// otherwise all would run out at one time for ever.
+    /// Time at which an answer runs out that holds for `span_s`. A first answer has been in use for
+    /// a while: otherwise all would run out at one time for ever.
     fn until(&mut self, index: usize, span_s: f64, now_ms: u64) -> u64 {
         let left = if self.cells.is_new(index) {
             self.random.unit()
@@ -149,7 +149,7 @@ impl Runner {
     }
 }
 
-/// Where addresses lead; `None` when the answer is of no use, which is counted.
+/// Returns where addresses lead; `None` when the answer is of no use, which is counted.
 fn targets(topology: &Topology, addresses: &[IpAddr], tally: &mut Tally) -> Option<Arc<[Target]>> {
     if addresses.is_empty() {
         tally.empty += 1;

@@ -13,7 +13,7 @@ mod table;
 
 pub use table::figures_table;
 
-/// Everything that was measured, as `--json` writes it.
+/// All that was measured, as `--json` writes it.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// Kernel release, as the kernel says it.
@@ -24,9 +24,9 @@ pub struct Report {
     pub versions: Vec<(Kind, String)>,
     /// Which families asked.
     pub families: Families,
-    /// Where prefixes lay.
+    /// Place where prefixes lay.
     pub spread: Spread,
-    /// How it was measured.
+    /// Way in which it was measured.
     pub plan: Plan,
     /// One per policy.
     pub policies: Vec<PolicyReport>,
@@ -41,7 +41,7 @@ pub struct PolicyReport {
     pub servers: Vec<ServerReport>,
     /// The first server against the others.
     pub ratios: Vec<Ratio>,
-    /// Whether they give the same answers.
+    /// Answer to whether they give the same answers.
     pub agreements: Vec<Agreement>,
 }
 

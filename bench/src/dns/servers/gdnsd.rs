@@ -73,7 +73,7 @@ fn map(rules: &[Rule]) -> String {
     out
 }
 
-/// Where data centers are.
+/// Returns where data centers are.
 fn coordinates() -> String {
     let mut out = String::new();
     for center in DATA_CENTERS {

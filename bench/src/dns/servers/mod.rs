@@ -20,7 +20,7 @@ mod gdnsd;
 mod knot;
 mod watershed;
 
-/// How long a server may take to load its data.
+/// Time for which a server may take to load its data.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Time between looks whether it is ready.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -51,13 +51,13 @@ impl fmt::Display for Kind {
 }
 
 impl Kind {
-    /// Whether this server can follow `policy`.
+    /// Tells whether this server can follow `policy`.
     #[must_use]
     pub fn can(self, policy: Policy) -> bool {
         !(self == Self::Knot && policy == Policy::Nearest)
     }
 
-    /// What may be asked of its answers.
+    /// Returns what may be asked of its answers.
     #[must_use]
     pub fn expect(self) -> Expect {
         match self {
@@ -74,7 +74,7 @@ pub struct Setup {
     pub policy: Policy,
     /// The database, an absolute path.
     pub database: PathBuf,
-    /// Where each server gets a directory of its own, an absolute path.
+    /// Place where each server gets a directory of its own, an absolute path.
     pub dir: PathBuf,
     /// This project's daemon.
     pub watershed: PathBuf,
@@ -87,9 +87,9 @@ pub struct Setup {
 pub struct Running {
     /// What it is.
     pub kind: Kind,
-    /// Where it listens.
+    /// Place where it listens.
     pub addr: SocketAddr,
-    /// Where its control API listens, if it has one.
+    /// Place where its control API listens, if it has one.
     pub api: Option<SocketAddr>,
     /// Time from its start to its first answer.
     pub ready_after: Duration,
@@ -154,7 +154,7 @@ impl Running {
         })
     }
 
-    /// Its process.
+    /// Process.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.server.pid()
@@ -171,7 +171,7 @@ impl Running {
             .with_context(|| format!("{kind} ended during the run"))
     }
 
-    /// Its memory now.
+    /// Memory now.
     ///
     /// # Errors
     /// When it is gone.

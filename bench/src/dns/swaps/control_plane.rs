@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a waiting edge is looked at while swaps are off.
+/// Number of times that a waiting edge is looked at while swaps are off.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Longest head of a request.
 const HEAD_BYTES_MAX: u64 = 16 << 10;
@@ -25,7 +25,7 @@ pub(super) struct ControlPlane {
 
 /// What the threads of connections share.
 struct Shared {
-    /// Whether the map is swapped.
+    /// True when the map is swapped.
     swapping: AtomicBool,
     /// The version that the edge said it serves.
     taken: AtomicU64,
@@ -79,7 +79,7 @@ impl ControlPlane {
         Ok(Self { addr, shared })
     }
 
-    /// Where it listens.
+    /// Returns where it listens.
     pub(super) fn addr(&self) -> SocketAddr {
         self.addr
     }

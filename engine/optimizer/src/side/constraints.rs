@@ -1,5 +1,5 @@
-//! SideConstraints that have no place in the tree of hubs: contracts over several sites, requests per second
-//! of sites.
+//! SideConstraints that have no place in the tree of hubs: contracts over several sites, requests
+//! per second of sites.
 //!
 //! They are relaxed. For given prices, between 0 and what a row charges, the network is exact, and
 //! its dual value is a lower bound.

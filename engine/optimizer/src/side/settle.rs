@@ -1,4 +1,5 @@
-//! SideConstraints that cut across the tree: priced from outside, plans mixed, then made whole again.
+//! SideConstraints that cut across the tree: priced from outside, plans mixed, then made whole
+//! again.
 //!
 //! A contract over several sites is no hub of the tree, and requests per second are no flow of it.
 //! Such a row is relaxed: for given prices, between 0 and what the row charges, the network is

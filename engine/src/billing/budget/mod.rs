@@ -32,7 +32,7 @@ pub use method::BudgetOptions;
 pub struct Scene {
     /// Which day it belongs to; levels of a day hold for its scenes alone.
     pub day: usize,
-    /// How many slots it stands for.
+    /// Number of slots it stands for.
     pub slots: f64,
     /// `[unit]` -> demand, Mbps.
     pub demand_mbps: Vec<f64>,
@@ -71,7 +71,7 @@ pub struct Outlook<'a> {
     pub unserved_cny_per_mbps: f64,
 }
 
-/// Why an outlook cannot be planned.
+/// Reason why an outlook cannot be planned.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum BudgetError {
     /// Nothing is known of the time to come.
@@ -84,7 +84,7 @@ pub enum BudgetError {
     NotFinite {
         /// Which.
         what: String,
-        /// Its value.
+        /// Value.
         value: f64,
     },
     /// A record that contradicts another one.

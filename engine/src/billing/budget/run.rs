@@ -11,13 +11,13 @@ const WEIGHT_SMOOTHING: f64 = 0.5;
 /// twenty is free.
 const WEIGHT_START: f64 = 20.0;
 
-/// Where the method stands.
+/// Place where the method stands.
 pub(super) struct Run {
     pub(super) primal: Primal,
     pub(super) dual: Dual,
     pub(super) sum: (Primal, Dual),
     pub(super) summed: f64,
-    /// Where the last restart began.
+    /// Place where the last restart began.
     origin: (Primal, Dual),
     /// Ratio of dual to primal steps (the primal weight).
     pub(super) weight: f64,

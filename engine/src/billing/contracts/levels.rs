@@ -110,7 +110,8 @@ impl LevelsJob {
 }
 
 impl Contracts {
-    /// Whether a day has begun that no levels were planned for, and enough is known to plan it.
+    /// Tells whether a day has begun that no levels were planned for, and enough is known to plan
+    /// it.
     pub(crate) fn wants_levels(&self, now: Timestamp) -> bool {
         let day = self.zone.day_of(now).start;
         // A clock that was set back does not make it wait for longer.

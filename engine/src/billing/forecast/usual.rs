@@ -33,7 +33,8 @@ impl UsualDemand {
 }
 
 impl Forecast {
-    /// What was learnt since the last call, to be kept; at most one bin of half an hour at a time.
+    /// Returns what was learnt since the last call, to be kept; at most one bin of half an hour at
+    /// a time.
     pub fn take_learnt(&mut self) -> Option<UsualDemand> {
         let bin = self.closed.take()?;
         #[expect(

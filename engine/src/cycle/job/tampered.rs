@@ -14,7 +14,8 @@ impl Job {
 }
 
 impl Solved {
-    /// What comes of it when the solver finds something else: checked like all that it finds.
+    /// Returns what comes of it when the solver finds something else: checked like all that it
+    /// finds.
     pub(in crate::cycle) fn but_found(self, change: impl FnOnce(&mut optimizer::Solved)) -> Self {
         let found = *self.found.unwrap();
         let mut solved = optimizer::Solved {

@@ -81,7 +81,7 @@ impl<'a> Displacement<'a> {
         }
     }
 
-    /// What a unit has kept.
+    /// Returns what a unit has kept.
     fn kept(&self, unit: usize) -> &[(LinkId, f64)] {
         let displaced = self.displaced.get(&unit);
         displaced.map_or(&self.in_force.shares[unit], |displaced| &displaced.kept)
@@ -154,7 +154,7 @@ impl<'a> Displacement<'a> {
         }
     }
 
-    /// What a unit loses in quality when it leaves `link` for the best place elsewhere, ms.
+    /// Returns what a unit loses in quality when it leaves `link` for the best place elsewhere, ms.
     fn loss_ms(&self, unit: usize, link: LinkId, here: &impl Fn(usize) -> bool) -> f64 {
         let service = self.service(unit);
         let cand = &self.problem.instance.units[unit].cand;
@@ -224,8 +224,8 @@ impl<'a> Displacement<'a> {
         sites_mbps
     }
 
-    /// What lost its place, as an instance over the room that the rest leaves; all of it stands on
-    /// one more link, whose index comes with it, with a site and a contract of its own.
+    /// Returns what lost its place, as an instance over the room that the rest leaves; all of it
+    /// stands on one more link, whose index comes with it, with a site and a contract of its own.
     fn instance(&self) -> (Instance, LinkId) {
         let base = self.problem.instance;
         let on = &self.loads;

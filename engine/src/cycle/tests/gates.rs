@@ -51,7 +51,7 @@ fn home(area: u32) -> u32 {
     (area - 1) / 6
 }
 
-/// Where some areas are served better from now on.
+/// Returns where some areas are served better from now on.
 fn better(area: u32) -> u32 {
     (home(area) + 2) % 6
 }

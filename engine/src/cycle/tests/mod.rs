@@ -30,7 +30,7 @@ use std::time::Duration;
 const SITES: usize = 6;
 /// Areas, as many per site as there are sites, each a little further east.
 const AREAS: usize = 36;
-/// When the world begins: 2026-01-05 00:00 UTC, in ms.
+/// Time at which the world begins: 2026-01-05 00:00 UTC, in ms.
 const BEGIN: Timestamp = Timestamp(1_767_571_200_000);
 
 /// An engine and what it needs to publish.

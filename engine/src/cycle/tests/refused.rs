@@ -26,7 +26,7 @@ fn piled(plan: &mut Plan) {
     plan.shares.fill(Shares::from([(0, 1.0)]));
 }
 
-/// What the engine goes on from: the map in force and the last solve.
+/// Returns what the engine goes on from: the map in force and the last solve.
 fn ground(engine: &Engine) -> (Arc<Snapshot>, Arc<Plan>, Timestamp, Arc<Instance>, Plan) {
     let last = engine.last().unwrap();
     (

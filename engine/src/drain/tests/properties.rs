@@ -100,7 +100,7 @@ impl Act {
     }
 }
 
-/// What holds at any time.
+/// Returns what holds at any time.
 fn check(bench: &Bench) {
     let limits = bench.limits();
     let bounds = [

@@ -44,7 +44,7 @@ fn join(name: &str, origin: &str) -> String {
     }
 }
 
-/// Whether a name ends with a dot that is no part of a label.
+/// Tells whether a name ends with a dot that is no part of a label.
 fn is_absolute(name: &str) -> bool {
     let Some(start) = name.strip_suffix('.') else {
         return false;
@@ -57,7 +57,7 @@ fn is_absolute(name: &str) -> bool {
     slashes % 2 == 0
 }
 
-/// Whether a name is a zone's, or lies below it. Both absolute.
+/// Tells whether a name is a zone's, or lies below it. Both absolute.
 pub(super) fn is_within(name: &str, zone: &str) -> bool {
     let (name, zone) = (name.to_ascii_lowercase(), zone.to_ascii_lowercase());
     zone == "." || name == zone || name.strip_suffix(&zone).is_some_and(is_absolute)

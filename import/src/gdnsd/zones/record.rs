@@ -45,7 +45,7 @@ pub(super) fn data(rtype: &str, words: &[Word], origins: &Origins) -> Result<Str
 /// The start of authority, and the time that an absence may be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Authority {
-    /// Everything before the last field.
+    /// All before the last field.
     pub(super) head: String,
     /// The last field, in seconds.
     pub(super) absent_s: u32,

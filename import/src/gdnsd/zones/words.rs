@@ -12,7 +12,7 @@ pub(super) struct Word {
 pub(super) struct Line {
     /// Number of its first line.
     pub(super) number: u32,
-    /// Whether it begins with a blank, so that the owner is the one before.
+    /// True when it begins with a blank, so that the owner is the one before.
     pub(super) indented: bool,
     pub(super) words: Vec<Word>,
 }

@@ -82,11 +82,11 @@ pub struct Outcome {
     pub demand_mbps: f64,
     /// Maps published, by tier and reason.
     pub published: BTreeMap<String, usize>,
-    /// Why the map in force stayed, by word, counted in ticks and jobs.
+    /// Reason why the map in force stayed, by word, counted in ticks and jobs.
     pub held: BTreeMap<String, usize>,
     /// States in which drains ended up, counted.
     pub drains: BTreeMap<String, usize>,
-    /// Why drains were refused or wait, one each.
+    /// Reason why drains were refused or wait, one each.
     pub refusals: Vec<String>,
     /// Traffic that new maps sent elsewhere, summed, Mbps.
     pub moved_mbps: f64,

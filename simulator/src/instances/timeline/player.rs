@@ -22,7 +22,7 @@ use std::time::Duration;
 
 /// Time between two steps; also the period of all telemetry.
 pub(super) const STEP: Duration = Duration::from_secs(10);
-/// When stories begin: 2026-01-05 00:00 UTC, in ms.
+/// Time at which stories begin: 2026-01-05 00:00 UTC, in ms.
 const BEGIN: Timestamp = Timestamp(1_767_571_200_000);
 /// How fast clients follow a new map: the TTL, and then some who hold on longer.
 const FOLLOW: Duration = Duration::from_secs(30);
@@ -125,7 +125,7 @@ impl Player {
         (links, sites.into_iter().collect())
     }
 
-    /// What the map in force sends to a site, Mbps.
+    /// Returns what the map in force sends to a site, Mbps.
     pub(super) fn site_mbps(&self, site: usize) -> f64 {
         let links = self.cdn.inventory.links.iter().zip(self.planned_links());
         let here = links.filter(|(link, _)| link.site == SiteId::from_index(site));
@@ -255,7 +255,7 @@ impl Player {
         mbps
     }
 
-    /// What does not fit under the map in force, and what of that could have been served.
+    /// Returns what does not fit under the map in force, and what of that could have been served.
     fn measure(&mut self, planned: &[f64]) {
         let instance = self.engine.instance(true, self.now);
         let asked: f64 = self.cdn.demand_mbps.iter().sum::<f64>() * self.busier;

@@ -20,7 +20,8 @@ pub(super) fn excess(instance: &Instance, planned: &[f64]) -> f64 {
     over_links + instance.sites.iter().map(over).sum::<f64>()
 }
 
-/// Whether a row rose and fell by more than a tenth of its largest value, each at least twice.
+/// Tells whether a row rose and fell by more than a tenth of its largest value, each at least
+/// twice.
 pub(super) fn oscillates(row: &[f64]) -> bool {
     let largest = row.iter().copied().fold(0.0, f64::max);
     let (mut rises, mut falls) = (0, 0);

@@ -8,7 +8,7 @@ use coverage::{AreaId, LinkId, NodeId, ServiceId, SiteId};
 /// Samples differ from the truth by up to this share.
 const NOISE: f64 = 0.02;
 impl Player {
-    /// What is told at this moment.
+    /// Returns what is told at this moment.
     pub(super) fn observations(&self) -> Vec<Observation> {
         let (at, inventory) = (self.now, &self.cdn.inventory);
         let mut samples = Vec::new();
