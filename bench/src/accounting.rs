@@ -1,4 +1,4 @@
-//! What the kernel has written down about a process: processor time and memory.
+//! Accounts of the kernel about a process: processor time and memory.
 
 use anyhow::{Context as _, Result};
 use std::fs;

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What one batch may hold.
+/// Limits of one batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Longest line, in bytes.
@@ -24,7 +24,7 @@ pub struct Limits {
     /// The same for samples of links: bills are made of them, and may count them for longer than
     /// they are news.
     pub link_behind_max: Duration,
-    /// How far a sender's clock may run ahead.
+    /// Lead that a sender's clock may have.
     pub ahead_max: Duration,
 }
 
@@ -48,11 +48,11 @@ impl Default for Limits {
 pub struct Refused {
     /// Line number in the batch, from 1.
     pub line: usize,
-    /// Why.
+    /// Reason.
     pub reason: Reason,
 }
 
-/// What became of a batch.
+/// Outcome of a batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// The good lines, in their order.

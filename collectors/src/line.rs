@@ -67,7 +67,7 @@ pub enum TelemetryLine<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
-    /// What a check says of an address, after its thresholds.
+    /// Verdict of a check on an address, after its thresholds.
     Check {
         /// Check name.
         #[serde(borrow)]

@@ -26,7 +26,7 @@ const CONCURRENT_MAX: usize = 256;
 pub struct Check {
     /// Name in configuration and telemetry.
     pub name: String,
-    /// What is done.
+    /// Kind of check.
     pub kind: CheckKind,
     /// TCP port.
     pub port: u16,
@@ -40,7 +40,7 @@ pub struct Check {
     pub down_after: u32,
 }
 
-/// What a probe does.
+/// Action of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckKind {
     /// Opens a connection.
@@ -56,7 +56,7 @@ pub enum CheckKind {
     },
 }
 
-/// What is known of one address: its state, and how many results in a row speak against it.
+/// State of one address, and how many results in a row speak against it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Streak {
     up: Option<bool>,
@@ -123,7 +123,7 @@ pub async fn run(
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Who is told.
+/// Receiver of what is found.
 type Tell = dyn Fn(Observation) -> bool + Send + Sync;
 
 /// One address under one check.

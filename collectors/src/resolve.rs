@@ -36,7 +36,7 @@ pub enum Reason {
     /// A name that the inventory or the area table does not have.
     #[error("unknown {what} `{name}`: use a name of the inventory")]
     Name {
-        /// What should have had the name.
+        /// Kind of thing that should have had the name.
         what: &'static str,
         /// The name, cut to a bounded length.
         name: String,
@@ -64,13 +64,13 @@ pub enum Reason {
     Client {
         /// The client as sent, cut to a bounded length.
         client: String,
-        /// What is wrong with it.
+        /// Fault of it.
         fault: &'static str,
     },
     /// A time too far from now.
     #[error("at is {ms} ms {side}: set the clock, or send within the bound")]
     Skew {
-        /// How far away, ms.
+        /// Distance from now, ms.
         ms: u64,
         /// `behind` or `ahead`.
         side: &'static str,
@@ -127,7 +127,7 @@ pub(crate) struct Resolver<'a> {
     areas_sorted: bool,
     /// Time of arrival.
     now: Timestamp,
-    /// How far from that a sample may be.
+    /// Limits on the distance of a sample from that.
     limits: &'a Limits,
 }
 

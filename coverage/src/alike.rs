@@ -1,4 +1,4 @@
-//! Which answers are alike: what of an answer set a client can see when it asks for one family.
+//! Likeness of answers: what of an answer set a client can see when it asks for one family.
 //!
 //! Two sets that name other endpoints, but the same addresses of the family asked for, are one
 //! answer to whoever asks; and a set that weighs endpoints which are alike in that family splits
@@ -10,7 +10,7 @@ use crate::map::{AnswerSet, CoverageMap};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// What an answer is wanted for.
+/// Purpose of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// IPv4 addresses.
@@ -26,7 +26,7 @@ impl Asked {
     pub(crate) const ALL: [Self; 3] = [Self::Ipv4, Self::Ipv6, Self::Endpoint];
 }
 
-/// What can be seen of an endpoint.
+/// Visible part of an endpoint.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Seen<'a> {
     Ipv4(&'a [Ipv4Addr]),
@@ -37,7 +37,7 @@ enum Seen<'a> {
     Endpoint(EndpointId),
 }
 
-/// What can be seen of an answer set.
+/// Visible part of an answer set.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum View<'a> {
     Whole(Seen<'a>),

@@ -1,4 +1,4 @@
-//! What the coverage map speaks of: services and their names, groups, endpoints with their
+//! Catalog of the coverage map: services and their names, groups, endpoints with their
 //! addresses, static zone data.
 
 use crate::ids::{EndpointId, GroupId, ServiceId};
@@ -32,7 +32,7 @@ pub struct Group {
     pub region: String,
 }
 
-/// What an answer names: the presence of one group on one link, or another name to ask.
+/// Thing an answer names: the presence of one group on one link, or another name to ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// The group.

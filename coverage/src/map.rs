@@ -14,7 +14,8 @@ pub const SHARES_MAX: usize = 64;
 /// Most runners-up that one answer set may list.
 pub const RUNNERS_UP_MAX: usize = 4;
 
-/// Who answers: weights out of 64 that sum to 64, and who is next in order if all of them are lost.
+/// Endpoints that answer: weights out of 64 that sum to 64, and who is next in order if all are
+/// lost.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AnswerSet {
     /// Endpoints with weights, ordered by endpoint; the weights sum to [`WEIGHT_TOTAL`].

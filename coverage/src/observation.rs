@@ -11,20 +11,20 @@ use std::net::IpAddr;
 pub struct Observation {
     /// Time at which the sample was taken, by the clock of its source (bounded by the collector).
     pub at: Timestamp,
-    /// What was seen.
+    /// Sample that was seen.
     pub sample: Sample,
 }
 
-/// What can be observed.
+/// Kinds of observation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Sample {
     /// Path quality from an area to a site, or to one of its links.
     Quality {
         /// Place where the clients are.
         area: AreaId,
-        /// Which machine room.
+        /// Machine room.
         site: SiteId,
-        /// Which of its links; `None` holds for all of them.
+        /// One of its links; `None` holds for all of them.
         link: Option<LinkId>,
         /// Round-trip time in milliseconds.
         rtt_ms: f64,
@@ -58,7 +58,7 @@ pub enum Sample {
         /// Traffic in Mbps.
         mbps: f64,
     },
-    /// What a check says of an address, after its thresholds.
+    /// Verdict of a check on an address, after its thresholds.
     Check {
         /// The check.
         check: CheckId,
@@ -71,7 +71,7 @@ pub enum Sample {
     Demand {
         /// Place where they are.
         area: AreaId,
-        /// What they want.
+        /// Service they want.
         service: ServiceId,
         /// Traffic in Mbps.
         mbps: f64,

@@ -2,7 +2,8 @@
 //! takes it in.
 //!
 //! ```text
-//! magic "WSMAP\0\0\1" | header length u32 LE | header (postcard) | body (postcard) | Ed25519 signature (64 bytes)
+//! magic "WSMAP\0\0\1" | header length u32 LE | header (postcard)
+//! | body (postcard) | Ed25519 signature (64 bytes)
 //! ```
 //! The digest of a record is SHA-256 over header and body; the signature covers the digest. A
 //! record is the full state: it is read whole or refused whole.
@@ -22,7 +23,7 @@ pub const RECORD_MAX_BYTES: usize = 256 << 20;
 const HEADER_MAX_BYTES: usize = 4096;
 const SIGNATURE_BYTES: usize = 64;
 
-/// What is known of a map before its body is read.
+/// Facts of a map known before its body is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// Order among maps.

@@ -64,10 +64,10 @@ impl FromStr for MapVersion {
     }
 }
 
-/// What a published map is made of; the record of [`crate::record`] carries it.
+/// Content of a published map; the record of [`crate::record`] carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Body {
-    /// What the map refers to.
+    /// Catalog the map refers to.
     pub catalog: Catalog,
     /// The map.
     pub map: CoverageMap,
@@ -125,14 +125,14 @@ struct Scopes {
     alike: Arc<Alike>,
 }
 
-/// What the map says for one client of one service.
+/// Decision of the map for one client of one service.
 #[derive(Clone, Copy, Debug)]
 pub struct Decision<'a> {
     /// The client's area.
     pub area: AreaId,
     /// Everyone who could have been picked.
     pub answers: &'a AnswerSet,
-    /// Who was picked.
+    /// Endpoint that was picked.
     pub endpoint: EndpointId,
     /// Shortest honest scope: no address that shares this many bits would get another answer.
     pub scope: u8,

@@ -1,4 +1,4 @@
-//! How fractions become real: weighted rendezvous hashing on (service, client prefix).
+//! Splitting by fractions: weighted rendezvous hashing on (service, client prefix).
 //!
 //! The same client keeps its answer, and a change of weights moves only the difference (Thaler and
 //! Ravishankar 1998 for rendezvous hashing; the weighted form `-w / ln(u)` is Schindelhauer and

@@ -30,7 +30,7 @@ pub enum Outcome {
     FormErr,
 }
 
-/// What to say, by reference into the view.
+/// Content of an answer, by reference into the view.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'v> {
     /// Way in which it ended.
@@ -40,7 +40,7 @@ pub struct Answer<'v> {
     pub chain: Chain<'v>,
     /// Tailored addresses after them.
     pub tailored: Option<Tailored<'v>>,
-    /// What goes into the authority section.
+    /// Content of the authority section.
     pub(crate) authority: Authority<'v>,
     /// The AA bit: whether the first name is ours (RFC 1035 section 4.1.1).
     pub authoritative: bool,
@@ -93,7 +93,7 @@ impl<'v> Chain<'v> {
 /// Addresses chosen for a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Tailored<'v> {
-    /// Who serves.
+    /// Endpoint that serves.
     pub endpoint: EndpointId,
     /// All addresses of the endpoint in the family asked for; never empty.
     pub addresses: Addresses<'v>,
@@ -228,7 +228,7 @@ fn follow<'v>(
     }
 }
 
-/// What one name of a chain leads to.
+/// Target of one name of a chain.
 struct Step<'v> {
     /// Index of the zone it lies in; `None` when in none of ours.
     zone: Option<usize>,

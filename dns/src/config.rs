@@ -1,4 +1,4 @@
-//! What the server is told at start.
+//! Settings of the server, given at start.
 
 use crate::cookie::CookieSecrets;
 use coverage::{PrefixSet, Timestamp};
@@ -17,8 +17,8 @@ pub enum EcsPolicy {
     /// Everybody's. A false one only changes the answer of whoever sent it.
     #[default]
     All,
-    /// Those of these resolvers. Others are answered by their own address, and without the option,
-    /// as by a server that does not know it (RFC 7871 section 7.2.1).
+    /// Subnets of these resolvers. Others are answered by their own address, and without the
+    /// option, as by a server that does not know it (RFC 7871 section 7.2.1).
     Peers(PrefixSet),
     /// Nobody's.
     Nobody,
@@ -52,12 +52,12 @@ impl Default for EcsBits {
     }
 }
 
-/// What shapes a reply beside the view. Cheap to share, never changed while serving.
+/// Settings that shape a reply beside the view. Cheap to share, never changed while serving.
 #[derive(Clone, Debug, Default)]
 pub struct ReplyConfig {
     /// Whose Client Subnet options count.
     pub ecs: EcsPolicy,
-    /// How much of them counts.
+    /// Bits of them that count.
     pub ecs_bits: EcsBits,
     /// Server cookies; `None` ignores the option.
     pub cookies: Option<CookieSecrets>,
@@ -105,7 +105,7 @@ pub struct DnsConfig {
     pub udp_workers: usize,
     /// True when each worker keeps to one of the processor's cores.
     pub pin: bool,
-    /// What shapes replies.
+    /// Settings that shape replies.
     pub reply: ReplyConfig,
     /// The wall clock, for cookies alone; read once per batch.
     pub clock: fn() -> Timestamp,

@@ -2,7 +2,8 @@
 //! them.
 //!
 //! ```text
-//! version 1 | reserved 0 0 0 | time, 4 octets | SipHash-2-4(client cookie, version..time, client address; secret)
+//! version 1 | reserved 0 0 0 | time, 4 octets | hash
+//! hash: SipHash-2-4(client cookie, version..time, client address; secret)
 //! ```
 
 use std::net::IpAddr;
@@ -25,7 +26,7 @@ pub struct CookieSecrets {
     pub current: [u8; 16],
     /// Accepts only: the last secret during a roll, or the next one.
     pub also_accepted: Option<[u8; 16]>,
-    /// What happens to a UDP question whose cookie option carries no valid server cookie.
+    /// Treatment of a UDP question whose cookie option carries no valid server cookie.
     pub policy: CookiePolicy,
 }
 
@@ -36,7 +37,7 @@ impl std::fmt::Debug for CookieSecrets {
     }
 }
 
-/// What a missing or wrong server cookie leads to.
+/// Consequence of a missing or wrong server cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CookiePolicy {
     /// Answer as without cookies, and hand out a good one (RFC 7873 section 5.2.3).
@@ -45,7 +46,7 @@ pub enum CookiePolicy {
     Enforce,
 }
 
-/// What a cookie in a question is worth.
+/// Worth of a cookie in a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Ours, for this client, and fresh: to be returned as it is.

@@ -28,7 +28,7 @@ const DNSSEC_OK: u32 = 0x8000;
 /// Octets before the address in a Client Subnet option.
 const ECS_FIXED_BYTES: usize = 4;
 
-/// What the OPT record of a question says.
+/// Content of the OPT record of a question.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Edns<'a> {
     /// Longest UDP payload that the sender takes, at least 512.

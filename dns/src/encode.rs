@@ -66,7 +66,7 @@ pub(crate) struct Reply<'a> {
     pub(crate) question: &'a [u8],
     /// Way in which it ended.
     pub(crate) rcode: Rcode,
-    /// What to say; `None` for an error.
+    /// Content of the answer; `None` for an error.
     pub(crate) answer: Option<&'a Answer<'a>>,
     /// EDNS, if the question had it: RFC 6891 section 6.1.1 forbids it otherwise.
     pub(crate) opt: Option<ReplyOpt<'a>>,

@@ -29,7 +29,7 @@ const ECS_BYTES: usize = 4;
 /// QR, opcode: a standard query has neither.
 const NOT_A_QUERY: u8 = 0xf8;
 
-/// What the fast path has read of a message.
+/// Part of a message the fast path has read.
 struct Read<'q> {
     /// Name, TYPE and CLASS as they came.
     question: &'q [u8],

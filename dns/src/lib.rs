@@ -1,8 +1,10 @@
 //! Authoritative DNS over one snapshot.
 //!
 //! ```text
-//!   bytes --wire--> question, EDNS --client--> address --answer(view)--> Answer --encode--> bytes      (respond)
-//!   UDP: one pinned thread and socket per worker, batched system calls        TCP: tokio tasks, own framing
+//!   respond: bytes --wire--> question, EDNS --client--> address --answer(view)--> Answer
+//!            --encode--> bytes
+//!   UDP: one pinned thread and socket per worker, batched system calls
+//!   TCP: tokio tasks, own framing
 //! ```
 //!
 //! [`respond`] is pure: bytes and a [`DnsView`] in, bytes out, no clock, no allocation, no lock.

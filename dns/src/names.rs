@@ -36,7 +36,7 @@ impl RrSet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NodeId(u32);
 
-/// What is known at one name.
+/// Facts known at one name.
 #[derive(Debug)]
 pub(crate) struct Node {
     /// Index of the zone that the name belongs to.

@@ -26,7 +26,7 @@ pub enum BindError {
     Address {
         /// The address.
         addr: SocketAddr,
-        /// What the system said.
+        /// Error of the system.
         fault: io::Error,
     },
     /// There is nothing to listen on.

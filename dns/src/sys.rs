@@ -1,7 +1,8 @@
 //! The system calls that std and tokio do not reach: batches of datagrams with the address each was
 //! sent to, and keeping a thread on one core. The only module with `unsafe`; everything it hands
 //! out is checked and owned.
-#![allow(unsafe_code)] // recvmmsg, sendmmsg and control messages exist only as C calls over raw pointers.
+// recvmmsg, sendmmsg and control messages exist only as C calls over raw pointers.
+#![allow(unsafe_code)]
 
 use std::io;
 use std::mem::{MaybeUninit, size_of, zeroed};
@@ -89,7 +90,7 @@ pub(crate) struct Batch {
     controls: Box<[Control]>,
     /// Place where the kernel puts queries; filled in once, because nothing above ever moves.
     receiving: Box<[libc::mmsghdr]>,
-    /// What `receiving` points to; never read here.
+    /// Memory that `receiving` points to; never read here.
     vectors: Box<[libc::iovec]>,
     slots: Vec<Slot>,
     /// Octets of each reply; 0 where there is none.

@@ -99,7 +99,7 @@ struct Connection<S> {
     room: Arc<Semaphore>,
 }
 
-/// What came out of the bytes at hand.
+/// Outcome of the bytes at hand.
 #[derive(Debug, PartialEq, Eq)]
 enum Turn {
     /// All whole messages are answered; more bytes are needed.
@@ -110,7 +110,7 @@ enum Turn {
     Close,
 }
 
-/// What a connection is waited for.
+/// Event a connection is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Patience {
     /// Between messages a client may rest, up to the idle timeout.

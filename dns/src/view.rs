@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// 4.2).
 const ANY_TTL_S: u32 = 3600;
 
-/// What a service answers with, beside the map.
+/// Facts a service answers with, beside the map.
 #[derive(Clone, Debug)]
 pub(crate) struct ServiceFacts {
     pub(crate) ttl_s: u32,
@@ -41,7 +41,7 @@ pub struct DnsView {
     pub(crate) cuts: Vec<Cut>,
     pub(crate) services: Vec<ServiceFacts>,
     pub(crate) any: RrSet,
-    /// What the fast path answers from.
+    /// Answers the fast path sends.
     pub(crate) prepared: Prepared,
 }
 
@@ -174,7 +174,7 @@ fn claim(
     Ok(())
 }
 
-/// What is remembered from service to service while facts are gathered: for which one an answer set
+/// Memory from service to service while facts are gathered: for which one an answer set
 /// or an endpoint was last seen. A mark costs less than fresh tables for each service would.
 struct Marks {
     sets: Vec<Option<ServiceId>>,

@@ -95,7 +95,7 @@ pub struct Question<'a> {
     pub qclass: u16,
 }
 
-/// What was wrong behind a good question.
+/// Fault behind a good question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// FORMERR.
@@ -113,11 +113,11 @@ pub(crate) struct Query<'a> {
     pub question: Question<'a>,
     /// OPT record, as far as it could be read.
     pub edns: Option<Edns<'a>>,
-    /// What was wrong after the question.
+    /// Fault after the question.
     pub fault: Option<Fault>,
 }
 
-/// What came out of reading a message.
+/// Outcome of reading a message.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::large_enum_variant,

@@ -1,4 +1,4 @@
-//! What drains are judged by: the traffic that the map in service plans, the traffic that was
+//! Facts drains are judged by: the traffic that the map in service plans, the traffic that was
 //! measured, and what could still be carried if more were taken away.
 
 mod loads;
@@ -57,7 +57,7 @@ impl<'a> World<'a> {
             .sum()
     }
 
-    /// Which units have a candidate within their quality floor when nothing is limited.
+    /// Marks units that have a candidate within their quality floor when nothing is limited.
     fn near(&self) -> &[bool] {
         self.near.get_or_init(|| {
             let undrained = self.facts.instance(&Limits::default(), self.now);

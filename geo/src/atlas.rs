@@ -34,12 +34,12 @@ impl Spreads {
     }
 }
 
-/// Which place every address is in.
+/// Place of every address.
 #[derive(Clone, Debug)]
 pub struct Atlas {
     places: Vec<Place>,
     spreads: Spreads,
-    /// What of a place must stay known whatever the policies ask, by place; `None` keeps nothing.
+    /// Attributes of a place that stay known whatever policies ask, by place; `None` keeps nothing.
     kept: Option<Vec<AreaAttrs>>,
 }
 
@@ -308,7 +308,7 @@ impl Next for u64 {
 struct Classes<J> {
     /// Combination of layers -> class.
     known: HashMap<Vec<AreaId>, AreaId>,
-    /// What is kept and how it was judged -> class.
+    /// Kept attributes and how the place was judged -> class.
     by_judgement: BTreeMap<(Option<Identity>, J), AreaId>,
     /// [class].
     classes: Vec<Class<J>>,
@@ -317,7 +317,7 @@ struct Classes<J> {
 /// One class.
 struct Class<J> {
     judgement: J,
-    /// What all its places have in common.
+    /// Attributes all its places have in common.
     common: AreaAttrs,
 }
 
@@ -396,7 +396,7 @@ impl<J: Clone + Ord> Classes<J> {
     }
 }
 
-/// What makes an area.
+/// Identity of an area.
 type Identity = (String, String, String, String, u32, u32);
 
 fn identity(attrs: &AreaAttrs) -> Identity {

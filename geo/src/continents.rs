@@ -1,4 +1,4 @@
-//! Which continent a country lies in, for tables that know countries alone (ISO 3166-1; two-letter
+//! Continents of countries, for tables that know countries alone (ISO 3166-1; two-letter
 //! continent codes as geographic databases use them).
 
 /// Countries by continent.

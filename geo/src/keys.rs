@@ -1,4 +1,4 @@
-//! Which attributes an area keeps. Fewer keys give fewer areas and wider scopes.
+//! Attributes an area keeps. Fewer keys give fewer areas and wider scopes.
 
 use coverage::area::AreaAttrs;
 use std::collections::BTreeMap;

@@ -18,7 +18,7 @@ pub enum GeoError {
     Build(#[from] AreaBuildError),
 }
 
-/// What was taken from one source.
+/// Yield of one source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceReport {
     /// Records taken.
@@ -29,7 +29,7 @@ pub struct SourceReport {
     pub reasons: Vec<Refused>,
 }
 
-/// What a build took in and put out.
+/// Input and output of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildReport {
     /// Areas in the table.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   mmdb | CSV ranges | ip2region .db | CIDR list  --reader-->  Source (ranges with what it knows)
-//!   Layers: sources in order, a later one overrides the attributes it knows, within its reach  --keys-->  AreaTable
+//!   Layers: sources in order, a later one overrides the attributes it knows, within its reach
+//!           --keys-->  AreaTable
 //! ```
 //! Readers are pure: bytes in, ranges and a count of refused records out. An area keeps only the
 //! attributes that the [`Keys`] ask for, so the table is as small, and scopes are as wide, as the

@@ -13,7 +13,7 @@ const SHIPPED: &str = include_str!("../../data/geo/places.csv");
 pub struct BadPlaces {
     /// Line, from 1.
     pub line: usize,
-    /// What is wrong.
+    /// Fault.
     pub why: &'static str,
 }
 

@@ -9,7 +9,7 @@ use coverage::AreaTable;
 use coverage::area::AreaAttrs;
 use std::io;
 
-/// What an area of the shipped table keeps.
+/// Attributes an area of the shipped table keeps.
 const KEYS: [&str; 2] = ["country", "cn=country,province,isp"];
 
 /// Countries by IPv4 range.
@@ -47,7 +47,7 @@ pub enum ShippedError {
     Read {
         /// Path under `data/geo`.
         path: &'static str,
-        /// Why.
+        /// Reason.
         fault: io::Error,
     },
     /// A source could not be used.
@@ -55,7 +55,7 @@ pub enum ShippedError {
     Source {
         /// Path under `data/geo`.
         path: &'static str,
-        /// Why.
+        /// Reason.
         fault: SourceError,
     },
     /// A list is no text.

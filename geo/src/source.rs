@@ -1,4 +1,4 @@
-//! What one source says: ranges with the attributes it knows, later ranges over earlier ones.
+//! Content of one source: ranges with the attributes it knows, later ranges over earlier ones.
 
 use coverage::area::{AreaAttrs, AreaTable, AreaTableBuilder};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,7 +11,7 @@ const REASONS_MAX: usize = 20;
 pub struct Refused {
     /// Line, or byte offset in a binary file.
     pub at: usize,
-    /// Why.
+    /// Reason.
     pub why: String,
 }
 
@@ -21,9 +21,9 @@ pub enum SourceError {
     /// The bytes are not of this format.
     #[error("not {format}: {why}")]
     Format {
-        /// Which format was expected.
+        /// Expected format.
         format: &'static str,
-        /// What is wrong.
+        /// Fault.
         why: String,
     },
     /// Nothing in it could be used.

@@ -1,4 +1,4 @@
-//! What goes wrong with an import, and what of a configuration has no equivalent.
+//! Faults of an import, and what of a configuration has no equivalent.
 
 use serde::Serialize;
 use std::fmt;
@@ -28,25 +28,25 @@ pub enum ImportError {
     /// A file or directory cannot be read.
     #[error("{file}: cannot be read: {why}")]
     Unreadable {
-        /// Which.
+        /// File.
         file: String,
-        /// What the system says.
+        /// Error of the system.
         why: std::io::Error,
     },
     /// A file does not mean anything; the server it was written for would refuse it, too.
     #[error("{place}: {why}")]
     Invalid {
-        /// Where.
+        /// Place.
         place: Place,
-        /// What is wrong.
+        /// Fault.
         why: String,
     },
     /// A file of the result cannot be written.
     #[error("{file}: cannot be written: {why}")]
     Unwritable {
-        /// Which.
+        /// File.
         file: String,
-        /// What the system says.
+        /// Error of the system.
         why: std::io::Error,
     },
     /// The target holds an import or a configuration already.
@@ -67,15 +67,15 @@ impl ImportError {
     }
 }
 
-/// What it means for answers that something has no equivalent.
+/// Meaning for answers that something has no equivalent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
-    /// It is gone: somebody gets no answer or another one than before.
+    /// Gone: somebody gets no answer or another one than before.
     Lost,
-    /// It was carried over as nearly as can be; the reason says where answers may differ.
+    /// Carried over as nearly as can be; the reason says where answers may differ.
     Changed,
-    /// It has no counterpart, and no answer depends on it.
+    /// Without counterpart, and no answer depends on it.
     Moot,
 }
 
@@ -98,11 +98,11 @@ pub struct Fault {
     pub file: String,
     /// Line, from 1; 0 for the file as a whole.
     pub line: u32,
-    /// What it means for answers.
+    /// Meaning for answers.
     pub effect: Effect,
-    /// What it is, in the words of the configuration.
+    /// Item, in the words of the configuration.
     pub what: String,
-    /// What becomes of it, and why.
+    /// Fate of it, and why.
     pub why: String,
 }
 

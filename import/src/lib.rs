@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   directory --vscf, gdnsd--> what it means --lower--> pools, policies, services --write--> files
-//!                                    `----------------------`---> faults: what has no equivalent, with file and line
+//!                                    `----------------------`---> faults, with file and line
 //! ```
 //!
 //! Nothing is dropped in silence: what cannot be expressed is a [`Fault`], and what the other
@@ -35,13 +35,13 @@ pub struct Import {
     pub files: Vec<(PathBuf, String)>,
     /// Files to copy, and their paths below the target.
     pub copies: Vec<(PathBuf, PathBuf)>,
-    /// What has no equivalent, by file and line.
+    /// Items without equivalent, by file and line.
     pub faults: Vec<Fault>,
-    /// How much there is.
+    /// Summary of counts.
     pub summary: Summary,
 }
 
-/// How much was carried over.
+/// Counts of what was carried over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Zones.
@@ -79,9 +79,9 @@ impl fmt::Display for Summary {
 /// Answer to whether files that exist may be written over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overwrite {
-    /// They stay, and nothing is written.
+    /// Files stay, and nothing is written.
     Never,
-    /// They are replaced.
+    /// Files are replaced.
     Always,
 }
 

@@ -1,9 +1,9 @@
-//! Who is asking: the peer, or what trusted proxies say about whom they speak for.
+//! Client that asks: the peer, or what trusted proxies say about whom they speak for.
 
 use coverage::PrefixSet;
 use std::net::{IpAddr, SocketAddr};
 
-/// Which header the trusted proxies write. Exactly one counts: a header that a proxy does not write
+/// Header the trusted proxies write. Exactly one counts: a header that a proxy does not write
 /// itself is passed through as the client sent it, so believing both would let clients choose their
 /// address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What the server is told at start.
+//! Settings of the server, given at start.
 
 use crate::client::ForwardedHeader;
 use crate::host::Host;
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// What shapes answers beside the view.
+/// Settings that shape answers beside the view.
 #[derive(Clone, Debug, Default)]
 pub struct AnswerConfig {
     /// Scheme of a `Location`, unless a trusted proxy says by `X-Forwarded-Proto` which one the
@@ -124,7 +124,7 @@ pub struct RedirectConfig {
     pub listen: Vec<SocketAddr>,
     /// Threads, each with a listener of its own per address.
     pub workers: usize,
-    /// What shapes answers.
+    /// Settings that shape answers.
     pub answer: AnswerConfig,
     /// Bounds of connections.
     pub limits: Limits,

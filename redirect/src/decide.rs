@@ -23,7 +23,7 @@ pub enum Method {
     Other,
 }
 
-/// What a decision looks at.
+/// Request as a decision looks at it.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'r> {
     /// The method.

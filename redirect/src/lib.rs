@@ -1,8 +1,8 @@
 //! HTTP 302 and HTTPDNS over one snapshot.
 //!
 //! ```text
-//!   socket --http--> Host ---service's host--> decide(view, request) --> Location of one node        302
-//!                      `-----HTTPDNS host----> httpdns::answer       --> addresses as JSON or text    200
+//!   socket --http--> Host ---service's host--> decide(view, request) --> 302, Location of a node
+//!                      `-----HTTPDNS host----> httpdns::answer       --> 200, JSON or text
 //! ```
 //!
 //! [`decide()`] and [`httpdns::answer`] are free of clocks, locks and sockets: an [`HttpView`] and

@@ -1,4 +1,4 @@
-//! How busy each node is: what consistent hashing with bounded loads looks at.
+//! Loads of nodes: what consistent hashing with bounded loads looks at.
 //!
 //! Mirrokni, Thorup and Zadimoghaddam (2018): walking clockwise from an object's place, the first
 //! node whose load is below `c` times the mean takes the request. An object stays on its node while

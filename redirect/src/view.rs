@@ -34,7 +34,7 @@ pub enum ViewError {
         node: String,
         /// The link.
         link: String,
-        /// What was written.
+        /// Text that was written.
         authority: String,
     },
     /// An endpoint lists a node twice.
@@ -83,7 +83,7 @@ pub(crate) struct Roster {
     pub(crate) group_slot: usize,
 }
 
-/// What a service needs beside the map.
+/// Facts a service needs beside the map.
 #[derive(Debug)]
 pub(crate) struct ServiceFacts {
     /// Hash of its name: tells equal paths of different services apart.
@@ -237,7 +237,7 @@ fn service_facts(snapshot: &Snapshot) -> Result<Vec<ServiceFacts>, ViewError> {
     facts.collect::<Option<_>>().ok_or(too_many)
 }
 
-/// What endpoints share while their rosters are built.
+/// Parts endpoints share while their rosters are built.
 #[derive(Default)]
 struct Rosters {
     rings: BTreeMap<Vec<Box<str>>, Arc<Ring>>,

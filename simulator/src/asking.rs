@@ -13,7 +13,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// What became of one question.
+/// Outcome of one question.
 #[derive(Debug)]
 pub(crate) struct Asked<T> {
     /// Index of the question in its round.

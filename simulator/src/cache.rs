@@ -1,4 +1,4 @@
-//! What a caching resolver remembers: answers by the client prefix they hold for.
+//! Cache of a resolver: answers by the client prefix they hold for.
 
 use std::net::IpAddr;
 

@@ -12,14 +12,14 @@ use std::sync::Arc;
 /// Most answers that a resolver keeps for one name and type.
 const CACHE_ENTRIES_MAX: usize = 256;
 
-/// Who wants what.
+/// Clients and what they want.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Cell {
     /// Index of the client prefix.
     pub(crate) client: usize,
     /// Index of the service.
     pub(crate) service: usize,
-    /// Which object a redirected client fetches; 0 otherwise.
+    /// Object a redirected client fetches; 0 otherwise.
     pub(crate) object: u32,
     /// Share of its area's demand for the service.
     pub(crate) share: f64,
@@ -52,7 +52,7 @@ pub(crate) type CacheKey = (usize, usize, bool);
 /// All cells.
 #[derive(Debug)]
 pub(crate) struct Cells {
-    /// Who they are.
+    /// Cells of the population.
     pub(crate) cells: Vec<Cell>,
     held: Vec<Held>,
     caches: BTreeMap<CacheKey, ScopeCache<Arc<[Target]>>>,

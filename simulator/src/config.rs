@@ -5,8 +5,8 @@ use crate::world::World;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
-/// What is asked and told, and by whom. Times in seconds or milliseconds of wall time; TTLs are
-/// obeyed in wall time, too, whatever the pace of the day.
+/// Course of a simulation: what is asked, and by whom. Times in seconds or milliseconds of wall
+/// time; TTLs are obeyed in wall time, too, whatever the pace of the day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SimulationConfig {
@@ -14,13 +14,13 @@ pub struct SimulationConfig {
     pub world: World,
     /// Addresses of the daemon.
     pub servers: Servers,
-    /// Who asks.
+    /// Population that asks.
     #[serde(default)]
     pub population: PopulationOptions,
     /// Way in which it runs.
     #[serde(default)]
     pub run: RunOptions,
-    /// What happens by itself.
+    /// Events that happen by themselves.
     #[serde(default)]
     pub events: Vec<Event>,
 }

@@ -1,9 +1,12 @@
 //! Control while it runs: commands as lines of text, one line of JSON in return.
 //!
 //! ```text
-//! hour 20               hour of day at Greenwich          fail-link gz1/ct      restore-link gz1/ct
-//! day 60s               length of a simulated day         fail-node gz1-a-1     restore-node gz1-a-1
-//! scale live 1.4        also live@cn/44, *@cn/44, *       stats                 stop
+//! hour 20               hour of day at Greenwich
+//! day 60s               length of a simulated day
+//! scale live 1.4        also live@cn/44, *@cn/44, *
+//! fail-link gz1/ct      restore-link gz1/ct
+//! fail-node gz1-a-1     restore-node gz1-a-1
+//! stats                 stop
 //! ```
 
 use crate::demand::Filter;
@@ -36,7 +39,7 @@ pub enum Command {
     RestoreNode(String),
 }
 
-/// What a control line asks for.
+/// Request of a control line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
     /// A change.

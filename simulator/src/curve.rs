@@ -1,4 +1,4 @@
-//! How demand rises and falls over a day, and which hour of it is now.
+//! Curve of demand over a day, and which hour of it is now.
 
 use serde::{Deserialize, Serialize};
 

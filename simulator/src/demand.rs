@@ -1,4 +1,4 @@
-//! How much clients want: share of the area, share of the service, hour of the day, and what the
+//! Demand of clients: share of the area, share of the service, hour of the day, and what the
 //! operator of the simulation turns up or down.
 
 use crate::curve::local_hour;
@@ -29,7 +29,7 @@ impl Filter {
     }
 }
 
-/// What was turned up or down; several filters on one demand multiply.
+/// Filters turned up or down; several on one demand multiply.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Scales(Vec<(Filter, f64)>);
 

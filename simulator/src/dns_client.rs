@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout_at};
 
-/// What resolvers of today offer: no fragments on common paths (DNS flag day 2020).
+/// Payload resolvers of today offer: no fragments on common paths (DNS flag day 2020).
 const PAYLOAD_MAX: u16 = 1232;
 /// Longest answer over TCP.
 const STREAM_MAX: usize = u16::MAX as usize;

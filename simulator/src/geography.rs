@@ -1,4 +1,4 @@
-//! Where things are, and what that does to a path: distance becomes round-trip time, crossing ISPs
+//! Geography of paths: distance becomes round-trip time, crossing ISPs
 //! and crowded links add.
 
 /// Mean radius of the Earth, km.
@@ -11,9 +11,9 @@ const DETOUR: f64 = 1.4;
 const LAST_MILE_MS: f64 = 4.0;
 /// Exchange points between ISPs of one country are few and crowded, ms of round trip.
 const CROSS_ISP_MS: f64 = 25.0;
-/// What is lost on a path that crosses ISPs, beyond the usual.
+/// Loss on a path that crosses ISPs, beyond the usual.
 const CROSS_ISP_LOSS: f64 = 0.004;
-/// What is lost on any path.
+/// Loss on any path.
 const BASE_LOSS: f64 = 0.0005;
 /// Queue of a full router port, ms.
 const QUEUE_FULL_MS: f64 = 80.0;

@@ -184,7 +184,7 @@ impl HttpClient {
     }
 }
 
-/// What a server says of telemetry; a server that says nothing refused nothing.
+/// Answer of a server to telemetry; a server that says nothing refused nothing.
 #[derive(Deserialize)]
 struct Taken {
     refused_total: u64,

@@ -1,5 +1,5 @@
-//! Who asks: areas with their share of demand, resolvers in them, and client prefixes behind the
-//! resolvers.
+//! Population that asks: areas with their share of demand, resolvers in them, and client prefixes
+//! behind the resolvers.
 
 mod draw;
 
@@ -20,7 +20,7 @@ const SOURCE_LEN_V6: u8 = 48;
 /// Shortest and longest excess of resolvers that keep answers beyond their TTL, as a factor.
 const OVERSTAY: (f64, f64) = (2.0, 10.0);
 
-/// What the population looks like.
+/// Shape of the population.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PopulationOptions {
@@ -76,7 +76,7 @@ pub(crate) struct DemandArea {
 pub(crate) struct Resolver {
     /// True when it tells the client's prefix.
     pub sends_ecs: bool,
-    /// It keeps an answer for this many times its TTL; 1 is honest.
+    /// Multiple of its TTL for which it keeps an answer; 1 is honest.
     pub overstay: f64,
 }
 

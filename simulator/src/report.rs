@@ -21,7 +21,7 @@ const CROWDED_FROM: f64 = 0.95;
 pub(crate) struct Batch {
     /// The lines.
     pub(crate) bytes: Vec<u8>,
-    /// How many.
+    /// Count.
     pub(crate) lines: usize,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct View<'a> {
     pub(crate) demand: &'a [f64],
     /// Traffic.
     pub(crate) loads: &'a Loads,
-    /// What is dead.
+    /// Dead parts.
     pub(crate) failures: &'a Failures,
     /// Number of the tick, for noise.
     pub(crate) tick: u64,

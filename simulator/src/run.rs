@@ -1,8 +1,9 @@
 //! The running simulation: a task that ticks, and a handle to it.
 //!
 //! ```text
-//!   commands --> [ask what ran out] --> [send traffic where answers said] --> [tell telemetry] --> stats
-//!                 DNS, 302, HTTPDNS        links, nodes, groups                POST /v1/telemetry
+//!   commands --> [ask what ran out]                  DNS, 302, HTTPDNS
+//!            --> [send traffic where answers said]   links, nodes, groups
+//!            --> [tell telemetry] --> stats          POST /v1/telemetry
 //! ```
 
 use crate::config::SimulationConfig;
@@ -38,7 +39,7 @@ pub enum StartError {
     Domain {
         /// The service.
         service: String,
-        /// What it has for a name.
+        /// Name it has.
         domain: String,
     },
     /// An event is no command.
@@ -54,7 +55,7 @@ pub enum StartError {
     EventName {
         /// The event's command.
         command: String,
-        /// What is wrong.
+        /// Fault.
         source: ControlError,
     },
     /// Sockets could not be opened.
@@ -68,7 +69,7 @@ pub enum ControlError {
     /// A name that nothing has.
     #[error("unknown {what} `{name}`")]
     Unknown {
-        /// What should have the name.
+        /// Kind of thing that should have the name.
         what: &'static str,
         /// The name.
         name: String,
@@ -81,7 +82,7 @@ pub enum ControlError {
     Stopped,
 }
 
-/// What commands may name.
+/// Names that commands may use.
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) topology: Topology,

@@ -1,4 +1,4 @@
-//! What the simulator counts: answers and their latency, errors, traffic by place.
+//! Counts of the simulator: answers and their latency, errors, traffic by place.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -144,9 +144,9 @@ pub struct TelemetryStats {
 /// A link as it stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LinkStats {
-    /// What clients try to pull through it, Mbps.
+    /// Traffic clients try to pull through it, Mbps.
     pub offered_mbps: f64,
-    /// What gets through, Mbps.
+    /// Traffic that gets through, Mbps.
     pub carried_mbps: f64,
     /// Capacity, Mbps.
     pub capacity_mbps: f64,
@@ -154,7 +154,7 @@ pub struct LinkStats {
     pub up: bool,
 }
 
-/// Everything, after one tick.
+/// State of everything after one tick.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
     /// Ticks since the start.
@@ -163,13 +163,13 @@ pub struct Stats {
     pub elapsed_ms: u64,
     /// Hour of day at Greenwich.
     pub utc_hour: f64,
-    /// What all clients want, Mbps.
+    /// Traffic all clients want, Mbps.
     pub demand_mbps: f64,
-    /// What they get, Mbps.
+    /// Traffic they get, Mbps.
     pub served_mbps: f64,
-    /// What is sent to dead places or does not fit, Mbps.
+    /// Traffic sent to dead places or that does not fit, Mbps.
     pub lost_mbps: f64,
-    /// What knows nowhere to go, Mbps.
+    /// Traffic that knows nowhere to go, Mbps.
     pub unassigned_mbps: f64,
     /// Mean round-trip time of traffic to living places, weighted by Mbps, ms.
     pub mean_rtt_ms: f64,

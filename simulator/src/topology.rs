@@ -11,9 +11,9 @@ pub enum WorldError {
     /// A name that nothing has.
     #[error("{of} names the unknown {what} `{name}`")]
     Unknown {
-        /// What names it.
+        /// Name of what refers to it.
         of: String,
-        /// What should have the name.
+        /// Kind of thing that should have the name.
         what: &'static str,
         /// The name.
         name: String,

@@ -1,9 +1,9 @@
-//! Where traffic goes: what cached answers say, held against what is up and what fits.
+//! Places of traffic: what cached answers say, held against what is up and what fits.
 
 use crate::topology::{Target, Topology};
 use std::collections::BTreeSet;
 
-/// What is broken now.
+/// Failures of now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Failures {
     /// Dead links.

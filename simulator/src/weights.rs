@@ -1,4 +1,4 @@
-//! How much of the world's demand each area has.
+//! Share of the world's demand that each area has.
 //!
 //! Abroad an area counts by its addresses. In China addresses mislead: the coast and the oldest ISP
 //! hold most of them, so there an area counts by the people of its province times the market share
@@ -44,7 +44,7 @@ const MILLIONS: [(&str, f64); 34] = [
     ("81", 7.5),
     ("82", 0.7),
 ];
-/// What a Chinese area without a known province counts for, in millions.
+/// Weight of a Chinese area without a known province, in millions.
 const MILLIONS_UNKNOWN: f64 = 2.0;
 /// Market shares of the three large ISPs, fixed and mobile together, rounded.
 const ISP_SHARES: [(&str, f64); 3] = [("ct", 0.33), ("cm", 0.43), ("cu", 0.20)];

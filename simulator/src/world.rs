@@ -1,4 +1,4 @@
-//! What the physical world has: places, pipes, machines and the addresses that lead to them.
+//! Physical world: places, pipes, machines and the addresses that lead to them.
 //! Nothing of the engine.
 
 use crate::curve::Shape;
@@ -31,7 +31,7 @@ pub struct Link {
     pub site: String,
     /// ISP as in area names; `bgp` is reached by all ISPs alike.
     pub isp: String,
-    /// What it carries, Mbps.
+    /// Capacity, Mbps.
     pub capacity_mbps: f64,
 }
 
@@ -41,7 +41,7 @@ pub struct Link {
 pub struct Node {
     /// Name, such as `gz1-a-1`.
     pub name: String,
-    /// What it serves, Mbps.
+    /// Capacity, Mbps.
     pub capacity_mbps: f64,
 }
 
@@ -94,13 +94,13 @@ pub struct Group {
 pub enum Way {
     /// Their resolvers ask the DNS server.
     Dns,
-    /// They ask the 302 server for each session.
+    /// Redirect by the 302 server for each session.
     Redirect,
     /// Their application asks the HTTPDNS API.
     Httpdns,
 }
 
-/// What clients want.
+/// Service that clients want.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
@@ -114,7 +114,7 @@ pub struct Service {
     pub redirect_host: String,
     /// Share of the world's demand at the peak; shares are normalised.
     pub share: f64,
-    /// How demand varies over the day.
+    /// Variation of demand over the day.
     #[serde(default)]
     pub shape: Shape,
     /// Time for which a redirect client stays where it was sent, in seconds.

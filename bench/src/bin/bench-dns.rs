@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Parser)]
 #[command(name = "bench-dns", after_help = EXAMPLES)]
 struct CommandLine {
-    /// What to do.
+    /// Action to take.
     #[command(subcommand)]
     action: Action,
 }
@@ -35,7 +35,7 @@ Examples:
   bench-dns compare --database GeoLite2-City.mmdb --servers gdnsd,echo --rounds 3 --run-s 2
   bench-dns swaps --database GeoLite2-City.mmdb --rounds 3";
 
-/// What to do.
+/// Action to take.
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Measures servers in turn and compares the first with the others.
@@ -53,7 +53,7 @@ enum Action {
     },
 }
 
-/// How to compare.
+/// Arguments of `compare`.
 #[derive(Debug, Args)]
 struct CompareArgs {
     /// Policies to measure, one comparison each.
@@ -66,12 +66,12 @@ struct CompareArgs {
         default_value = "watershed,gdnsd,knot,echo"
     )]
     servers: Vec<Kind>,
-    /// How to measure.
+    /// Measurement options.
     #[command(flatten)]
     common: CommonArgs,
 }
 
-/// How to swap.
+/// Arguments of `swaps`.
 #[derive(Debug, Args)]
 struct SwapsArgs {
     /// Swaps a second.
@@ -80,12 +80,12 @@ struct SwapsArgs {
     /// Policy behind the maps.
     #[arg(long, default_value = "map")]
     policy: Policy,
-    /// How to measure.
+    /// Measurement options.
     #[command(flatten)]
     common: CommonArgs,
 }
 
-/// How to measure.
+/// Measurement options.
 #[derive(Debug, Args)]
 struct CommonArgs {
     /// City database of the GeoIP2 schema, given to all servers.

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Prefixes for which the answers of two servers are compared.
 const AGREEMENT_PREFIXES: usize = 4096;
 
-/// How to measure.
+/// Course of a comparison.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Plan {
     /// Questions that are open at a time.
@@ -29,7 +29,7 @@ pub struct Plan {
 /// One measurement of one server.
 #[derive(Clone, Debug)]
 pub struct Measured {
-    /// What came of the questions.
+    /// Outcome of the questions.
     pub tally: Tally,
     /// Time for which it took.
     pub elapsed: Duration,
@@ -40,7 +40,7 @@ pub struct Measured {
 /// All measurements of one server.
 #[derive(Debug)]
 pub struct Series {
-    /// Which server.
+    /// Server.
     pub kind: Kind,
     /// Time from its start to its first answer.
     pub ready_after: Duration,
@@ -63,7 +63,7 @@ pub struct Agreement {
     pub example: Option<(Prefix, Answer, Answer)>,
 }
 
-/// What came of a comparison.
+/// Outcome of a comparison.
 #[derive(Debug)]
 pub struct Comparison {
     /// One series per server, in the order asked for.

@@ -29,7 +29,7 @@ const TRAIN_MAX: usize = 64;
 /// swapped.
 pub const UPPER_GENERATION: u8 = 0x80;
 
-/// What is asked of an answer.
+/// Demand on an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// A correct answer with an address.
@@ -47,7 +47,7 @@ pub struct Scopes {
     pub bits: u64,
 }
 
-/// What became of the questions.
+/// Fate of the questions.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Correct answers.

@@ -1,4 +1,4 @@
-//! What one DNS answer costs: a generator, servers with the same policy on the same data, and
+//! Cost of one DNS answer: a generator, servers with the same policy on the same data, and
 //! rounds that alternate.
 
 pub mod ask;

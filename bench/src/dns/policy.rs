@@ -13,7 +13,7 @@ pub const LABEL: &str = "www";
 /// Seconds that an answer may be kept, the same everywhere.
 pub const TTL_S: u32 = 300;
 
-/// What decides about an answer.
+/// Policy that decides about an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {

@@ -91,7 +91,7 @@ impl Prefix {
     }
 }
 
-/// Which families ask.
+/// Families that ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Families {

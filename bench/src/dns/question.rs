@@ -24,7 +24,7 @@ pub struct Question {
     head_bytes: usize,
 }
 
-/// What an answer says.
+/// Content of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Answer {
     /// The first address.

@@ -16,7 +16,7 @@ pub enum AreaBuildError {
     /// A range whose end lies before its start.
     #[error("range {index} ends before it starts: {start:x} to {end:x}")]
     Reversed {
-        /// Which addition of its family, from 0.
+        /// Number of the addition within its family, from 0.
         index: usize,
         /// First key.
         start: u64,
@@ -43,7 +43,7 @@ struct Added<K> {
     area: u32,
 }
 
-/// What makes an area: all attributes but its coordinates.
+/// Identity of an area: all attributes but its coordinates.
 pub(super) type Identity<'a> = (&'a str, &'a str, &'a str, &'a str, u32, u32);
 
 /// The identity of an area with these attributes; areas are numbered in its order.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! magic "WSAREA\0\3" | areas (postcard) | IPv4 ranges | IPv6 ranges | SHA-256 over all before
-//! ranges: count, then per range the distance to the previous start and its area; all numbers are varints (LEB128)
+//! ranges: count, then per range the distance to the previous start and its area
+//! numbers: varints (LEB128)
 //! distance: its trailing zero bits in the lower 6 bits, the rest of it above them
 //! ```
 //! Ranges begin at prefixes, so distances are small numbers of large blocks: most take one or two
@@ -31,7 +32,7 @@ pub enum AreaFileError {
     Malformed {
         /// Offset in the file.
         at: usize,
-        /// What is wrong.
+        /// Fault.
         what: &'static str,
     },
 }

@@ -41,7 +41,7 @@ impl AreaId {
     }
 }
 
-/// What an area is known by. Empty text, zero or `None` means unknown.
+/// Attributes an area is known by. Empty text, zero or `None` means unknown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AreaAttrs {
     /// ISO 3166 country code, lower-case.
@@ -99,7 +99,7 @@ impl AreaAttrs {
 pub struct Area {
     /// Name, such as `cn/44/ct`.
     pub name: String,
-    /// What it is known by.
+    /// Attributes it is known by.
     pub attrs: AreaAttrs,
     /// IPv4 addresses in it.
     pub ipv4_addresses: u64,
@@ -116,7 +116,7 @@ pub enum Leaf {
     V6(u32),
 }
 
-/// What a lookup finds.
+/// Result of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The area.

@@ -1,4 +1,4 @@
-//! How wide an answer may be reused: runs of neighbouring ranges whose answers are equal.
+//! Width in which an answer may be reused: runs of neighbouring ranges whose answers are equal.
 //!
 //! One bit per range says whether its answer differs from that of the range before it. The run
 //! around a range lies between the nearest set bit at or before it and the nearest set bit after

@@ -1,4 +1,4 @@
-//! What building, reading and asking a large table costs. Run by hand:
+//! Cost of building, reading and asking a large table. Run by hand:
 //! `cargo test --release -p watershed-coverage speed -- --ignored --nocapture --test-threads=1`.
 
 use super::*;

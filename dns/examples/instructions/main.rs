@@ -21,7 +21,7 @@ use std::process::{Child, Command, Stdio};
 /// Questions in the shorter of two runs; a multiple of [`questions::VARIANTS`], so that both runs
 /// ask the same ones.
 const ROUNDS: usize = 16 * questions::VARIANTS;
-/// How much more than the kept figure is let pass, in percent: where the compiler is the one that
+/// Excess over the kept figure that is let pass, in percent: where the compiler is the one that
 /// the figures were made with, and where it is another.
 const TOLERANCE_PERCENT: [f64; 2] = [2.0, 10.0];
 /// Keeps the C library to code that runs on any processor of the architecture, so that copying

@@ -11,7 +11,7 @@ use dns::{Arrival, DnsView, ReplyConfig, Tally, Transport, respond};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-/// What is counted: tailored addresses for subnets of both families, an answer that is split
+/// Kinds that are counted: tailored addresses for subnets of both families, an answer that is split
 /// between endpoints, a static record, a name that does not exist, and a malformed option.
 pub(crate) const KINDS: [&str; 6] = [
     "tailored-v4",

@@ -209,7 +209,7 @@ pub(crate) fn compare(
     expected
 }
 
-/// What a run came across, by name.
+/// Things a run came across, by name.
 type Seen = BTreeMap<String, u32>;
 
 /// Compares `rounds` questions from a seed, each bent as `bend` likes.
@@ -236,7 +236,7 @@ fn run(seed: u64, rounds: u32, mut bend: impl FnMut(&mut Random, &mut Vec<u8>)) 
     seen
 }
 
-/// That the run was about something: how often each of these came up at least.
+/// Demands that the run was about something: how often each of these came up at least.
 fn demand(seen: &Seen, least: &[(&str, u32)]) {
     for (what, times) in least {
         assert!(

@@ -1,4 +1,4 @@
-//! What the DNS crate promises, seen from outside: bytes in, bytes out, and real sockets.
+//! Promises of the DNS crate, seen from outside: bytes in, bytes out, and real sockets.
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails, here as in any test function.
 
 mod conformance;

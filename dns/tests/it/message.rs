@@ -25,7 +25,7 @@ pub(crate) struct Ask {
     flags: u16,
     opt: Option<(u16, u32)>,
     options: Vec<u8>,
-    /// Who sends it.
+    /// Sender.
     peer: IpAddr,
 }
 

@@ -19,7 +19,7 @@ use domain::base::wire::{Compose, Composer};
 use domain::base::{Header, Name, Ttl};
 use std::net::IpAddr;
 
-/// What the OPT record of a reply carries.
+/// Options the OPT record of a reply carries.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) dnssec_ok: bool,

@@ -17,7 +17,7 @@ pub(crate) enum Expected {
     Silence,
     /// A header alone, with this code; its opcode is kept.
     Bare(OptRcode),
-    /// These bytes, for this reason: an error, or how the answer ended.
+    /// Exactly these bytes, for this reason: an error, or how the answer ended.
     Bytes(Vec<u8>, Result<Outcome, OptRcode>),
     /// The other reader follows compression pointers in records that mean nothing to a server, and
     /// refused one.
@@ -33,7 +33,7 @@ struct ReadOpt {
     options: Option<Vec<(u16, Vec<u8>)>>,
 }
 
-/// What follows the question.
+/// Rest of the message after the question.
 enum Rest {
     /// All of it was read: the first OPT record, and whether something was malformed.
     Read(Option<ReadOpt>, bool),

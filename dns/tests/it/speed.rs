@@ -1,4 +1,4 @@
-//! What an answer costs, without the kernel. Run by hand: `cargo test --release -p watershed-dns --
+//! Cost of an answer, without the kernel. Run by hand: `cargo test --release -p watershed-dns --
 //! --ignored --nocapture`.
 
 use crate::message::{A, ask};

@@ -27,7 +27,7 @@ fn version(number: u8) -> Arc<DnsView> {
     Arc::new(DnsView::build(world::snapshot(catalog, u32::from(number))).unwrap())
 }
 
-/// What a run has seen.
+/// Things a run has seen.
 #[derive(Default)]
 struct Seen {
     /// Answers by version.

@@ -1,4 +1,4 @@
-//! What a view refuses to be built from.
+//! Inputs a view refuses to be built from.
 
 use crate::message::{A, NS, ask};
 use crate::world::{catalog, name, record, refused, service, snapshot, soa};

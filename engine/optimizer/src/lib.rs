@@ -20,12 +20,13 @@
 //! use optimizer::{SolveOptions, solve};
 //!
 //! let text = r#"{ "version": 1, "value_cny_per_gbps_ms_slot": 0.02,
-//!     "links": [{"id": "a/x", "site": "a", "capacity_mbps": 100, "meter": "m"},
-//!               {"id": "b/x", "site": "b", "capacity_mbps": 100, "meter": "m"}],
+//!     "links": [{"id": "a/x", "site": "a", "capacity_mbps": 100, "contract": "m"},
+//!               {"id": "b/x", "site": "b", "capacity_mbps": 100, "contract": "m"}],
 //!     "sites": [{"id": "a", "region": "r", "capacity_mbps": 100},
 //!               {"id": "b", "region": "r", "capacity_mbps": 100}],
-//!     "meters": [{"id": "m", "model": "flat"}],
-//!     "units": [{"area": "cn/44/ct", "service": "live", "mbps": 150, "cand": [[0, 9], [1, 30]]}] }"#;
+//!     "contracts": [{"id": "m", "model": "flat"}],
+//!     "units": [{"area": "cn/44/ct", "service": "live", "mbps": 150,
+//!                "cand": [[0, 9], [1, 30]]}] }"#;
 //! let instance = Instance::read(text.as_bytes()).unwrap();
 //! let solved = solve(&instance, &SolveOptions::default(), None);
 //! // The nearer link is filled first; nothing cheaper is possible.

@@ -1,4 +1,4 @@
-//! What a caller of a solve may choose, and what it gets.
+//! Options of a solve, and its outcome.
 
 use instance::{Certificate, Plan};
 use serde::{Deserialize, Serialize};

@@ -49,8 +49,9 @@ struct Displaced {
     places: Vec<(Price, LinkId)>,
 }
 
-/// Moves what `plan` has on the links `failed` (indices) and on links and sites of no capacity. `plan` and `duals` must
-/// belong to `instance` or to one that differs by capacities only. O(units + candidates of units that move).
+/// Moves what `plan` has on the links `failed` (indices) and on links and sites of no capacity.
+/// `plan` and `duals` must belong to `instance` or to one that differs by capacities only. Takes
+/// O(units + candidates of units that move).
 #[must_use]
 pub fn relieve(instance: &Instance, plan: &Plan, duals: &Duals, failed: &[LinkId]) -> Relief {
     let problem = Problem::new(instance);

@@ -1,4 +1,4 @@
-//! What to make of a solve that was stopped: the best of what was found and what was known.
+//! Salvage of a solve that was stopped: the best of what was found and what was known.
 //!
 //! The flow of a search that was cut short is feasible, but may leave demand unserved that has room
 //! elsewhere; the plan in force, as far as it still fits, may be much better. Both are filled up

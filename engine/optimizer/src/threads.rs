@@ -1,4 +1,4 @@
-//! How a few threads share what takes long.
+//! Sharing of long work among a few threads.
 
 /// Does two things once each, at the same time where more than one thread is allowed.
 pub fn both<A, B: Send>(

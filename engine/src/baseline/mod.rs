@@ -1,11 +1,11 @@
-//! What others would do with the same candidates: yardsticks for the optimizer.
+//! Yardsticks for the optimizer: what others would do with the same candidates.
 //!
 //! | policy | candidates by | capacity |
 //! |---|---|---|
 //! | [`nearest`] | quality, that is round-trip time and loss | ignored |
 //! | [`spread`] | weights, the capacities of the links | as far as weights follow it |
 //! | [`rank_and_fill`] | quality | up to a watermark, first come, first served |
-//! | [`cost_and_spill`] | latency and money, as they are when each unit is placed | kept, watermarks first |
+//! | [`cost_and_spill`] | latency and money when each unit is placed | kept, watermarks first |
 //! | [`stable`] | quality, on both sides | kept |
 //! | [`pop`] | the optimizer's levels | kept, in equal parts of the problem |
 //!

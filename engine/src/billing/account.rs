@@ -19,7 +19,7 @@ pub const fn free_slots(slots: u64) -> u64 {
     slots / SLOTS_PER_FREE_SLOT
 }
 
-/// What a contract is known to charge for one month.
+/// Charge of a contract for one month, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Statement {
     /// The month, in the contract's zone.
@@ -35,7 +35,7 @@ pub struct Statement {
     /// Charged level so far, Mbps: percentile, or mean over all days of the month of what each is
     /// charged; 0 by volume.
     pub level_mbps: f64,
-    /// What is due whatever the rest of the month brings, CNY. At the end of the month: the bill.
+    /// Amount due whatever the rest of the month brings, CNY. At the end of the month: the bill.
     pub certain_cny: f64,
 }
 

@@ -239,8 +239,9 @@ impl Contracts {
         });
     }
 
-    /// [contract]: mean of a slot so far, Mbps. A link that is silent in it is taken for what it carried last, as the ledger does
-    /// for a while, and then for what the map puts on it: silence spends free slots like traffic.
+    /// [contract]: mean of a slot so far, Mbps. A link that is silent in it is taken for what it
+    /// carried last, as the ledger does for a while, and then for what the map puts on it: silence
+    /// spends free slots like traffic.
     pub(crate) fn carried_mbps(&self, slot: Timestamp, map_mbps: &[f64]) -> Vec<f64> {
         let by_map = |link: usize| map_mbps.get(link).copied().unwrap_or(0.0);
         let carried = |link| {
@@ -294,7 +295,7 @@ impl Contracts {
     }
 }
 
-/// How much of a slot has passed, 0..=1.
+/// Share of a slot that has passed, 0..=1.
 fn share_passed(passed: Duration, length_ms: u64) -> f64 {
     let length = Duration::from_millis(length_ms.max(1));
     (passed.as_secs_f64() / length.as_secs_f64()).min(1.0)

@@ -38,9 +38,9 @@ pub struct ControlOptions {
     pub bursts: bool,
     /// Share of tokens kept for failures at the start of a period; it falls to 0 at its end.
     pub reserve_share: f64,
-    /// What one Mbps unserved during one slot is taken to cost when levels are planned, CNY.
+    /// Cost of one Mbps unserved during one slot, as taken when levels are planned, CNY.
     pub unserved_cny_per_mbps: f64,
-    /// How exactly levels are planned.
+    /// Precision with which levels are planned.
     pub budget: BudgetOptions,
 }
 
@@ -55,7 +55,7 @@ impl Default for ControlOptions {
     }
 }
 
-/// What a slot still needs.
+/// Need of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Prices changed: ask the optimizer again.

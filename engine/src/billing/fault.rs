@@ -1,4 +1,4 @@
-//! What billing refuses, and where that is counted.
+//! Refusals of billing, and where they are counted.
 
 use coverage::Timestamp;
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ pub enum SampleFault {
     NotTraffic {
         /// Link or contract.
         name: String,
-        /// What was sent.
+        /// Value that was sent.
         mbps: f64,
         /// Time.
         at: Timestamp,
@@ -67,7 +67,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// How many, by reason.
+    /// Counts them by reason.
     #[must_use]
     pub const fn by_reason(&self) -> [(&'static str, u64); 3] {
         [

@@ -24,7 +24,7 @@ const AHEAD_MAX_SLOTS: u64 = 2;
 const CARRIED_MAX_SLOTS: u64 = 3;
 /// Most slots of a contract that take samples at a time, whatever the clock says.
 const OPEN_MAX: usize = 64;
-/// What two sums of the same parts may differ by, relative to them.
+/// Difference two sums of the same parts may have, relative to them.
 const ROUNDING: f64 = 1e-9;
 
 /// One contract's slot.
@@ -38,7 +38,7 @@ pub struct SlotSample {
     pub mbps: f64,
 }
 
-/// What one link said of a slot that still takes samples.
+/// Part of one link in a slot that still takes samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinkPart {
     /// Index of the link.
@@ -73,10 +73,10 @@ struct Gathering {
     newest: Timestamp,
 }
 
-/// What is known of one slot.
+/// Facts known of one slot.
 #[derive(Debug)]
 struct Gathered {
-    /// What it carried at least: what is known from before this process, and not explained by
+    /// Traffic it carried at least: what is known from before this process, and not explained by
     /// `parts`. Mbps.
     restored: f64,
     /// `[link of the contract]` -> sum of its samples in Mbps, and how many there were.
@@ -276,7 +276,7 @@ impl Ledger {
         is_open.then(|| open.mbps(slot, self.slot_ms))
     }
 
-    /// How far apart slots are, at most, that take samples at the same time.
+    /// Span, at most, between slots that take samples at the same time.
     #[must_use]
     pub const fn open_span(&self) -> Duration {
         Duration::from_millis(

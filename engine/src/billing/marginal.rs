@@ -1,11 +1,11 @@
-//! What one more Mbps costs in one slot: the form in which contracts reach the optimizer.
+//! Price of one more Mbps in one slot: the form in which contracts reach the optimizer.
 
 use super::account::gb_per_mbps_slot;
 use super::ledger::Ledger;
 use coverage::Timestamp;
 use instance::ContractModel;
 
-/// What a contract charges in one slot.
+/// Charges of a contract in one slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Marginal {
     /// CNY for one Mbps more during one slot, above [`Self::free_below_mbps`].

@@ -14,7 +14,7 @@ const TOLERANCE: f64 = 1e-4;
 const WITHIN_SHARE: f64 = 0.99;
 /// The same while no free slot is left and each slot above raises the bill.
 const WITHIN_SHARE_SPENT: f64 = 0.999;
-/// How fast a free slot becomes dearer beyond the day's part, in logarithms per such part.
+/// Slope by which a free slot becomes dearer beyond the day's part, in logarithms per such part.
 const PACE_SLOPE: f64 = 2.0;
 /// Fewer planned slots than this are taken for this many.
 const PACE_SLOTS_MIN: f64 = 4.0;
@@ -24,9 +24,9 @@ const PACE_FACTOR_MAX: f64 = 100.0;
 /// Free slots since the last plan of the day.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
-    /// That the plan wants used.
+    /// Free slots the plan wants used.
     pub(super) planned: f64,
-    /// That were.
+    /// Free slots that were used.
     pub(super) spent: f64,
 }
 
@@ -48,20 +48,20 @@ impl Pace {
 pub(super) struct Steer {
     pub(super) model: ContractModel,
     pub(super) capacity_mbps: f64,
-    /// What is planned to be charged; `None` while nothing was planned.
+    /// Level planned to be charged; `None` while nothing was planned.
     pub(super) level_mbps: Option<f64>,
     /// Worth of one Mbps above the level in one slot by the plan, CNY.
     pub(super) above_cny_per_mbps: f64,
     pub(super) today: Pace,
     /// The same at the pace at which free slots are spent, CNY.
     pub(super) worth_cny_per_mbps: f64,
-    /// What the optimizer is asked above the level in this round, CNY.
+    /// Price the optimizer is asked above the level in this round, CNY.
     pub(super) asked_cny_per_mbps: f64,
     /// Cost of one Mbps more of level, CNY.
     pub(super) level_cny_per_mbps: f64,
     /// Level less what plans and reality differ by: where the mean of the slot is to stay.
     target_mbps: f64,
-    /// What that leaves for the rest of the slot: where the optimizer is stopped.
+    /// Rest that leaves for the slot: where the optimizer is stopped.
     pub(super) rest_mbps: f64,
     /// Part of the slot that has passed, and its mean, Mbps.
     passed: (f64, f64),

@@ -1,4 +1,4 @@
-//! What comes of a solve: checked, gated, realised and checked as what it has become, or solved
+//! Adoption of a solve: checked, gated, realised and checked as what it has become, or solved
 //! again.
 
 use super::compose::Half;
@@ -18,14 +18,14 @@ use optimizer::{Outcome, Problem};
 /// Relative gain that ends a way of several steps; less is rounding.
 const GAIN_LEFT_MIN: f64 = 1e-6;
 
-/// What is to be done about a solve.
+/// Consequence of a solve.
 #[derive(Debug)]
 pub enum Adopted {
     /// Publish this.
     Draft(Box<Draft>),
     /// The map in force stays.
     Held(Held),
-    /// What may be used, the map in force, or what a slot costs is not what this was solved for:
+    /// Limits, the map in force, or the costs of a slot are not what this was solved for:
     /// solve it again.
     Outdated,
 }

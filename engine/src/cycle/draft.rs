@@ -16,7 +16,7 @@ pub struct Draft {
     pub reason: Reason,
     /// Way in which the optimizer's part was found; `None` when only static services changed.
     pub tier: Option<Tier>,
-    /// What it was made under.
+    /// Conditions it was made under.
     pub(super) under: Under,
     /// True when it is all that was wanted; gates may let through a part of it first.
     pub(super) whole: bool,

@@ -9,19 +9,19 @@ use coverage::{AreaTable, Snapshot, Timestamp};
 use instance::Plan;
 use std::sync::Arc;
 
-/// What may be used: what a plan is made under, and what must still hold when it is adopted.
+/// Conditions a plan is made under, and which must still hold when it is adopted.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Under {
-    /// What drains and refills leave.
+    /// Limits that drains and refills leave.
     pub(crate) limits: Limits,
-    /// Which nodes may serve, [node].
+    /// Nodes that may serve, [node].
     pub(crate) nodes_up: Vec<bool>,
 }
 
 /// The map in force and all that is known of it.
 #[derive(Debug, Default)]
 pub(super) struct InForce {
-    /// What is served; `None` before the first map.
+    /// Map that is served; `None` before the first.
     pub(super) snapshot: Option<Arc<Snapshot>>,
     /// Plan that it amounts to, for the inventory at hand; `None` when it speaks of another area
     /// table. One and the same plan stays one and the same, so that a solve against it is not
@@ -29,9 +29,9 @@ pub(super) struct InForce {
     pub(super) plan: Option<Arc<Plan>>,
     /// Way in which the optimizer's part was made; `None` after a restart or a rollback.
     pub(super) tier: Option<Tier>,
-    /// What the last solved map in force was made under.
+    /// Conditions the last solved map in force was made under.
     pub(super) planned_under: Option<Under>,
-    /// What the local tier has last looked at.
+    /// Conditions the local tier has last looked at.
     pub(super) relieved_under: Option<Under>,
     /// Latest time at which it was known to be what is wanted.
     pub(super) holds_as_of: Timestamp,

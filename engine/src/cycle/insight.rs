@@ -1,4 +1,4 @@
-//! What people ask the engine: what would be solved, and why a client gets its answer.
+//! Questions of people to the engine: what would be solved, and why a client gets its answer.
 
 use super::{Engine, Steering};
 use crate::explain::{self, ExplainError, Explanation};

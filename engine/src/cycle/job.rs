@@ -51,7 +51,7 @@ struct InForce<'a> {
     bands: Bands,
 }
 
-/// What came of a [`Job`].
+/// Outcome of a [`Job`].
 #[derive(Debug)]
 pub struct Solved {
     pub(super) at: Timestamp,
@@ -227,7 +227,7 @@ impl Answered {
 }
 
 impl Found {
-    /// How much cheaper the plan is than the map in force, as a share.
+    /// Gain of the plan over the map in force, as a share.
     pub(super) fn gain_share(&self) -> f64 {
         let incumbent = self.incumbent.as_ref().map_or(0.0, Levels::cost_cny);
         let answered = self.answered.as_ref().map_or(0.0, Levels::cost_cny);

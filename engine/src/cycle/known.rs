@@ -1,4 +1,4 @@
-//! Everything that is known: what exists, what was chosen, what was observed.
+//! Known facts: what exists, what was chosen, what was observed.
 
 use super::EngineOptions;
 use crate::billing::{Contracts, SlotSample};

@@ -40,7 +40,7 @@ pub(super) struct Tree {
     pub(super) closed: Vec<u32>,
     /// [service] -> links that might serve it when the network was built, rising.
     pub(super) reach: Vec<Vec<LinkId>>,
-    /// How far soft limits were relied on then. What falls silent later is for the next full solve:
+    /// Reliance on soft limits then. What falls silent later is for the next full solve:
     /// it must not keep a failure from being answered.
     pub(super) margins: Margins,
 }

@@ -14,10 +14,10 @@ use displaced::Displacement;
 use instance::{Changes, Duals, Instance, Plan, Shares};
 use optimizer::{Loads, Problem};
 
-/// What the first tier makes of the plan in force.
+/// Plan the first tier makes of the one in force.
 #[derive(Debug)]
 pub(super) struct Relieved {
-    /// What differs from the plan in force.
+    /// Changes from the plan in force.
     pub(super) changed: Changes,
     /// `[site]`: what the plan with these changes puts there.
     pub(super) sites_mbps: Vec<f64>,

@@ -56,7 +56,7 @@ use std::sync::Arc;
 pub struct Steering {
     /// The policies.
     pub policies: Policies,
-    /// What areas get.
+    /// Policy of areas.
     pub areas: PolicyAreas,
 }
 
@@ -73,7 +73,7 @@ pub struct Stored {
 
 /// The control plane's mind.
 pub struct Engine {
-    /// What exists, what was chosen and what was observed.
+    /// Inventory, choices and observations.
     known: Known,
     steering: Arc<Steering>,
     checks: CheckStates,
@@ -82,7 +82,7 @@ pub struct Engine {
     gates: Gates,
     drains: Drains,
     in_force: InForce,
-    /// What the newest tick or job saw.
+    /// Conditions the newest tick or job saw.
     newest: Option<Under>,
     /// Latest time that anything was noted with.
     noted_until: Timestamp,
@@ -157,7 +157,7 @@ impl Engine {
         self.gates.take_news()
     }
 
-    /// Whether, and why, an operator holds the map.
+    /// Holds the map for a reason, or lets it go.
     pub fn pin(&mut self, reason: Option<String>) {
         self.pinned = reason;
     }

@@ -29,7 +29,7 @@ impl Engine {
         Some(Taken { plan, whole: true })
     }
 
-    /// How far the newest plan may be followed at `now`, if its input was `admitted`.
+    /// Takes the step the newest plan may be followed at `now`, if its input was `admitted`.
     ///
     /// # Errors
     /// [`Held::Input`], [`Held::Canary`] or [`Held::Withheld`].

@@ -12,13 +12,13 @@ use instance::{Duals, Price};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How far ahead of the clock something may be noted: as far as clocks of senders are borne with.
+/// Lead over the clock something may be noted with: as far as clocks of senders are borne with.
 const AHEAD_MAX: Duration = Duration::from_mins(1);
 
-/// Who is not heard for so many times the age of a stale estimate after a start is not waited for.
+/// Ages of a stale estimate after a start, after which a silent source is not waited for.
 const HEARING_PERIODS: u32 = 5;
 
-/// What a tick produced.
+/// Outcome of a tick.
 #[derive(Debug)]
 pub struct Tick {
     /// Drains that changed and must be stored before anything is published.
@@ -39,7 +39,7 @@ pub struct Tick {
 pub struct Cycle {
     /// The tick.
     pub tick: Tick,
-    /// What came of each job, in their order.
+    /// Outcome of each job, in their order.
     pub adopted: Vec<(Tier, Adopted)>,
 }
 

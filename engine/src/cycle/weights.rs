@@ -1,10 +1,10 @@
-//! What becomes of a plan when answers have weights of 64ths.
+//! Rounding of a plan to answers with weights of 64ths.
 
 use checker::Bands;
 use instance::{Certificate, Instance, Levels, Plan};
 use optimizer::cost_gap;
 
-/// What rounding onto weights may add to levels 1 to 3, as a share of all demand, before it is
+/// Share of all demand that rounding onto weights may add to levels 1 to 3, before it is
 /// told.
 const ROUNDING_SHARE: f64 = 1e-6;
 

@@ -31,7 +31,7 @@ use super::target::{Part, Target};
 use super::world::{Bottleneck, Unanswered, World, listed};
 use crate::limits::Limits;
 
-/// What is to become of a request.
+/// Fate of a request.
 pub(super) enum Verdict {
     /// Start, by the proof or by force. The refusal is what force overrode.
     Start(Option<Proof>, Option<Refusal>),

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! request --> admission (services, budgets, max-flow proof) --> queue --> shifting --> drained
-//!                                                                 lease over, cancel |
-//!                       limits for the plan <-- share of each tick        refilling <--'--> serving
+//!                                                            lease over, cancel |
+//!               limits for the plan <-- share of each tick            refilling --> serving
 //! ```
 //! [`State`] draws all arrows. Everything here is a pure function of the stored drains, a [`World`]
 //! and a time, so that a restart goes on from what was stored. Nothing here steers traffic:

@@ -17,13 +17,13 @@ pub const REASON_BYTES_MAX: usize = 1_024;
 /// Asks for a drain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What to drain.
+    /// Target to drain.
     pub target: Target,
-    /// Who asks.
+    /// Requester.
     pub requester: String,
-    /// Why.
+    /// Reason.
     pub reason: String,
-    /// How long, counted from the request: a drain that waits uses up its lease unless renewed.
+    /// Duration, counted from the request: a drain that waits uses up its lease unless renewed.
     pub lease: Duration,
     /// Time over which the share falls to 0; the rules' when `None`, and 0 for a node.
     pub ramp: Option<Duration>,
@@ -45,7 +45,7 @@ pub enum RequestError {
     /// A text is empty or too long.
     #[error("{field} must have {min} to {max} bytes")]
     Text {
-        /// Which.
+        /// Name of the field.
         field: &'static str,
         /// Shortest.
         min: usize,

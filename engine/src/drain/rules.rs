@@ -126,13 +126,13 @@ fn share_of(part: usize, whole: usize) -> f64 {
     number(part) / number(whole).max(1.0)
 }
 
-/// What a lease may not be.
+/// Fault of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum LeaseError {
-    /// It would end before it begins.
+    /// End before its beginning.
     #[error("the lease is empty: name a time, such as 30m")]
     Empty,
-    /// It is longer than the rules allow.
+    /// Length beyond what the rules allow.
     #[error("the lease is longer than {max_s} s: take a shorter one and renew it")]
     TooLong {
         /// The longest lease in seconds.

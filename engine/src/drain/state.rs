@@ -86,7 +86,7 @@ pub enum EndedBy {
     Cancelled,
 }
 
-/// What is wrong with an active drain without ending it. Nothing is undone silently.
+/// Trouble of an active drain that does not end it. Nothing is undone silently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Warning {
@@ -140,18 +140,18 @@ pub struct Proof {
 pub struct Refusal {
     /// In words, with what to do.
     pub text: String,
-    /// What is full, when capacity is the reason.
+    /// Bottleneck, when capacity is the reason.
     pub bottleneck: Option<Bottleneck>,
 }
 
 /// One line of a drain's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// When.
+    /// Time.
     pub at: Timestamp,
     /// State from then on.
     pub state: State,
-    /// Why.
+    /// Reason.
     pub why: String,
 }
 
@@ -160,11 +160,11 @@ pub struct Event {
 pub struct Drain {
     /// Identifier, such as `d17`; numbers rise with every request.
     pub id: String,
-    /// What is drained.
+    /// Target that is drained.
     pub target: Target,
-    /// Who asked.
+    /// Requester.
     pub requester: String,
-    /// Why, in the requester's words.
+    /// Reason, in the requester's words.
     pub reason: String,
     /// Place where it stands.
     pub state: State,
@@ -213,9 +213,9 @@ pub struct Drain {
     pub force: bool,
     /// Key under which the requester repeats the request; empty when none was given.
     pub idempotency_key: String,
-    /// What is wrong at the moment.
+    /// Warnings that hold at the moment.
     pub warnings: BTreeSet<Warning>,
-    /// What happened, oldest first.
+    /// Events, oldest first.
     pub history: Vec<Event>,
 }
 

@@ -1,4 +1,4 @@
-//! What time does to drains: leases end, shares fall and rise, emptiness is measured, the queue
+//! Steps of drains in time: leases end, shares fall and rise, emptiness is measured, the queue
 //! moves up.
 
 use std::time::Duration;
@@ -107,7 +107,7 @@ impl Drains {
     }
 }
 
-/// What makes a drain worth storing again.
+/// Marks that make a drain worth storing again.
 #[derive(PartialEq)]
 struct Marks {
     state: State,

@@ -1,4 +1,4 @@
-//! What one tick knows of the world outside the drains: plan, telemetry, publishing and spare
+//! World outside the drains as one tick knows it: plan, telemetry, publishing and spare
 //! capacity.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::limits::Limits;
 /// The world as one tick sees it. Immutable while the drains are judged.
 #[derive(Clone, Copy)]
 pub struct World<'a> {
-    /// What exists.
+    /// Inventory.
     pub inventory: &'a Inventory,
     /// Traffic and capacity.
     pub facts: &'a dyn Facts,
@@ -52,7 +52,7 @@ pub struct Reading {
     pub age: Duration,
 }
 
-/// What must be computed from plan, telemetry and capacity. Parts belong to [`World::inventory`].
+/// Facts to be computed from plan, telemetry and capacity. Parts belong to [`World::inventory`].
 pub trait Facts {
     /// Traffic that the published map puts on `part`, in Mbps; 0 when the map does not name it at
     /// all.
@@ -61,8 +61,9 @@ pub trait Facts {
     /// Latest traffic measured on `part`; `None` when nothing was.
     fn observed(&self, part: Part) -> Option<Reading>;
 
-    /// How much of today's demand times `demand_factor` could not be carried under `limits`, with
-    /// `lost_site` gone altogether. What is down for other reasons is down here, too.
+    /// Computes how much of today's demand times `demand_factor` could not be carried under
+    /// `limits`, with `lost_site` gone altogether. What is down for other reasons is down here,
+    /// too.
     fn feasibility(
         &self,
         limits: &Limits,
@@ -89,11 +90,11 @@ pub struct Unanswered {
 pub struct Feasibility {
     /// Demand that finds no place, in Mbps: exact, a maximum flow.
     pub unserved_mbps: f64,
-    /// What stands in the way; `None` when everything is served.
+    /// Bottleneck; `None` when everything is served.
     pub bottleneck: Option<Bottleneck>,
 }
 
-/// What stands in the way of the demand that finds no place: a minimum cut, by name.
+/// Bottleneck of the demand that finds no place: a minimum cut, by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bottleneck {
     /// Regions whose demand is short, worst first.

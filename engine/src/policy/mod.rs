@@ -1,8 +1,10 @@
 //! Policies without an optimizer: ordered preference by place, failover, weights, nearest, pins.
 //!
 //! ```text
-//!   place, networks --judge--> preference (labels in order)         once per area, when the table is built
-//!   preference, states of pools --compile--> rows of the map        every cycle, beside the optimizer's
+//!   once per area, when the table is built:
+//!     place, networks --judge--> preference (labels in order)
+//!   every cycle, beside the optimizer's rows:
+//!     preference, states of pools --compile--> rows of the map
 //! ```
 //!
 //! A policy speaks of labels, such as `us` and `eu`; a service says which pools stand behind each

@@ -22,7 +22,7 @@ pub struct GateRules {
     pub damping: DampingRules,
     /// Rules of swings.
     pub swing: SwingRules,
-    /// Which input is doubted.
+    /// Rules by which input is doubted.
     pub inputs: InputRules,
     /// Rules of trials.
     pub canary: CanaryRules,
@@ -51,7 +51,7 @@ impl Default for GateRules {
 /// Something that a gate stopped, or lets pass again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
-    /// Which gate.
+    /// Gate.
     pub gate: Gate,
     /// Text that says what it stopped and why; empty when it lets pass again.
     pub why: String,

@@ -1,5 +1,5 @@
-//! Whether a plan on the way is worth publishing: the checker's figures for it beside those of both
-//! ends.
+//! Judgement whether a plan on the way is worth publishing: the checker's figures for it beside
+//! both ends.
 
 use instance::{Instance, Levels, Plan};
 

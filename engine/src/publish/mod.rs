@@ -2,7 +2,8 @@
 //! far it may go.
 //!
 //! ```text
-//!   input ─> [inputs] ─> solve ─> checker ─> [gate: worth it?] ─> [canary] ─> [step: budget, ramp, dwell, stale, flaps, swings] ─> map
+//!   input ─> [inputs] ─> solve ─> checker ─> [gate: worth it?] ─> [canary]
+//!         ─> [step: budget, ramp, dwell, stale, flaps, swings] ─> map
 //! ```
 //! What relieves a failure passes all of them; whoever must leave a place that is gone leaves it.
 

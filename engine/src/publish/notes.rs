@@ -1,4 +1,4 @@
-//! What gates take down of a map in force: who moved, and between which sites.
+//! Notes gates take of a map in force: who moved, and between which sites.
 
 use super::flows;
 use super::gates::Gates;

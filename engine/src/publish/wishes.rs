@@ -1,4 +1,4 @@
-//! Who wants to move in a step, and how urgently.
+//! Wishes to move in a step, and how urgent they are.
 
 use super::moves::{Urgency, Wish, may_stand, moved_mbps};
 use super::walk::Walk;

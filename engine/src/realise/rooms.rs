@@ -30,8 +30,8 @@ pub(super) struct Rooms<'a> {
     previous: Option<&'a Snapshot>,
     /// [group], Mbps.
     group_left_mbps: Vec<f64>,
-    /// [group]: what is left of its fair part of its site's traffic, Mbps. Beyond it a unit does not stay for old times'
-    /// sake, so that a group which was drained gets its part back.
+    /// [group]: what is left of its fair part of its site's traffic, Mbps. Beyond it a unit does
+    /// not stay for old times' sake, so that a group which was drained gets its part back.
     fair_left_mbps: Vec<f64>,
     /// (group, service) where a limit of its own holds, Mbps.
     service_left_mbps: BTreeMap<(GroupId, ServiceId), f64>,

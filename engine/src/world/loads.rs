@@ -1,4 +1,4 @@
-//! What the map in service plans where.
+//! Loads that the map in service plans.
 
 use crate::model::Facts;
 use coverage::{AreaId, EndpointId, ServiceId, Snapshot, WEIGHT_TOTAL};

@@ -8,12 +8,12 @@ use crate::vscf::Node;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// Who watches over the addresses of one family.
+/// Monitors of the addresses of one family.
 #[derive(Clone, Debug)]
 pub(super) struct Watch<'a> {
     /// Names of service types.
     services: Vec<&'a str>,
-    /// Those of them that probe.
+    /// Monitors that probe.
     pub(super) checks: BTreeSet<String>,
 }
 

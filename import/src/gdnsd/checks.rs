@@ -4,12 +4,12 @@ use crate::fault::{Effect, Faults, ImportError, Place};
 use crate::vscf::{Hash, Node};
 use std::collections::BTreeMap;
 
-/// What a service type says of the addresses that have it.
+/// Judgement of a service type on the addresses that have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Monitor {
     /// Always the same state.
     Fixed(bool),
-    /// What probes find out.
+    /// State that probes find out.
     Check(Check),
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Check {
     pub(crate) down_after: u32,
 }
 
-/// What is probed.
+/// Kind of probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CheckKind {
     Tcp,

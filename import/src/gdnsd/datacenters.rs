@@ -1,4 +1,4 @@
-//! What stands in the `dcmap` of metafo and geoip.
+//! Content of the `dcmap` of metafo and geoip.
 
 use super::leaf::{self, LeafPlugin};
 use super::resources::{Datacenter, Kind, Resource, Resources, Trouble};

@@ -163,7 +163,7 @@ fn family(
     }))
 }
 
-/// Whoever ignores health gives addresses that are down, too; a pool does so only below its
+/// Notes that ignored health gives addresses that are down, too; a pool does so only below its
 /// threshold.
 fn note_ignored_health(
     draft: &Draft<'_>,
@@ -188,7 +188,7 @@ fn note_ignored_health(
     }
 }
 
-/// How much must be up, as gdnsd counts.
+/// Counts how much must be up, as gdnsd does.
 fn needed(thresh: f64, total: u32) -> f64 {
     (thresh * f64::from(total)).ceil()
 }

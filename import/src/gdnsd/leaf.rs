@@ -24,7 +24,7 @@ pub(crate) enum Leaf {
     Alias(String, Option<bool>),
 }
 
-/// What leaves are read with.
+/// Context that leaves are read with.
 pub(super) struct Context<'a> {
     pub(super) services: &'a Services,
     pub(super) states: &'a States,
@@ -68,7 +68,7 @@ impl LeafPlugin {
 /// Reason why a leaf cannot be read.
 pub(super) enum LeafTrouble {
     Invalid(ImportError),
-    /// It has no counterpart.
+    /// Without counterpart.
     Lost(String),
 }
 

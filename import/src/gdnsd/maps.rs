@@ -25,7 +25,7 @@ pub(crate) struct Map {
     pub(crate) ignores_subnet: bool,
 }
 
-/// What somebody gets.
+/// Answer somebody gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Prefer {
     /// Indices of datacenters; at least one.
@@ -232,7 +232,7 @@ fn take_nets(map: &mut Map, nets: &Hash, faults: &mut Faults) -> Result<(), Impo
     Ok(())
 }
 
-/// What becomes of an empty list.
+/// Fate of an empty list.
 const NOBODY: &str =
     "an empty list, which means no answer, has no counterpart: what surrounds it holds here, too";
 

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// What the import needs of the options.
+/// Options the import needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// Place where it answers.
@@ -16,7 +16,7 @@ pub(crate) struct Options {
     pub(crate) udp_threads: Option<u32>,
     /// True when client subnets count.
     pub(crate) client_subnet: bool,
-    /// What identifies the server (RFC 5001), when it is text.
+    /// Identity of the server (RFC 5001), when it is text.
     pub(crate) nsid: Option<String>,
     /// TTL of records that say none, in seconds.
     pub(crate) ttl_default_s: u32,

@@ -15,7 +15,7 @@ pub(super) const KNOWN_PLUGINS: [&str; 8] = [
 /// Deepest chain of references; longer ones go round.
 const DEPTH_MAX: usize = 24;
 
-/// What a name refers to.
+/// Target a name refers to.
 #[derive(Clone, Debug)]
 pub(crate) struct Resource {
     pub(crate) kind: Kind,
@@ -48,7 +48,7 @@ pub(crate) struct Datacenter {
 #[derive(Debug)]
 pub(crate) enum Trouble {
     Invalid(ImportError),
-    /// It has no counterpart.
+    /// Without counterpart.
     Lost(String),
 }
 

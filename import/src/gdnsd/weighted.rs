@@ -9,7 +9,7 @@ use crate::vscf::{Entry, Node, Value};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// What stands in a family, or in a resource without families.
+/// Content of a family, or of a resource without families.
 pub(super) enum Read<'a> {
     Addresses(Draft<'a>),
     Alias(Leaf),

@@ -1,7 +1,8 @@
 //! gdnsd's terms to Watershed's: leaves become pools, maps policies, records services.
 //!
 //! ```text
-//!   record DYNA geoip!www --resources--> tree of datacenters --steer--> policy, label -> pools, forced states
+//!   record DYNA geoip!www --resources--> tree of datacenters
+//!                         --steer--> policy, label -> pools, forced states
 //! ```
 //!
 //! A service chooses a label by the client's place, then a pool of that label. Deeper trees are

@@ -1,4 +1,4 @@
-//! What is written in the end.
+//! Model that is written in the end.
 
 use crate::gdnsd::{Check, Leaf};
 use std::path::PathBuf;

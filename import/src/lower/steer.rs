@@ -8,7 +8,7 @@ use crate::fault::{Effect, Place};
 use crate::gdnsd::{Kind, Resource, Resources, Trouble};
 use std::collections::BTreeMap;
 
-/// What grows while services are steered.
+/// State that grows while services are steered.
 #[derive(Debug, Default)]
 pub(super) struct Steerer {
     pub(super) pools: Pools,

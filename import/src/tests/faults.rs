@@ -1,4 +1,4 @@
-//! What has no equivalent.
+//! Tests of what has no equivalent.
 
 use super::{Source, text};
 use crate::Effect;

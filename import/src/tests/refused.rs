@@ -1,4 +1,4 @@
-//! What is no configuration at all: gdnsd refuses these, too.
+//! Tests of what is no configuration at all: gdnsd refuses these, too.
 
 use super::Source;
 use super::faults::geo;

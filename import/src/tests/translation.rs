@@ -1,4 +1,4 @@
-//! What has an equivalent.
+//! Tests of what has an equivalent.
 
 use super::{Source, named, text};
 use crate::{Import, Overwrite};

@@ -1,6 +1,6 @@
 //! Bytes to tokens.
 
-/// What a configuration file is made of.
+/// Token of a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     HashOpen,

@@ -17,7 +17,7 @@ use std::str::FromStr;
 pub(crate) struct Node {
     /// Place where it begins.
     pub(crate) place: Place,
-    /// What it is.
+    /// Value itself.
     pub(crate) value: Value,
 }
 

@@ -3,7 +3,7 @@
 use super::toml::{Toml, quoted};
 use crate::gdnsd::Options;
 
-/// What `watershed.toml` is made of, besides the options.
+/// Parts of `watershed.toml` besides the options.
 pub(crate) struct Head<'a> {
     /// Name of the database beside it.
     pub(crate) city: Option<&'a str>,

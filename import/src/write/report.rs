@@ -57,7 +57,7 @@ pub(crate) fn report(from: &str, options: &Options, summary: &Summary, faults: &
     text
 }
 
-/// What differs whatever the configuration says.
+/// Differences that remain whatever the configuration says.
 const ALWAYS: &str = "
 ## What differs in kind
 
@@ -69,7 +69,7 @@ const ALWAYS: &str = "
 - Clients with 6to4, Teredo and other IPv6 addresses that hold an IPv4 address are looked up as the IPv6 clients they are.
 ";
 
-/// What differs unless gdnsd was told otherwise.
+/// Differences that remain unless gdnsd was told otherwise.
 const CHAIN: &str = "\
 - Behind a CNAME to a name of the same zone, Watershed adds the records of that name; gdnsd leaves them for another question.
 ";

@@ -27,7 +27,7 @@ pub enum BindError {
     Address {
         /// The address.
         addr: SocketAddr,
-        /// What the system said.
+        /// Error of the system.
         fault: io::Error,
     },
     /// There is nothing to listen on.
@@ -41,7 +41,7 @@ pub enum BindError {
     Worker(io::Error),
 }
 
-/// What workers and connections share.
+/// State that workers and connections share.
 pub(crate) struct Shared<S> {
     pub(crate) view: Arc<ArcSwap<S>>,
     pub(crate) config: RedirectConfig,

@@ -28,7 +28,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Most bytes that a closing connection takes and drops.
 const LINGER_BYTES_MAX: usize = 256 << 10;
 
-/// What the client is waited for.
+/// Event the client is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wait {
     /// First byte.

@@ -4,9 +4,12 @@
 //! existing client libraries can be pointed here:
 //!
 //! ```text
-//! GET /httpdns/d?host=NAME&query=4,6[&ip=CLIENT]          JSON {host, ips, ipsv6, ttl, client_ip, map_version}
-//! GET /d?dn=NAME[&type=AAAA][&ip=CLIENT]                  text 192.0.2.1;192.0.2.2,60
-//! GET /resolve?name=NAME&type=A[&edns_client_subnet=P]    JSON in the shape of public DoH resolvers
+//! GET /httpdns/d?host=NAME&query=4,6[&ip=CLIENT]
+//!     JSON {host, ips, ipsv6, ttl, client_ip, map_version}
+//! GET /d?dn=NAME[&type=AAAA][&ip=CLIENT]
+//!     text 192.0.2.1;192.0.2.2,60
+//! GET /resolve?name=NAME&type=A[&edns_client_subnet=P]
+//!     JSON in the shape of public DoH resolvers
 //! ```
 //!
 //! The client is whoever asks. To ask for another one takes the token (as `token=` or
@@ -30,7 +33,7 @@ const TYPE_A: u16 = 1;
 /// DNS type code of an IPv6 address.
 const TYPE_AAAA: u16 = 28;
 
-/// Who asks.
+/// Caller as the connection shows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'r> {
     /// The caller's own address.

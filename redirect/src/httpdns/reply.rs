@@ -1,4 +1,4 @@
-//! How answers look, in each of the three shapes.
+//! Forms of answers, in each of the three shapes.
 
 use super::{Addresses, Refusal, TYPE_A, TYPE_AAAA};
 use crate::counters::Event;
@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// An answer over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// What it counts as.
+    /// Event it counts as.
     pub event: Event,
     /// Status code.
     pub status: u16,

@@ -1,4 +1,4 @@
-//! What a request is answered, decided without any socket.
+//! Answers to requests, decided without any socket.
 
 use crate::world::{EAST, WEST, ask, nodes, redirect, snapshot, view};
 use coverage::EndpointId;

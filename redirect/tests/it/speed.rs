@@ -1,4 +1,4 @@
-//! How long a decision takes, and what a request costs the server. Run with `--release --ignored
+//! Duration of a decision, and what a request costs the server. Run with `--release --ignored
 //! --nocapture`.
 
 use crate::world::{Running, nodes, view};

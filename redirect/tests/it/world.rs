@@ -154,7 +154,7 @@ pub(crate) fn redirect<'v>(view: &'v HttpView, target: &str, client: &str) -> Re
     }
 }
 
-/// What the one pointer holds in these tests.
+/// Content of the one pointer in these tests.
 pub(crate) struct Held(pub(crate) HttpView);
 
 impl AsRef<HttpView> for Held {

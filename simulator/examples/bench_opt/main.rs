@@ -36,7 +36,7 @@ const STORY_SIZE: timeline::Size = timeline::Size {
     areas: 200,
 };
 
-/// What any program here may fail with; it is shown to a person.
+/// Failure of any program here; it is shown to a person.
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {

@@ -5,7 +5,7 @@ use simulator::instances::timeline::{STORIES, Story};
 use simulator::instances::{NAMES, Name};
 use std::fmt;
 
-/// What may be asked for.
+/// Options that may be asked for.
 pub(super) const USAGE: &str = "usage: bench_opt [--runs N] [--seed N] [--round-trips FILE.csv] [--out FOLDER] \
      [--month FILE.json] [--made TEXT] [NAME | STORY | units-N ...]";
 
@@ -44,7 +44,7 @@ impl std::str::FromStr for Part {
     }
 }
 
-/// What was asked for.
+/// Options that were asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Options {
     pub(super) parts: Vec<Part>,

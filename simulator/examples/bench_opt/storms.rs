@@ -9,7 +9,7 @@ use simulator::instances::{StormEvent, apply, storm};
 
 /// Drains measured one by one, each from the same plan.
 const DRAINS: usize = 200;
-/// What a move costs, in equivalent ms. In an emergency whoever need not move stays, unless that
+/// Cost of a move, in equivalent ms. In an emergency whoever need not move stays, unless that
 /// costs others more.
 const MOVE_COST_MS: f64 = 50.0;
 /// Sites below this part of their soft limit are not tight.

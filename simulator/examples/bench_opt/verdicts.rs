@@ -1,4 +1,4 @@
-//! What was to be reached, beside what was measured.
+//! Targets beside what was measured.
 
 use super::report::{number, rows, text};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 /// Load from which baselines are compared: below it there is room for everybody.
 const LOADED: f64 = 0.6;
-/// How much dearer than the plan stable allocation and rank with watermark have to be at least, as
+/// Ratios by which stable allocation and rank with watermark have to be dearer than the plan, as
 /// ratios.
 const WANTED: [(&str, &str, f64); 2] = [
     ("stable", "stable allocation", 1.08),
@@ -110,8 +110,8 @@ fn none(what: &str, share: f64) -> Verdict {
     }
 }
 
-/// How much dearer a baseline is where it matters, by both ways of counting, and that ours serves
-/// no less.
+/// Compares how much dearer a baseline is where it matters, by both ways of counting, and that ours
+/// serves no less.
 fn dearer(instances: &[Value], (key, name, wanted): (&str, &str, f64)) -> Verdict {
     // An instance whose load is not known may be one of those that count.
     let counts = |row: &&Value| number(&row["load"]).partial_cmp(&LOADED) != Some(Ordering::Less);

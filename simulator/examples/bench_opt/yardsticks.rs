@@ -6,7 +6,7 @@ use engine::baseline::{self, Baseline};
 use instance::{Instance, Levels};
 use serde_json::{Map, Value, json};
 
-/// What demand without a place counts for where costs are compared all the same, equivalent ms.
+/// Cost of demand without a place where costs are compared all the same, equivalent ms.
 const UNSERVED_MS: f64 = 400.0;
 /// Parts of the problem for POP.
 const PARTS: u32 = 8;

@@ -6,7 +6,7 @@ use crate::random::Random;
 use instance::{Contract, ContractModel, Instance};
 use std::collections::BTreeMap;
 
-/// What is paid for above a free level, in CNY per Mbps and slot, lies between these.
+/// Range of prices above a free level, in CNY per Mbps and slot.
 const PRICE_CNY: (f64, f64) = (0.000_5, 0.01);
 /// Free levels as parts of the ports, lie between these.
 const FREE_SHARE: (f64, f64) = (0.2, 0.8);

@@ -16,7 +16,7 @@ const AREA_SPREAD: f64 = 0.2;
 const LIMITED_SHARE: f64 = 0.8;
 /// Part of all requests that all sites could answer that are made.
 const FILL: f64 = 0.8;
-/// What a site can answer, as multiples of its part by bandwidth, lies between these.
+/// Range of answers of a site, as multiples of its part by bandwidth.
 const ANSWER_RANGE: (f64, f64) = (0.7, 1.5);
 
 /// Gives an instance requests, and limits on them at most sites.

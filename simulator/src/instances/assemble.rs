@@ -11,7 +11,7 @@ use instance::{Contract, ContractModel, INSTANCE_VERSION, Instance, Link, Shares
 
 /// Share of its ports that a site can fill.
 const SITE_SHARE: f64 = 0.98;
-/// How full links are when each unit is spread evenly over its candidates; below both watermarks.
+/// Fill of links when each unit is spread evenly over its candidates; below both watermarks.
 const EVEN_SHARE: f64 = 0.9;
 /// Soft limits as a share of hard ones.
 pub(super) const WATERMARK_SHARE: f64 = 0.95;

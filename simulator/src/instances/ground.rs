@@ -14,7 +14,7 @@ use std::net::Ipv4Addr;
 
 /// Part of the world's demand that is Chinese.
 const HOME_SHARE: f64 = 0.6;
-/// How far clients of an area live from its coordinates, degrees.
+/// Distance of clients of an area from its coordinates, degrees.
 const CLIENT_SPREAD_DEGREES: f64 = 1.5;
 /// The same for sites.
 const SITE_SPREAD_DEGREES: f64 = 2.5;
@@ -49,7 +49,7 @@ pub(super) struct SiteDraft {
     pub(super) ports: Vec<String>,
 }
 
-/// Who is where.
+/// Places of sites and clients.
 #[derive(Clone, Debug)]
 pub(super) struct Ground {
     pub(super) clients: Vec<Client>,

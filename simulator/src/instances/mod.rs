@@ -7,9 +7,9 @@
 //!   measured round-trip times (242 cities)   --> world:  clients
 //!   339 points of presence of a real CDN     --> colos:  sites
 //!                                                 |
-//!                                   assemble: demand, capacity, candidates, contracts --> instance::Instance
+//!                    assemble: demand, capacity, candidates, contracts --> instance::Instance
 //!                                                 |
-//!                                             storm: drains and failures, one after another
+//!                    storm: drains and failures, one after another
 //! ```
 //! Where clients are and which ISP they have is real; how much they ask for and what sites can
 //! carry is drawn. Demand is log-normal, capacity is drawn without looking at the demand around it,
@@ -99,7 +99,7 @@ impl FromStr for Name {
     }
 }
 
-/// What instances are made from.
+/// Sources instances are made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Sources<'a> {
     /// Prefixes with country, province, ISP and coordinates.
@@ -126,10 +126,10 @@ pub enum GenerateError {
     RoundTrips {
         /// Line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// Fault of it.
         why: &'static str,
     },
-    /// What was made is not a valid instance: a fault of this module.
+    /// Result that is not a valid instance: a fault of this module.
     #[error(transparent)]
     Invalid(#[from] InstanceError),
 }

@@ -45,7 +45,7 @@ pub(super) fn measured(csv: &str, seed: u64) -> Result<Ground, GenerateError> {
     })
 }
 
-/// What was measured between cities.
+/// Measurements between cities.
 struct Between<'a> {
     /// Cities that measurements start from, by name.
     cities: Vec<&'a str>,

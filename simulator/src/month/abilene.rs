@@ -14,7 +14,7 @@ const NODES: &[u8] = include_bytes!("../../data/abilene-nodes.u8");
 const SLOTS: usize = 14 * SLOTS_PER_DAY;
 /// Nodes; each has a series of what came in and one of what went out.
 const NODE_COUNT: usize = 11;
-/// What a byte counts: parts of the busiest hour of the mean weekday.
+/// Steps of a byte: parts of the busiest hour of the mean weekday.
 const STEPS: f64 = 127.0;
 
 const _: () = assert!(NODES.len() == 2 * NODE_COUNT * SLOTS);

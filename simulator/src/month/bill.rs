@@ -19,14 +19,14 @@ pub struct ContractBill {
     pub slots_above: usize,
     /// Highest slot, Mbps.
     pub peak_mbps: f64,
-    /// What it can carry, Mbps.
+    /// Capacity, Mbps.
     pub capacity_mbps: f64,
 }
 
 /// One policy's month in figures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Month {
-    /// Which policy.
+    /// Policy.
     pub policy: Policy,
     /// Per contract.
     pub bills: Vec<ContractBill>,

@@ -13,7 +13,7 @@ use instance::ContractModel;
 
 /// Questions to the optimizer within one slot.
 const ROUNDS_MAX: u32 = 64;
-/// What the share rises by when nobody has a free slot left, relative.
+/// Step by which the share rises when nobody has a free slot left, relative.
 const STEP: f64 = 0.01;
 /// Excess below this share is none.
 const TOLERANCE: f64 = 1e-3;

@@ -20,7 +20,7 @@ const SEEN_SHARE: f64 = 0.7;
 /// Load above a watermark below this share of it is none.
 const TOLERANCE: f64 = 1e-6;
 
-/// What a policy decided for a slot.
+/// Decision of a policy for a slot.
 pub(super) struct Decision {
     /// Parts of the slot, which sum to 1, and the plan of each.
     pub(super) parts: Vec<(f64, Plan)>,

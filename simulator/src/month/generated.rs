@@ -69,9 +69,9 @@ const OWN_CANDIDATES: usize = 9;
 const OTHER_CANDIDATES: usize = 3;
 /// Soft limit of a link.
 const WATERMARK_SHARE: f64 = 0.9;
-/// What is paid in any case, of the capacity.
+/// Share of the capacity that is paid in any case.
 const COMMIT_SHARE: f64 = 0.1;
-/// What one ms for one Gbps during one slot is worth, CNY.
+/// Worth of one ms for one Gbps during one slot, CNY.
 const VALUE_CNY: f64 = 0.02;
 
 /// The instance, its month drawn from the seed.

@@ -3,8 +3,10 @@
 //!
 //! ```text
 //!   scenario (demand of 14 + 30 days, contracts, outages)
-//!        |-- per policy: decide a slot from the slot before -> demand comes -> what links carry -> ledger -> next slot
-//!        '-- offline: the whole month as one program -> levels for whom the future is known, and a bound for all
+//!        |-- per policy: decide a slot from the slot before -> demand comes
+//!        |               -> what links carry -> ledger -> next slot
+//!        '-- offline: the whole month as one program -> levels for whom the future is known,
+//!                     and a bound for all
 //! ```
 //! Pure and seeded: equal scenarios give equal figures. Left out: what a failure loses before it is
 //! seen within its slot, and how long clients keep old answers; both are of the order of a minute.

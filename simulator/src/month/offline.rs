@@ -1,4 +1,4 @@
-//! What the month could have cost for somebody who knew it: levels from the demand that came, and a
+//! Cost of the month for somebody who knew it: levels from the demand that came, and a
 //! certified bound.
 
 use super::policy::MonthError;
@@ -8,7 +8,7 @@ use engine::billing::{Ledger, free_slots, merge};
 use instance::ContractModel;
 use std::time::Duration;
 
-/// What one unserved Mbps costs in one slot when levels are planned, CNY.
+/// Cost of one unserved Mbps in one slot when levels are planned, CNY.
 const UNSERVED_CNY_PER_MBPS: f64 = 0.5;
 
 /// The whole month as one program, with every slot's true demand merged into scenes day by day.

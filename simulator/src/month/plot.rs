@@ -54,7 +54,7 @@ impl Times {
         per_day: 1,
         first: 0.5,
     };
-    /// What holds at the end of each day.
+    /// Values at the end of each day.
     const DAY_ENDS: Self = Self {
         per_day: 1,
         first: 1.0,
@@ -134,7 +134,7 @@ fn frame(title: &str, names: &[&str], mark: Mark) -> String {
     )
 }
 
-/// How series look.
+/// Mark of a series.
 #[derive(Clone, Copy)]
 enum Mark {
     Line,

@@ -1,4 +1,4 @@
-//! Who decides where traffic goes, slot by slot: the policies that a month compares.
+//! Policies that a month compares: who decides where traffic goes, slot by slot.
 
 use checker::CheckFailure;
 use engine::billing::budget::BudgetError;
@@ -91,7 +91,7 @@ pub enum MonthError {
     Slot {
         /// Slot of the month.
         slot: usize,
-        /// Why.
+        /// Reason.
         fault: CheckFailure,
     },
     /// An instance that the optimizer cannot read.
@@ -99,7 +99,7 @@ pub enum MonthError {
     Instance {
         /// Slot of the month.
         slot: usize,
-        /// Why.
+        /// Reason.
         fault: instance::InstanceError,
     },
     /// Demand that is none.
@@ -107,7 +107,7 @@ pub enum MonthError {
     Demand {
         /// Slot, negative before the month.
         slot: i64,
-        /// Why.
+        /// Reason.
         fault: engine::billing::DemandFault,
     },
 }

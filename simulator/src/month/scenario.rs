@@ -1,4 +1,4 @@
-//! What a month is played on: links and contracts, who asks for how much, and what breaks.
+//! Scenario of a month: links and contracts, who asks for how much, and what breaks.
 
 use super::abilene;
 use crate::curve::{Shape, local_hour};
@@ -127,13 +127,13 @@ pub struct Scenario {
     pub start: Timestamp,
     /// Slots of the month.
     pub slots: usize,
-    /// What breaks.
+    /// Outages that happen.
     pub outages: Vec<Outage>,
     /// `[slot]` -> `[unit]` Mbps; the first [`HISTORY_DAYS`] lie before the month.
     demand: Vec<Vec<f64>>,
 }
 
-/// What a scenario is drawn with.
+/// Options a scenario is drawn with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MonthOptions {
     /// Seed of everything random.
@@ -144,7 +144,7 @@ pub struct MonthOptions {
     pub specials: usize,
     /// Link failures and site drains.
     pub outages: usize,
-    /// How demand moves.
+    /// Movement of demand.
     pub traffic: Traffic,
     /// Busiest hours of all units of a configured CDN together, Mbps; what its services assume when
     /// absent.

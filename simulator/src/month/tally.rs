@@ -1,4 +1,4 @@
-//! What a month cost and how it felt: counted from what was really carried.
+//! Tally of a month: cost and quality, counted from what was really carried.
 
 use super::bill::{ContractBill, Month, every_slot_cny};
 use super::decide::Decision;
@@ -16,7 +16,7 @@ const LATENCY_STEP_MS: f64 = 0.5;
 const FILL_BINS: usize = 102;
 /// Percentiles that are reported.
 const PARTS: [f64; 3] = [0.5, 0.9, 0.99];
-/// How full all but a hundredth of the links are: a percentile within each hour.
+/// Fill of all but a hundredth of the links: a percentile within each hour.
 const FULL_PART: f64 = 0.99;
 /// Slots of an hour: the resolution of series.
 const SLOTS_PER_HOUR: usize = 12;

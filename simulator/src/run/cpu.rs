@@ -1,4 +1,4 @@
-//! How much of a core a simulation of usual size takes. A measurement, not a check of each build.
+//! Share of a core a simulation of usual size takes. A measurement, not a check of each build.
 
 use super::*;
 use crate::config::{RunOptions, Servers};

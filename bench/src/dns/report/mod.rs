@@ -22,7 +22,7 @@ pub struct Report {
     pub processor: String,
     /// Versions of the servers.
     pub versions: Vec<(Kind, String)>,
-    /// Which families asked.
+    /// Families that asked.
     pub families: Families,
     /// Place where prefixes lay.
     pub spread: Spread,
@@ -35,7 +35,7 @@ pub struct Report {
 /// One comparison.
 #[derive(Debug, Serialize)]
 pub struct PolicyReport {
-    /// Which policy.
+    /// Policy.
     pub policy: Policy,
     /// The servers, in the order of the runs.
     pub servers: Vec<ServerReport>,
@@ -48,7 +48,7 @@ pub struct PolicyReport {
 /// One server.
 #[derive(Debug, Serialize)]
 pub struct ServerReport {
-    /// Which.
+    /// Kind of server.
     pub kind: Kind,
     /// Each round.
     pub rounds: Vec<Figures>,
@@ -96,7 +96,7 @@ pub struct Figures {
 /// The first server's figure divided by another's.
 #[derive(Debug, Serialize)]
 pub struct Ratio {
-    /// Which figure.
+    /// Name of the figure.
     pub figure: &'static str,
     /// The other server.
     pub of: Kind,

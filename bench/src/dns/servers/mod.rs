@@ -35,7 +35,7 @@ pub enum Kind {
     Gdnsd,
     /// Knot DNS with its module geoip; it knows no coordinates.
     Knot,
-    /// What only sends back.
+    /// Program that only sends back.
     Echo,
 }
 
@@ -67,7 +67,7 @@ impl Kind {
     }
 }
 
-/// What all servers of one comparison share.
+/// Setting that all servers of one comparison share.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The policy.
@@ -85,7 +85,7 @@ pub struct Setup {
 /// A server that answers.
 #[derive(Debug)]
 pub struct Running {
-    /// What it is.
+    /// Kind of server.
     pub kind: Kind,
     /// Place where it listens.
     pub addr: SocketAddr,
@@ -96,7 +96,7 @@ pub struct Running {
     server: Server,
 }
 
-/// How to start a server.
+/// Command that starts a server.
 pub(super) struct Launch {
     pub(super) program: PathBuf,
     pub(super) args: Vec<String>,

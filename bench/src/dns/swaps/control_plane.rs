@@ -23,7 +23,7 @@ pub(super) struct ControlPlane {
     shared: Arc<Shared>,
 }
 
-/// What the threads of connections share.
+/// State that the threads of connections share.
 struct Shared {
     /// True when the map is swapped.
     swapping: AtomicBool,

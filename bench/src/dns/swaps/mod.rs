@@ -1,4 +1,4 @@
-//! What swapping snapshots costs and breaks: an edge under full load that is sent a new map 100
+//! Cost of swapping snapshots: an edge under full load that is sent a new map 100
 //! times a second.
 //!
 //! An ordinary daemon makes the map once; from it two generations are made that differ in every
@@ -86,7 +86,7 @@ pub fn swaps(
     Ok(rounds)
 }
 
-/// What a daemon made of the policy, and the two generations.
+/// Maps that a daemon made of the policy, and the two generations.
 struct Made {
     record: Vec<u8>,
     table: Vec<u8>,

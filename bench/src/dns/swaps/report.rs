@@ -1,4 +1,4 @@
-//! What came of swaps, for people and for programs.
+//! Report of swaps, for people and for programs.
 
 use super::SwapRound;
 use crate::accounting::count;

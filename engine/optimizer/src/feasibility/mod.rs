@@ -14,7 +14,7 @@ use crate::problem::index::Problem;
 use coverage::SiteId;
 use instance::Instance;
 
-/// Which limit counts.
+/// Limit that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Limit {
@@ -28,7 +28,7 @@ pub enum Limit {
 /// One what-if question.
 #[derive(Debug, Clone, Copy)]
 pub struct FeasibilityOptions<'a> {
-    /// Which limit counts.
+    /// Limit that counts.
     pub limit: Limit,
     /// Indices of links that carry nothing.
     pub removed_links: &'a [u32],

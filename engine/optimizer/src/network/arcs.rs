@@ -2,8 +2,8 @@
 //! per price step.
 //!
 //! ```text
-//!   unit ──┬─> link ══> [contract of this site] ══> site ══> [contract over sites] ══> region ══> sink
-//!          └──────────────────────────────── unserved ───────────────────────────────────────┘
+//!   unit ──┬─> link ══> [contract] ══> site ══> [contract over sites] ══> region ══> sink
+//!          └──────────────────────────── unserved ─────────────────────────────────┘
 //! ```
 //! A double line is a stack of parallel arcs, cheapest first: up to the watermark, above it, free
 //! of charge, priced. Convexity makes the cheap arc fill first. Links, sites and contracts are

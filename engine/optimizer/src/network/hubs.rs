@@ -1,4 +1,4 @@
-//! Where links, sites, regions and contracts stand in the tree of hubs.
+//! Tree of hubs: where links, sites, regions and contracts stand.
 
 use crate::network::arcs::{ContractPlace, Network};
 use crate::network::numbers::{SINK, as_u32};

@@ -1,4 +1,4 @@
-//! Which of two plans is better.
+//! Comparison of two plans.
 
 use crate::problem::index::Problem;
 use crate::problem::levels::levels;

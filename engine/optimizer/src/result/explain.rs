@@ -1,4 +1,4 @@
-//! Why a unit goes where it goes: every candidate with what it costs at the plan's prices.
+//! Explanation of a unit's place: every candidate with what it costs at the plan's prices.
 
 use coverage::LinkId;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What a solve returns: the plan that a basis stands for, its certificate, its report.
+//! Result of a solve: the plan that a basis stands for, its certificate, its report.
 
 pub(crate) mod bound;
 pub(crate) mod certificate;

@@ -1,4 +1,4 @@
-//! What the command line writes: the report and the assignment rows.
+//! Report that the command line writes, and the assignment rows.
 
 use std::io::{self, Write};
 

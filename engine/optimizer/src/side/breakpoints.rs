@@ -1,4 +1,4 @@
-//! Where costs bend: the breakpoints of what units share, and of a unit's own cost.
+//! Breakpoints of costs: of what units share, and of a unit's own cost.
 //!
 //! Between two breakpoints everything is linear, which is where `crossover` moves traffic about.
 

@@ -1,4 +1,4 @@
-//! What is left to do for a mixture of plans: leave units whole, bring requests to where there is
+//! Last steps for a mixture of plans: leave units whole, bring requests to where there is
 //! room.
 
 use crate::network::arcs::Network;

@@ -40,7 +40,7 @@ pub(crate) struct Basis {
     pub(crate) costs: Option<Arc<RoughCosts>>,
     /// The same potentials in floating point, fresh while a rough run lasts.
     pub(crate) rough: RoughPrices,
-    /// Which units the exact search may pass over.
+    /// Units the exact search may pass over.
     pub(crate) lazy: LazyPricing,
     /// Pivots made so far.
     pub(crate) pivots: u64,

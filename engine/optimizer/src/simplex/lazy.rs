@@ -1,4 +1,4 @@
-//! Which units need no look: those whose second best is further away than prices have moved since.
+//! Lazy pricing: units need no look whose second best is further away than prices have moved since.
 //!
 //! Near the optimum hundreds of pivots follow one another that shift a few prices by little, and
 //! each opens the way to the next somewhere in millions of arcs. A unit that was looked at knows by

@@ -1,4 +1,4 @@
-//! Which arc enters: block search over the arcs of units and hubs.
+//! Choice of the arc that enters: block search over the arcs of units and hubs.
 //!
 //! The best arc of a block of units enters, blocks taken in turn. Large networks are searched by
 //! rough prices first, in larger blocks because looking is cheap, over the fronts and then over all

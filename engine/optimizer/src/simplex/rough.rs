@@ -18,7 +18,7 @@ const LEVEL_STEP: f64 = 64.0;
 /// Smaller gains, as a share of the dearest arc, are left to the exact prices.
 pub(crate) const TOLERANCE: f64 = 1e-6;
 
-/// Which unit arcs may enter.
+/// Unit arcs that may enter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// The cheapest few of each unit.

@@ -7,7 +7,8 @@
 //! capacity, k its tokens, n the slots of a scene:
 //!
 //! ```text
-//!   min  Σ price·θ + Σ n·(latency and volume money)      y <= θ + e,   Σ n·e <= k·(K - θ),   loads <= capacities
+//!   min  Σ price·θ + Σ n·(latency and volume money)
+//!   with y <= θ + e,   Σ n·e <= k·(K - θ),   loads <= capacities
 //! ```
 //! Real slots are used whole or not at all, so this is a relaxation. Its value is a lower bound for
 //! every way to serve the same demand, also when slots are merged into scenes by their mean demand:
@@ -30,7 +31,7 @@ pub use method::BudgetOptions;
 /// Slots with like demand, taken together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scene {
-    /// Which day it belongs to; levels of a day hold for its scenes alone.
+    /// Day it belongs to; levels of a day hold for its scenes alone.
     pub day: usize,
     /// Number of slots it stands for.
     pub slots: f64,
@@ -49,7 +50,7 @@ pub struct Level {
     pub price_cny_per_mbps: f64,
     /// Charged in any case, Mbps.
     pub min_mbps: f64,
-    /// What the contract can carry, Mbps.
+    /// Capacity of the contract, Mbps.
     pub max_mbps: f64,
     /// Slots that may go above, for all days that it stands for together.
     pub tokens: f64,
@@ -61,11 +62,11 @@ pub struct Outlook<'a> {
     /// Links, sites, candidates and the value of latency. Its demand and its contracts' prices are
     /// not read.
     pub instance: &'a Instance,
-    /// What will be asked for.
+    /// Scenes that will be asked for.
     pub scenes: Vec<Scene>,
     /// `[contract]` -> CNY per Mbps and slot at any level: volume contracts.
     pub volume_cny_per_mbps: Vec<f64>,
-    /// What will be charged.
+    /// Levels that will be charged.
     pub levels: Vec<Level>,
     /// CNY for one Mbps unserved during one slot; far above every other cost.
     pub unserved_cny_per_mbps: f64,
@@ -82,7 +83,7 @@ pub enum BudgetError {
     /// A number that is none.
     #[error("{what} is {value}: give a finite number, 0 or more")]
     NotFinite {
-        /// Which.
+        /// Name of the value.
         what: String,
         /// Value.
         value: f64,
@@ -90,7 +91,7 @@ pub enum BudgetError {
     /// A record that contradicts another one.
     #[error("{what}")]
     Inconsistent {
-        /// What, and what to do.
+        /// Fault, and what to do.
         what: String,
     },
     /// There was a better use for the time.

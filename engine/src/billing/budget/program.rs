@@ -141,7 +141,7 @@ impl<'a> Program<'a> {
     }
 }
 
-/// Which level holds where, and the slots of each.
+/// Places each level at its scenes, and counts its slots.
 fn place_levels(outlook: &Outlook<'_>) -> (Vec<Option<usize>>, Vec<f64>) {
     let contracts = outlook.instance.contracts.len();
     let mut level_at = vec![None; outlook.scenes.len() * contracts];

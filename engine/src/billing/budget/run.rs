@@ -1,4 +1,4 @@
-//! Where the method stands: the present point, the mean since the last restart, the balance of
+//! State of the method: the present point, the mean since the last restart, the balance of
 //! steps.
 
 use super::Level;

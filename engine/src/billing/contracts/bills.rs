@@ -6,7 +6,7 @@ use coverage::Timestamp;
 use instance::ContractModel;
 use serde::Serialize;
 
-/// What one contract comes to so far.
+/// Bill of one contract so far.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bill {
     /// Name of the contract.
@@ -36,7 +36,7 @@ pub struct Bill {
     /// Level that the month is charged whatever follows, the commitment included, Mbps; 0 for
     /// contracts by volume.
     pub certain_mbps: f64,
-    /// What the month costs whatever follows, CNY.
+    /// Cost of the month whatever follows, CNY.
     pub certain_cny: f64,
     /// Level that the period is planned to be charged, Mbps; `None` while nothing is planned.
     pub planned_mbps: Option<f64>,
@@ -50,7 +50,7 @@ pub struct Bill {
 /// All bills at one moment, and what they are not made of.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bills {
-    /// When, ms since 1970.
+    /// Time, ms since 1970.
     pub at: Timestamp,
     /// One per contract, in the order of the inventory.
     #[serde(rename = "meters")]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Version of what is kept.
 const KEPT_VERSION: u32 = 1;
-/// What could not be planned is tried again after this time, and not before.
+/// Time after which what could not be planned is tried again, and not before.
 const RETRY_AFTER: Duration = Duration::from_mins(10);
 
 /// One contract's plan, as it is kept.
@@ -52,7 +52,7 @@ pub struct LevelsJob {
     options: BudgetOptions,
 }
 
-/// What came of a [`LevelsJob`].
+/// Outcome of a [`LevelsJob`].
 #[derive(Debug)]
 pub struct PlannedLevels {
     at: Timestamp,
@@ -60,10 +60,10 @@ pub struct PlannedLevels {
     found: Result<Budget, BudgetError>,
 }
 
-/// What became of planning levels.
+/// Outcome of planning levels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LevelsOutcome {
-    /// They are acted on.
+    /// Levels that are acted on.
     Planned {
         /// Certified distance to the optimum, as a share of the plan's cost.
         gap: f64,
@@ -72,7 +72,7 @@ pub enum LevelsOutcome {
     },
     /// Something more urgent came; those of before stay, and it is tried again.
     GivenUp,
-    /// They could not be planned, [`Contracts::fault`] says why; those of before stay, and it is
+    /// Planning failed, [`Contracts::fault`] says why; the levels of before stay, and it is
     /// tried again.
     Failed,
 }

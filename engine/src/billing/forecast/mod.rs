@@ -1,4 +1,4 @@
-//! What will be asked for: a profile per unit, by kind of day and time of day, scaled to the latest
+//! Forecast of demand: a profile per unit, by kind of day and time of day, scaled to the latest
 //! days.
 //!
 //! Weekdays and weekends have a profile each, in bins of half an hour, smoothed over the days. The
@@ -34,7 +34,7 @@ pub enum DemandFault {
     NotTraffic {
         /// Index of the unit.
         unit: usize,
-        /// What was given.
+        /// Value that was given.
         mbps: f64,
         /// Time.
         at: Timestamp,
@@ -53,7 +53,7 @@ pub enum DemandFault {
 /// weekend days.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Horizon {
-    /// What is expected.
+    /// Scenes that are expected.
     pub scenes: Vec<Scene>,
     /// `[day]` -> how many days it stands for.
     pub days: [f64; 3],

@@ -1,4 +1,4 @@
-//! What a forecast knows, bin by bin, so that it outlives the process.
+//! Knowledge of a forecast, bin by bin, so that it outlives the process.
 
 use super::{BINS, Forecast, place_of};
 
@@ -10,14 +10,14 @@ const RATIO_MAX: f64 = 1e3;
 pub struct UsualDemand {
     /// Number of the local bin since 1970 that it was last learnt from.
     pub bin: i64,
-    /// What came of late over what was usual, over all bins, as it was then.
+    /// Ratio of recent demand over what was usual, over all bins, as it was then.
     pub ratio: f64,
     /// `[unit]` Mbps.
     pub mbps: Vec<f32>,
 }
 
 impl UsualDemand {
-    /// Which bin of a weekday (0..48) or of a day of the weekend (48..96) this is: the newest of
+    /// Bin of a weekday (0..48) or of a day of the weekend (48..96) that this is: the newest of
     /// each is what counts.
     #[must_use]
     pub fn place(&self) -> usize {

@@ -29,7 +29,7 @@ pub(super) struct Displacement<'a> {
     open: Vec<Vec<bool>>,
     /// Unit -> what is left of it; all others stay as they are.
     displaced: BTreeMap<usize, Displaced>,
-    /// What stays puts this on links and sites.
+    /// Loads that what stays puts on links and sites.
     pub(super) loads: Loads,
 }
 
@@ -224,9 +224,8 @@ impl<'a> Displacement<'a> {
         sites_mbps
     }
 
-    /// Returns what lost its place, as an instance over the room that the rest leaves; all of it
-    /// stands on one more link, whose index comes with it, with a site and a contract of its own.
-    fn instance(&self) -> (Instance, LinkId) {
+    /// Returns the problem in force without units, with only the room that the rest leaves.
+    fn room_left(&self) -> Instance {
         let base = self.problem.instance;
         let on = &self.loads;
         let rest = |limit: f64, load: f64| (limit - load).max(0.0);
@@ -250,30 +249,25 @@ impl<'a> Displacement<'a> {
             region.watermark_mbps = region.watermark_mbps.map(|soft| rest(soft, load));
             region.capacity_mbps = rest(region.capacity_mbps, load);
         }
-        sites.push(instance::Site {
-            id: String::new(),
-            region: String::new(),
-            capacity_mbps: 0.0,
-            watermark_mbps: None,
-            capacity_rps: None,
-        });
-        let mut contracts = base.contracts.clone();
-        contracts.push(instance::Contract {
-            id: String::new(),
-            model: ContractModel::Flat,
-            price_cny_per_mbps: None,
-            price_cny_per_gb: None,
-            free_below_mbps: 0.0,
-            burst: false,
-        });
-        let nowhere = LinkId::from_index(links.len());
-        links.push(instance::Link {
-            id: String::new(),
-            site: String::new(),
-            capacity_mbps: 0.0,
-            watermark_mbps: None,
-            contract: String::new(),
-        });
+        Instance {
+            version: base.version,
+            slot_seconds: base.slot_seconds,
+            value_cny_per_gbps_ms_slot: base.value_cny_per_gbps_ms_slot,
+            move_cost_ms: 0.0,
+            links,
+            sites,
+            regions,
+            contracts: base.contracts.clone(),
+            units: Vec::new().into(),
+        }
+    }
+
+    /// Returns what lost its place, as an instance over the room that the rest leaves; all of it
+    /// stands on one more link, whose index comes with it, with a site and a contract of its own.
+    fn instance(&self) -> (Instance, LinkId) {
+        let base = self.problem.instance;
+        let mut left_over = self.room_left();
+        let nowhere = add_nowhere(&mut left_over);
         let unit = |(&unit, displaced): (&usize, &Displaced)| {
             let service = self.service(unit);
             let whole = &base.units[unit];
@@ -288,17 +282,35 @@ impl<'a> Displacement<'a> {
                 cand: whole.cand.iter().filter(open).copied().collect(),
             }
         };
-        let left_over = Instance {
-            version: base.version,
-            slot_seconds: base.slot_seconds,
-            value_cny_per_gbps_ms_slot: base.value_cny_per_gbps_ms_slot,
-            move_cost_ms: 0.0,
-            links,
-            sites,
-            regions,
-            contracts,
-            units: self.displaced.iter().map(unit).collect(),
-        };
+        left_over.units = self.displaced.iter().map(unit).collect();
         (left_over, nowhere)
     }
+}
+
+/// Adds a link without capacity, with a site and a contract of its own.
+fn add_nowhere(instance: &mut Instance) -> LinkId {
+    instance.sites.push(instance::Site {
+        id: String::new(),
+        region: String::new(),
+        capacity_mbps: 0.0,
+        watermark_mbps: None,
+        capacity_rps: None,
+    });
+    instance.contracts.push(instance::Contract {
+        id: String::new(),
+        model: ContractModel::Flat,
+        price_cny_per_mbps: None,
+        price_cny_per_gb: None,
+        free_below_mbps: 0.0,
+        burst: false,
+    });
+    let nowhere = LinkId::from_index(instance.links.len());
+    instance.links.push(instance::Link {
+        id: String::new(),
+        site: String::new(),
+        capacity_mbps: 0.0,
+        watermark_mbps: None,
+        contract: String::new(),
+    });
+    nowhere
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 const CLOSED_MAX: usize = 2;
 /// Demand that always fits elsewhere, Mbps.
 const FITS_MBPS: f64 = 3200.0;
-/// What rounding to 64ths may add to a link, Mbps: half a step for each of a few split units.
+/// Load rounding to 64ths may add to a link, Mbps: half a step for each of a few split units.
 const ROUNDING_MBPS: f64 = 20.0;
 
 proptest! {

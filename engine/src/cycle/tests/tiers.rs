@@ -1,4 +1,4 @@
-//! Who answers a change, how soon, and what moves.
+//! Tiers: who answers a change, how soon, and what moves.
 
 use super::*;
 use crate::publish::{Gate, Held, Reason};

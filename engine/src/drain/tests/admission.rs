@@ -1,4 +1,4 @@
-//! Who may start, who waits, and who is refused with which words.
+//! Admission: who may start, who waits, and who is refused with which words.
 
 use super::*;
 

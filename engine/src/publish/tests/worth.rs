@@ -1,4 +1,4 @@
-//! Whether a plan is worth a map.
+//! Worth of a plan as a map.
 
 use super::*;
 use checker::Verified;

@@ -68,7 +68,7 @@ struct Reading<'a> {
     ns: usize,
 }
 
-/// What changes from line to line of one file.
+/// State that changes from line to line of one file.
 struct State {
     file: Arc<str>,
     origins: Origins,

@@ -1,9 +1,9 @@
 //! Bad quarters of an hour, played against the real engine in virtual time.
 //!
 //! ```text
-//!   cdn: sites, areas, what is true --> player: observe, cycle, follow the map with the lag of caches --> Outcome
-//!                                         ^
-//!                            stories: drains, losses, flapping health, frozen telemetry
+//!   cdn: sites, areas, what is true    stories: drains, losses, flapping health, frozen telemetry
+//!                               |        |
+//!            player: observe, cycle, follow the map with the lag of caches --> Outcome
 //! ```
 //! Only the public interface of [`engine::cycle::Engine`] is used: observations and drains go in,
 //! drafts come out. What is measured is what a CDN would see: where the map in force sends traffic,
@@ -64,7 +64,7 @@ impl FromStr for Story {
     }
 }
 
-/// How large the CDN of a story is.
+/// Size of the CDN of a story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     /// Sites.
@@ -73,7 +73,7 @@ pub struct Size {
     pub areas: usize,
 }
 
-/// What came of a story.
+/// Outcome of a story.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Outcome {
     /// Steps of 10 s.

@@ -24,7 +24,7 @@ use std::time::Duration;
 pub(super) const STEP: Duration = Duration::from_secs(10);
 /// Time at which stories begin: 2026-01-05 00:00 UTC, in ms.
 const BEGIN: Timestamp = Timestamp(1_767_571_200_000);
-/// How fast clients follow a new map: the TTL, and then some who hold on longer.
+/// Time in which clients follow a new map: the TTL, and then some who hold on longer.
 const FOLLOW: Duration = Duration::from_secs(30);
 /// A site is silent for this long before it must not attract traffic: two periods.
 const SILENT: Duration = Duration::from_secs(2 * STEP.as_secs());

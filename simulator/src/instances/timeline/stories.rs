@@ -1,4 +1,4 @@
-//! What happens in each story, step by step.
+//! Course of each story, step by step.
 
 use super::Story;
 use super::player::Player;
@@ -13,7 +13,7 @@ const STORY_STEPS: usize = 90;
 const FLAP_STEPS: usize = 3;
 /// Above this part of its region's capacity, a site that looks down is not believed to be.
 const BELIEVED_SHARE: f64 = 0.25;
-/// What the storm holds: drains and lost links.
+/// Drains of the storm, beside lost links.
 const DRAINS: usize = 10;
 const LOSSES: usize = 3;
 

@@ -1,4 +1,4 @@
-//! What plans amount to: traffic without room, sites that swing.
+//! Judgement of plans: traffic without room, sites that swing.
 
 use instance::Instance;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What the world tells the engine at each step.
+//! Senses of the engine: what the world tells it at each step.
 
 use super::Player;
 use crate::random::noise;
