@@ -91,8 +91,8 @@ pub(crate) fn catalog(facts: &Facts<'_>, limits: &Limits, drains: Vec<ActiveDrai
     }
 }
 
-/// One endpoint as serving sees it. Without a single serving node all are named: serving falls
-/// open, never empty.
+/// Writes an endpoint as serving sees it. Without a single serving node it names all of them:
+/// serving falls open, never empty.
 fn served_endpoint(
     inventory: &Inventory,
     endpoint: &crate::inventory::Endpoint,
@@ -143,7 +143,9 @@ pub(crate) fn realise(
     let site_mbps = planned_by_site(facts.inventory, instance, plan);
     let mut rooms = Rooms::new(facts, limits, &site_mbps, previous);
     let mut placed: Vec<Vec<(EndpointId, f64)>> = vec![Vec::new(); instance.units.len()];
-    for unit in by_demand(instance) {
+    let mut order: Vec<usize> = (0..instance.units.len()).collect();
+    sort_by_demand(instance, &mut order);
+    for unit in order {
         let (service, area) = split_index(unit, areas);
         let mbps = instance.units[unit].mbps;
         for &(link, share) in &plan.shares[unit] {
@@ -204,10 +206,7 @@ pub(crate) fn patch(
             rooms.take(endpoint, service, instance.units[unit].mbps * share);
         }
     }
-    again.sort_by(|&a, &b| {
-        let mbps = |unit: usize| instance.units[unit].mbps;
-        mbps(b).total_cmp(&mbps(a)).then(a.cmp(&b))
-    });
+    sort_by_demand(instance, &mut again);
     for &unit in &again {
         let (service, area) = split_index(unit, areas);
         let mbps = instance.units[unit].mbps;
@@ -222,17 +221,11 @@ pub(crate) fn patch(
     !again.is_empty()
 }
 
-/// Unit indices, largest demand first, ties by index: large units find whole rooms while there are
-/// some.
-fn by_demand(instance: &Instance) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..instance.units.len()).collect();
-    order.sort_by(|&a, &b| {
-        instance.units[b]
-            .mbps
-            .total_cmp(&instance.units[a].mbps)
-            .then(a.cmp(&b))
-    });
-    order
+/// Sorts units by demand, largest first, ties by index: large units find whole rooms while there
+/// are some.
+fn sort_by_demand(instance: &Instance, units: &mut [usize]) {
+    let mbps = |unit: usize| instance.units[unit].mbps;
+    units.sort_by(|&a, &b| mbps(b).total_cmp(&mbps(a)).then(a.cmp(&b)));
 }
 
 /// [site]: traffic that the plan sends there, Mbps.

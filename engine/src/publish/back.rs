@@ -86,7 +86,7 @@ impl<'a> Back<'a> {
     }
 
     /// Tells in words what became of them.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match self.trials {
             (_, 0) => "they are taken back".to_owned(),
             (all, left) if left == all => {

@@ -28,7 +28,7 @@ impl<'a> Judge<'a> {
     /// The ends. What the plan in force does on links that are gone cannot be judged; nothing is
     /// worse than that. The target may be worse than the plan in force by what rounding onto 64ths
     /// costs.
-    pub(super) fn new(instance: &'a Instance, (before, target): (&Plan, &Plan)) -> Self {
+    pub(super) fn new(instance: &'a Instance, before: &Plan, target: &Plan) -> Self {
         let levels =
             |plan: &Plan| Some(first_three(&checker::evaluate(instance, plan).ok()?.levels));
         let ends = levels(before).zip(levels(target));

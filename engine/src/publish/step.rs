@@ -33,7 +33,7 @@ pub struct Step {
 /// Aim of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aim {
-    /// All that the target wants.
+    /// Moves of every kind that the target wants.
     All,
     /// Relief of what stands too close or on what is gone; gains, when there is nothing of that
     /// kind to do.
@@ -61,17 +61,17 @@ pub fn step(
         Aim::ReliefFirst => &[Urgency::Late, Urgency::Overload, Urgency::Gain],
         Aim::ReliefOnly => &[Urgency::Overload],
     };
-    let judge = LazyCell::new(|| Judge::new(problem.instance, plans));
+    let judge = LazyCell::new(|| Judge::new(problem.instance, plans.0, plans.1));
     let start = Walk::new(problem, plans, rules);
     let wishes = start.wishes();
-    let walked = |least| walked(&start, &wishes, &forbidden, least);
+    let walk = |least| walk_to(&start, &wishes, &forbidden, least);
     let moves = |least| !start.is_at_home || wishes.iter().any(|wish| wish.urgency <= least);
     let (mut through, mut idle) = (None, None);
     for &least in order {
         if least < Urgency::Gain && !moves(least) {
             continue;
         }
-        let step = walked(least);
+        let step = walk(least);
         if step.plan.shares == plans.0.shares {
             // What keeps everybody where they are is told of the way that asked for most.
             if least == Urgency::Gain {
@@ -89,7 +89,7 @@ pub fn step(
             Worth::Loses => {}
         }
     }
-    let rescue = walked(Urgency::Lost);
+    let rescue = walk(Urgency::Lost);
     if rescue.plan.shares == plans.0.shares {
         through.or(idle).unwrap_or(rescue)
     } else {
@@ -98,7 +98,7 @@ pub fn step(
 }
 
 /// The step in which only those of `all` wishes are granted that are as urgent as `least`.
-fn walked(
+fn walk_to(
     start: &Walk<'_>,
     all: &[Wish],
     forbidden: &impl Fn(Move) -> Option<Gate>,

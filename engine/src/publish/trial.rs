@@ -112,7 +112,7 @@ impl Gates {
                 let back = self.back(problem, before, present)?;
                 let why = format!(
                     "{tried} canary areas got {measured_ms:.1} ms where {promised_ms:.1} were promised: {}",
-                    back.told()
+                    back.describe()
                 );
                 self.say(Gate::Canary, Some(why));
                 back.step()

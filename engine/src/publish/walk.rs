@@ -144,8 +144,8 @@ impl<'a> Walk<'a> {
         let sites = self.sites_target.iter().zip(&self.sites_ramp);
         let within = |(&to, &ramp): (&f64, &f64)| to <= ramp * (1.0 + ROUNDING);
         let free = |wish: &Wish| {
-            let plans = (&self.shares[wish.unit], &self.target.shares[wish.unit]);
-            wish.urgency == Urgency::Lost || self.ask(wish, plans, forbidden).is_ok()
+            let (now, then) = (&self.shares[wish.unit], &self.target.shares[wish.unit]);
+            wish.urgency == Urgency::Lost || self.ask(wish, now, then, forbidden).is_ok()
         };
         self.moved_mbps + moved_mbps <= self.budget_mbps
             && sites.into_iter().all(within)
@@ -175,9 +175,9 @@ impl<'a> Walk<'a> {
         let target = self.target;
         let (now, then) = (self.shares[wish.unit].clone(), &target.shares[wish.unit]);
         if wish.urgency != Urgency::Lost {
-            self.ask(wish, (&now, then), forbidden)?;
+            self.ask(wish, &now, then, forbidden)?;
         }
-        let cut = self.cut(wish, (&now, then));
+        let cut = self.cut(wish, &now, then);
         let (then, moved_mbps) = match &cut {
             Some(part) => (&part.shares, part.moved_mbps),
             None => (then, wish.moved_mbps),
@@ -209,7 +209,8 @@ impl<'a> Walk<'a> {
     fn ask(
         &self,
         wish: &Wish,
-        (now, then): (&Shares, &Shares),
+        now: &Shares,
+        then: &Shares,
         forbidden: &impl Fn(Move) -> Option<Gate>,
     ) -> Result<(), Gate> {
         let site = |link: LinkId| self.problem.place(link).site.index();
@@ -233,7 +234,7 @@ impl<'a> Walk<'a> {
 
     /// Cuts the part of a unit that goes now, when all of it is more than a whole step may
     /// move or one of its targets may gain: it would wait for ever.
-    fn cut(&self, wish: &Wish, (now, then): (&Shares, &Shares)) -> Option<Part> {
+    fn cut(&self, wish: &Wish, now: &Shares, then: &Shares) -> Option<Part> {
         if wish.urgency == Urgency::Lost {
             return None;
         }

@@ -22,7 +22,7 @@ impl Walk<'_> {
         shares.is_empty() || shares.iter().any(gone)
     }
 
-    /// All units that the target wants elsewhere, most urgent first.
+    /// Lists the units that the target wants elsewhere, most urgent first.
     pub(super) fn wishes(&self) -> Vec<Wish> {
         let instance = self.problem.instance;
         let mut wishes = Vec::new();

@@ -134,7 +134,7 @@ fn a_canary_that_comes_back_makes_room_for_another() {
     let trials = [trial(0, 1, 2), trial(1, 0, 1)];
     let problem = &Problem::new(&scene.instance);
     let back = Back::of(problem, &in_force, &trials, &|_, _| false);
-    assert_eq!(back.told(), "they are taken back");
+    assert_eq!(back.describe(), "they are taken back");
     let plan = back.step().unwrap().plan;
     assert_eq!(
         (&plan.shares[0], &plan.shares[1]),
