@@ -38,6 +38,18 @@ fn noise(a: u32, b: u32) -> f64 {
     f64::from(x) / f64::from(u32::MAX)
 }
 
+/// A contract by the 95th percentile of the month, whose price comes later.
+fn month95(id: String) -> Contract {
+    Contract {
+        id,
+        model: ContractModel::Month95,
+        price_cny_per_mbps: Some(0.0),
+        price_cny_per_gb: None,
+        free_below_mbps: 0.0,
+        burst: false,
+    }
+}
+
 /// A square country: near areas have little latency, those of another ISP some more.
 fn instance(units: u32) -> Instance {
     let place = |salt: u32, index: u32| (noise(salt, index), noise(salt + 1, index));
@@ -98,17 +110,7 @@ fn instance(units: u32) -> Instance {
                 capacity_rps: None,
             })
             .collect(),
-        contracts: contracts
-            .into_iter()
-            .map(|id| Contract {
-                id,
-                model: ContractModel::Month95,
-                price_cny_per_mbps: Some(0.0),
-                price_cny_per_gb: None,
-                free_below_mbps: 0.0,
-                burst: false,
-            })
-            .collect(),
+        contracts: contracts.into_iter().map(month95).collect(),
         units: (0..units).map(unit).collect::<Vec<_>>().into(),
     }
 }
