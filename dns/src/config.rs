@@ -12,6 +12,15 @@ pub const UDP_PAYLOAD_MAX: usize = 1232;
 pub const NSID_BYTES_MAX: usize = 64;
 
 /// Whose Client Subnet options count.
+///
+/// ```
+/// use dns::EcsPolicy;
+///
+/// let peer = "198.51.100.53".parse()?;
+/// assert!(EcsPolicy::All.allows(peer));
+/// assert!(!EcsPolicy::Nobody.allows(peer));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub enum EcsPolicy {
     /// Everybody's. A false one only changes the answer of whoever sent it.
