@@ -101,21 +101,6 @@ pub(crate) struct ServiceFacts {
 }
 
 /// Everything DNS derives from one snapshot. Immutable.
-///
-/// ```
-/// use dns::DnsView;
-/// # use coverage::{Body, Snapshot, area::AreaTableBuilder, catalog::Catalog, map::CoverageMapBuilder};
-/// # use std::sync::Arc;
-/// # let body = Body { catalog: Catalog::default(), map: CoverageMapBuilder::new(0, 1).finish()? };
-/// # let table = Arc::new(AreaTableBuilder::new().finish()?);
-/// # let (version, digest, created_at) = Default::default();
-/// # let snapshot = Arc::new(Snapshot::new(version, digest, created_at, table, body)?);
-///
-/// // A snapshot without services or zones.
-/// let view = DnsView::build(snapshot)?;
-/// assert_eq!(view.service_of("live.example.com."), None);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug)]
 pub struct DnsView {
     pub(crate) snapshot: Arc<Snapshot>,
@@ -130,6 +115,21 @@ pub struct DnsView {
 
 impl DnsView {
     /// Derives a view. Linear in the catalog, and for each service in its row of the map.
+    ///
+    /// ```
+    /// use dns::DnsView;
+    /// # use coverage::{Body, Snapshot, area::AreaTableBuilder, catalog::Catalog, map::CoverageMapBuilder};
+    /// # use std::sync::Arc;
+    /// # let body = Body { catalog: Catalog::default(), map: CoverageMapBuilder::new(0, 1).finish()? };
+    /// # let table = Arc::new(AreaTableBuilder::new().finish()?);
+    /// # let (version, digest, created_at) = Default::default();
+    /// # let snapshot = Arc::new(Snapshot::new(version, digest, created_at, table, body)?);
+    ///
+    /// // A snapshot without services or zones.
+    /// let view = DnsView::build(snapshot)?;
+    /// assert_eq!(view.service_of("live.example.com."), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`ViewError`] names the first fault; whoever called keeps the view it has.
