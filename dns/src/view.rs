@@ -118,9 +118,11 @@ impl DnsView {
     ///
     /// ```
     /// use dns::DnsView;
-    /// # use coverage::{Body, Snapshot, area::AreaTableBuilder, catalog::Catalog, map::CoverageMapBuilder};
+    /// # use coverage::{Body, Snapshot, area::AreaTableBuilder};
+    /// # use coverage::{catalog::Catalog, map::CoverageMapBuilder};
     /// # use std::sync::Arc;
-    /// # let body = Body { catalog: Catalog::default(), map: CoverageMapBuilder::new(0, 1).finish()? };
+    /// # let map = CoverageMapBuilder::new(0, 1).finish()?;
+    /// # let body = Body { catalog: Catalog::default(), map };
     /// # let table = Arc::new(AreaTableBuilder::new().finish()?);
     /// # let (version, digest, created_at) = Default::default();
     /// # let snapshot = Arc::new(Snapshot::new(version, digest, created_at, table, body)?);
