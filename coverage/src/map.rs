@@ -34,6 +34,23 @@ impl AnswerSet {
 
 /// The map itself: one interned answer set for each (service, area). Built by
 /// [`CoverageMapBuilder`].
+///
+/// ```
+/// use coverage::map::{AnswerSet, CoverageMapBuilder};
+/// use coverage::{AreaId, EndpointId, ServiceId};
+///
+/// let near = AnswerSet {
+///     shares: vec![(EndpointId(0), 40), (EndpointId(1), 24)],
+///     runners_up: vec![EndpointId(2)],
+/// };
+/// let mut builder = CoverageMapBuilder::new(1, 1);
+/// builder.set(ServiceId(0), AreaId(0), near.clone());
+/// let map = builder.finish()?;
+///
+/// assert_eq!(map.get(ServiceId(0), AreaId(0)), &near);
+/// assert_eq!(map.fault(3), None);
+/// # Ok::<(), coverage::map::Uncovered>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoverageMap {
     areas: u32,

@@ -111,6 +111,25 @@ pub struct Opened<'a> {
 
 /// Encodes and signs a map. `header.body_bytes` is filled in.
 ///
+/// ```
+/// use coverage::record::{Header, Refusal, open, seal};
+/// # use coverage::{Body, catalog::Catalog, map::CoverageMapBuilder};
+/// # use ed25519_dalek::SigningKey;
+///
+/// # let body = Body { catalog: Catalog::default(), map: CoverageMapBuilder::new(0, 1).finish()? };
+/// # let header = Header {
+/// #     version: "1.1".parse()?, parent: Default::default(), created_at: Default::default(),
+/// #     table_digest: Default::default(), input_digest: Default::default(), body_bytes: 0,
+/// # };
+/// let key = SigningKey::from_bytes(&[7; 32]);
+/// let record = seal(header, &body, &key)?;
+/// assert_eq!(open(&record, &[key.verifying_key()])?.body()?, body);
+///
+/// let stranger = SigningKey::from_bytes(&[8; 32]).verifying_key();
+/// assert_eq!(open(&record, &[stranger]).unwrap_err(), Refusal::Signature);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`SealError`] when the body does not encode.
 pub fn seal(mut header: Header, body: &Body, key: &SigningKey) -> Result<Vec<u8>, SealError> {

@@ -32,6 +32,16 @@ impl fmt::Debug for Digest {
 }
 
 /// Orders maps: by epoch (who leads), then by version. Clocks play no part.
+///
+/// ```
+/// use coverage::MapVersion;
+///
+/// let older: MapVersion = "3.1207".parse()?;
+/// let newer = MapVersion { epoch: 4, version: 1208 };
+/// assert!(older < newer);
+/// assert_eq!(newer.to_string(), "4.1208");
+/// # Ok::<(), coverage::BadVersion>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MapVersion {
     /// Rises each time a control plane takes the lead.
@@ -100,6 +110,38 @@ pub enum BodyFault {
 }
 
 /// One immutable view of the world. Everything that a reply needs comes from one of these.
+///
+/// ```
+/// use coverage::area::AreaTableBuilder;
+/// use coverage::catalog::{Catalog, Endpoint, Group, Service};
+/// use coverage::map::{AnswerSet, CoverageMapBuilder};
+/// use coverage::{AreaId, Asked, Body, EndpointId, GroupId, ServiceId, Snapshot};
+/// # use std::sync::Arc;
+/// # let group = Group { name: "gz1-a".into(), site: "gz1".into(), region: "south".into() };
+/// # let endpoint = Endpoint {
+/// #     group: GroupId(0), link: "gz1/ct".into(), ipv4: vec![[192, 0, 2, 1].into()],
+/// #     ipv6: vec![], alias: None, nodes: vec![],
+/// # };
+/// # let live = Service {
+/// #     name: "live".into(), domains: vec!["live.example.com.".into()],
+/// #     redirect_hosts: vec![], ttl_s: 30, addresses_max: 2,
+/// # };
+///
+/// let catalog = Catalog {
+///     services: vec![live], groups: vec![group], endpoints: vec![endpoint], ..Catalog::default()
+/// };
+/// let mut map = CoverageMapBuilder::new(1, 1);
+/// let alone = AnswerSet { shares: vec![(EndpointId(0), 64)], runners_up: vec![] };
+/// map.set(ServiceId(0), AreaId(0), alone);
+/// let body = Body { catalog, map: map.finish()? };
+/// let table = Arc::new(AreaTableBuilder::new().finish()?);
+/// let (version, digest, created_at) = Default::default();
+/// let snapshot = Snapshot::new(version, digest, created_at, table, body)?;
+///
+/// let decision = snapshot.decide(ServiceId(0), "198.51.100.7".parse()?, Asked::Ipv4);
+/// assert_eq!((decision.endpoint, decision.scope), (EndpointId(0), 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Snapshot {
     /// Order among snapshots.
     pub version: MapVersion,

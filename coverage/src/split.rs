@@ -39,6 +39,16 @@ fn upper_48(addr: Ipv6Addr) -> u64 {
 
 /// Picks one of `shares` (endpoint, weight out of 64) for a client of a service; `None` when there
 /// are no shares. Cost: O(number of shares); no allocation.
+///
+/// ```
+/// use coverage::split::{ClientKey, pick};
+/// use coverage::{EndpointId, ServiceId};
+///
+/// let shares = [(EndpointId(0), 40), (EndpointId(1), 24)];
+/// let of = |addr: &str| pick(&shares, ServiceId(0), ClientKey::of(addr.parse().unwrap()));
+/// assert!(of("198.51.100.1").is_some());
+/// assert_eq!(of("198.51.100.1"), of("198.51.100.254")); // one /24, one answer
+/// ```
 #[must_use]
 #[inline]
 pub fn pick(

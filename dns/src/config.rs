@@ -7,11 +7,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Longest UDP payload that is sent: fits IPv6's minimum MTU, so nothing is fragmented (RFC 9715
 /// section 3.1).
-pub const UDP_PAYLOAD_MAX: usize = 1232;
+pub(crate) const UDP_PAYLOAD_MAX: usize = 1232;
 /// Longest server identifier that fits every reply beside a question of the longest name.
 pub const NSID_BYTES_MAX: usize = 64;
 
 /// Whose Client Subnet options count.
+///
+/// ```
+/// use dns::EcsPolicy;
+///
+/// let peer = "198.51.100.53".parse()?;
+/// assert!(EcsPolicy::All.allows(peer));
+/// assert!(!EcsPolicy::Nobody.allows(peer));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub enum EcsPolicy {
     /// Everybody's. A false one only changes the answer of whoever sent it.
@@ -127,7 +136,7 @@ impl DnsConfig {
 
 /// The system's clock.
 #[must_use]
-pub fn wall_clock() -> Timestamp {
+pub(crate) fn wall_clock() -> Timestamp {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

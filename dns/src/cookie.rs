@@ -61,7 +61,7 @@ impl CookieSecrets {
     /// A new server cookie for a client. `now_s`: seconds since 1970, the low 32 bits (RFC 1982
     /// arithmetic).
     #[must_use]
-    pub fn issue(&self, client_cookie: [u8; 8], peer: IpAddr, now_s: u32) -> [u8; 16] {
+    pub(crate) fn issue(&self, client_cookie: [u8; 8], peer: IpAddr, now_s: u32) -> [u8; 16] {
         let [t0, t1, t2, t3] = now_s.to_be_bytes();
         sign(
             &self.current,

@@ -87,13 +87,14 @@ impl CookieOption {
 #[must_use]
 pub(crate) fn read(class: u16, ttl: u32, rdata: &[u8]) -> (Edns<'_>, Option<Fault>) {
     let mut edns = Edns {
-        // RFC 6891 section 6.2.3: values lower than 512 MUST be treated as equal to 512.
+        // RFC 6891 section 6.2.3: "Values lower than 512 MUST be treated as equal to 512."
         udp_bytes_max: class.max(UDP_BYTES_MIN),
         dnssec_ok: ttl & DNSSEC_OK != 0,
         ..Edns::default()
     };
-    // RFC 6891 section 6.1.3: a version we do not have gets BADVERS. Its options may mean something
-    // else, so this comes before any of them is looked at.
+    // RFC 6891 section 6.1.3: "If a responder does not implement the VERSION level of the request,
+    // then it MUST respond with RCODE=BADVERS." Options of another version may mean something else,
+    // so this comes before any of them is looked at.
     if ttl >> 16 & 0xff != 0 {
         return (edns, Some(Fault::Version));
     }
@@ -126,7 +127,7 @@ fn read_options<'a>(edns: &mut Edns<'a>, mut rest: &'a [u8]) -> Option<()> {
 /// Reads a Client Subnet option of a question; `None` when it must get FORMERR.
 fn read_ecs(payload: &[u8]) -> Option<Ecs<'_>> {
     let (&[f0, f1, source, scope], octets) = payload.split_first_chunk::<ECS_FIXED_BYTES>()?;
-    // RFC 7871 section 6: SCOPE PREFIX-LENGTH MUST be 0 in queries.
+    // RFC 7871 section 6, of SCOPE PREFIX-LENGTH: "In queries, it MUST be set to 0."
     if scope != 0 {
         return None;
     }
@@ -138,9 +139,10 @@ fn read_ecs(payload: &[u8]) -> Option<Ecs<'_>> {
         // RFC 7871 section 7.1.2: other families are not understood.
         _ => return None,
     };
-    // RFC 7871 section 6: ADDRESS is truncated to the number of bits of SOURCE PREFIX-LENGTH,
-    // padded with 0 bits to the end of the last octet; a server that sees fewer or more octets, or
-    // any other bit set, SHOULD return FORMERR.
+    // RFC 7871 section 6: ADDRESS is truncated to the number of bits of SOURCE PREFIX-LENGTH, and
+    // padded with 0 bits to the end of the last octet. A server that sees "either too few or too
+    // many ADDRESS octets, or that has non-zero ADDRESS bits set beyond SOURCE PREFIX-LENGTH,
+    // SHOULD return FORMERR".
     if source > bits_max || octets.len() != usize::from(source).div_ceil(8) {
         return None;
     }

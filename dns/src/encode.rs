@@ -68,7 +68,8 @@ pub(crate) struct Reply<'a> {
     pub(crate) rcode: Rcode,
     /// Content of the answer; `None` for an error.
     pub(crate) answer: Option<&'a Answer<'a>>,
-    /// EDNS, if the question had it: RFC 6891 section 6.1.1 forbids it otherwise.
+    /// EDNS, if the question had it. RFC 6891 section 7: without an OPT record in the request "the
+    /// responder MUST NOT include an OPT record in its response".
     pub(crate) opt: Option<ReplyOpt<'a>>,
     /// Longest message the other side takes, in octets.
     pub(crate) bytes_max: usize,
@@ -278,8 +279,8 @@ impl Writer<'_> {
         if let Some((ecs, scope)) = opt.ecs {
             self.option(code::ECS, ecs.payload.len())?;
             let scope_at = self.at + 3;
-            // RFC 7871 section 7.2.1: FAMILY, SOURCE PREFIX-LENGTH and ADDRESS MUST match those of
-            // the question.
+            // RFC 7871 section 7.2.1: "FAMILY, SOURCE PREFIX-LENGTH, and ADDRESS in the response
+            // MUST match those in the query."
             self.put(ecs.payload)?;
             *self.out.get_mut(scope_at).ok_or(Full)? = scope;
         }

@@ -43,10 +43,7 @@ mod zone;
 pub use answer::{Addresses, Answer, CHAIN_MAX, Chain, Outcome, Tailored, answer};
 pub use arrival::{Arrival, Transport};
 pub use client::Client;
-pub use config::{
-    DnsConfig, EcsBits, EcsPolicy, NSID_BYTES_MAX, ReplyConfig, TcpConfig, UDP_PAYLOAD_MAX,
-    wall_clock,
-};
+pub use config::{DnsConfig, EcsBits, EcsPolicy, NSID_BYTES_MAX, ReplyConfig, TcpConfig};
 pub use cookie::{CookiePolicy, CookieSecrets};
 pub use counters::{Counters, Event, Tally};
 pub use edns::Ecs;

@@ -40,7 +40,7 @@ impl NameBuf {
 
     /// The name in wire form.
     #[must_use]
-    pub fn as_wire(&self) -> &[u8] {
+    pub(crate) fn as_wire(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }
 }

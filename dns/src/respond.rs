@@ -15,6 +15,32 @@ use crate::wire::{Fault, Parsed, Query, Rcode, parse};
 /// Answers a message into `out`; the length of the reply, or `None` when there must be none. Pure
 /// but for `tally`, in which the outcome is counted. 512 octets of `out` always suffice for a reply
 /// with TC; UDP never needs more than 1232.
+///
+/// ```
+/// use dns::{Arrival, DnsView, ReplyConfig, Tally, Transport, respond};
+/// # use coverage::{Body, Snapshot, area::AreaTableBuilder};
+/// # use coverage::{catalog::Catalog, map::CoverageMapBuilder};
+/// # use std::sync::Arc;
+/// # let map = CoverageMapBuilder::new(0, 1).finish()?;
+/// # let body = Body { catalog: Catalog::default(), map };
+/// # let table = Arc::new(AreaTableBuilder::new().finish()?);
+/// # let (version, digest, created_at) = Default::default();
+/// # let snapshot = Arc::new(Snapshot::new(version, digest, created_at, table, body)?);
+///
+/// let view = DnsView::build(snapshot)?; // without zones: every name is somebody else's
+/// let question = b"\x12\x34\0\0\0\x01\0\0\0\0\0\0\x03www\x07example\x03com\0\0\x01\0\x01";
+/// let arrival = Arrival {
+///     peer: "198.51.100.7:5353".parse()?,
+///     transport: Transport::Udp,
+///     now_s: 0,
+/// };
+/// let (config, mut tally) = (ReplyConfig::default(), Tally::default());
+/// let mut out = [0; 512];
+/// let len = respond(question, &arrival, &view, &config, &mut out, &mut tally);
+/// assert_eq!(len, Some(question.len()));
+/// assert_eq!(out[3] & 0xf, 5); // REFUSED
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn respond(
     message: &[u8],
     arrival: &Arrival,

@@ -48,6 +48,23 @@ pub struct DnsView {
 impl DnsView {
     /// Derives a view. Linear in the catalog, and for each service in its row of the map.
     ///
+    /// ```
+    /// use dns::DnsView;
+    /// # use coverage::{Body, Snapshot, area::AreaTableBuilder};
+    /// # use coverage::{catalog::Catalog, map::CoverageMapBuilder};
+    /// # use std::sync::Arc;
+    /// # let map = CoverageMapBuilder::new(0, 1).finish()?;
+    /// # let body = Body { catalog: Catalog::default(), map };
+    /// # let table = Arc::new(AreaTableBuilder::new().finish()?);
+    /// # let (version, digest, created_at) = Default::default();
+    /// # let snapshot = Arc::new(Snapshot::new(version, digest, created_at, table, body)?);
+    ///
+    /// // A snapshot without services or zones.
+    /// let view = DnsView::build(snapshot)?;
+    /// assert_eq!(view.service_of("live.example.com."), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ViewError`] names the first fault; whoever called keeps the view it has.
     pub fn build(snapshot: Arc<Snapshot>) -> Result<Self, ViewError> {

@@ -151,8 +151,8 @@ pub(crate) fn parse(message: &[u8]) -> Parsed<'_> {
     if header.opcode() != OPCODE_QUERY {
         return Parsed::Bare(header, Rcode::NotImp);
     }
-    // RFC 9619 section 4: a QUERY with QDCOUNT greater than one MUST get FORMERR. None at all has
-    // no question to answer.
+    // RFC 9619 section 4: "A DNS message with OPCODE = 0 and QDCOUNT > 1 MUST be treated as an
+    // incorrectly formatted message." A message with QDCOUNT 0 has no question to answer.
     if u16::from_be_bytes([qd0, qd1]) != 1 {
         return Parsed::Bare(header, Rcode::FormErr);
     }
@@ -216,8 +216,8 @@ fn read_records(message: &[u8], mut at: usize) -> (Option<Edns<'_>>, Option<Faul
         if index < before_additional || record.rtype != rtype::OPT {
             continue;
         }
-        // RFC 6891 section 6.1.1: a message with more than one OPT record MUST get FORMERR. Section
-        // 6.1.2: its name MUST be the root.
+        // RFC 6891 section 6.1.1: "If a query message with more than one OPT RR is received, a
+        // FORMERR (RCODE=1) MUST be returned." Section 6.1.2: its name MUST be the root.
         malformed |= opt.is_some() || !record.owner_is_root;
         opt = opt.or(Some(record));
     }

@@ -126,6 +126,21 @@ pub struct Found {
 }
 
 /// The area table.
+///
+/// ```
+/// use coverage::area::{AreaAttrs, AreaTableBuilder};
+///
+/// let telecom = AreaAttrs { country: "cn".into(), isp: "ct".into(), ..AreaAttrs::default() };
+/// let mut builder = AreaTableBuilder::new();
+/// builder.add_v4(0xc633_6400, 0xc633_64ff, &telecom); // 198.51.100.0/24
+/// let table = builder.finish()?;
+///
+/// let found = table.lookup("198.51.100.7".parse()?);
+/// assert_eq!(table.area(found.area).name, "cn/-/ct");
+/// let elsewhere = table.lookup("192.0.2.1".parse()?);
+/// assert_eq!(table.area(elsewhere.area).name, "zz");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct AreaTable {
     areas: Vec<Area>,

@@ -10,6 +10,21 @@ use super::{AreaTable, Key, Leaf, key};
 use std::net::IpAddr;
 
 /// The runs of one coverage class, for both families.
+///
+/// ```
+/// use coverage::area::{AreaAttrs, AreaTableBuilder, ScopeIndex};
+///
+/// let known = AreaAttrs { country: "cn".into(), ..AreaAttrs::default() };
+/// let mut builder = AreaTableBuilder::new();
+/// builder.add_v4(0xc633_6400, 0xc633_64ff, &known); // 198.51.100.0/24
+/// let table = builder.finish()?;
+///
+/// let addr = "198.51.100.7".parse()?;
+/// let leaf = table.lookup(addr).leaf;
+/// assert_eq!(ScopeIndex::build(&table, &[0, 1]).scope(&table, leaf, addr), 24);
+/// assert_eq!(ScopeIndex::build(&table, &[0, 0]).scope(&table, leaf, addr), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ScopeIndex {
     v4: Runs,
