@@ -19,7 +19,7 @@ pub const fn free_slots(slots: u64) -> u64 {
     slots / SLOTS_PER_FREE_SLOT
 }
 
-/// What a contract is known to charge for one month.
+/// Charges of a contract for one month, as far as they are known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Statement {
     /// The month, in the contract's zone.
@@ -35,7 +35,8 @@ pub struct Statement {
     /// Charged level so far, Mbps: percentile, or mean over all days of the month of what each is
     /// charged; 0 by volume.
     pub level_mbps: f64,
-    /// What is due whatever the rest of the month brings, CNY. At the end of the month: the bill.
+    /// Sum that is due whatever the rest of the month brings, CNY. At the end of the month: the
+    /// bill.
     pub certain_cny: f64,
 }
 
@@ -190,7 +191,7 @@ impl Account {
         (count, closed.saturating_sub(count), unseen)
     }
 
-    /// What the month that holds `month_of` is known to cost as of `as_of`.
+    /// Returns the statement of the month that holds `month_of`, as far as it is known at `as_of`.
     pub(super) fn statement(&self, month_of: Timestamp, as_of: Timestamp) -> Statement {
         let month = self.terms.utc_offset.month_of(month_of);
         let (known, gaps, unseen) = self.coverage(month, as_of);

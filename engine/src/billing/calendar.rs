@@ -20,7 +20,7 @@ pub struct UtcOffset {
     minutes: i16,
 }
 
-/// Why a text is no offset.
+/// Reason why a text is no offset.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an offset to UTC between -14:00 and +14:00, such as +08:00, or Z")]
 pub struct OffsetError;
@@ -130,7 +130,7 @@ pub struct Period {
 }
 
 impl Period {
-    /// Whether a moment lies in it.
+    /// Tells whether a moment lies in it.
     #[must_use]
     pub const fn contains(&self, at: Timestamp) -> bool {
         self.start.0 <= at.0 && at.0 < self.end.0

@@ -1,8 +1,8 @@
 //! Contracts at work: slots opened, judged and closed by the clock, levels planned by the day.
 //!
-//! Without a planned level a contract costs what the ledger expects, and everything goes on: a month
-//! without history, a contract without links, a plan that fails, a clock that jumps are all no more
-//! than that.
+//! Without a planned level a contract costs what the ledger expects, and everything goes on: a
+//! month without history, a contract without links, a plan that fails, a clock that jumps are all
+//! no more than that.
 
 mod bare;
 mod bills;
@@ -30,7 +30,7 @@ const REOPENED_AFTER: f64 = 0.4;
 /// it.
 const SLOTS_MISSED_MAX: u64 = 1;
 
-/// How a contract stands.
+/// State of a contract.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ContractState {
     /// Name.
@@ -41,7 +41,7 @@ pub struct ContractState {
     pub level_mbps: Option<f64>,
     /// Free slots left above that level; `None` as long as there is none.
     pub tokens: Option<u64>,
-    /// Whether the slot under way is one of them.
+    /// True when the slot under way is one of them.
     pub bursting: bool,
 }
 
@@ -49,7 +49,7 @@ pub struct ContractState {
 #[derive(Debug)]
 struct Slot {
     start: Timestamp,
-    /// Whether the next plan is to be judged.
+    /// True when the next plan is to be judged.
     deciding: bool,
     reopened: bool,
 }
@@ -68,15 +68,15 @@ pub struct Contracts {
     slot: Option<Slot>,
     /// Start of the day that levels were planned for, or tried to.
     planned_day: Option<Timestamp>,
-    /// When the levels in force were planned.
+    /// Time at which the levels in force were planned.
     planned_at: Option<Timestamp>,
-    /// When levels could last not be planned; `None` once they were.
+    /// Time at which levels could last not be planned; `None` once they were.
     levels_failed_at: Option<Timestamp>,
     /// Prices of the levels in force, for whoever keeps them.
     kept: Vec<levels::Kept>,
-    /// Whether these, or what was spent since, are still to be kept.
+    /// True while these, or what was spent since, are still to be kept.
     pub(crate) unkept: bool,
-    /// Why levels are not planned; empty when they are.
+    /// Reason why levels are not planned; empty when they are.
     fault: String,
 }
 
@@ -118,7 +118,7 @@ impl Contracts {
         }
     }
 
-    /// What one more Mbps through a contract costs in the slot that holds `now`.
+    /// Returns what one more Mbps through a contract costs in the slot that holds `now`.
     pub(crate) fn marginal(&self, contract: usize, now: Timestamp) -> Marginal {
         match &self.control {
             Some(control) if self.slot.is_some() => control.marginal(&self.ledger, contract, now),
@@ -126,7 +126,7 @@ impl Contracts {
         }
     }
 
-    /// How contracts stand at `now`.
+    /// Returns the state of every contract at `now`.
     #[must_use]
     pub fn states(&self, now: Timestamp) -> Vec<ContractState> {
         let state = |contract: usize| {
@@ -142,7 +142,7 @@ impl Contracts {
         (0..self.ledger.contracts()).map(state).collect()
     }
 
-    /// What links carried, slot by slot.
+    /// Returns the ledger of what links carried, slot by slot.
     #[must_use]
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
@@ -154,7 +154,7 @@ impl Contracts {
         self.ledger.resume(under_way, parts);
     }
 
-    /// Why levels are not planned; empty when they are.
+    /// Returns the reason why levels are not planned; empty when they are.
     #[must_use]
     pub fn fault(&self) -> &str {
         &self.fault
@@ -173,7 +173,7 @@ impl Contracts {
         self.ledger.count(inventory, link.index(), mbps, at)
     }
 
-    /// Whether the slot under way is over at `now`.
+    /// Tells whether the slot under way is over at `now`.
     pub(crate) fn ends(&self, now: Timestamp) -> bool {
         let start = self.start_of(now);
         self.slot.as_ref().is_some_and(|slot| slot.start != start)
@@ -184,7 +184,7 @@ impl Contracts {
         Timestamp(now.0 - now.0 % self.ledger.slot_ms().max(1))
     }
 
-    /// Whether the slot under way is to be taken up again at `now`.
+    /// Tells whether the slot under way is to be taken up again at `now`.
     pub(crate) fn reopens(&self, now: Timestamp) -> bool {
         let length_ms = self.ledger.slot_ms();
         self.slot.as_ref().is_some_and(|slot| {
@@ -294,7 +294,7 @@ impl Contracts {
     }
 }
 
-/// How much of a slot has passed, 0..=1.
+/// Returns the share of a slot that has passed, 0..=1.
 fn share_passed(passed: Duration, length_ms: u64) -> f64 {
     let length = Duration::from_millis(length_ms.max(1));
     (passed.as_secs_f64() / length.as_secs_f64()).min(1.0)

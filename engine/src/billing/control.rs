@@ -1,9 +1,9 @@
 //! The controller: levels and free slots planned by the day, slots decided every five minutes.
 //!
 //! A percentile contract forgives some slots. Once a day the [budget](super::budget) says what
-//! level each contract is worth and what a free slot ("token") is worth. In each slot the optimizer is
-//! first asked at these prices; contracts that it would use far above their level then *burst*: the
-//! slot is free for them up to the capacity, and the others are kept to their levels by rising
+//! level each contract is worth and what a free slot ("token") is worth. In each slot the optimizer
+//! is first asked at these prices; contracts that it would use far above their level then *burst*:
+//! the slot is free for them up to the capacity, and the others are kept to their levels by rising
 //! prices, until nobody exceeds a level without spending a token. Who has spent the day's part of
 //! its tokens asks more for the next. After the first minutes of a slot its rest can be decided
 //! again, so that what noise has brought costs no token. The method follows Singh et al. (CASCARA,
@@ -31,16 +31,16 @@ const USED_SHARE_START: f64 = 0.95;
 /// Weight of the newest.
 const USED_SHARE_STEP: f64 = 0.002;
 
-/// How the controller behaves.
+/// Options of the controller.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ControlOptions {
-    /// Whether free slots are used on purpose.
+    /// True when free slots are used on purpose.
     pub bursts: bool,
     /// Share of tokens kept for failures at the start of a period; it falls to 0 at its end.
     pub reserve_share: f64,
-    /// What one Mbps unserved during one slot is taken to cost when levels are planned, CNY.
+    /// Assumed cost of one Mbps unserved during one slot when levels are planned, CNY.
     pub unserved_cny_per_mbps: f64,
-    /// How exactly levels are planned.
+    /// Exactness with which levels are planned.
     pub budget: BudgetOptions,
 }
 
@@ -55,7 +55,7 @@ impl Default for ControlOptions {
     }
 }
 
-/// What a slot still needs.
+/// Next step that a slot needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Prices changed: ask the optimizer again.
@@ -142,7 +142,7 @@ impl Controller {
         }
     }
 
-    /// What a contract costs in the open slot.
+    /// Returns the cost of a contract in the open slot.
     #[must_use]
     pub fn marginal(&self, ledger: &Ledger, contract: usize, now: Timestamp) -> Marginal {
         let steer = &self.contracts[contract];
@@ -202,8 +202,8 @@ impl Controller {
         }
     }
 
-    /// Takes up the open slot again after a part of it has passed, with what `[contract]` carried on
-    /// average by then and what it would carry from then on if the plan stayed, Mbps. Where that
+    /// Takes up the open slot again after a part of it has passed, with what `[contract]` carried
+    /// on average by then and what it would carry from then on if the plan stayed, Mbps. Where that
     /// would end above a level that no free slot was spent on, prices hold the rest of the slot to
     /// what is left below it, and the optimizer is to be asked again.
     pub fn reopen(&mut self, passed: f64, carried_mbps: &[f64], expected_mbps: &[f64]) -> Verdict {
@@ -222,8 +222,8 @@ impl Controller {
         verdict
     }
 
-    /// Ends the slot with what was really carried, `[contract]` Mbps, and learns from the difference.
-    /// Returns whether a free slot was spent.
+    /// Ends the slot with what was really carried, `[contract]` Mbps, and learns from the
+    /// difference. Returns whether a free slot was spent.
     pub fn close(&mut self, carried_mbps: &[f64]) -> bool {
         let mut spent = false;
         for (steer, carried) in self.contracts.iter_mut().zip(carried_mbps) {
@@ -247,7 +247,7 @@ impl Controller {
         self.contracts[contract].today.spent = slots;
     }
 
-    /// Whether a contract bursts in the open slot.
+    /// Tells whether a contract bursts in the open slot.
     #[must_use]
     pub fn bursting(&self, contract: usize) -> bool {
         self.contracts[contract].bursting

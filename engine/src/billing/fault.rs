@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 /// Most refused samples remembered in words.
 const RECENT_MAX: usize = 16;
 
-/// Why a sample does not count. Everything else goes on.
+/// Reason why a sample does not count. Everything else goes on.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SampleFault {
     /// No number, infinite, or negative.
@@ -14,17 +14,17 @@ pub enum SampleFault {
     NotTraffic {
         /// Link or contract.
         name: String,
-        /// What was sent.
+        /// Number that was sent.
         mbps: f64,
-        /// Its time.
+        /// Time of the sample.
         at: Timestamp,
     },
-    /// Its slot is closed for good.
+    /// Sample of a slot that is closed for good.
     #[error("sample of {name} at {} ms: comes too late at {} ms, its slot is closed; check the sender's clock and delay", at.0, now.0)]
     Late {
         /// Link.
         name: String,
-        /// Its time.
+        /// Time of the sample.
         at: Timestamp,
         /// The time it was counted at.
         now: Timestamp,
@@ -34,7 +34,7 @@ pub enum SampleFault {
     Ahead {
         /// Link.
         name: String,
-        /// Its time.
+        /// Time of the sample.
         at: Timestamp,
         /// The time it was counted at.
         now: Timestamp,
@@ -67,7 +67,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// How many, by reason.
+    /// Returns the number of refused samples by reason.
     #[must_use]
     pub const fn by_reason(&self) -> [(&'static str, u64); 3] {
         [

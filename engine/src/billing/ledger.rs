@@ -1,11 +1,11 @@
 //! The ledger: link samples become slot samples of contracts, in whatever order they arrive.
 //!
-//! A slot stays open to late samples for [`LATE_MAX_SLOTS`]. A link of a contract that is silent while
-//! others speak is taken for what it carried last, for a while: silence is not zero traffic. What
-//! is refused is counted and named; a clock that jumps makes samples be refused until it is right
-//! again, and takes nothing away that was known. What links said of slots that are still open
-//! outlives a restart beside what contracts carried; where it does not, what comes later counts where
-//! it is more than that.
+//! A slot stays open to late samples for [`LATE_MAX_SLOTS`]. A link of a contract that is silent
+//! while others speak is taken for what it carried last, for a while: silence is not zero traffic.
+//! What is refused is counted and named; a clock that jumps makes samples be refused until it is
+//! right again, and takes nothing away that was known. What links said of slots that are still open
+//! outlives a restart beside what contracts carried; where it does not, what comes later counts
+//! where it is more than that.
 
 use super::Marginal;
 use super::account::{Account, Statement};
@@ -24,10 +24,10 @@ const AHEAD_MAX_SLOTS: u64 = 2;
 const CARRIED_MAX_SLOTS: u64 = 3;
 /// Most slots of a contract that take samples at a time, whatever the clock says.
 const OPEN_MAX: usize = 64;
-/// What two sums of the same parts may differ by, relative to them.
+/// Most that two sums of the same parts may differ by, relative to them.
 const ROUNDING: f64 = 1e-9;
 
-/// One contract's slot.
+/// Sample of one slot of one contract.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SlotSample {
     /// Index of the contract.
@@ -38,7 +38,7 @@ pub struct SlotSample {
     pub mbps: f64,
 }
 
-/// What one link said of a slot that still takes samples.
+/// Samples of one link in a slot that still takes samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinkPart {
     /// Index of the link.
@@ -47,7 +47,7 @@ pub struct LinkPart {
     pub slot: Timestamp,
     /// Sum of its samples, Mbps.
     pub mbps_sum: f64,
-    /// How many there were.
+    /// Number of samples.
     pub samples: u32,
 }
 
@@ -73,10 +73,10 @@ struct Gathering {
     newest: Timestamp,
 }
 
-/// What is known of one slot.
+/// Knowledge of one slot.
 #[derive(Debug)]
 struct Gathered {
-    /// What it carried at least: what is known from before this process, and not explained by
+    /// Least that the slot carried: what is known from before this process, and not explained by
     /// `parts`. Mbps.
     restored: f64,
     /// `[link of the contract]` -> sum of its samples in Mbps, and how many there were.
@@ -84,7 +84,7 @@ struct Gathered {
 }
 
 impl Gathering {
-    /// What is gathered of a slot; begun with what is known of it.
+    /// Returns what is gathered of a slot; begins it with what is known of it.
     fn entry(&mut self, slot: Timestamp, account: &Account) -> &mut Gathered {
         self.slots.entry(slot).or_insert_with(|| Gathered {
             restored: account.sample(slot).unwrap_or(0.0),
@@ -124,8 +124,8 @@ impl Gathering {
         }
     }
 
-    /// What a link of the contract carried in a slot, or in the last before it that is not too far
-    /// away.
+    /// Returns what a link of the contract carried in a slot, or in the last before it that is not
+    /// too far away.
     fn link_mbps(&self, link: usize, slot: Timestamp, slot_ms: u64) -> Option<f64> {
         let from = Timestamp(slot.0.saturating_sub(CARRIED_MAX_SLOTS * slot_ms));
         let slots = self.slots.range(from..=slot).rev();
@@ -134,13 +134,13 @@ impl Gathering {
         Some(sum / f64::from(count))
     }
 
-    /// What all links of the contract carried in a slot.
+    /// Returns what all links of the contract carried in a slot.
     fn of_parts(&self, slot: Timestamp, slot_ms: u64) -> f64 {
         let mean = |link: usize| self.link_mbps(link, slot, slot_ms).unwrap_or(0.0);
         (0..self.links.len()).map(mean).sum()
     }
 
-    /// What a slot carried, as far as it is known.
+    /// Returns what a slot carried, as far as it is known.
     fn mbps(&self, slot: Timestamp, slot_ms: u64) -> f64 {
         let restored = self.slots.get(&slot).map_or(0.0, |known| known.restored);
         self.of_parts(slot, slot_ms).max(restored)
@@ -238,8 +238,8 @@ impl Ledger {
         }
     }
 
-    /// The slot that what was stored of a contract belongs to; `None`, counted, when it is no traffic
-    /// or of no known contract.
+    /// The slot that what was stored of a contract belongs to; `None`, counted, when it is no
+    /// traffic or of no known contract.
     fn known_slot(&mut self, contract: usize, at: Timestamp, mbps: f64) -> Option<Timestamp> {
         let judged = match self.accounts.get(contract) {
             Some(account) => sane(&account.terms().name, mbps, at),
@@ -267,7 +267,8 @@ impl Ledger {
         Timestamp(at.0 - at.0 % self.slot_ms)
     }
 
-    /// What a slot carried as far as it is known, Mbps; `None` when it takes no more samples.
+    /// Returns what a slot carried as far as it is known, Mbps; `None` when it takes no more
+    /// samples.
     #[must_use]
     pub fn open_mbps(&self, contract: usize, slot: Timestamp) -> Option<f64> {
         let open = &self.open[contract];
@@ -275,7 +276,7 @@ impl Ledger {
         is_open.then(|| open.mbps(slot, self.slot_ms))
     }
 
-    /// How far apart slots are, at most, that take samples at the same time.
+    /// Returns the farthest that slots are apart that take samples at the same time.
     #[must_use]
     pub const fn open_span(&self) -> Duration {
         Duration::from_millis(
@@ -283,7 +284,8 @@ impl Ledger {
         )
     }
 
-    /// What links of a contract said of a slot that still takes samples: what a restart would lose.
+    /// Lists the samples of a contract's links in a slot that still takes them: a restart would
+    /// lose them.
     pub fn parts(&self, contract: usize, slot: Timestamp) -> impl Iterator<Item = LinkPart> {
         let open = &self.open[contract];
         let known = open.slots.get(&slot).into_iter();
@@ -416,8 +418,8 @@ impl Ledger {
         changed
     }
 
-    /// The newest slots of each contract that has any, with their means so far, newest first: what a
-    /// restart in the middle of them would lose.
+    /// The newest slots of each contract that has any, with their means so far, newest first: what
+    /// a restart in the middle of them would lose.
     pub fn under_way(&self) -> impl Iterator<Item = SlotSample> {
         let slot_ms = self.slot_ms;
         let contracts = self.open.iter().enumerate();
@@ -434,16 +436,16 @@ impl Ledger {
         })
     }
 
-    /// What a link carried on average in the slot that starts at `slot`, as far as it has come,
-    /// Mbps. A silent one is taken for what it carried in the last three slots; `None` when it said
-    /// nothing in these either.
+    /// Returns what a link carried on average in the slot that starts at `slot`, as far as it has
+    /// come, Mbps. A silent one is taken for what it carried in the last three slots; `None` when
+    /// it said nothing in these either.
     #[must_use]
     pub fn link_mbps(&self, link: usize, slot: Timestamp) -> Option<f64> {
         let &(contract, place) = self.places.get(link)?;
         self.open[contract].link_mbps(place, slot, self.slot_ms)
     }
 
-    /// What was refused so far.
+    /// Returns the samples that were refused so far.
     #[must_use]
     pub const fn refused(&self) -> &Refused {
         &self.refused
@@ -461,27 +463,28 @@ impl Ledger {
         self.accounts[contract].terms()
     }
 
-    /// How late a sample of a link may come and be counted, whichever moment of its slot it is of.
+    /// Returns how late a sample of a link may come and be counted, whichever moment of its slot it
+    /// is of.
     #[must_use]
     pub const fn late_max(&self) -> Duration {
         Duration::from_millis(LATE_MAX_SLOTS * self.slot_ms)
     }
 
-    /// How long ago `at` was when the ledger was last told the time; zero before.
+    /// Returns how long ago `at` was when the ledger was last told the time; zero before.
     #[must_use]
     pub fn age(&self, at: Timestamp) -> Duration {
         self.now.map_or(Duration::ZERO, |now| now.since(at))
     }
 
-    /// How many contracts there are.
+    /// Returns the number of contracts.
     #[must_use]
     pub const fn contracts(&self) -> usize {
         self.accounts.len()
     }
 
-    /// Level that a contract is charged whatever follows, in the month (or the day, by contract) that
-    /// holds `at`, Mbps: the (free slots + 1)-th largest sample so far, or the commitment when that
-    /// is more. It never falls within the period.
+    /// Level that a contract is charged whatever follows, in the month (or the day, by contract)
+    /// that holds `at`, Mbps: the (free slots + 1)-th largest sample so far, or the commitment when
+    /// that is more. It never falls within the period.
     #[must_use]
     pub fn certain_mbps(&self, contract: usize, at: Timestamp) -> f64 {
         let account = &self.accounts[contract];
@@ -525,14 +528,14 @@ impl Ledger {
         (statement.known > 0).then_some(statement.level_mbps)
     }
 
-    /// What the month that holds `month_of` is known to cost as of `as_of`.
+    /// Returns the statement of the month that holds `month_of`, as far as it is known at `as_of`.
     #[must_use]
     pub fn statement(&self, contract: usize, month_of: Timestamp, as_of: Timestamp) -> Statement {
         self.accounts[contract].statement(month_of, as_of)
     }
 
-    /// What one more Mbps through a contract costs in the slot that holds `now`, as long as no
-    /// controller has planned it.
+    /// Returns what one more Mbps through a contract costs in the slot that holds `now`, as long as
+    /// no controller has planned it.
     #[must_use]
     pub fn marginal(&self, contract: usize, now: Timestamp) -> Marginal {
         Marginal::unplanned(self, contract, now)

@@ -5,14 +5,14 @@ use super::ledger::Ledger;
 use coverage::Timestamp;
 use instance::ContractModel;
 
-/// What a contract charges in one slot.
+/// Price of a contract in one slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Marginal {
     /// CNY for one Mbps more during one slot, above [`Self::free_below_mbps`].
     pub price_cny_per_mbps: f64,
     /// Level up to which the slot costs nothing more, Mbps.
     pub free_below_mbps: f64,
-    /// Whether the slot is one of the contract's free ones: nothing costs anything.
+    /// True when the slot is one of the contract's free ones: nothing costs anything.
     pub burst: bool,
 }
 
@@ -43,8 +43,8 @@ impl Marginal {
     }
 }
 
-/// What one Mbps more of the charged level costs for the period that sets it: a month, or a day's
-/// part of one.
+/// Returns the price of one Mbps more of the charged level for the period that sets it: a month, or
+/// a day's part of one.
 #[expect(clippy::cast_precision_loss, reason = "days of a month")]
 pub(super) fn period_price(ledger: &Ledger, contract: usize, now: Timestamp) -> f64 {
     let terms = ledger.terms(contract);

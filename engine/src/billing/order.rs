@@ -18,13 +18,13 @@ impl OrderStatistics {
         Self { ascending }
     }
 
-    /// How many samples there are.
+    /// Returns the number of samples.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.ascending.len()
     }
 
-    /// Whether there is none.
+    /// Tells whether there is no sample.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.ascending.is_empty()
@@ -59,7 +59,7 @@ impl OrderStatistics {
         index.map_or(0.0, |index| self.ascending[index])
     }
 
-    /// How many samples are greater than `level`.
+    /// Counts the samples that are greater than `level`.
     #[must_use]
     pub fn count_above(&self, level: f64) -> usize {
         self.ascending.len()

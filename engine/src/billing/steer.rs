@@ -1,11 +1,11 @@
-//! One contract under control: where the optimizer is stopped, what a free slot is worth now, and what
-//! a slot teaches.
+//! One contract under control: where the optimizer is stopped, what a free slot is worth now, and
+//! what a slot teaches.
 
 use super::deviation::Deviation;
 use instance::ContractModel;
 
-/// A contract that burst in the slot before is asked at this part of its price: changing contracts moves
-/// clients.
+/// A contract that burst in the slot before is asked at this part of its price: changing contracts
+/// moves clients.
 const STAY_SHARE: f64 = 0.8;
 /// Excess below this share of the capacity is none.
 const TOLERANCE: f64 = 1e-4;
@@ -14,7 +14,7 @@ const TOLERANCE: f64 = 1e-4;
 const WITHIN_SHARE: f64 = 0.99;
 /// The same while no free slot is left and each slot above raises the bill.
 const WITHIN_SHARE_SPENT: f64 = 0.999;
-/// How fast a free slot becomes dearer beyond the day's part, in logarithms per such part.
+/// Speed at which a free slot becomes dearer beyond the day's part, in logarithms per such part.
 const PACE_SLOPE: f64 = 2.0;
 /// Fewer planned slots than this are taken for this many.
 const PACE_SLOTS_MIN: f64 = 4.0;
@@ -24,15 +24,15 @@ const PACE_FACTOR_MAX: f64 = 100.0;
 /// Free slots since the last plan of the day.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
-    /// That the plan wants used.
+    /// Number that the plan wants used.
     pub(super) planned: f64,
-    /// That were.
+    /// Number that were used.
     pub(super) spent: f64,
 }
 
 impl Pace {
-    /// What a free slot is worth now over what the plan says: more and more once the day's part is
-    /// spent.
+    /// Returns what a free slot is worth now over what the plan says: more and more once the day's
+    /// part is spent.
     ///
     /// The price that a linear program finds leaves open how often to accept it, because many slots
     /// are worth just that. Accepting all of them empties some contracts within days; their levels
@@ -43,25 +43,25 @@ impl Pace {
     }
 }
 
-/// One contract's state.
+/// State of one contract.
 #[derive(Debug, Clone)]
 pub(super) struct Steer {
     pub(super) model: ContractModel,
     pub(super) capacity_mbps: f64,
-    /// What is planned to be charged; `None` while nothing was planned.
+    /// Charged level by the plan, Mbps; `None` while nothing was planned.
     pub(super) level_mbps: Option<f64>,
     /// Worth of one Mbps above the level in one slot by the plan, CNY.
     pub(super) above_cny_per_mbps: f64,
     pub(super) today: Pace,
     /// The same at the pace at which free slots are spent, CNY.
     pub(super) worth_cny_per_mbps: f64,
-    /// What the optimizer is asked above the level in this round, CNY.
+    /// Price that the optimizer is asked above the level in this round, CNY.
     pub(super) asked_cny_per_mbps: f64,
     /// Cost of one Mbps more of level, CNY.
     pub(super) level_cny_per_mbps: f64,
     /// Level less what plans and reality differ by: where the mean of the slot is to stay.
     target_mbps: f64,
-    /// What that leaves for the rest of the slot: where the optimizer is stopped.
+    /// Rest of the target for the rest of the slot: where the optimizer is stopped.
     pub(super) rest_mbps: f64,
     /// Part of the slot that has passed, and its mean, Mbps.
     passed: (f64, f64),
@@ -99,7 +99,7 @@ impl Steer {
         }
     }
 
-    /// Whether the contract has a level at all.
+    /// Tells whether the contract has a level at all.
     pub(super) const fn has_level(&self) -> bool {
         matches!(
             self.model,

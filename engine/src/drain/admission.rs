@@ -31,7 +31,7 @@ use super::target::{Part, Target};
 use super::world::{Bottleneck, Unanswered, World, listed};
 use crate::limits::Limits;
 
-/// What is to become of a request.
+/// Decision on a request.
 pub(super) enum Verdict {
     /// Start, by the proof or by force. The refusal is what force overrode.
     Start(Option<Proof>, Option<Refusal>),
@@ -81,7 +81,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What is to become of a new request for `part` while `active` are out.
+    /// Decides on a new request for `part` while `active` are out.
     pub(super) fn judge(&mut self, part: Part, force: bool, active: &Active) -> Verdict {
         let inventory = self.world.inventory;
         let alone = Active {
@@ -116,7 +116,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Whether a request that was worth waiting for may start while `active` are out. Never
+    /// Decides whether a request that was worth waiting for may start while `active` are out. Never
     /// refuses: capacity that was lost since may come back before the lease ends.
     pub(super) fn retry(&mut self, part: Part, force: bool, active: &Active) -> Verdict {
         let inventory = self.world.inventory;
@@ -276,8 +276,8 @@ impl<'a> Judge<'a> {
             })
     }
 
-    /// Whether what is unserved is at most what it was, in Mbps or requests per second, but for
-    /// rounding. False when either is not a finite number.
+    /// Tells whether what is unserved is at most what it was, in Mbps or requests per second, but
+    /// for rounding. False when either is not a finite number.
     fn no_worse(&self, unserved: f64, baseline: f64) -> bool {
         baseline.is_finite() && unserved <= baseline + self.rules.tolerance_mbps
     }

@@ -107,7 +107,7 @@ pub(super) fn remaining_mbps(inventory: &Inventory, limits: &Limits, lost: Optio
     (0..sites).map(of_site).sum()
 }
 
-/// Everything that is out because of some parts, closed upwards and downwards: a group without
+/// Set of what is out because of some parts, closed upwards and downwards: a group without
 /// nodes is out, a site without groups or links is out, and so is what stands in a site that is
 /// out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -285,7 +285,7 @@ impl Budget {
         }
     }
 
-    /// What is counted.
+    /// Names what is counted.
     fn words(&self, inventory: &Inventory) -> String {
         match self {
             Self::NodesOf(group) => {

@@ -42,7 +42,7 @@ pub use step::Changed;
 pub use target::{NAME_BYTES_MAX, Part, ResolveError, Target, TargetError};
 pub use world::{Bottleneck, Facts, Feasibility, Published, Reading, Unanswered, World};
 
-/// All drains: those in force, those that wait, and the latest that ended.
+/// Drains in force, those that wait, and the latest that ended.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Drains {
     rules: Rules,
@@ -50,7 +50,7 @@ pub struct Drains {
     drains: Vec<Drain>,
     /// Number of the newest drain there ever was.
     last: u64,
-    /// When queue and proofs were last re-evaluated; `None` makes the next step do it.
+    /// Time at which queue and proofs were last re-evaluated; `None` makes the next step do it.
     rechecked_at: Option<Timestamp>,
     /// Ids that were forgotten and not yet reported.
     forgotten: Vec<String>,
@@ -89,12 +89,12 @@ impl Drains {
         &self.rules
     }
 
-    /// All drains, oldest first.
+    /// Lists the drains, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Drain> {
         self.drains.iter()
     }
 
-    /// One drain.
+    /// Finds a drain by its id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Drain> {
         self.drains.iter().find(|drain| drain.id == id)
@@ -148,7 +148,8 @@ impl Drains {
         Ok(&self.drains[index])
     }
 
-    /// What the drains leave of `inventory` at `now`. Targets that it does not have bound nothing.
+    /// Returns what the drains leave of `inventory` at `now`. Targets that it does not have bound
+    /// nothing.
     #[must_use]
     pub fn limits(&self, now: Timestamp, inventory: &Inventory) -> Limits {
         let mut bounds = Bounds::default();
@@ -190,7 +191,7 @@ impl Drains {
             .collect()
     }
 
-    /// Everything that is out.
+    /// Collects the parts that are out.
     fn out(&self, inventory: &Inventory) -> Active {
         let mut out = Active::default();
         for drain in self.drains.iter().filter(|drain| drain.state.is_active()) {

@@ -17,13 +17,14 @@ pub const REASON_BYTES_MAX: usize = 1_024;
 /// Asks for a drain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What to drain.
+    /// Target to drain.
     pub target: Target,
-    /// Who asks.
+    /// Name of the requester.
     pub requester: String,
-    /// Why.
+    /// Reason in the requester's words.
     pub reason: String,
-    /// How long, counted from the request: a drain that waits uses up its lease unless renewed.
+    /// Length of the lease, counted from the request: a drain that waits uses up its lease unless
+    /// renewed.
     pub lease: Duration,
     /// Time over which the share falls to 0; the rules' when `None`, and 0 for a node.
     pub ramp: Option<Duration>,
@@ -33,7 +34,7 @@ pub struct Request {
     pub idempotency_key: String,
 }
 
-/// Why a request was turned away without becoming a drain.
+/// Reason why a request was turned away without becoming a drain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// The target does not exist.
@@ -57,7 +58,7 @@ pub enum RequestError {
     KeyReused {
         /// The drain that it stands for.
         id: String,
-        /// Its target.
+        /// Target of that drain.
         target: Target,
     },
     /// Too many requests wait.
@@ -68,18 +69,18 @@ pub enum RequestError {
     TooMany(usize),
 }
 
-/// Why a drain could not be renewed or cancelled.
+/// Reason why a drain could not be renewed or cancelled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
     /// No such drain, or it was forgotten long after its end.
     #[error("no drain {0}: it may have ended long ago")]
     Unknown(String),
-    /// Its lease has ended.
+    /// Drain whose lease has ended.
     #[error("drain {id} has ended ({state}): request a new one")]
     Ended {
         /// The drain.
         id: String,
-        /// Where it stands.
+        /// State of the drain.
         state: State,
     },
     /// The new lease is out of bounds.
@@ -210,7 +211,7 @@ impl Drains {
         }
     }
 
-    /// What is to become of the drain that is, or will be, at `index`.
+    /// Decides on the drain that is, or will be, at `index`.
     fn verdict(
         &self,
         index: usize,

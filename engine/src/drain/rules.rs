@@ -34,7 +34,7 @@ pub struct Rules {
     /// Factor on demand in the capacity proof: 1.1 covers the growth of an ordinary evening over a
     /// short lease.
     pub demand_headroom: f64,
-    /// Whether the loss of any one other site must stay as survivable as it is without drains.
+    /// True when the loss of any one other site must stay as survivable as it is without drains.
     pub reserve_worst_site: bool,
     /// Most sites whose loss is tried in one proof, those in the same regions first, then those
     /// with most capacity; bounds the time of a proof, which asks for two maximum flows per site.
@@ -126,13 +126,13 @@ fn share_of(part: usize, whole: usize) -> f64 {
     number(part) / number(whole).max(1.0)
 }
 
-/// What a lease may not be.
+/// Fault of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum LeaseError {
-    /// It would end before it begins.
+    /// Lease that would end before it begins.
     #[error("the lease is empty: name a time, such as 30m")]
     Empty,
-    /// It is longer than the rules allow.
+    /// Lease longer than the rules allow.
     #[error("the lease is longer than {max_s} s: take a shorter one and renew it")]
     TooLong {
         /// The longest lease in seconds.

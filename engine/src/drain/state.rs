@@ -12,7 +12,7 @@ use super::rules::Rules;
 use super::target::Target;
 use super::world::Bottleneck;
 
-/// Where a drain stands.
+/// State of a drain.
 ///
 /// ```text
 /// requested --> refused
@@ -43,19 +43,19 @@ pub enum State {
 }
 
 impl State {
-    /// Whether the target lacks capacity because of this drain.
+    /// Tells whether the target lacks capacity because of this drain.
     #[must_use]
     pub const fn is_active(self) -> bool {
         matches!(self, Self::Shifting | Self::Drained | Self::Refilling)
     }
 
-    /// Whether nothing will change any more.
+    /// Tells whether nothing will change any more.
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Refused | Self::Serving)
     }
 
-    /// Whether the lease still counts.
+    /// Tells whether the lease still counts.
     #[must_use]
     pub const fn is_leased(self) -> bool {
         matches!(self, Self::Queued | Self::Shifting | Self::Drained)
@@ -76,7 +76,7 @@ impl fmt::Display for State {
     }
 }
 
-/// How a drain came to its end.
+/// Cause of a drain's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EndedBy {
@@ -86,7 +86,7 @@ pub enum EndedBy {
     Cancelled,
 }
 
-/// What is wrong with an active drain without ending it. Nothing is undone silently.
+/// Fault of an active drain that does not end it. Nothing is undone silently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Warning {
@@ -99,7 +99,7 @@ pub enum Warning {
 /// The worst single site to lose while a drain lasts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorstSite {
-    /// Its name.
+    /// Name of the site.
     pub site: String,
     /// Demand that would be unserved with it lost during the drain, in Mbps.
     pub unserved_mbps: f64,
@@ -112,7 +112,7 @@ pub struct WorstSite {
 /// Numbers behind an admission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Proof {
-    /// When it was made.
+    /// Time at which it was made.
     pub at: Timestamp,
     /// Demand, without headroom, in Mbps.
     pub demand_mbps: f64,
@@ -135,23 +135,23 @@ pub struct Proof {
     pub together_with: Vec<Target>,
 }
 
-/// Why a drain was refused, or waits.
+/// Reason why a drain was refused, or waits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Refusal {
     /// In words, with what to do.
     pub text: String,
-    /// What is full, when capacity is the reason.
+    /// Bottleneck that is full, when capacity is the reason.
     pub bottleneck: Option<Bottleneck>,
 }
 
-/// One line of a drain's history.
+/// Line of a drain's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// When.
+    /// Time of the event.
     pub at: Timestamp,
     /// State from then on.
     pub state: State,
-    /// Why.
+    /// Reason for it.
     pub why: String,
 }
 
@@ -160,30 +160,30 @@ pub struct Event {
 pub struct Drain {
     /// Identifier, such as `d17`; numbers rise with every request.
     pub id: String,
-    /// What is drained.
+    /// Target that is drained.
     pub target: Target,
-    /// Who asked.
+    /// Name of the requester.
     pub requester: String,
-    /// Why, in the requester's words.
+    /// Reason in the requester's words.
     pub reason: String,
-    /// Where it stands.
+    /// State of the drain.
     pub state: State,
-    /// How it came to its end; `None` while it has not.
+    /// Cause of its end; `None` while it has not ended.
     pub ended_by: Option<EndedBy>,
-    /// When it was asked for.
+    /// Time at which it was asked for.
     pub requested_at: Timestamp,
     /// Length of the lease when last granted.
     #[serde(with = "milliseconds", rename = "lease_ms")]
     pub lease: Duration,
-    /// When the lease ends unless renewed.
+    /// Time at which the lease ends unless renewed.
     pub expires_at: Timestamp,
     /// Time over which the share falls to 0. 0 for nodes: inside a group nothing can be moved by
     /// degrees.
     #[serde(with = "milliseconds", rename = "ramp_ms")]
     pub ramp: Duration,
-    /// When shifting began.
+    /// Time at which shifting began.
     pub shifting_since: Option<Timestamp>,
-    /// When refilling began.
+    /// Time at which refilling began.
     pub refilling_since: Option<Timestamp>,
     /// Share from which refilling began, 0..=1.
     pub refill_from: f64,
@@ -193,11 +193,11 @@ pub struct Drain {
     /// Traffic planned for the target when shifting began, or what was observed when nothing was
     /// planned, in Mbps.
     pub base_mbps: f64,
-    /// When the share reached 0.
+    /// Time at which the share reached 0.
     pub share_zero_at: Option<Timestamp>,
     /// Since when a published map leaves the target out, and that map's version.
     pub zero_published_at: Option<(Timestamp, MapVersion)>,
-    /// When all known edges had acknowledged that version.
+    /// Time at which all known edges had acknowledged that version.
     pub edges_confirmed_at: Option<Timestamp>,
     /// Latest traffic measured, in Mbps; `None` while there is no fresh measurement.
     pub observed_mbps: Option<f64>,
@@ -206,15 +206,15 @@ pub struct Drain {
     pub ttl_tail_left: Option<Duration>,
     /// Numbers behind the latest admission.
     pub proof: Option<Proof>,
-    /// Why it was refused, or what it waits for; kept when `force` overrode it.
+    /// Reason why it was refused, or waits; kept when `force` overrode it.
     pub refusal: Option<Refusal>,
-    /// Whether the proof was skipped. Needs its own permission, which is checked by whoever calls.
+    /// True when the proof was skipped. Needs its own permission, which the caller checks.
     pub force: bool,
     /// Key under which the requester repeats the request; empty when none was given.
     pub idempotency_key: String,
-    /// What is wrong at the moment.
+    /// Faults at the moment.
     pub warnings: BTreeSet<Warning>,
-    /// What happened, oldest first.
+    /// Events so far, oldest first.
     pub history: Vec<Event>,
 }
 

@@ -17,7 +17,7 @@ use super::{Drains, Request};
 pub struct Changed {
     /// The drain.
     pub id: String,
-    /// Its target.
+    /// Target of the drain.
     pub target: Target,
     /// State before.
     pub from: State,
@@ -107,7 +107,7 @@ impl Drains {
     }
 }
 
-/// What makes a drain worth storing again.
+/// Marks that make a drain worth storing again.
 #[derive(PartialEq)]
 struct Marks {
     state: State,
@@ -303,8 +303,8 @@ impl Drain {
         }
     }
 
-    /// When the last cache will have forgotten the target; `None` while a map or an edge may still
-    /// name it.
+    /// Returns when the last cache will have forgotten the target; `None` while a map or an edge
+    /// may still name it.
     fn tail_ends(&mut self, part: Part, world: &World<'_>, now: Timestamp) -> Option<Timestamp> {
         if self.planned_share > 0.0 {
             return None;

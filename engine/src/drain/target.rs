@@ -18,7 +18,7 @@ pub const NAME_BYTES_MAX: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Target {
-    /// One edge host.
+    /// Edge host.
     Node(String),
     /// A service cluster.
     Group(String),
@@ -26,7 +26,7 @@ pub enum Target {
     Site(String),
     /// An egress port.
     Link(String),
-    /// One service in one group.
+    /// Service in one group.
     Service {
         /// Name of the service.
         service: String,
@@ -35,7 +35,7 @@ pub enum Target {
     },
 }
 
-/// Why a text is no target.
+/// Reason why a text is no target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// No known kind stands before the colon.
@@ -53,7 +53,7 @@ pub enum TargetError {
     Where(String),
 }
 
-/// Why a target means nothing in the inventory.
+/// Reason why a target means nothing in the inventory.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
     /// Nothing has that name.
@@ -77,7 +77,7 @@ pub enum ResolveError {
 /// A target resolved against one inventory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// One edge host.
+    /// Edge host.
     Node(NodeId),
     /// A service cluster.
     Group(GroupId),
@@ -85,7 +85,7 @@ pub enum Part {
     Site(SiteId),
     /// An egress port.
     Link(LinkId),
-    /// One service in one group.
+    /// Service in one group.
     Service(GroupId, ServiceId),
 }
 

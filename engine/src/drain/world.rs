@@ -13,7 +13,7 @@ use crate::limits::Limits;
 /// The world as one tick sees it. Immutable while the drains are judged.
 #[derive(Clone, Copy)]
 pub struct World<'a> {
-    /// What exists.
+    /// Inventory of what exists.
     pub inventory: &'a Inventory,
     /// Traffic and capacity.
     pub facts: &'a dyn Facts,
@@ -34,9 +34,9 @@ pub struct World<'a> {
 /// The map in service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// Its version.
+    /// Version of the map.
     pub version: MapVersion,
-    /// When it was published.
+    /// Time at which it was published.
     pub at: Timestamp,
     /// Time of the latest tick whose plan this map is: the tick that published it, or a later one
     /// that found nothing to change. A bound that was set after this time is not in the map yet.
@@ -52,7 +52,8 @@ pub struct Reading {
     pub age: Duration,
 }
 
-/// What must be computed from plan, telemetry and capacity. Parts belong to [`World::inventory`].
+/// Facts that must be computed from plan, telemetry and capacity. Parts belong to
+/// [`World::inventory`].
 pub trait Facts {
     /// Traffic that the published map puts on `part`, in Mbps; 0 when the map does not name it at
     /// all.
@@ -61,8 +62,9 @@ pub trait Facts {
     /// Latest traffic measured on `part`; `None` when nothing was.
     fn observed(&self, part: Part) -> Option<Reading>;
 
-    /// How much of today's demand times `demand_factor` could not be carried under `limits`, with
-    /// `lost_site` gone altogether. What is down for other reasons is down here, too.
+    /// Computes how much of today's demand times `demand_factor` could not be carried under
+    /// `limits`, with `lost_site` gone altogether. What is down for other reasons is down here,
+    /// too.
     fn feasibility(
         &self,
         limits: &Limits,
@@ -70,8 +72,8 @@ pub trait Facts {
         demand_factor: f64,
     ) -> Feasibility;
 
-    /// How many of today's requests times `demand_factor` no site could answer under `limits`,
-    /// whatever the bandwidth.
+    /// Computes how many of today's requests times `demand_factor` no site could answer under
+    /// `limits`, whatever the bandwidth.
     fn unanswered(&self, limits: &Limits, demand_factor: f64) -> Unanswered;
 }
 
@@ -89,11 +91,11 @@ pub struct Unanswered {
 pub struct Feasibility {
     /// Demand that finds no place, in Mbps: exact, a maximum flow.
     pub unserved_mbps: f64,
-    /// What stands in the way; `None` when everything is served.
+    /// Bottleneck that stands in the way; `None` when everything is served.
     pub bottleneck: Option<Bottleneck>,
 }
 
-/// What stands in the way of the demand that finds no place: a minimum cut, by name.
+/// Cut that stands in the way of the demand that finds no place: a minimum one, by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bottleneck {
     /// Regions whose demand is short, worst first.

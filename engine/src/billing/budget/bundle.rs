@@ -83,7 +83,7 @@ fn grouped(ranked: &[Vec<LinkId>], agreed: usize) -> Vec<Vec<usize>> {
     groups.into_values().collect()
 }
 
-/// One unit in the place of several: the links that most of their demand may use, as many as one of
+/// Makes one unit of several: the links that most of their demand may use, as many as one of
 /// them has.
 fn bundle(units: &[Unit], group: &[usize], weights: &[f64]) -> Unit {
     // Link -> weight of those who may use it, and the sum of their ms by weight.

@@ -31,7 +31,7 @@ pub use program::BudgetOptions;
 pub struct Scene {
     /// Which day it belongs to; levels of a day hold for its scenes alone.
     pub day: usize,
-    /// How many slots it stands for.
+    /// Number of slots that it stands for.
     pub slots: f64,
     /// `[unit]` -> demand, Mbps.
     pub demand_mbps: Vec<f64>,
@@ -48,7 +48,7 @@ pub struct Level {
     pub price_cny_per_mbps: f64,
     /// Charged in any case, Mbps.
     pub min_mbps: f64,
-    /// What the contract can carry, Mbps.
+    /// Capacity of the contract, Mbps.
     pub max_mbps: f64,
     /// Slots that may go above, for all days that it stands for together.
     pub tokens: f64,
@@ -57,20 +57,20 @@ pub struct Level {
 /// The time to be planned.
 #[derive(Clone, Debug)]
 pub struct Outlook<'a> {
-    /// Links, sites, candidates and the value of latency. Its demand and its contracts' prices are not
-    /// read.
+    /// Links, sites, candidates and the value of latency. Its demand and its contracts' prices are
+    /// not read.
     pub instance: &'a Instance,
-    /// What will be asked for.
+    /// Expected demand.
     pub scenes: Vec<Scene>,
     /// `[contract]` -> CNY per Mbps and slot at any level: volume contracts.
     pub volume_cny_per_mbps: Vec<f64>,
-    /// What will be charged.
+    /// Levels that will be charged.
     pub levels: Vec<Level>,
     /// CNY for one Mbps unserved during one slot; far above every other cost.
     pub unserved_cny_per_mbps: f64,
 }
 
-/// Why an outlook cannot be planned.
+/// Reason why an outlook cannot be planned.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum BudgetError {
     /// Nothing is known of the time to come.
@@ -83,13 +83,13 @@ pub enum BudgetError {
     NotFinite {
         /// Which.
         what: String,
-        /// Its value.
+        /// Value that was given.
         value: f64,
     },
     /// A record that contradicts another one.
     #[error("{what}")]
     Inconsistent {
-        /// What, and what to do.
+        /// Contradiction, and what to do about it.
         what: String,
     },
     /// There was a better use for the time.

@@ -6,7 +6,7 @@ use super::program::{Primal, Program};
 /// Halvings when a level is searched; 2^-50 of the capacity is left.
 const HALVINGS: usize = 50;
 
-/// What flows cost.
+/// Levels and costs that flows amount to.
 pub(super) struct Reading {
     pub(super) level_mbps: Vec<f64>,
     pub(super) slots_by_day: Vec<Vec<f64>>,

@@ -10,7 +10,7 @@ use super::{Budget, Outlook, bound, primal};
 use optimizer::Deadline;
 use std::collections::BTreeMap;
 
-/// When to stop.
+/// Limits at which the method stops.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BudgetOptions {
     /// Stops when plan and bound are this close, relative to the plan.
@@ -46,7 +46,7 @@ const LONG_ROUNDS: f64 = 400.0;
 /// which are this part of all.
 const LONG_SHARE: f64 = 0.36;
 
-/// One candidate of a unit.
+/// Candidate of a unit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidate {
     /// Index of the link; `usize::MAX`: unserved.

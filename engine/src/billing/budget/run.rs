@@ -6,18 +6,18 @@ use super::program::{Dual, Primal, Program};
 
 /// Weight of the newest ratio of movements in the primal weight, in logarithms.
 const WEIGHT_SMOOTHING: f64 = 0.5;
-/// First primal weight, relative to what a level costs per slot over what a contract carries. Prices
-/// have to grow to what a token is worth, which is twenty times that where one slot of twenty is
-/// free.
+/// First primal weight, relative to what a level costs per slot over what a contract carries.
+/// Prices have to grow to what a token is worth, which is twenty times that where one slot of
+/// twenty is free.
 const WEIGHT_START: f64 = 20.0;
 
-/// Where the method stands.
+/// State of the method.
 pub(super) struct Run {
     pub(super) primal: Primal,
     pub(super) dual: Dual,
     pub(super) sum: (Primal, Dual),
     pub(super) summed: f64,
-    /// Where the last restart began.
+    /// Point at which the last restart began.
     origin: (Primal, Dual),
     /// Ratio of dual to primal steps (the primal weight).
     pub(super) weight: f64,
@@ -120,7 +120,7 @@ impl Run {
     }
 }
 
-/// All arrays of a point: flows, above, levels, then prices of links, sites, contracts, tokens.
+/// Arrays of a point: flows, above, levels, then prices of links, sites, contracts, tokens.
 const fn parts<'p>(primal: &'p mut Primal, dual: &'p mut Dual) -> [&'p mut Vec<f64>; 7] {
     [
         &mut primal.flow,

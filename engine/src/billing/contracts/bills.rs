@@ -6,17 +6,17 @@ use coverage::Timestamp;
 use instance::ContractModel;
 use serde::Serialize;
 
-/// What one contract comes to so far.
+/// Bill of one contract so far.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bill {
     /// Name of the contract.
     #[serde(rename = "meter")]
     pub contract: String,
-    /// How it is charged.
+    /// Model that it is charged by.
     pub model: ContractModel,
     /// Start of the billing month in the contract's zone, ms since 1970.
     pub month_start: Timestamp,
-    /// Its end, ms since 1970.
+    /// End of the month, ms since 1970.
     pub month_end: Timestamp,
     /// Slots that the month has.
     pub slots: u64,
@@ -28,7 +28,7 @@ pub struct Bill {
     pub slots_unseen: u64,
     /// Start of what sets the level, ms since 1970: the day for contracts by day, else the month.
     pub period_start: Timestamp,
-    /// Its end, ms since 1970.
+    /// End of the period, ms since 1970.
     pub period_end: Timestamp,
     /// Level of that period if it ended now, Mbps: 95th percentile or peak of its samples; `None`
     /// where there are none, or no level is charged.
@@ -36,7 +36,7 @@ pub struct Bill {
     /// Level that the month is charged whatever follows, the commitment included, Mbps; 0 for
     /// contracts by volume.
     pub certain_mbps: f64,
-    /// What the month costs whatever follows, CNY.
+    /// Cost of the month whatever follows, CNY.
     pub certain_cny: f64,
     /// Level that the period is planned to be charged, Mbps; `None` while nothing is planned.
     pub planned_mbps: Option<f64>,
@@ -47,12 +47,12 @@ pub struct Bill {
     pub burst_slots_left: u64,
 }
 
-/// All bills at one moment, and what they are not made of.
+/// Bills of all contracts at one moment, and the samples that they are not made of.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bills {
-    /// When, ms since 1970.
+    /// Time of the bills, ms since 1970.
     pub at: Timestamp,
-    /// One per contract, in the order of the inventory.
+    /// Bill of each contract, in the order of the inventory.
     #[serde(rename = "meters")]
     pub contracts: Vec<Bill>,
     /// Samples that the ledger did not count since the start.
@@ -84,7 +84,7 @@ impl RefusedSamples {
 }
 
 impl Contracts {
-    /// What every contract comes to as of `now`.
+    /// Returns the bill of every contract as of `now`.
     #[must_use]
     pub fn bills(&self, now: Timestamp) -> Bills {
         Bills {

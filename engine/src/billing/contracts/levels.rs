@@ -10,10 +10,10 @@ use std::time::Duration;
 
 /// Version of what is kept.
 const KEPT_VERSION: u32 = 1;
-/// What could not be planned is tried again after this time, and not before.
+/// Time after which levels that could not be planned are tried again, and not before.
 const RETRY_AFTER: Duration = Duration::from_mins(10);
 
-/// One contract's plan, as it is kept.
+/// Plan of one contract, as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Kept {
@@ -31,7 +31,7 @@ pub(super) struct Kept {
     spent_today: f64,
 }
 
-/// All that is kept of a plan.
+/// State of all plans, as it is kept.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {
@@ -52,7 +52,7 @@ pub struct LevelsJob {
     options: BudgetOptions,
 }
 
-/// What came of a [`LevelsJob`].
+/// Result of a [`LevelsJob`].
 #[derive(Debug)]
 pub struct PlannedLevels {
     at: Timestamp,
@@ -60,10 +60,10 @@ pub struct PlannedLevels {
     found: Result<Budget, BudgetError>,
 }
 
-/// What became of planning levels.
+/// Outcome of planning levels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LevelsOutcome {
-    /// They are acted on.
+    /// Levels were planned and are acted on.
     Planned {
         /// Certified distance to the optimum, as a share of the plan's cost.
         gap: f64,
@@ -72,7 +72,7 @@ pub enum LevelsOutcome {
     },
     /// Something more urgent came; those of before stay, and it is tried again.
     GivenUp,
-    /// They could not be planned, [`Contracts::fault`] says why; those of before stay, and it is
+    /// No levels could be planned, [`Contracts::fault`] says why; those of before stay, and it is
     /// tried again.
     Failed,
 }
@@ -110,7 +110,7 @@ impl LevelsJob {
 }
 
 impl Contracts {
-    /// Whether a day has begun that no levels were planned for, and enough is known to plan it.
+    /// Tells whether a day has begun without planned levels, and enough is known to plan it.
     pub(crate) fn wants_levels(&self, now: Timestamp) -> bool {
         let day = self.zone.day_of(now).start;
         // A clock that was set back does not make it wait for longer.
@@ -194,8 +194,8 @@ impl Contracts {
     }
 
     /// Takes back levels that were kept, if they belong to the month that holds `now`. Returns
-    /// whether they do. What does not read, or names contracts that are gone, is left out: levels are
-    /// then planned anew after a day.
+    /// whether they do. What does not read, or names contracts that are gone, is left out: levels
+    /// are then planned anew after a day.
     pub(crate) fn restore_levels(&mut self, text: &str, now: Timestamp) -> bool {
         let Ok(state) = serde_json::from_str::<State>(text) else {
             return false;

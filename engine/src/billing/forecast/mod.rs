@@ -26,7 +26,7 @@ const LIKE_SHARE: f64 = 0.06;
 /// Below this share of the day's peak, bins set no level and are taken together more freely.
 const QUIET_SHARE: f64 = 0.6;
 
-/// Why a demand was not taken in.
+/// Reason why a demand was not taken in.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DemandFault {
     /// No number, infinite, or negative.
@@ -34,17 +34,17 @@ pub enum DemandFault {
     NotTraffic {
         /// Index of the unit.
         unit: usize,
-        /// What was given.
+        /// Number that was given.
         mbps: f64,
-        /// Its time.
+        /// Time of the demand.
         at: Timestamp,
     },
     /// Another number of units than the forecast was made for.
     #[error("{given} demands were given for {units} units")]
     Length {
-        /// How many were given.
+        /// Number of demands that were given.
         given: usize,
-        /// How many there are.
+        /// Number of units that there are.
         units: usize,
     },
 }
@@ -53,7 +53,7 @@ pub enum DemandFault {
 /// weekend days.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Horizon {
-    /// What is expected.
+    /// Expected demand.
     pub scenes: Vec<Scene>,
     /// `[day]` -> how many days it stands for.
     pub days: [f64; 3],
@@ -160,13 +160,14 @@ impl Forecast {
             .find(|profile| !profile.is_empty())
     }
 
-    /// What is usual at a time, `[unit]` Mbps, before growth; `None` where no such time was seen.
+    /// Returns the usual demand at a time, `[unit]` Mbps, before growth; `None` where no such time
+    /// was seen.
     #[must_use]
     pub fn usual_mbps(&self, at: Timestamp) -> Option<&[f64]> {
         self.profile(self.bin(at))
     }
 
-    /// Whether every time of the day was seen, on whatever kind of day.
+    /// Tells whether every time of the day was seen, on whatever kind of day.
     #[must_use]
     pub fn knows_a_day(&self) -> bool {
         let (weekdays, weekends) = self.profile.split_at(BINS);

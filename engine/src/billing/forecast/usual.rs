@@ -10,7 +10,7 @@ const RATIO_MAX: f64 = 1e3;
 pub struct UsualDemand {
     /// Number of the local bin since 1970 that it was last learnt from.
     pub bin: i64,
-    /// What came of late over what was usual, over all bins, as it was then.
+    /// Ratio of the latest demand to the usual one, over all bins, as it was then.
     pub ratio: f64,
     /// `[unit]` Mbps.
     pub mbps: Vec<f32>,
@@ -33,7 +33,8 @@ impl UsualDemand {
 }
 
 impl Forecast {
-    /// What was learnt since the last call, to be kept; at most one bin of half an hour at a time.
+    /// Takes what was learnt since the last call, to be kept; at most one bin of half an hour at a
+    /// time.
     pub fn take_learnt(&mut self) -> Option<UsualDemand> {
         let bin = self.closed.take()?;
         #[expect(

@@ -399,8 +399,8 @@ const TOLD: [(usize, u64, f64); 9] = [
     (1, 4, 100.0),
 ];
 
-/// What the slots of [`TOLD`] carry when its samples come in the order of `indices`, as a store has
-/// it that is read back after `restart_after` of them.
+/// Returns what the slots of [`TOLD`] carry when its samples come in the order of `indices`, as a
+/// store has it that is read back after `restart_after` of them.
 fn carried(indices: &[usize], restart_after: Option<usize>) -> Vec<f64> {
     type Stored = BTreeMap<Timestamp, (f64, Vec<LinkPart>)>;
     fn put(stored: &mut Stored, ledger: &Ledger, slots: impl IntoIterator<Item = SlotSample>) {

@@ -115,7 +115,7 @@ struct Toy {
 }
 
 impl Toy {
-    /// What a site can carry.
+    /// Returns what a site can carry.
     fn site_mbps(&self, site: SiteId, limits: &Limits) -> f64 {
         let bound = |bound: Option<&f64>| bound.copied().unwrap_or(f64::INFINITY);
         let mut groups_mbps = 0.0;
@@ -184,7 +184,7 @@ struct Bench {
     edges_confirmed: Option<MapVersion>,
     /// Traffic without drains.
     usual: BTreeMap<Part, f64>,
-    /// Whether traffic follows the map at once.
+    /// True when traffic follows the map at once.
     follows: bool,
 }
 
@@ -256,7 +256,7 @@ impl Bench {
         self.with(|drains, world, now| drains.request(request, world, now).cloned())
     }
 
-    /// One tick after `seconds`: step, plan, publish; traffic follows the plan.
+    /// Does one tick after `seconds`: step, plan, publish; traffic follows the plan.
     fn tick(&mut self, seconds: u64) -> Vec<Changed> {
         self.now = self.now.after(Duration::from_secs(seconds));
         let changed = self.with(|drains, world, now| drains.step(world, now));

@@ -100,7 +100,7 @@ impl Act {
     }
 }
 
-/// What holds at any time.
+/// Checks what holds at any time.
 fn check(bench: &Bench) {
     let limits = bench.limits();
     let bounds = [
