@@ -100,8 +100,8 @@ fn horizon(slots: f64, mbps: f64) -> Horizon {
     }
 }
 
-/// Puts a total on two contracts at the prices of the controller: first what is free, then the cheaper
-/// one.
+/// Puts a total on two contracts at the prices of the controller: first what is free, then the
+/// cheaper one.
 fn place(total: f64, marginals: &[Marginal]) -> Vec<f64> {
     let free = |marginal: &Marginal| {
         if marginal.burst {

@@ -1,4 +1,4 @@
-//! How far reality goes above plans: a running quantile, the margin that plans keep below a level.
+//! Deviation of reality above plans: a running quantile, the margin that plans keep below a level.
 
 /// Step of one observation.
 const STEP: f64 = 0.001;

@@ -1,4 +1,4 @@
-//! What billing refuses, and where that is counted.
+//! Samples that billing refuses, and their count.
 
 use coverage::Timestamp;
 use std::collections::VecDeque;

@@ -2,10 +2,10 @@
 //!
 //! A slot stays open to late samples for [`LATE_MAX_SLOTS`]. A link of a contract that is silent
 //! while others speak is taken for what it carried last, for a while: silence is not zero traffic.
-//! What is refused is counted and named; a clock that jumps makes samples be refused until it is
-//! right again, and takes nothing away that was known. What links said of slots that are still open
-//! outlives a restart beside what contracts carried; where it does not, what comes later counts
-//! where it is more than that.
+//! The ledger counts and names what it refuses; a clock that jumps makes samples be refused until
+//! it is right again, and takes nothing away that was known. What links said of slots that are
+//! still open outlives a restart beside what contracts carried; where it does not, what comes later
+//! counts where it is more than that.
 
 use super::Marginal;
 use super::account::{Account, Statement};

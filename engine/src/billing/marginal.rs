@@ -1,4 +1,4 @@
-//! What one more Mbps costs in one slot: the form in which contracts reach the optimizer.
+//! Price of one more Mbps in one slot: the form in which contracts reach the optimizer.
 
 use super::account::gb_per_mbps_slot;
 use super::ledger::Ledger;

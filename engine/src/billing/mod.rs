@@ -2,7 +2,7 @@
 //! costs.
 //!
 //! ```text
-//!   link samples -> ledger (slots per contract) -> certain floor, free slots left -> marginal price of the slot
+//!   link samples -> ledger (slots per contract) -> certain level, free slots left -> marginal price of the slot
 //! ```
 //! The [`Ledger`] keeps each contract's samples of the running month and the one before. From them
 //! follows what will be paid whatever happens from now on: below that level a slot is free.

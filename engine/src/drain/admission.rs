@@ -15,10 +15,10 @@
 //!    meanwhile, its loss is no worse than it would be today. A loss that is survivable today stays
 //!    survivable, and one that is not is no excuse for making it worse.
 //!
-//! What fails with `{}` in place of `A` is refused, because waiting would not help; what fails only
-//! because of `A` waits. Both comparisons are against the undrained network of the same moment, so
-//! a shortage that has other causes does not forbid a drain that has no part in it. What is not a
-//! finite number fails every comparison: no data admits nothing.
+//! A request that fails with `{}` in place of `A` is refused, because waiting would not help; one
+//! that fails only because of `A` waits. Both comparisons are against the undrained network of the
+//! same moment, so a shortage that has other causes does not forbid a drain that has no part in it.
+//! What is not a finite number fails every comparison: no data admits nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 

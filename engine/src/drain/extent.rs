@@ -1,4 +1,4 @@
-//! How far drains reach: which nodes, groups, links and sites are out, which bounds follow, and
+//! Reach of drains: which nodes, groups, links and sites are out, which bounds follow, and
 //! which budgets they use.
 
 use std::collections::{BTreeMap, BTreeSet};

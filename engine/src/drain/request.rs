@@ -46,7 +46,7 @@ pub enum RequestError {
     /// A text is empty or too long.
     #[error("{field} must have {min} to {max} bytes")]
     Text {
-        /// Which.
+        /// Field that is meant.
         field: &'static str,
         /// Shortest.
         min: usize,

@@ -1,4 +1,4 @@
-//! What time does to drains: leases end, shares fall and rise, emptiness is measured, the queue
+//! Effects of time on drains: leases end, shares fall and rise, emptiness is measured, the queue
 //! moves up.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What can be drained: the name people write, and the part of the inventory that it means.
+//! Target that can be drained: the name people write, and the part of the inventory that it means.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,5 @@
-//! What one tick knows of the world outside the drains: plan, telemetry, publishing and spare
-//! capacity.
+//! Knowledge that one tick has of the world outside the drains: plan, telemetry, publishing and
+//! spare capacity.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What no plan can go below: the Lagrangian value of any prices.
+//! Bound that no plan can go below: the Lagrangian value of any prices.
 
 use super::program::{Dual, Program};
 

@@ -4,7 +4,7 @@
 //! whose best links are the same, in the same order, become one: what it asks for is their sum, and
 //! what a link is like for it their mean.
 
-use super::{Outlook, Scene};
+use super::outlook::{Outlook, Scene};
 use coverage::LinkId;
 use instance::{Instance, Shares, Unit};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
-//! Where the method stands: the present point, the mean since the last restart, the balance of
+//! State of the method: the present point, the mean since the last restart, the balance of
 //! steps.
 
-use super::Level;
+use super::outlook::Level;
 use super::program::{Dual, Primal, Program};
 
 /// Weight of the newest ratio of movements in the primal weight, in logarithms.

@@ -1,8 +1,9 @@
 //! One round of the method: flows and levels against prices, then prices against loads.
 
+use super::outlook::Level;
 use super::program::Program;
 use super::run::Run;
-use super::{Level, simplex};
+use super::simplex;
 
 /// Rows that a candidate takes part in: its link, its site, its level.
 const ROWS_PER_CANDIDATE: f64 = 3.0;

@@ -2,7 +2,7 @@
 
 use super::*;
 use coverage::LinkId;
-use instance::{Contract, ContractModel, Link, Shares, Site, Unit};
+use instance::{Contract, ContractModel, Instance, Link, Shares, Site, Unit};
 use proptest::prelude::*;
 
 fn instance(capacities: &[f64], units: &[&[(LinkId, f64)]]) -> Instance {

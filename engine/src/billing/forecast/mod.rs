@@ -1,4 +1,4 @@
-//! What will be asked for: a profile per unit, by kind of day and time of day, scaled to the latest
+//! Forecast of demand: a profile per unit, by kind of day and time of day, scaled to the latest
 //! days.
 //!
 //! Weekdays and weekends have a profile each, in bins of half an hour, smoothed over the days. The

@@ -1,4 +1,4 @@
-//! What a forecast knows, bin by bin, so that it outlives the process.
+//! Knowledge of a forecast, bin by bin, so that it outlives the process.
 
 use super::{BINS, Forecast, place_of};
 
@@ -17,7 +17,7 @@ pub struct UsualDemand {
 }
 
 impl UsualDemand {
-    /// Which bin of a weekday (0..48) or of a day of the weekend (48..96) this is: the newest of
+    /// Number of its bin, of a weekday (0..48) or of a day of the weekend (48..96): the newest of
     /// each is what counts.
     #[must_use]
     pub fn place(&self) -> usize {

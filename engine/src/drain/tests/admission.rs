@@ -1,4 +1,4 @@
-//! Who may start, who waits, and who is refused with which words.
+//! Drains that may start, that wait, and that are refused, with the words of the refusal.
 
 use super::*;
 

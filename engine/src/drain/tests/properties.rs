@@ -1,4 +1,4 @@
-//! What must hold whatever is asked for, in whatever order.
+//! Properties that hold whatever is asked for, in whatever order.
 
 use proptest::prelude::*;
 
@@ -9,9 +9,9 @@ use super::*;
 enum Act {
     /// Target, minutes of lease, whether by another requester.
     Ask(usize, u64, bool),
-    /// Which drain, minutes of lease.
+    /// Number of the drain, minutes of lease.
     Renew(usize, u64),
-    /// Which drain.
+    /// Number of the drain.
     Cancel(usize),
     /// Seconds.
     Tick(u64),
