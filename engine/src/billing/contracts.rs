@@ -136,7 +136,10 @@ impl Contracts {
                 certain_mbps: self.ledger.certain_mbps(contract, now),
                 level_mbps,
                 tokens: level_mbps.map(|level| self.ledger.tokens_left(contract, level, now)),
-                bursting: self.control.as_ref().is_some_and(|c| c.bursting(contract)),
+                bursting: self
+                    .control
+                    .as_ref()
+                    .is_some_and(|c| c.is_bursting(contract)),
             }
         };
         (0..self.ledger.contracts()).map(state).collect()

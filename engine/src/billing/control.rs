@@ -249,7 +249,7 @@ impl Controller {
 
     /// Tells whether a contract bursts in the open slot.
     #[must_use]
-    pub fn bursting(&self, contract: usize) -> bool {
+    pub fn is_bursting(&self, contract: usize) -> bool {
         self.contracts[contract].bursting
     }
 

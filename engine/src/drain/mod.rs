@@ -43,6 +43,16 @@ pub use target::{NAME_BYTES_MAX, Part, ResolveError, Target, TargetError};
 pub use world::{Bottleneck, Facts, Feasibility, Published, Reading, Unanswered, World};
 
 /// Drains in force, those that wait, and the latest that ended.
+///
+/// ```
+/// use coverage::Timestamp;
+/// use engine::drain::{ChangeError, Drains, Rules};
+///
+/// let mut drains = Drains::new(Rules::default());
+/// let unknown = drains.cancel("d1", Timestamp(0)).unwrap_err();
+/// assert_eq!(unknown, ChangeError::Unknown("d1".into()));
+/// assert_eq!(drains.iter().count(), 0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Drains {
     rules: Rules,

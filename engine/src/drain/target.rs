@@ -15,6 +15,15 @@ pub const NAME_BYTES_MAX: usize = 256;
 ///
 /// Text form, also in JSON: `node:gz1-a-1`, `group:gz1-a`, `site:gz1`, `link:gz1/ct`,
 /// `service:live@gz1-a`.
+///
+/// ```
+/// use engine::drain::Target;
+///
+/// let target: Target = "service:live@gz1-a".parse()?;
+/// assert_eq!(target.to_string(), "service:live@gz1-a");
+/// assert!("gz1-a".parse::<Target>().is_err());
+/// # Ok::<(), engine::drain::TargetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Target {
@@ -206,12 +215,12 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, TargetError> {
         let (kind, name) = text
             .split_once(':')
-            .ok_or_else(|| TargetError::Kind(shortened(text)))?;
+            .ok_or_else(|| TargetError::Kind(shorten(text)))?;
         let checked = |name: &str| {
             let bad = |c: char| c.is_whitespace() || c.is_control();
             let good = (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.contains(bad);
             good.then(|| name.to_owned())
-                .ok_or_else(|| TargetError::Name(shortened(text)))
+                .ok_or_else(|| TargetError::Name(shorten(text)))
         };
         match kind {
             "node" => Ok(Self::Node(checked(name)?)),
@@ -221,19 +230,19 @@ impl FromStr for Target {
             "service" => {
                 let (service, group) = name
                     .split_once('@')
-                    .ok_or_else(|| TargetError::Where(shortened(text)))?;
+                    .ok_or_else(|| TargetError::Where(shorten(text)))?;
                 Ok(Self::Service {
                     service: checked(service)?,
                     group: checked(group)?,
                 })
             }
-            _ => Err(TargetError::Kind(shortened(text))),
+            _ => Err(TargetError::Kind(shorten(text))),
         }
     }
 }
 
 /// The beginning of a text that a stranger sent, short enough for an error.
-fn shortened(text: &str) -> String {
+fn shorten(text: &str) -> String {
     text.chars().take(80).collect()
 }
 

@@ -50,7 +50,7 @@ impl Outlook<'_> {
         deadline: &dyn Deadline,
     ) -> Result<Budget, BudgetError> {
         self.check()?;
-        let bundled = bundle::taken_together(self, options.flows_max);
+        let bundled = bundle::take_together(self, options.flows_max);
         let fewer = bundled.as_ref().map(|bundled| Outlook {
             instance: &bundled.instance,
             scenes: bundled.scenes.clone(),

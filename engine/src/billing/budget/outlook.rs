@@ -74,6 +74,19 @@ pub enum BudgetError {
 }
 
 /// A planned month.
+///
+/// ```
+/// let budget = engine::billing::budget::Budget {
+///     level_mbps: vec![80.0],
+///     slots_by_day: vec![vec![4.0]],
+///     above_cny_per_mbps: vec![0.1],
+///     cost_cny: 100.0,
+///     money_cny: 90.0,
+///     lower_bound_cny: 99.0,
+///     rounds: 50,
+/// };
+/// assert!((budget.gap() - 0.01).abs() < 1e-12);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Budget {
     /// `[level]` -> Mbps that is worth paying for.
