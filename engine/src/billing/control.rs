@@ -4,10 +4,11 @@
 //! level each contract is worth and what a free slot ("token") is worth. In each slot the optimizer
 //! is first asked at these prices; contracts that it would use far above their level then *burst*:
 //! the slot is free for them up to the capacity, and the others are kept to their levels by rising
-//! prices, until nobody exceeds a level without spending a token. Who has spent the day's part of
-//! its tokens asks more for the next. After the first minutes of a slot its rest can be decided
-//! again, so that what noise has brought costs no token. The method follows Singh et al. (CASCARA,
-//! NSDI 2021); its plan is a linear program with a certified bound instead of an integer one.
+//! prices, until nobody exceeds a level without spending a token. A contract that has spent the
+//! day's part of its tokens asks more for the next. After the first minutes of a slot its rest can
+//! be decided again, so that what noise has brought costs no token. The method follows Singh et al.
+//! (CASCARA, NSDI 2021); its plan is a linear program with a certified bound instead of an integer
+//! one.
 //!
 //! Everything it says is a price. Serving never waits for money: beyond tokens and levels traffic
 //! costs more, and flows.
@@ -161,7 +162,8 @@ impl Controller {
         }
     }
 
-    /// Judges the optimizer's plan for the open slot, `[contract]` Mbps, and decides who bursts.
+    /// Judges the optimizer's plan for the open slot, `[contract]` Mbps, and decides which
+    /// contracts burst.
     pub fn judge(&mut self, load_mbps: &[f64]) -> Verdict {
         for (steer, load) in self.contracts.iter_mut().zip(load_mbps) {
             steer.planned_mbps = *load;
