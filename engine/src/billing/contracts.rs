@@ -54,7 +54,7 @@ struct Slot {
     reopened: bool,
 }
 
-/// The ledger, what is expected, and who may go above its level.
+/// Ledger, forecast, and the contracts that may go above their levels.
 #[derive(Debug)]
 pub struct Contracts {
     ledger: Ledger,
@@ -72,7 +72,7 @@ pub struct Contracts {
     planned_at: Option<Timestamp>,
     /// Time at which levels could last not be planned; `None` once they were.
     levels_failed_at: Option<Timestamp>,
-    /// Prices of the levels in force, for whoever keeps them.
+    /// Prices of the levels in force, for the store.
     kept: Vec<levels::Kept>,
     /// True when these, or what was spent since, are still to be kept.
     pub(crate) unkept: bool,
@@ -136,7 +136,10 @@ impl Contracts {
                 certain_mbps: self.ledger.certain_mbps(contract, now),
                 level_mbps,
                 tokens: level_mbps.map(|level| self.ledger.tokens_left(contract, level, now)),
-                bursting: self.control.as_ref().is_some_and(|c| c.bursting(contract)),
+                bursting: self
+                    .control
+                    .as_ref()
+                    .is_some_and(|c| c.is_bursting(contract)),
             }
         };
         (0..self.ledger.contracts()).map(state).collect()

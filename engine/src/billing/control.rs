@@ -161,7 +161,8 @@ impl Controller {
         }
     }
 
-    /// Judges the optimizer's plan for the open slot, `[contract]` Mbps, and decides who bursts.
+    /// Judges the optimizer's plan for the open slot, `[contract]` Mbps, and decides which
+    /// contracts burst.
     pub fn judge(&mut self, load_mbps: &[f64]) -> Verdict {
         for (steer, load) in self.contracts.iter_mut().zip(load_mbps) {
             steer.planned_mbps = *load;
@@ -249,7 +250,7 @@ impl Controller {
 
     /// Tells whether a contract bursts in the open slot.
     #[must_use]
-    pub fn bursting(&self, contract: usize) -> bool {
+    pub fn is_bursting(&self, contract: usize) -> bool {
         self.contracts[contract].bursting
     }
 

@@ -262,7 +262,7 @@ proptest! {
             for contract in 0..2 {
                 let level = control.level_mbps(contract).unwrap();
                 prop_assert!(level >= ledger.certain_mbps(contract, now) - 1e-9);
-                if control.bursting(contract) {
+                if control.is_bursting(contract) {
                     prop_assert!(ledger.tokens_left(contract, level, now) > 0);
                     prop_assert!(model != ContractModel::DailyPeakMean);
                 }

@@ -27,7 +27,7 @@ const OPEN_MAX: usize = 64;
 /// Difference two sums of the same parts may have, relative to them.
 const ROUNDING: f64 = 1e-9;
 
-/// One contract's slot.
+/// Sample of one slot of one contract.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SlotSample {
     /// Index of the contract.
@@ -52,6 +52,28 @@ pub struct LinkPart {
 }
 
 /// Slot samples of the running month and the one before, per contract.
+///
+/// ```
+/// use coverage::Timestamp;
+/// use engine::billing::{Ledger, SlotSample, UtcOffset};
+/// use engine::inventory::{Contract, Inventory};
+/// use std::time::Duration;
+///
+/// let mut inventory = Inventory::default();
+/// inventory.contracts.push(Contract {
+///     name: "ct".into(),
+///     model: instance::ContractModel::Month95,
+///     price_cny_per_mbps_month: 30.0,
+///     price_cny_per_gb: 0.0,
+///     commit_mbps: 10.0,
+///     utc_offset: UtcOffset::UTC,
+/// });
+/// let mut ledger = Ledger::new(&inventory, Duration::from_secs(300));
+/// let slot = Timestamp(1_793_491_200_000); // 2026-11-01T00:00Z
+/// ledger.restore([SlotSample { contract: 0, slot, mbps: 80.0 }]);
+/// // One slot is free: the commitment is charged.
+/// assert_eq!(ledger.statement(0, slot, slot).certain_cny, 300.0);
+/// ```
 #[derive(Debug)]
 pub struct Ledger {
     slot_ms: u64,

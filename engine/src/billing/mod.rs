@@ -31,7 +31,6 @@ pub use fault::{Refused, SampleFault};
 pub use forecast::{DemandFault, Forecast, Horizon, UsualDemand, merge};
 pub use ledger::{Ledger, LinkPart, SlotSample};
 pub use marginal::Marginal;
-pub use order::OrderStatistics;
 
 #[cfg(test)]
 mod control_tests;

@@ -43,7 +43,7 @@ impl Pace {
     }
 }
 
-/// One contract's state.
+/// State of one contract.
 #[derive(Debug, Clone)]
 pub(super) struct Steer {
     pub(super) model: ContractModel,

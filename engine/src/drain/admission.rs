@@ -15,10 +15,10 @@
 //!    meanwhile, its loss is no worse than it would be today. A loss that is survivable today stays
 //!    survivable, and one that is not is no excuse for making it worse.
 //!
-//! What fails with `{}` in place of `A` is refused, because waiting would not help; what fails only
-//! because of `A` waits. Both comparisons are against the undrained network of the same moment, so
-//! a shortage that has other causes does not forbid a drain that has no part in it. What is not a
-//! finite number fails every comparison: no data admits nothing.
+//! A request that fails with `{}` in place of `A` is refused, because waiting would not help; one
+//! that fails only because of `A` waits. Both comparisons are against the undrained network of the
+//! same moment, so a shortage that has other causes does not forbid a drain that has no part in it.
+//! What is not a finite number fails every comparison: no data admits nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,7 @@ use super::extent::{Extent, limits_at_zero, remaining_mbps};
 use super::rules::Rules;
 use super::state::{Proof, Refusal, WorstSite};
 use super::target::{Part, Target};
-use super::world::{Bottleneck, Unanswered, World, listed};
+use super::world::{Bottleneck, Unanswered, World, list_names};
 use crate::limits::Limits;
 
 /// Fate of a request.
@@ -93,7 +93,7 @@ impl<'a> Judge<'a> {
             let words = format!("nothing else serves {service}: add capacity for it first");
             return Verdict::Refuse(Refusal::words(words));
         }
-        let never = reach.overdrawn(&Extent::default(), inventory, self.rules);
+        let never = reach.find_overdrawn(&Extent::default(), inventory, self.rules);
         if let Some(words) = never.filter(|_| !force) {
             return Verdict::Refuse(Refusal::words(format!(
                 "the budget never allows it: {words}"
@@ -129,7 +129,7 @@ impl<'a> Judge<'a> {
             return Verdict::Wait(Refusal::words(words));
         }
         let before = Extent::of(&active.parts, inventory);
-        let overdrawn = reach.overdrawn(&before, inventory, self.rules);
+        let overdrawn = reach.find_overdrawn(&before, inventory, self.rules);
         if let Some(words) = overdrawn.filter(|_| !force) {
             let words = format!("the budget is used by other drains: {words}");
             return Verdict::Wait(Refusal::words(words));
@@ -316,7 +316,7 @@ impl Refusal {
         Self::words(format!(
             "demand x {headroom} could not be answered without it: {extra_rps:.0} requests per second more than without \
              drains find no site (full: {})",
-            listed(&left.saturated)
+            list_names(&left.saturated)
         ))
     }
 

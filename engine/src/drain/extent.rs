@@ -207,7 +207,7 @@ impl Extent {
     /// Use of each budget that is used at all. Groups that are out with their whole site count
     /// once, as the site; a site that lost its groups one by one has used their budget, too, so
     /// that small calls are no way around it.
-    fn used(&self, inventory: &Inventory) -> BTreeMap<Budget, usize> {
+    fn count_used(&self, inventory: &Inventory) -> BTreeMap<Budget, usize> {
         let mut used = BTreeMap::from([(Budget::World, self.targets)]);
         for node in &self.nodes {
             let group = inventory.nodes[node.index()].group;
@@ -227,16 +227,16 @@ impl Extent {
     }
 
     /// The first budget that `self` overdraws further than `before` did, in words.
-    pub(super) fn overdrawn(
+    pub(super) fn find_overdrawn(
         &self,
         before: &Self,
         inventory: &Inventory,
         rules: &Rules,
     ) -> Option<String> {
-        let had = before.used(inventory);
-        let mut used = self.used(inventory).into_iter();
+        let had = before.count_used(inventory);
+        let mut used = self.count_used(inventory).into_iter();
         used.find_map(|(budget, count)| {
-            let max = budget.allowed(inventory, rules);
+            let max = budget.allow(inventory, rules);
             let grew = count > had.get(&budget).copied().unwrap_or(0);
             (grew && count > max).then(|| {
                 format!(
@@ -274,7 +274,7 @@ impl Extent {
 
 impl Budget {
     /// The most that the rules allow.
-    fn allowed(&self, inventory: &Inventory, rules: &Rules) -> usize {
+    fn allow(&self, inventory: &Inventory, rules: &Rules) -> usize {
         match self {
             Self::NodesOf(group) => {
                 rules.nodes_out_max(inventory.groups[group.index()].nodes.len())

@@ -42,7 +42,17 @@ pub use step::Changed;
 pub use target::{NAME_BYTES_MAX, Part, ResolveError, Target, TargetError};
 pub use world::{Bottleneck, Facts, Feasibility, Published, Reading, Unanswered, World};
 
-/// All drains: those in force, those that wait, and the latest that ended.
+/// Drains in force, those that wait, and the latest that ended.
+///
+/// ```
+/// use coverage::Timestamp;
+/// use engine::drain::{ChangeError, Drains, Rules};
+///
+/// let mut drains = Drains::new(Rules::default());
+/// let unknown = drains.cancel("d1", Timestamp(0)).unwrap_err();
+/// assert_eq!(unknown, ChangeError::Unknown("d1".into()));
+/// assert_eq!(drains.iter().count(), 0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Drains {
     rules: Rules,
@@ -89,12 +99,12 @@ impl Drains {
         &self.rules
     }
 
-    /// All drains, oldest first.
+    /// Lists the drains, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Drain> {
         self.drains.iter()
     }
 
-    /// One drain.
+    /// Finds a drain by its id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Drain> {
         self.drains.iter().find(|drain| drain.id == id)

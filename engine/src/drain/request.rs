@@ -15,6 +15,23 @@ use super::world::World;
 pub const REASON_BYTES_MAX: usize = 1_024;
 
 /// Asks for a drain.
+///
+/// ```
+/// use engine::drain::{Request, Rules};
+/// use std::time::Duration;
+///
+/// let request = Request {
+///     target: "site:gz1".parse()?,
+///     requester: "rollout".into(),
+///     reason: "new kernel".into(),
+///     lease: Duration::from_secs(1800),
+///     ramp: None,
+///     force: false,
+///     idempotency_key: String::new(),
+/// };
+/// assert!(Rules::default().check_lease(request.lease).is_ok());
+/// # Ok::<(), engine::drain::TargetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Target to drain.
@@ -105,7 +122,7 @@ impl Drains {
     ) -> Result<&Drain, RequestError> {
         let ramp = self.check(&request)?;
         let part = request.target.resolve(world.inventory)?;
-        if let Some(index) = self.existing(&request, now)? {
+        if let Some(index) = self.find_existing(&request, now)? {
             self.repeat(index, &request, part, world, now);
             return Ok(&self.drains[index]);
         }
@@ -133,7 +150,7 @@ impl Drains {
         }
         self.forget();
         self.last = self.last.saturating_add(1);
-        let mut drain = Drain::requested(format!("d{}", self.last), request, ramp, now);
+        let mut drain = Drain::from_request(format!("d{}", self.last), request, ramp, now);
         let why = format!("{} asked: {}", drain.requester, drain.reason);
         drain.enter(State::Requested, why, now, &self.rules);
         drain.follow(verdict, part, world, now, &self.rules);
@@ -167,7 +184,11 @@ impl Drains {
     }
 
     /// The drain that `request` repeats.
-    fn existing(&self, request: &Request, now: Timestamp) -> Result<Option<usize>, RequestError> {
+    fn find_existing(
+        &self,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Option<usize>, RequestError> {
         let mine = |drain: &Drain| drain.requester == request.requester;
         let key = &request.idempotency_key;
         let keyed = |drain: &Drain| !key.is_empty() && drain.idempotency_key == *key && mine(drain);

@@ -144,7 +144,7 @@ pub struct Refusal {
     pub bottleneck: Option<Bottleneck>,
 }
 
-/// One line of a drain's history.
+/// Line of a drain's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Time.
@@ -287,8 +287,8 @@ fn progress(since: Option<Timestamp>, now: Timestamp, ramp: Duration) -> f64 {
 
 /// Stores a duration as whole milliseconds.
 mod milliseconds {
-    use super::{Deserialize, Duration};
-    use serde::{Deserializer, Serializer};
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::time::Duration;
 
     /// Writes milliseconds; durations beyond 2^64 ms become that.
     pub(super) fn serialize<S: Serializer>(span: &Duration, out: S) -> Result<S::Ok, S::Error> {
@@ -303,8 +303,8 @@ mod milliseconds {
 
 /// Stores an optional duration as whole milliseconds, or null.
 mod optional_milliseconds {
-    use super::{Deserialize, Duration};
-    use serde::{Deserializer, Serialize, Serializer};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::time::Duration;
 
     /// Writes milliseconds or null.
     #[expect(clippy::ref_option, reason = "the signature that serde calls")]

@@ -130,7 +130,12 @@ impl Marks {
 
 impl Drain {
     /// A drain that was just asked for.
-    pub(super) fn requested(id: String, request: Request, ramp: Duration, now: Timestamp) -> Self {
+    pub(super) fn from_request(
+        id: String,
+        request: Request,
+        ramp: Duration,
+        now: Timestamp,
+    ) -> Self {
         Self {
             id,
             target: request.target,

@@ -15,10 +15,19 @@ pub const NAME_BYTES_MAX: usize = 256;
 ///
 /// Text form, also in JSON: `node:gz1-a-1`, `group:gz1-a`, `site:gz1`, `link:gz1/ct`,
 /// `service:live@gz1-a`.
+///
+/// ```
+/// use engine::drain::Target;
+///
+/// let target: Target = "service:live@gz1-a".parse()?;
+/// assert_eq!(target.to_string(), "service:live@gz1-a");
+/// assert!("gz1-a".parse::<Target>().is_err());
+/// # Ok::<(), engine::drain::TargetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Target {
-    /// One edge host.
+    /// Edge host.
     Node(String),
     /// A service cluster.
     Group(String),
@@ -26,7 +35,7 @@ pub enum Target {
     Site(String),
     /// An egress port.
     Link(String),
-    /// One service in one group.
+    /// Service in one group.
     Service {
         /// Name of the service.
         service: String,
@@ -77,7 +86,7 @@ pub enum ResolveError {
 /// A target resolved against one inventory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// One edge host.
+    /// Edge host.
     Node(NodeId),
     /// A service cluster.
     Group(GroupId),
@@ -85,7 +94,7 @@ pub enum Part {
     Site(SiteId),
     /// An egress port.
     Link(LinkId),
-    /// One service in one group.
+    /// Service in one group.
     Service(GroupId, ServiceId),
 }
 
@@ -206,12 +215,12 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, TargetError> {
         let (kind, name) = text
             .split_once(':')
-            .ok_or_else(|| TargetError::Kind(shortened(text)))?;
+            .ok_or_else(|| TargetError::Kind(shorten(text)))?;
         let checked = |name: &str| {
             let bad = |c: char| c.is_whitespace() || c.is_control();
             let good = (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.contains(bad);
             good.then(|| name.to_owned())
-                .ok_or_else(|| TargetError::Name(shortened(text)))
+                .ok_or_else(|| TargetError::Name(shorten(text)))
         };
         match kind {
             "node" => Ok(Self::Node(checked(name)?)),
@@ -221,19 +230,19 @@ impl FromStr for Target {
             "service" => {
                 let (service, group) = name
                     .split_once('@')
-                    .ok_or_else(|| TargetError::Where(shortened(text)))?;
+                    .ok_or_else(|| TargetError::Where(shorten(text)))?;
                 Ok(Self::Service {
                     service: checked(service)?,
                     group: checked(group)?,
                 })
             }
-            _ => Err(TargetError::Kind(shortened(text))),
+            _ => Err(TargetError::Kind(shorten(text))),
         }
     }
 }
 
 /// The beginning of a text that a stranger sent, short enough for an error.
-fn shortened(text: &str) -> String {
+fn shorten(text: &str) -> String {
     text.chars().take(80).collect()
 }
 

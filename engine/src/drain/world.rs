@@ -112,17 +112,17 @@ impl std::fmt::Display for Bottleneck {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{:.0} Mbps are missing", self.missing_mbps)?;
         if !self.regions.is_empty() {
-            write!(out, " in {}", listed(&self.regions))?;
+            write!(out, " in {}", list_names(&self.regions))?;
         }
         if !self.saturated.is_empty() {
-            write!(out, "; full: {}", listed(&self.saturated))?;
+            write!(out, "; full: {}", list_names(&self.saturated))?;
         }
         Ok(())
     }
 }
 
 /// The first few names, and how many more there are.
-pub(super) fn listed(names: &[String]) -> String {
+pub(super) fn list_names(names: &[String]) -> String {
     let shown = names[..names.len().min(NAMES_MAX)].join(", ");
     match names.len().saturating_sub(NAMES_MAX) {
         0 => shown,

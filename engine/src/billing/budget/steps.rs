@@ -1,15 +1,16 @@
 //! One round of the method: flows and levels against prices, then prices against loads.
 
+use super::outlook::Level;
 use super::program::Program;
 use super::run::Run;
-use super::{Level, simplex};
+use super::simplex;
 
 /// Rows that a candidate takes part in: its link, its site, its level.
 const ROWS_PER_CANDIDATE: f64 = 3.0;
 
 impl Program<'_> {
-    /// One step of flows and levels against the prices, one step of prices against the extrapolated
-    /// loads.
+    /// Does one step of flows and levels against the prices, one step of prices against the
+    /// extrapolated loads.
     pub(super) fn round(&self, run: &mut Run) {
         let before = run.primal.level.clone();
         self.step_levels(run);
@@ -134,7 +135,7 @@ impl Program<'_> {
     }
 }
 
-/// One step beyond the new point, away from the old one.
+/// Goes one step beyond the new point, away from the old one.
 fn ahead(new: f64, old: f64) -> f64 {
     2.0f64.mul_add(new, -old)
 }

@@ -47,12 +47,12 @@ pub struct Bill {
     pub burst_slots_left: u64,
 }
 
-/// All bills at one moment, and what they are not made of.
+/// Bills of all contracts at one moment, and the samples that they are not made of.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bills {
     /// Time, ms since 1970.
     pub at: Timestamp,
-    /// One per contract, in the order of the inventory.
+    /// Bill of each contract, in the order of the inventory.
     #[serde(rename = "meters")]
     pub contracts: Vec<Bill>,
     /// Samples that the ledger did not count since the start.

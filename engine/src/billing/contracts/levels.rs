@@ -13,7 +13,7 @@ const KEPT_VERSION: u32 = 1;
 /// Time after which what could not be planned is tried again, and not before.
 const RETRY_AFTER: Duration = Duration::from_mins(10);
 
-/// One contract's plan, as it is kept.
+/// Plan of one contract, as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Kept {
@@ -31,7 +31,7 @@ pub(super) struct Kept {
     spent_today: f64,
 }
 
-/// All that is kept of a plan.
+/// State of all plans, as it is kept.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {

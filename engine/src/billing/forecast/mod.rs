@@ -60,6 +60,19 @@ pub struct Horizon {
 }
 
 /// Profiles of demand.
+///
+/// ```
+/// use coverage::Timestamp;
+/// use engine::billing::{Forecast, UtcOffset};
+///
+/// let slot_ms = 300_000;
+/// let mut forecast = Forecast::new(1, UtcOffset::UTC, slot_ms);
+/// for slot in 0..=288 {
+///     forecast.observe(Timestamp(slot * slot_ms), &[40.0])?;
+/// }
+/// assert_eq!(forecast.usual_mbps(Timestamp(0)), Some(&[40.0][..]));
+/// # Ok::<(), engine::billing::DemandFault>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Forecast {
     zone: UtcOffset,

@@ -256,7 +256,7 @@ impl Bench {
         self.with(|drains, world, now| drains.request(request, world, now).cloned())
     }
 
-    /// One tick after `seconds`: step, plan, publish; traffic follows the plan.
+    /// Does one tick after `seconds`: step, plan, publish; traffic follows the plan.
     fn tick(&mut self, seconds: u64) -> Vec<Changed> {
         self.now = self.now.after(Duration::from_secs(seconds));
         let changed = self.with(|drains, world, now| drains.step(world, now));
