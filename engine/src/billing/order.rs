@@ -18,18 +18,6 @@ impl OrderStatistics {
         Self { ascending }
     }
 
-    /// Number of samples.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.ascending.len()
-    }
-
-    /// Tells whether there is none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.ascending.is_empty()
-    }
-
     /// Adds a sample. O(n) moves, O(log n) comparisons.
     pub(super) fn insert(&mut self, sample: f64) {
         let place = self.below(sample);
@@ -59,7 +47,7 @@ impl OrderStatistics {
         index.map_or(0.0, |index| self.ascending[index])
     }
 
-    /// Number of samples are greater than `level`.
+    /// Counts the samples that are greater than `level`.
     #[must_use]
     pub(super) fn count_above(&self, level: f64) -> usize {
         self.ascending.len()

@@ -4,7 +4,7 @@
 //! whose best links are the same, in the same order, become one: what it asks for is their sum, and
 //! what a link is like for it their mean.
 
-use super::outlook::{Outlook, Scene};
+use super::{Outlook, Scene};
 use coverage::LinkId;
 use instance::{Instance, Shares, Unit};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub(super) struct Bundled {
 /// The units of an outlook taken together, `None` when they make no more than `flows_max` flows as
 /// they are. At most one unit per link is left, so that there may be more flows than that where
 /// there are very many links.
-pub(super) fn take_together(outlook: &Outlook<'_>, flows_max: usize) -> Option<Bundled> {
+pub(super) fn taken_together(outlook: &Outlook<'_>, flows_max: usize) -> Option<Bundled> {
     let units = &outlook.instance.units;
     let scenes = outlook.scenes.len().max(1);
     let fit = |width: usize| width.saturating_mul(scenes) <= flows_max;
@@ -34,7 +34,7 @@ pub(super) fn take_together(outlook: &Outlook<'_>, flows_max: usize) -> Option<B
     let ranked: Vec<Vec<LinkId>> = units.iter().map(Unit::ranked).collect();
     let mut groups = Vec::new();
     for agreed in AGREED {
-        groups = group_alike(&ranked, agreed);
+        groups = grouped(&ranked, agreed);
         let widest = |group: &Vec<usize>| group.iter().map(|&unit| width(&units[unit])).max();
         if fit(groups.iter().filter_map(widest).sum()) {
             break;
@@ -74,7 +74,7 @@ const fn width(unit: &Unit) -> usize {
 }
 
 /// Units by their best links.
-fn group_alike(ranked: &[Vec<LinkId>], agreed: usize) -> Vec<Vec<usize>> {
+fn grouped(ranked: &[Vec<LinkId>], agreed: usize) -> Vec<Vec<usize>> {
     let mut groups: BTreeMap<&[LinkId], Vec<usize>> = BTreeMap::new();
     for (unit, links) in ranked.iter().enumerate() {
         let best = &links[..agreed.min(links.len())];
@@ -83,7 +83,7 @@ fn group_alike(ranked: &[Vec<LinkId>], agreed: usize) -> Vec<Vec<usize>> {
     groups.into_values().collect()
 }
 
-/// Makes one unit of several: the links that most of their demand may use, as many as one of
+/// One unit in the place of several: the links that most of their demand may use, as many as one of
 /// them has.
 fn bundle(units: &[Unit], group: &[usize], weights: &[f64]) -> Unit {
     // Link -> weight of those who may use it, and the sum of their ms by weight.

@@ -23,6 +23,7 @@ mod run;
 mod simplex;
 mod steps;
 
+use instance::Instance;
 use optimizer::Deadline;
 
 pub use method::BudgetOptions;
@@ -148,7 +149,7 @@ impl Outlook<'_> {
         deadline: &dyn Deadline,
     ) -> Result<Budget, BudgetError> {
         self.check()?;
-        let bundled = bundle::take_together(self, options.flows_max);
+        let bundled = bundle::taken_together(self, options.flows_max);
         let fewer = bundled.as_ref().map(|bundled| Outlook {
             instance: &bundled.instance,
             scenes: bundled.scenes.clone(),

@@ -1,6 +1,6 @@
 //! A plan read from flows: its loads, the cheapest levels for them, its cost.
 
-use super::outlook::Level;
+use super::Level;
 use super::program::{Primal, Program};
 
 /// Halvings when a level is searched; 2^-50 of the capacity is left.

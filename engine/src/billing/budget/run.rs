@@ -1,7 +1,7 @@
 //! State of the method: the present point, the mean since the last restart, the balance of
 //! steps.
 
-use super::outlook::Level;
+use super::Level;
 use super::program::{Dual, Primal, Program};
 
 /// Weight of the newest ratio of movements in the primal weight, in logarithms.
@@ -66,7 +66,7 @@ impl Run {
             .sum();
         let price = per(price, outlook.levels.len()).max(1e-9);
         let mbps = per(demand / slots.max(1.0), contracts).max(1e-9);
-        let zero = (scale(&primal, 0.0), scale_dual(&dual, 0.0));
+        let zero = (scaled(&primal, 0.0), scaled_dual(&dual, 0.0));
         Self {
             origin: (primal.clone(), dual.clone()),
             primal,
@@ -91,7 +91,7 @@ impl Run {
 
     pub(super) fn mean(&self) -> (Primal, Dual) {
         let part = 1.0 / self.summed.max(1.0);
-        (scale(&self.sum.0, part), scale_dual(&self.sum.1, part))
+        (scaled(&self.sum.0, part), scaled_dual(&self.sum.1, part))
     }
 
     /// Begins anew from the mean, with steps balanced by how far both sides went.
@@ -115,12 +115,12 @@ impl Run {
             self.weight = weight.exp();
         }
         self.origin = (self.primal.clone(), self.dual.clone());
-        self.sum = (scale(&self.primal, 0.0), scale_dual(&self.dual, 0.0));
+        self.sum = (scaled(&self.primal, 0.0), scaled_dual(&self.dual, 0.0));
         self.summed = 0.0;
     }
 }
 
-/// Arrays of a point: flows, above, levels, then prices of links, sites, contracts, tokens.
+/// All arrays of a point: flows, above, levels, then prices of links, sites, contracts, tokens.
 const fn parts<'p>(primal: &'p mut Primal, dual: &'p mut Dual) -> [&'p mut Vec<f64>; 7] {
     [
         &mut primal.flow,
@@ -137,7 +137,7 @@ fn times(values: &[f64], by: f64) -> Vec<f64> {
     values.iter().map(|value| value * by).collect()
 }
 
-fn scale(primal: &Primal, by: f64) -> Primal {
+fn scaled(primal: &Primal, by: f64) -> Primal {
     Primal {
         flow: times(&primal.flow, by),
         above: times(&primal.above, by),
@@ -145,7 +145,7 @@ fn scale(primal: &Primal, by: f64) -> Primal {
     }
 }
 
-fn scale_dual(dual: &Dual, by: f64) -> Dual {
+fn scaled_dual(dual: &Dual, by: f64) -> Dual {
     Dual {
         link: times(&dual.link, by),
         site: times(&dual.site, by),

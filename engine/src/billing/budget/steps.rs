@@ -1,16 +1,15 @@
 //! One round of the method: flows and levels against prices, then prices against loads.
 
-use super::outlook::Level;
 use super::program::Program;
 use super::run::Run;
-use super::simplex;
+use super::{Level, simplex};
 
 /// Rows that a candidate takes part in: its link, its site, its level.
 const ROWS_PER_CANDIDATE: f64 = 3.0;
 
 impl Program<'_> {
-    /// Does one step of flows and levels against the prices, one step of prices against the
-    /// extrapolated loads.
+    /// One step of flows and levels against the prices, one step of prices against the extrapolated
+    /// loads.
     pub(super) fn round(&self, run: &mut Run) {
         let before = run.primal.level.clone();
         self.step_levels(run);
@@ -135,7 +134,7 @@ impl Program<'_> {
     }
 }
 
-/// Goes one step beyond the new point, away from the old one.
+/// One step beyond the new point, away from the old one.
 fn ahead(new: f64, old: f64) -> f64 {
     2.0f64.mul_add(new, -old)
 }

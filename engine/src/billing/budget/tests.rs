@@ -2,7 +2,7 @@
 
 use super::*;
 use coverage::LinkId;
-use instance::{Contract, ContractModel, Instance, Link, Shares, Site, Unit};
+use instance::{Contract, ContractModel, Link, Shares, Site, Unit};
 use proptest::prelude::*;
 
 fn instance(capacities: &[f64], units: &[&[(LinkId, f64)]]) -> Instance {
@@ -240,7 +240,7 @@ fn units_with_the_same_best_links_are_planned_as_one_at_nearly_the_same_levels()
         flows_max: 100,
         ..EXACT
     };
-    let bundled = bundle::take_together(&outlook, few.flows_max).unwrap();
+    let bundled = bundle::taken_together(&outlook, few.flows_max).unwrap();
     assert!((4..12).contains(&bundled.instance.units.len()));
     let ms = |unit: &Unit| unit.cand.iter().map(|cand| cand.1).collect::<Vec<_>>();
     let all: Vec<f64> = bundled.instance.units.iter().flat_map(ms).collect();
