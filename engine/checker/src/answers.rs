@@ -48,9 +48,9 @@ pub struct Answers<'a> {
 ///
 /// # use instance::Instance;
 /// # let text = r#"{"version": 1, "value_cny_per_gbps_ms_slot": 0.02,
-/// #     "links": [{"id": "gz1/ct", "site": "gz1", "capacity_mbps": 100, "meter": "m1"}],
+/// #     "links": [{"id": "gz1/ct", "site": "gz1", "capacity_mbps": 100, "contract": "m1"}],
 /// #     "sites": [{"id": "gz1", "region": "south", "capacity_mbps": 100}],
-/// #     "meters": [{"id": "m1", "model": "flat"}],
+/// #     "contracts": [{"id": "m1", "model": "flat"}],
 /// #     "units": [{"area": "cn/44/ct", "service": "live", "mbps": 80, "cand": [[0, 10]]}]}"#;
 /// // A unit of 80 Mbps with one candidate.
 /// let instance = Instance::read(text.as_bytes())?;

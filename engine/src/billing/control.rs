@@ -97,13 +97,13 @@ impl Controller {
             let terms = ledger.terms(index);
             if terms.name != contract.id {
                 return Err(wrong(format!(
-                    "meter number {index} is {} in the ledger and {} in the instance",
+                    "contract number {index} is {} in the ledger and {} in the instance",
                     terms.name, contract.id
                 )));
             }
             let capacity = capacity_mbps(instance, &contract.id).ok_or_else(|| {
                 wrong(format!(
-                    "meter {} has no link: give it one or take it out",
+                    "contract {} has no link: give it one or take it out",
                     contract.id
                 ))
             })?;

@@ -46,8 +46,8 @@ pub enum SampleFault {
         link: usize,
     },
     /// No such contract.
-    #[error("stored sample of contract number {contract}: there is no such meter")]
-    UnknownMeter {
+    #[error("stored sample of contract number {contract}: there is no such contract")]
+    UnknownContract {
         /// Index that was given.
         contract: usize,
     },
@@ -83,7 +83,7 @@ impl Refused {
             SampleFault::Ahead { .. } => self.ahead += 1,
             SampleFault::NotTraffic { .. }
             | SampleFault::UnknownLink { .. }
-            | SampleFault::UnknownMeter { .. } => self.malformed += 1,
+            | SampleFault::UnknownContract { .. } => self.malformed += 1,
         }
         if self.recent.len() == RECENT_MAX {
             self.recent.pop_front();

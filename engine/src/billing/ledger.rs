@@ -265,7 +265,7 @@ impl Ledger {
     fn known_slot(&mut self, contract: usize, at: Timestamp, mbps: f64) -> Option<Timestamp> {
         let judged = match self.accounts.get(contract) {
             Some(account) => sane(&account.terms().name, mbps, at),
-            None => Err(SampleFault::UnknownMeter { contract }),
+            None => Err(SampleFault::UnknownContract { contract }),
         };
         match judged {
             Ok(()) => Some(self.slot_of(at)),

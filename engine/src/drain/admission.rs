@@ -18,6 +18,8 @@
 //! A request that fails with `{}` in place of `A` is refused, because waiting would not help; one
 //! that fails only because of `A` waits. Both comparisons are against the undrained network of the
 //! same moment, so a shortage that has other causes does not forbid a drain that has no part in it.
+//!
+//! The proof is `Judge::prove`, which computes points 3 and 4; `step.rs` repeats it later.
 //! What is not a finite number fails every comparison: no data admits nothing.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -51,7 +51,7 @@ pub(crate) struct Scale {
     flow: f64,
     /// Cost quanta per CNY per Mbps, a power of two.
     cny: f64,
-    /// Bits of each of the counts of overload, below-floor and moved.
+    /// Bits of each of the counts of overload, late and moved.
     count_bits: u32,
 }
 

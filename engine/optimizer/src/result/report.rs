@@ -122,7 +122,7 @@ pub fn report(instance: &Instance, solved: &Solved) -> Report {
 /// Writes `unit,link,share` rows (indices) under a header line, by rising unit and link.
 ///
 /// # Errors
-/// What `out` returns.
+/// The error of `out`.
 pub fn write_assign(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "unit,link,share")?;
     for (unit, shares) in plan.shares.iter().enumerate() {

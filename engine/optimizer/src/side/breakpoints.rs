@@ -109,7 +109,7 @@ pub(crate) fn piece(
     share: f64,
 ) -> Option<((f64, f64), Slope)> {
     let &(_, quality_ms) = unit.cand.iter().find(|cand| cand.0 == link)?;
-    let floor = if unit
+    let late = if unit
         .latency_limit_ms
         .is_some_and(|limit| quality_ms > limit)
     {
@@ -136,7 +136,7 @@ pub(crate) fn piece(
     } else {
         ((stay * unit.mbps, f64::INFINITY), move_cny_per_mbps(input))
     };
-    Some((between, [0.0, floor, latency + move_cny]))
+    Some((between, [0.0, late, latency + move_cny]))
 }
 
 /// Links, sites, regions, contracts and the requests of sites.

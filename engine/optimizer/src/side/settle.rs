@@ -1,13 +1,13 @@
-//! SideConstraints that cut across the tree: priced from outside, plans mixed, then made whole
+//! Side constraints, which cut across the tree: priced from outside, plans mixed, then made whole
 //! again.
 //!
 //! A contract over several sites is no hub of the tree, and requests per second are no flow of it.
-//! Such a row is relaxed: for given prices, between 0 and what the row charges, the network is
+//! Such a constraint is relaxed: for given prices, between 0 and what it charges, the network is
 //! exact and its dual value a lower bound. The plans found on the way are mixed by a small master
-//! problem (Dantzig and Wolfe 1960), whose duals are the next prices (`rounds`). In large networks
+//! problem (Dantzig and Wolfe 1960), whose duals are the next prices (`columns`). In large networks
 //! the search begins at the prices where that of a sample ended. The best mixture splits every unit
-//! that its plans do not agree on. Last, traffic moves
-//! round until no more units are split than rows are tight (`crossover`).
+//! that its plans do not agree on. Last, traffic moves round until no more units are split than
+//! constraints are tight (`crossover`).
 
 use std::cmp::Ordering;
 

@@ -1,10 +1,10 @@
 //! Levels and free slots of a month, planned as one linear program over scenes of the time to come.
 //!
 //! A *scene* stands for many slots with like demand. A *level* is what one contract will be charged
-//! for: of a month, or of a day. Traffic above the level is allowed in as many slots as the
-//! contract forgives ("tokens"); the program counts them by volume: a slot used up to the capacity
-//! spends a whole one. With y the load of a contract, θ its level, e what goes above it, K its
-//! capacity, k its tokens, n the slots of a scene:
+//! for: of a month (month-95), or of a day (daily-95-mean). Traffic above the level is allowed in
+//! as many slots as the contract forgives ("tokens"); the program counts them by volume: a slot
+//! used up to the capacity spends a whole one. With y the load of a contract, θ its level, e what
+//! goes above it, K its capacity, k its tokens, n the slots of a scene:
 //!
 //! ```text
 //!   min  Σ price·θ + Σ n·(latency and volume money)
@@ -208,7 +208,7 @@ impl Outlook<'_> {
                 .any(|link| link.contract == contract.id)
             {
                 return wrong(format!(
-                    "meter {} has no link: give it one or take it out",
+                    "contract {} has no link: give it one or take it out",
                     contract.id
                 ));
             }

@@ -3,7 +3,7 @@
 use super::*;
 use coverage::AreaTable;
 use instance::{Instance, Plan};
-use optimizer::{SolveOptions, solve};
+use optimizer::{Movement, SolveOptions, solve};
 
 const SIZE: Size = Size {
     sites: 18,
@@ -104,6 +104,8 @@ fn what_was_solved_live_is_solved_again_from_its_file() {
             let options = SolveOptions {
                 threads,
                 seed: 3,
+                // As the engine solves: only `solve` asks how little could have moved.
+                movement: Movement::Unbounded,
                 ..SolveOptions::default()
             };
             let again = solve(&read, &options, Some(&warm));
