@@ -112,7 +112,7 @@ fn add_ways(
         return;
     };
     for arc in arcs().filter(|&arc| site(link(arc)) != site(from)) {
-        // There is room below the soft limits of where it goes; only the latency limit could still be
+        // There is room below the soft limits of where it goes; only the latency limit could be
         // worse.
         let own = net.scale.price(net.cost[arc] - net.cost[here]);
         if own.late <= 0 {
