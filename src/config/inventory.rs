@@ -1,4 +1,4 @@
-//! The inventory file: meters, services, and sites with their links, groups and endpoints.
+//! The inventory file: contracts, services, and sites with their links, groups and endpoints.
 
 use super::section::Section;
 use super::served::{self, Claimed};
