@@ -121,7 +121,7 @@ impl WarmStart {
             return None;
         }
         // What had no capacity from the beginning has no place in the network.
-        let mut closed = closed_links(&problem);
+        let mut closed = problem.closed_links();
         closed.retain(|&link| self.net.link_hub[link.index()].is_some());
         if closed.len() > CLOSED_LINKS_MAX {
             return None;
@@ -155,12 +155,6 @@ impl WarmStart {
         change(&mut self.net, &old, -CLOSED_COST);
         change(&mut self.net, &self.closed, CLOSED_COST);
     }
-}
-
-/// Links that had capacity and can carry nothing now, rising.
-fn closed_links(problem: &Problem<'_>) -> Vec<LinkId> {
-    let links = problem.places().iter().map(|place| place.link);
-    links.filter(|&link| !problem.is_open(link)).collect()
 }
 
 /// Gives closed rows the price that keeps all units off without costing the bound, and frees what

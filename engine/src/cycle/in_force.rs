@@ -59,20 +59,18 @@ impl InForce {
         }
     }
 
-    /// Puts another map in its place.
+    /// Puts another map in its place. Returns the plan of before when that was another one.
     pub(super) fn replace(
         &mut self,
         snapshot: Arc<Snapshot>,
         inventory: &Inventory,
         table: &AreaTable,
         now: Timestamp,
-    ) {
+    ) -> Option<Option<Arc<Plan>>> {
         let plan = amounts_to(&snapshot, inventory, table);
-        if self.plan != plan {
-            self.plan = plan;
-        }
         self.snapshot = Some(snapshot);
         self.holds_as_of = now;
+        (self.plan != plan).then(|| std::mem::replace(&mut self.plan, plan))
     }
 
     /// Notes the draft that it was made from; `None` when an operator went back to it.

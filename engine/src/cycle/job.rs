@@ -14,7 +14,9 @@ use crate::model::{Facts, Reach};
 use checker::{Bands, CheckFailure, Verified};
 use coverage::{LinkId, Timestamp, WEIGHT_TOTAL};
 use instance::{Certificate, Instance, Levels, Plan};
-use optimizer::{Deadline, Movement, Outcome, SolveOptions, WarmStart, both, round_to_weights};
+use optimizer::{
+    Deadline, Movement, Outcome, Problem, SolveOptions, WarmStart, both, round_to_weights,
+};
 use std::sync::Arc;
 
 /// A solve that waits for a thread.
@@ -39,7 +41,7 @@ enum Work {
     Warm {
         base: Arc<Instance>,
         now: Ports,
-        closed: Vec<u32>,
+        closed: Vec<LinkId>,
         tree: Box<Tree>,
     },
 }
@@ -164,7 +166,7 @@ fn full(
     };
     let tree = Tree {
         warm_start,
-        closed: closed(&instance),
+        closed: Problem::new(&instance).closed_links(),
         built,
         reach,
         margins,
@@ -174,7 +176,7 @@ fn full(
 
 fn warm(
     instance: Instance,
-    closed: Vec<u32>,
+    closed: Vec<LinkId>,
     mut tree: Tree,
     options: &SolveOptions<'_>,
     in_force: InForce<'_>,
@@ -185,22 +187,6 @@ fn warm(
         .ok_or(Failure::Tree)?;
     tree.closed = closed;
     Ok(Found::new(instance, solved, Some(tree), in_force))
-}
-
-/// Links that can carry nothing, rising.
-fn closed(instance: &Instance) -> Vec<u32> {
-    let shut = |site: &&instance::Site| site.capacity_mbps <= 0.0;
-    let shut: Vec<&str> = instance
-        .sites
-        .iter()
-        .filter(shut)
-        .map(|site| site.id.as_str())
-        .collect();
-    let links = instance.links.iter().zip(0..);
-    links
-        .filter(|(link, _)| link.capacity_mbps <= 0.0 || shut.contains(&link.site.as_str()))
-        .map(|(_, index)| index)
-        .collect()
 }
 
 /// A plan as answers can have it, beside the one in force.
@@ -338,7 +324,7 @@ impl Engine {
 
     /// Links and sites as they are under `under`, and the closed links, if all that changed since
     /// the tree was built is which links are closed, and those have changed.
-    fn closings(&self, health: &Health, under: &Under) -> Option<(Ports, Vec<u32>)> {
+    fn closings(&self, health: &Health, under: &Under) -> Option<(Ports, Vec<LinkId>)> {
         let tree = self.last.as_ref()?.tree.as_ref()?;
         self.in_force.plan.as_ref()?;
         let facts = Facts {
@@ -351,10 +337,10 @@ impl Engine {
         };
         let site_of = |link: usize| self.known.inventory.links[link].site.index();
         let mut closed = Vec::new();
-        for (index, link) in (0..now.links.len()).zip(0..) {
+        for index in 0..now.links.len() {
             let site = site_of(index);
             if !now.is_open(index, site) {
-                closed.push(link);
+                closed.push(LinkId::from_index(index));
             } else if now.links[index] != tree.built.links[index]
                 || now.sites[site] != tree.built.sites[site]
             {
@@ -366,7 +352,7 @@ impl Engine {
         let explained = |(before, after): (&Vec<LinkId>, &Vec<LinkId>)| {
             before
                 .iter()
-                .all(|link| after.contains(link) || closed.binary_search(&link.0).is_ok())
+                .all(|link| after.contains(link) || closed.binary_search(link).is_ok())
         };
         let alike = tree.reach.iter().zip(&reach).all(explained);
         (alike && closed != tree.closed).then_some((now, closed))

@@ -37,7 +37,7 @@ pub(super) struct Tree {
     /// Links and sites as the network has them.
     pub(super) built: Ports,
     /// Links that it has closed since, rising.
-    pub(super) closed: Vec<u32>,
+    pub(super) closed: Vec<LinkId>,
     /// [service] -> links that might serve it when the network was built, rising.
     pub(super) reach: Vec<Vec<LinkId>>,
     /// Reliance on soft limits then. What falls silent later is for the next full solve:

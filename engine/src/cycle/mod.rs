@@ -193,10 +193,8 @@ impl Engine {
         draft: Option<&Draft>,
         now: Timestamp,
     ) {
-        let before = self.in_force.plan.clone();
         let (inventory, table) = (&self.known.inventory, &self.known.table);
-        self.in_force.replace(snapshot, inventory, table, now);
-        if self.in_force.plan != before {
+        if let Some(before) = self.in_force.replace(snapshot, inventory, table, now) {
             self.note_moves(before.as_deref(), now);
         }
         self.in_force.note_draft(draft);

@@ -136,6 +136,13 @@ impl<'a> Problem<'a> {
         self.instance.links[link.index()].capacity_mbps > 0.0
             && self.instance.sites[site.index()].capacity_mbps > 0.0
     }
+
+    /// Links that can carry nothing, rising.
+    #[must_use]
+    pub fn closed_links(&self) -> Vec<LinkId> {
+        let links = self.places.iter().map(|place| place.link);
+        links.filter(|&link| !self.is_open(link)).collect()
+    }
 }
 
 /// Position of each name.

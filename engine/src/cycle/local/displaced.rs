@@ -224,42 +224,30 @@ impl<'a> Displacement<'a> {
         sites_mbps
     }
 
-    /// Returns the problem in force without units, with only the room that the rest leaves.
+    /// Returns the problem without units, with only the room that the rest leaves.
     fn room_left(&self) -> Instance {
-        let base = self.problem.instance;
-        let on = &self.loads;
         let rest = |limit: f64, load: f64| (limit - load).max(0.0);
-        let mut links = base.links.clone();
-        for (link, &load) in links.iter_mut().zip(&on.links) {
+        let mut left = Instance {
+            move_cost_ms: 0.0,
+            units: Vec::new().into(),
+            ..self.problem.instance.clone()
+        };
+        for (link, &load) in left.links.iter_mut().zip(&self.loads.links) {
             link.watermark_mbps = link.watermark_mbps.map(|soft| rest(soft, load));
             link.capacity_mbps = rest(link.capacity_mbps, load);
         }
-        let mut sites = base.sites.clone();
-        for (site, &load) in sites.iter_mut().zip(&on.sites) {
+        for (site, &load) in left.sites.iter_mut().zip(&self.loads.sites) {
             site.watermark_mbps = site.watermark_mbps.map(|soft| rest(soft, load));
             site.capacity_mbps = rest(site.capacity_mbps, load);
         }
-        if sites.iter().any(|site| site.capacity_rps.is_some()) {
-            for (site, &rps) in sites.iter_mut().zip(&on.requests) {
-                site.capacity_rps = site.capacity_rps.map(|limit| rest(limit, rps));
-            }
+        for (site, &rps) in left.sites.iter_mut().zip(&self.loads.requests) {
+            site.capacity_rps = site.capacity_rps.map(|limit| rest(limit, rps));
         }
-        let mut regions = base.regions.clone();
-        for (region, &load) in regions.iter_mut().zip(&on.regions) {
+        for (region, &load) in left.regions.iter_mut().zip(&self.loads.regions) {
             region.watermark_mbps = region.watermark_mbps.map(|soft| rest(soft, load));
             region.capacity_mbps = rest(region.capacity_mbps, load);
         }
-        Instance {
-            version: base.version,
-            slot_seconds: base.slot_seconds,
-            value_cny_per_gbps_ms_slot: base.value_cny_per_gbps_ms_slot,
-            move_cost_ms: 0.0,
-            links,
-            sites,
-            regions,
-            contracts: base.contracts.clone(),
-            units: Vec::new().into(),
-        }
+        left
     }
 
     /// Returns what lost its place, as an instance over the room that the rest leaves; all of it
