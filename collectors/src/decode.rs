@@ -64,7 +64,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Number of lines were refused.
+    /// Number of lines that were refused.
     #[must_use]
     pub fn refused_total(&self) -> u64 {
         self.refused_by_label.values().sum()

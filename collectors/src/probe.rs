@@ -32,7 +32,7 @@ pub struct Check {
     pub port: u16,
     /// Time between two probes of one address.
     pub interval: Duration,
-    /// Time for which one probe may take.
+    /// Longest time of one probe.
     pub timeout: Duration,
     /// Successes in a row that bring an address back.
     pub up_after: u32,

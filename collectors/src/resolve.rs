@@ -64,7 +64,7 @@ pub enum Reason {
     Client {
         /// The client as sent, cut to a bounded length.
         client: String,
-        /// Fault of it.
+        /// Fault of the client as sent.
         fault: &'static str,
     },
     /// A time too far from now.

@@ -280,7 +280,7 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// Tells how the answers of every service divide its clients.
+/// Scopes of every service: how its answers divide its clients.
 fn scopes(
     table: &AreaTable,
     catalog: &Catalog,

@@ -83,7 +83,7 @@ pub struct ReplyConfig {
 pub struct TcpConfig {
     /// Time for which a connection may be silent between questions.
     pub idle_timeout: Duration,
-    /// Time for which one question may take to arrive once begun, and its reply to be taken.
+    /// Longest time for one question to arrive once begun, and for its reply to be taken.
     pub io_timeout: Duration,
     /// Most connections at a time; more are closed at once. From half of it on, the idle timeout is
     /// a fifth.

@@ -41,7 +41,7 @@ pub struct DnsView {
     pub(crate) cuts: Vec<Cut>,
     pub(crate) services: Vec<ServiceFacts>,
     pub(crate) any: RrSet,
-    /// Answers the fast path sends.
+    /// Names and records that the fast path answers from.
     pub(crate) prepared: Prepared,
 }
 

@@ -49,8 +49,7 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn demand_mbps(&self) -> f64 {
         let services = || (0..self.facts.inventory.services.len()).map(ServiceId::from_index);
-        let areas = (0..self.facts.table.areas().len())
-            .map(|area| AreaId(u32::try_from(area).unwrap_or(u32::MAX)));
+        let areas = (0..self.facts.table.areas().len()).map(AreaId::from_index);
         areas
             .flat_map(|area| services().map(move |service| (area, service)))
             .map(|(area, service)| self.facts.demand_mbps(area, service))

@@ -121,7 +121,7 @@ impl Atlas {
             if let Some(id) = known.get(ids) {
                 return *id;
             }
-            let id = AreaId(u32::try_from(places.len()).unwrap_or(u32::MAX));
+            let id = AreaId::from_index(places.len());
             let asn = systems[index(ids[1])].asn;
             let base = &self.places[index(ids[0])];
             places.push(Place {
@@ -194,7 +194,7 @@ impl Atlas {
         };
         let mut outside = vec![AreaId(0); nets.len() + 1];
         for place in 0..first {
-            outside[0] = AreaId(u32::try_from(place).unwrap_or(u32::MAX));
+            outside[0] = AreaId::from_index(place);
             class(&outside);
         }
         let v4 = laid(&v4, u32::MAX, before_v4, &mut class);
@@ -344,7 +344,7 @@ impl<J: Clone + Ord> Classes<J> {
         let nets: Vec<Option<u32>> = ids[1..].iter().map(|id| id.0.checked_sub(1)).collect();
         let judgement = judge(place, &nets);
         let apart = kept.map(identity);
-        let next = AreaId(u32::try_from(self.classes.len()).unwrap_or(u32::MAX));
+        let next = AreaId::from_index(self.classes.len());
         let id = *self
             .by_judgement
             .entry((apart, judgement.clone()))
@@ -454,7 +454,7 @@ fn read_places(bytes: &[u8]) -> Result<(Vec<Place>, Spreads), SourceError> {
         let place = record.place();
         *ids.entry(place).or_insert_with_key(|place| {
             places.push(place.clone());
-            AreaId(u32::try_from(places.len() - 1).unwrap_or(u32::MAX))
+            AreaId::from_index(places.len() - 1)
         })
     };
     let mut first_refused = None;

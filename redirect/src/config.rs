@@ -89,8 +89,8 @@ pub struct AnswerConfig {
 /// Bounds of connections.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Time for which a request may take to arrive, from its first byte on; also how long a new
-    /// connection may stay silent.
+    /// Longest time for a request to arrive, from its first byte on; also the longest silence of a
+    /// new connection.
     pub header_timeout: Duration,
     /// Time for which a connection may stay silent between requests.
     pub idle_timeout: Duration,

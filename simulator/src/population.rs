@@ -155,7 +155,7 @@ impl Population {
     ) {
         let known = &table.areas()[id];
         self.areas.push(DemandArea {
-            id: AreaId(u32::try_from(id).unwrap_or(u32::MAX)),
+            id: AreaId::from_index(id),
             name: known.name.clone(),
             share,
             place: middle(&known.attrs),

@@ -14,7 +14,7 @@ const RENAMED: [(&str, &str); 3] = [
     ("meter", "contract"),
 ];
 
-/// All found while reading.
+/// Faults and notices found while reading.
 #[derive(Default)]
 pub(super) struct Sink {
     pub(super) faults: RefCell<Vec<Fault>>,
@@ -78,10 +78,10 @@ impl<'a> Section<'a> {
     /// The value of a key.
     pub(super) fn get(&self, key: &'static str) -> Option<&'a Node> {
         let is_new = self.asked.borrow_mut().insert(key);
-        if let Some((older, name)) = renamed(key) {
+        if let Some(older) = renamed(key) {
             self.asked.borrow_mut().insert(older);
             if is_new && let Some(node) = self.table?.get(older) {
-                self.mention(older, name, node);
+                self.mention(older, key, node);
             }
         }
         self.peek(key)
@@ -96,7 +96,7 @@ impl<'a> Section<'a> {
     fn written<'b>(&self, key: &'b str) -> &'b str {
         let has = |key: &str| self.table.is_some_and(|table| table.contains_key(key));
         match renamed(key) {
-            Some((older, _)) if has(older) && !has(key) => older,
+            Some(older) if has(older) && !has(key) => older,
             _ => key,
         }
     }
@@ -431,9 +431,10 @@ impl<'a> Section<'a> {
     }
 }
 
-/// The older name of a key, and the key as the field calls it.
-fn renamed(key: &str) -> Option<(&'static str, &'static str)> {
-    RENAMED.into_iter().find(|(_, name)| *name == key)
+/// The older name of a key.
+fn renamed(key: &str) -> Option<&'static str> {
+    let pair = RENAMED.into_iter().find(|(_, name)| *name == key);
+    pair.map(|(older, _)| older)
 }
 
 /// Edit distance (Levenshtein 1966), for hints alone.

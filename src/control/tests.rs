@@ -132,6 +132,18 @@ fn put_usual_demand(path: &Path, units: &str, areas: u16, mbps: impl Fn(i64) -> 
 }
 
 /// As the smallest configuration has them.
+/// An engine on so many areas that has heard nothing yet.
+fn engine_on(areas: u16) -> Engine {
+    let (inventory, table) = (Arc::new(inventory()), Arc::new(table(areas)));
+    Engine::new(
+        inventory,
+        table,
+        Arc::default(),
+        options(),
+        Stored::default(),
+    )
+}
+
 fn options() -> EngineOptions {
     use engine::estimate::EstimateOptions;
     use engine::model::ModelOptions;
@@ -323,14 +335,7 @@ async fn levels_that_were_planned_before_a_restart_hold_after_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn demand_that_was_learnt_before_a_restart_is_planned_from_after_it() {
     let areas = 20;
-    let shared = (Arc::new(inventory()), Arc::new(table(areas)));
-    let engine = Engine::new(
-        shared.0,
-        shared.1,
-        Arc::default(),
-        options(),
-        Stored::default(),
-    );
+    let engine = engine_on(areas);
     let of_others = "0".repeat(64);
     for (units, planned) in [(engine.demand_digest(), true), (of_others, false)] {
         let (handle, _dir) = started_on(areas, |path| {
@@ -421,14 +426,7 @@ async fn a_late_sample_after_a_restart_adds_to_what_its_link_said_before_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn planning_levels_makes_way_for_what_failed() {
     let metrics = crate::metrics::Metrics::of_process();
-    let shared = (Arc::new(inventory()), Arc::new(table(AREAS)));
-    let engine = Engine::new(
-        shared.0,
-        shared.1,
-        Arc::default(),
-        options(),
-        Stored::default(),
-    );
+    let engine = engine_on(AREAS);
     let units = engine.demand_digest();
     let (handle, _dir) = started_on(AREAS, |path| {
         // No two half-hours alike, so that planning takes minutes without optimizations.

@@ -79,7 +79,7 @@ pub(crate) fn questions(scenario: &Scenario, count: usize, random: &mut Random) 
         let name = random.choose(names);
         questions.push(Question {
             name: name.name.clone(),
-            kind: *random.choose(&name.types),
+            kind: random.pick(&name.types),
             client: scenario.client(random),
         });
     }

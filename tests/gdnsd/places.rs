@@ -104,7 +104,7 @@ pub(crate) fn networks(is_city: bool, random: &mut Random) -> Vec<(Prefix, Value
             let address = Ipv4Addr::new(first, random.between(0, 255), 0, 0);
             Prefix::new(IpAddr::V4(address), random.between(8, 16))
         } else {
-            let registry = *random.choose(&[0x2400_u16, 0x2600, 0x2800, 0x2a00, 0x2c00, 0x2001]);
+            let registry = random.pick(&[0x2400_u16, 0x2600, 0x2800, 0x2a00, 0x2c00, 0x2001]);
             let second = u16::from(random.between(1, 255)) << 8 | u16::from(random.between(0, 255));
             let address = Ipv6Addr::new(registry, second, 0, 0, 0, 0, 0, 0);
             Prefix::new(IpAddr::V6(address), random.between(20, 32))

@@ -114,7 +114,7 @@ impl Pools {
 
     fn multifo(&mut self, random: &mut Random) -> Conf {
         self.families(random, |pools, is_v4, random| {
-            let services = *random.choose(&SERVICES);
+            let services = random.pick(&SERVICES);
             let count = random.between(1, 6);
             if services == ["up"] && random.percent(30) {
                 let addresses: Vec<_> =
@@ -134,7 +134,7 @@ impl Pools {
 
     fn weighted(&mut self, random: &mut Random) -> Conf {
         self.families(random, |pools, is_v4, random| {
-            let services = *random.choose(&SERVICES);
+            let services = random.pick(&SERVICES);
             let mut pairs = Vec::new();
             let up_thresh = threshold(&mut pairs, random);
             service_types(&mut pairs, services);
@@ -158,7 +158,7 @@ impl Pools {
 
     fn simplefo(&mut self, random: &mut Random) -> Conf {
         self.families(random, |pools, is_v4, random| {
-            let services = *random.choose(&SERVICES);
+            let services = random.pick(&SERVICES);
             let mut pairs = Vec::new();
             service_types(&mut pairs, services);
             for label in ["primary", "secondary"] {
@@ -175,7 +175,7 @@ impl Pools {
         random: &mut Random,
         mut family: impl FnMut(&mut Self, bool, &mut Random) -> Conf,
     ) -> Conf {
-        let families = *random.choose(&[
+        let families = random.pick(&[
             Families::V4,
             Families::V4,
             Families::V6,
@@ -218,7 +218,7 @@ fn threshold(pairs: &mut Vec<(String, Conf)>, random: &mut Random) -> f64 {
     if random.percent(40) {
         return 0.5;
     }
-    let text = *random.choose(&[
+    let text = random.pick(&[
         "0.01", "0.1", "0.2", "0.3", "0.34", "0.5", "0.6", "0.7", "0.75", "0.9", "1.0",
     ]);
     pairs.push(("up_thresh".to_owned(), Conf::text(text)));

@@ -201,7 +201,7 @@ impl Draft<'_> {
         };
         if is_inherited {
             pairs.push(("service_types".to_owned(), Conf::list(services)));
-            let thresh = *self.random.choose(&["0.1", "0.4", "0.67"]);
+            let thresh = self.random.pick(&["0.1", "0.4", "0.67"]);
             pairs.push(("up_thresh".to_owned(), Conf::text(thresh)));
         }
         let mut dcmap = Vec::new();
@@ -247,7 +247,7 @@ impl Draft<'_> {
 
     /// A record of the zone, with one of the ways to write its time to live.
     fn name(&mut self, name: &str, has_addresses_only: bool, target: &str) {
-        let ttl = *self.random.choose(&["300", "600/30", "60/60", ""]);
+        let ttl = self.random.pick(&["300", "600/30", "60/60", ""]);
         let kind = if has_addresses_only { "DYNA" } else { "DYNC" };
         let _ = writeln!(self.zone, "{name} {ttl} {kind} {target}");
         let mut types = vec![A, A, A, A, A, AAAA, AAAA, AAAA];

@@ -76,7 +76,7 @@ fn killing_either_process_at_random_moments_loses_nothing() {
         control.tell(&telemetry(|_| 100.0));
         acknowledged.extend(request(&mut control, round));
         std::thread::sleep(Duration::from_millis(random.bits() % 400));
-        let victim = if random.below(2) == 0 {
+        let victim = if random.one_in(2) {
             &mut control
         } else {
             &mut edge

@@ -265,11 +265,11 @@ fn no_bytes_stop_the_servers() {
     let mut random = Random::new(0x1234_5678_9abc_def0);
     for round in 0..3000 {
         let mut bytes = seed_question.clone();
-        for _ in 0..=random.bits() % 8 {
-            let at = usize::try_from(random.bits()).unwrap_or(0) % bytes.len();
-            bytes[at] = random.bits().to_le_bytes()[0];
+        for _ in 0..=random.below(8) {
+            let at = random.below(bytes.len());
+            bytes[at] = random.byte();
         }
-        bytes.truncate(usize::try_from(random.bits() % 90).unwrap_or(0));
+        bytes.truncate(random.below(90));
         let _ = socket.send_to(&bytes, dns);
         if round % 100 == 0 {
             for at in [dns, web, api] {

@@ -107,7 +107,7 @@ pub struct Area {
     pub ipv6_subnets_48: u64,
 }
 
-/// Place where in the table an address was found; valid for the same table only.
+/// Place in the table where an address was found; valid for the same table only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaf {
     /// Index of an IPv4 range.

@@ -41,7 +41,7 @@ fn code(reply: &[u8]) -> u16 {
     read.opt_rcode().to_int()
 }
 
-/// Returns what must hold of any reply: who it is for, how long it may be, and the question as it
+/// Asserts what must hold of any reply: who it is for, how long it may be, and the question as it
 /// came.
 fn well_formed(message: &[u8], reply: &[u8], transport: Transport) {
     assert_eq!((&reply[..2], reply[2] & 0x80), (&message[..2], 0x80));

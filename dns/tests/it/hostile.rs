@@ -22,7 +22,7 @@ fn config() -> ReplyConfig {
     }
 }
 
-/// Returns what must hold of the reply to any bytes.
+/// Asserts what must hold of the reply to any bytes.
 pub(crate) fn judge(message: &[u8], view: &DnsView) {
     for (transport, bytes_max) in [
         (Transport::Udp, 1232),

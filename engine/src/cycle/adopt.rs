@@ -6,12 +6,12 @@ use super::job::{Failure, Found, Solved};
 use super::steps::Taken;
 use super::{Draft, Engine, LastSolve, Tier, Under};
 use crate::limits::Limits;
-use crate::model::Facts;
+use crate::model::{Facts, split_index};
 use crate::publish::{Held, Reason, gate};
 use crate::realise::{RunnersUp, amounts_to, catalog, patch, planned_by_site, realise};
 use checker::Answers;
 use coverage::map::CoverageMapBuilder;
-use coverage::{AreaId, Body, ServiceId, Timestamp};
+use coverage::{Body, Timestamp};
 use instance::{Instance, Plan};
 use optimizer::{Outcome, Problem};
 
@@ -198,10 +198,8 @@ impl Engine {
         let Body { catalog, map } = &draft.body;
         let areas = self.known.table.areas().len();
         let named = |unit: usize| {
-            let area = AreaId(u32::try_from(unit % areas).unwrap_or(u32::MAX));
-            map.get(ServiceId::from_index(unit / areas), area)
-                .shares
-                .len()
+            let (service, area) = split_index(unit, areas);
+            map.get(service, area).shares.len()
         };
         let in_force = self.in_force.plan.as_deref();
         let answers = Answers {

@@ -4,8 +4,9 @@ use super::tier::Tier;
 use super::{Engine, LastSolve};
 use crate::health::Health;
 use crate::inventory::Contract;
+use crate::model::split_index;
 use crate::publish::{Gates, Held, Present, Prices, Purpose, Reason, Step};
-use coverage::{AreaId, Timestamp};
+use coverage::Timestamp;
 use instance::{ContractModel, Plan};
 use optimizer::Problem;
 use std::time::Duration;
@@ -77,12 +78,12 @@ impl Engine {
         let last = self.last.as_ref()?;
         let areas = known.table.areas().len();
         let ttl = |unit: usize| {
-            let service = &known.inventory.services[unit / areas];
+            let service = &known.inventory.services[split_index(unit, areas).0.index()];
             Duration::from_secs(u64::from(service.served.ttl_s))
         };
         let measured = |unit: usize| {
             let shares = in_force.plan.as_ref()?.shares.get(unit)?;
-            let area = AreaId(u32::try_from(unit % areas).ok()?);
+            let (_, area) = split_index(unit, areas);
             let (mut ms, mut oldest) = (0.0, now);
             for &(link, share) in shares {
                 let estimate = known.estimates.quality(area, link)?;

@@ -5,9 +5,10 @@ use super::{Adopted, Draft, Engine, Tier, Under, local};
 use crate::drain::Drain;
 use crate::health::Health;
 use crate::limits::Limits;
+use crate::model::split_index;
 use crate::publish::{Held, Reason};
 use crate::realise::{RunnersUp, catalog, patch};
-use coverage::{AreaId, NodeId, ServiceId, Snapshot, Timestamp};
+use coverage::{NodeId, Snapshot, Timestamp};
 use instance::{Duals, Price};
 use std::sync::Arc;
 use std::time::Duration;
@@ -191,9 +192,8 @@ impl Engine {
         }
         let areas = self.known.table.areas().len();
         let is_known = |unit: usize| {
-            let area = u32::try_from(unit % areas).unwrap_or(u32::MAX);
-            let service = ServiceId::from_index(unit / areas);
-            self.known.estimates.demand(AreaId(area), service).is_some()
+            let (service, area) = split_index(unit, areas);
+            self.known.estimates.demand(area, service).is_some()
         };
         let (mut all, mut heard) = (0.0, 0.0);
         for (unit, mbps) in usual.iter().enumerate() {

@@ -27,7 +27,7 @@ pub(super) struct Ends {
     pub(super) local: IpAddr,
 }
 
-/// Response that an answer is made into, besides fixed fields.
+/// Response with its whole body, besides fixed fields.
 type Answer = Response<Full<Bytes>>;
 
 /// Answers a request. The body is never read: a request that has one is answered, and the

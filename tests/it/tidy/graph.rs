@@ -63,18 +63,14 @@ impl Crate {
         while let Some((module, path, dir)) = open.pop() {
             let file = File::read(&path, &read(&path).unwrap());
             for child in file.modules() {
-                let candidates = [
-                    (format!("{dir}{child}.rs"), format!("{dir}{child}/")),
-                    (format!("{dir}{child}/mod.rs"), format!("{dir}{child}/")),
-                ];
-                let found = candidates
+                let inner = format!("{dir}{child}/");
+                let path = [format!("{dir}{child}.rs"), format!("{inner}mod.rs")]
                     .into_iter()
-                    .find(|(path, _)| read(path).is_some());
-                let (path, dir) =
-                    found.unwrap_or_else(|| panic!("{name}: no file of module {child}"));
+                    .find(|path| read(path).is_some())
+                    .unwrap_or_else(|| panic!("{name}: no file of module {child}"));
                 let mut module: Names = Clone::clone(&module);
                 module.push(child);
-                open.push((module, path, dir));
+                open.push((module, path, inner));
             }
             files.insert(module, file);
         }
@@ -128,16 +124,15 @@ impl Crate {
     /// End of a path that stands in a module; `None` when it leads out of the crate.
     fn end(&self, module: &[String], path: &[String], depth: usize) -> Option<End> {
         let mut at = module.to_vec();
-        let mut rest = path;
-        match path.first()?.as_str() {
-            "crate" => at.clear(),
-            "self" => {}
-            "super" => {
-                at.pop()?;
+        let mut rest = match path.first()?.as_str() {
+            "crate" => {
+                at.clear();
+                &path[1..]
             }
+            "self" => &path[1..],
+            "super" => path,
             _ => return self.walk(module, path, depth),
-        }
-        rest = &rest[1..];
+        };
         while rest.first().is_some_and(|name| name == "super") {
             at.pop()?;
             rest = &rest[1..];
@@ -393,21 +388,13 @@ mod tests {
                 "b.rs -> a/inner.rs"
             ]
         );
-        let to = |path: &[&str]| it.end_of(&path.map_names());
-        assert_eq!(
-            to(&["small", "a", "Inner"]),
-            Some(["a", "inner"].map_names())
-        );
-        assert_eq!(to(&["small", "B"]), Some(["b"].map_names()));
+        let to = |path: &[&str]| it.end_of(&names(path));
+        assert_eq!(to(&["small", "a", "Inner"]), Some(names(&["a", "inner"])));
+        assert_eq!(to(&["small", "B"]), Some(names(&["b"])));
     }
 
-    trait MapNames {
-        fn map_names(&self) -> Names;
-    }
-    impl MapNames for [&str] {
-        fn map_names(&self) -> Names {
-            self.iter().map(|name| (*name).to_owned()).collect()
-        }
+    fn names(path: &[&str]) -> Names {
+        path.iter().map(|name| (*name).to_owned()).collect()
     }
 
     #[test]

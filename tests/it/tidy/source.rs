@@ -33,6 +33,14 @@ pub(super) fn crates() -> Vec<String> {
     [".".to_owned()].into_iter().chain(named).collect()
 }
 
+/// Folders of the engine's crates.
+pub(super) fn crates_of_engine() -> Vec<String> {
+    let mut folders = crates();
+    folders.retain(|folder| folder == "engine" || folder.starts_with("engine/"));
+    assert!(!folders.is_empty(), "the workspace has no engine");
+    folders
+}
+
 /// All Rust of the workspace: path from the root, and text.
 pub(super) fn all() -> Vec<(PathBuf, String)> {
     let root = root();

@@ -3,7 +3,7 @@
 
 use super::better_than_nothing;
 use crate::limits::Limits;
-use crate::model::{Facts, Reach};
+use crate::model::{Facts, Reach, split_index};
 use coverage::LinkId;
 use instance::{Changes, ContractModel, Duals, Instance, Plan, Price, Shares};
 use optimizer::{Loads, Problem, relieve};
@@ -87,9 +87,10 @@ impl<'a> Displacement<'a> {
         displaced.map_or(&self.in_force.shares[unit], |displaced| &displaced.kept)
     }
 
-    /// Units are service-major.
+    /// Index of a unit's service.
     fn service(&self, unit: usize) -> usize {
-        unit / self.facts.table.areas().len()
+        let (service, _) = split_index(unit, self.facts.table.areas().len());
+        service.index()
     }
 
     /// Takes the surplus off links and sites that have less capacity than they had.

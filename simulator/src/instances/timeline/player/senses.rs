@@ -37,7 +37,7 @@ impl Player {
             for area in 1..self.cdn.table.areas().len() {
                 let true_ms = self.quality_ms[area * inventory.links.len() + index];
                 samples.push(Sample::Quality {
-                    area: AreaId(u32::try_from(area).unwrap_or(u32::MAX)),
+                    area: AreaId::from_index(area),
                     site: link.site,
                     link: Some(id),
                     rtt_ms: noisy(true_ms * self.worse),
