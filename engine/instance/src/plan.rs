@@ -48,7 +48,7 @@ pub type Changes = BTreeMap<usize, Shares>;
 pub struct Levels {
     /// Level 1: demand without a place, in Mbps.
     pub unserved_mbps: f64,
-    /// Level 2: traffic above watermarks, summed over links and sites, in Mbps.
+    /// Level 2: traffic above watermarks, summed over links, sites and regions, in Mbps.
     pub overload_mbps: f64,
     /// Level 3: traffic on candidates whose quality is above the unit's latency limit, in Mbps.
     #[serde(rename(
@@ -114,7 +114,7 @@ pub struct Duals {
     /// `[region]`: price of its capacity and watermark.
     #[serde(default)]
     pub regions: Vec<Price>,
-    /// `[contract]`: marginal money of its contract.
+    /// `[contract]`: its marginal money.
     #[serde(rename(serialize = "meters", deserialize = "meters` or `contracts"))]
     #[serde(alias = "meters", alias = "contracts")]
     pub contracts: Vec<Price>,

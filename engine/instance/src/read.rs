@@ -48,7 +48,6 @@ impl Instance {
     /// # Ok::<(), instance::InstanceError>(())
     /// ```
     ///
-    ///
     /// # Errors
     /// [`InstanceError::Syntax`] when the bytes are no JSON of this shape (unknown keys included),
     /// [`InstanceError::Faults`] with every fault of the content otherwise.

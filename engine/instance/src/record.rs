@@ -98,7 +98,7 @@ pub struct Link {
 pub struct Site {
     /// Unique name.
     pub id: String,
-    /// Region, for the operator's summary of a shortage.
+    /// Region; its limits are in [`Instance::regions`], if it has any.
     pub region: String,
     /// Hard limit in Mbps over all its links.
     pub capacity_mbps: f64,

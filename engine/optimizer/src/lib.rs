@@ -57,7 +57,7 @@ pub use problem::index::{Place, Problem};
 pub use problem::loads::{Loads, ROUNDING, Room};
 pub use problem::money::money_step;
 pub use relief::{Relief, relieve};
-pub use result::certificate::{BINDING_ROWS_MAX, cost_gap};
+pub use result::certificate::cost_gap;
 pub use result::explain::{CandidateView, explain_unit};
 pub use result::report::{Report, report, write_assign};
 pub use result::weights::round_to_weights;

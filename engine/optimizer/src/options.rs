@@ -27,7 +27,7 @@ pub struct SolveOptions<'a> {
     pub seed: u64,
     /// Deadline at which to stop with the best plan so far; `None`: never.
     pub deadline: Option<&'a dyn Deadline>,
-    /// Choice of the least possible movement, which is a second, shorter solve.
+    /// Choice of whether to find the least possible movement, which is a second, shorter solve.
     pub movement: Movement,
 }
 

@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 use crate::network::numbers::as_u32;
 use crate::problem::index::Problem;
 use crate::problem::loads::{AMOUNT_EPSILON_MBPS, Loads, Room};
-use crate::problem::prices::{UNSERVED_PRICE, add, own_cost, path_prices};
+use crate::problem::prices::{UNSERVED_PRICE, add, less, own_cost, path_prices};
 use crate::problem::requests;
 use instance::{Duals, Plan, Price};
 use instance::{Instance, Shares};
@@ -142,13 +142,7 @@ fn displaced(problem: &Problem<'_>, plan: &Plan, duals: &Duals, open: &[bool]) -
 /// Loss of a unit that does not get its first choice.
 fn regret(displaced: &Displaced) -> Price {
     let price = |at: usize| displaced.places.get(at).map_or(UNSERVED_PRICE, |p| p.0);
-    let (first, second) = (price(0), price(1));
-    Price {
-        unserved: second.unserved - first.unserved,
-        overload: second.overload - first.overload,
-        late: second.late - first.late,
-        cny_per_mbps: second.cny_per_mbps - first.cny_per_mbps,
-    }
+    less(price(1), price(0))
 }
 
 /// The order of levels; prices are finite.

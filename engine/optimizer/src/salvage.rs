@@ -105,9 +105,8 @@ impl Filler<'_> {
         level: usize,
     ) -> f64 {
         let rps = requests::per_mbps(unit);
-        let asked = if level == 0 { rps } else { 0.0 };
         let place = self.problem.place(link);
-        let taken = self.rooms[level].left_mbps(place, asked).min(mbps);
+        let taken = self.rooms[level].left_mbps(place, rps).min(mbps);
         if taken <= AMOUNT_EPSILON_MBPS {
             return 0.0;
         }

@@ -116,10 +116,10 @@ impl WarmStart {
         let same_shape = input.units.len() == self.net.demand.len()
             && input.links.len() == self.net.link_hub.len()
             && input.sites.len() == self.net.site_hub.len();
-        let problem = Problem::new(input);
         if !same_shape || !self.finished {
             return None;
         }
+        let problem = Problem::new(input);
         // What had no capacity from the beginning has no place in the network.
         let mut closed = problem.closed_links();
         closed.retain(|&link| self.net.link_hub[link.index()].is_some());

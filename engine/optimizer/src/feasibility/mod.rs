@@ -18,10 +18,10 @@ use instance::Instance;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Limit {
-    /// The hard capacities of links and sites.
+    /// The hard capacities of links, sites and regions.
     #[default]
     Capacity,
-    /// The watermarks of links and sites.
+    /// The watermarks of links, sites and regions.
     Watermark,
 }
 
@@ -271,10 +271,7 @@ impl<'a> FlowModel<'a> {
 
     /// Region of the best candidate of a unit; empty when it has none.
     fn region(&self, unit: &instance::Unit) -> &str {
-        let best = unit
-            .cand
-            .iter()
-            .min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+        let best = unit.cand.iter().min_by(|a, b| instance::by_quality(a, b));
         best.map_or("", |&(link, _)| {
             let site = self.problem.place(link).site;
             &self.problem.instance.sites[site.index()].region

@@ -8,13 +8,14 @@
 //! A double line is a stack of parallel arcs, cheapest first: up to the watermark, above it, free
 //! of charge, priced. Convexity makes the cheap arc fill first. Links, sites and contracts are
 //! *hubs*; each has one parent, so prices add up along one path. A contract that cuts across sites
-//! has no place in this tree: it is *shared*, and its links carry a price that `coupling` finds
+//! has no place in this tree: it is *shared*, and its links carry a price that `side` finds
 //! from outside. So do the arcs of units that bring requests to sites which limit them.
 
 use crate::network::hubs::Draft;
-use crate::network::numbers::{SINK, as_u32};
+use crate::network::numbers::{NONE, SINK, as_u32};
 use crate::network::scale::{MOVED, Scale, UNLIMITED, UNSERVED};
 use crate::problem::index::Problem;
+use crate::problem::levels::is_late;
 use crate::problem::money::latency_cny_per_mbps;
 use crate::problem::money::move_cny_per_mbps;
 use crate::problem::requests;
@@ -43,7 +44,7 @@ impl ContractPlace {
     }
 }
 
-/// A link, site or contract in the tree of hubs.
+/// A link, site, region or contract in the tree of hubs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hub {
     /// Hub that its traffic goes to next.
@@ -76,7 +77,7 @@ pub(crate) struct Network {
     pub(crate) demand: Vec<i64>,
     /// `[link]` -> its hub; `None` when it can carry nothing.
     pub(crate) link_hub: Vec<Option<u32>>,
-    /// `[hub]` -> link index, `u32::MAX` for other hubs.
+    /// `[hub]` -> link index, [`NONE`] for other hubs.
     pub(crate) link_of_hub: Vec<u32>,
     /// `[site]` -> its hub; `None` when it can carry nothing or never binds.
     pub(crate) site_hub: Vec<Option<u32>>,
@@ -227,17 +228,10 @@ impl Network {
                     continue;
                 };
                 let mut cost = self.scale.money(latency_cny_per_mbps(instance, quality_ms));
-                if unit
-                    .latency_limit_ms
-                    .is_some_and(|limit| quality_ms > limit)
-                {
+                if is_late(unit, quality_ms) {
                     cost += self.scale.late();
                 }
-                let stay = unit
-                    .incumbent
-                    .iter()
-                    .find(|i| i.0 == link)
-                    .map_or(0.0, |i| i.1);
+                let stay = unit.incumbent.on(link);
                 let stay = self
                     .scale
                     .flow(instance.units[index].mbps * stay)
@@ -274,7 +268,7 @@ impl Network {
                 end_arc,
             });
         }
-        self.link_of_hub = vec![u32::MAX; self.hubs.len()];
+        self.link_of_hub = vec![NONE; self.hubs.len()];
         for (link, hub) in self.link_hub.iter().enumerate() {
             if let Some(hub) = hub {
                 self.link_of_hub[*hub as usize] = as_u32(link);

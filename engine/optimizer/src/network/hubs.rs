@@ -32,7 +32,7 @@ impl Network {
                 || limits.capacity_rps.is_some();
             if links.iter().any(|&l| usable[l.index()]) && may_bind {
                 let steps = self.limit_steps(limits.watermark_mbps(), limits.capacity_mbps, 0);
-                let region = self.region_above(problem, site);
+                let region = self.hub_of_region(problem.region_of(site));
                 self.site_hub[site.index()] = Some(push(&mut drafts, region, steps));
             }
         }
@@ -75,11 +75,6 @@ impl Network {
                 self.region_hub[region] = Some(push(drafts, SINK, steps));
             }
         }
-    }
-
-    /// The hub above a site and all that stands over it: its region's, or the sink.
-    fn region_above(&self, problem: &Problem<'_>, site: SiteId) -> u32 {
-        self.hub_of_region(problem.region_of(site))
     }
 
     /// The hub of a region, or the sink.

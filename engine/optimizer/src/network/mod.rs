@@ -1,6 +1,6 @@
 //! The network: one tree of hubs from links to the sink, in fixed point.
 //!
-//! Built once from a problem, priced anew as often as the side constraints ask. Only costs change
+//! Built from a problem, priced anew as often as the side constraints ask. Only costs change
 //! after that; no room below this one knows a basis.
 
 pub(crate) mod arcs;

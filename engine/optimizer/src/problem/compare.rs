@@ -57,3 +57,8 @@ pub(crate) fn within(tolerance: Tolerance, problem: &Problem<'_>, a: &Plan, b: &
     }
     Ordering::Equal
 }
+
+/// Counts units in more than one place.
+pub(crate) fn split_units(plan: &Plan) -> usize {
+    plan.shares.iter().filter(|shares| shares.len() > 1).count()
+}

@@ -58,6 +58,12 @@ fn over(load_mbps: f64, watermark_mbps: f64) -> f64 {
     }
 }
 
+/// Tells whether quality is above a unit's latency limit.
+pub(crate) fn is_late(unit: &Unit, quality_ms: f64) -> bool {
+    unit.latency_limit_ms
+        .is_some_and(|limit| quality_ms > limit)
+}
+
 fn add_unit(instance: &Instance, unit: &Unit, shares: &[(LinkId, f64)], levels: &mut Levels) {
     let mut served = 0.0;
     for &(link, share) in shares {
@@ -67,18 +73,11 @@ fn add_unit(instance: &Instance, unit: &Unit, shares: &[(LinkId, f64)], levels: 
             continue;
         };
         levels.latency_cny += mbps * latency_cny_per_mbps(instance, quality_ms);
-        if unit
-            .latency_limit_ms
-            .is_some_and(|limit| quality_ms > limit)
-        {
+        if is_late(unit, quality_ms) {
             levels.late_mbps += mbps;
         }
         if !unit.incumbent.is_empty() {
-            let stay = unit
-                .incumbent
-                .iter()
-                .find(|i| i.0 == link)
-                .map_or(0.0, |i| i.1);
+            let stay = unit.incumbent.on(link);
             levels.moved_mbps += unit.mbps * (share - stay).max(0.0);
         }
     }

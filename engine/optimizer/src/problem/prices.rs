@@ -1,6 +1,7 @@
 //! Prices of the plan's limits, and the cost of a candidate beside them.
 
 use crate::problem::index::{Place, Problem};
+use crate::problem::levels::is_late;
 use crate::problem::money::{latency_cny_per_mbps, move_cny_per_mbps};
 use coverage::{LinkId, RegionId};
 use instance::{Duals, Instance, Price, Unit};
@@ -20,6 +21,16 @@ pub(crate) fn add(a: Price, b: Price) -> Price {
         overload: a.overload.saturating_add(b.overload),
         late: a.late.saturating_add(b.late),
         cny_per_mbps: a.cny_per_mbps + b.cny_per_mbps,
+    }
+}
+
+/// Difference of two prices.
+pub(crate) fn less(a: Price, b: Price) -> Price {
+    Price {
+        unserved: a.unserved - b.unserved,
+        overload: a.overload - b.overload,
+        late: a.late - b.late,
+        cny_per_mbps: a.cny_per_mbps - b.cny_per_mbps,
     }
 }
 
@@ -53,17 +64,18 @@ pub(crate) fn own_cost(
     (link, quality_ms): (LinkId, f64),
 ) -> Price {
     let moves = !unit.incumbent.is_empty() && unit.incumbent.iter().all(|i| i.0 != link);
-    let move_cny = if moves {
-        move_cny_per_mbps(instance)
-    } else {
-        0.0
-    };
+    let mut cost = staying_cost(instance, unit, quality_ms);
+    if moves {
+        cost.cny_per_mbps += move_cny_per_mbps(instance);
+    }
+    cost
+}
+
+/// Cost of one Mbps of `unit` at this quality, before any price and any move.
+pub(crate) fn staying_cost(instance: &Instance, unit: &Unit, quality_ms: f64) -> Price {
     Price {
-        late: i32::from(
-            unit.latency_limit_ms
-                .is_some_and(|limit| quality_ms > limit),
-        ),
-        cny_per_mbps: latency_cny_per_mbps(instance, quality_ms) + move_cny,
+        late: i32::from(is_late(unit, quality_ms)),
+        cny_per_mbps: latency_cny_per_mbps(instance, quality_ms),
         ..Price::default()
     }
 }

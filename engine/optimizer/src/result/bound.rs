@@ -7,8 +7,8 @@
 
 use crate::problem::index::Problem;
 use crate::problem::levels::with_rounding;
-use crate::problem::money::{latency_cny_per_mbps, money_step, move_cny_per_mbps};
-use crate::problem::prices::{UNSERVED_PRICE, add, path_prices};
+use crate::problem::money::{money_step, move_cny_per_mbps};
+use crate::problem::prices::{UNSERVED_PRICE, add, less, path_prices, staying_cost};
 use crate::problem::requests;
 use instance::{Duals, Instance, LevelBound, Price, Unit};
 
@@ -77,14 +77,7 @@ fn bound_unit(
     let move_cny = move_cny_per_mbps(instance);
     let settled = move_cny > 0.0 && !unit.incumbent.is_empty();
     for &(link, quality_ms) in &unit.cand {
-        let here = Price {
-            late: i32::from(
-                unit.latency_limit_ms
-                    .is_some_and(|limit| quality_ms > limit),
-            ),
-            cny_per_mbps: latency_cny_per_mbps(instance, quality_ms),
-            ..Price::default()
-        };
+        let here = staying_cost(instance, unit, quality_ms);
         let mut price = add(here, paths[link.index()]);
         price.cny_per_mbps += requests::price_per_mbps(unit, requests, link);
         if settled {
@@ -115,12 +108,7 @@ fn conjugate(value: &mut [f64; 4], price: Price, breakpoint: f64, end: f64, step
     let zero = Price::default();
     if price > zero {
         accumulate(value, price, -breakpoint);
-        let beyond = Price {
-            unserved: price.unserved - step.unserved,
-            overload: price.overload - step.overload,
-            late: price.late - step.late,
-            cny_per_mbps: price.cny_per_mbps - step.cny_per_mbps,
-        };
+        let beyond = less(price, step);
         if beyond > zero {
             accumulate(value, beyond, -(end - breakpoint));
         }

@@ -1,5 +1,6 @@
 //! The certificate of a plan: its levels, the bound that prices prove, and the gap between them.
 
+use crate::problem::compare::split_units;
 use crate::problem::index::Problem;
 use crate::problem::levels;
 use crate::problem::loads::Loads;
@@ -9,7 +10,7 @@ use instance::{
 };
 
 /// Most binding rows listed in a certificate; the duals hold all of them.
-pub const BINDING_ROWS_MAX: usize = 10_000;
+const BINDING_ROWS_MAX: usize = 10_000;
 
 /// Relative slack taken off the cost bound for rounding.
 const ROUNDING_SLACK: f64 = 1e-10;
@@ -77,7 +78,7 @@ pub(crate) fn certify(
         levels,
         bound,
         moved_min_possible_mbps: moved.mbps(levels.unserved_mbps),
-        split_units: plan.shares.iter().filter(|s| s.len() > 1).count(),
+        split_units: split_units(plan),
         duals,
         binding,
         input_digest: plan.input_digest.clone(),

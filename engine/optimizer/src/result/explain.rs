@@ -4,7 +4,7 @@ use coverage::LinkId;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::index::Problem;
-use crate::problem::prices::{UNSERVED_PRICE, add, own_cost, path_price, region_price};
+use crate::problem::prices::{UNSERVED_PRICE, add, less, own_cost, path_price, region_price};
 use crate::problem::requests;
 use instance::Instance;
 use instance::{Certificate, Plan, Price};
@@ -66,10 +66,6 @@ pub fn explain_unit(
             best = price;
         }
     }
-    let shares = plan
-        .shares
-        .get(unit)
-        .map_or(&[][..], |shares| shares.as_slice());
     let view = |&(link, quality_ms): &(LinkId, f64)| {
         let price = total(link, quality_ms);
         let place = problem.place(link);
@@ -81,13 +77,8 @@ pub fn explain_unit(
             region_price: region_price(duals, place),
             money_cny_per_mbps: duals.contracts[place.contract.index()].cny_per_mbps,
             requests_cny_per_mbps: requests::price_per_mbps(data, &requests, link),
-            reduced_cost: Price {
-                unserved: price.unserved - best.unserved,
-                overload: price.overload - best.overload,
-                late: price.late - best.late,
-                cny_per_mbps: price.cny_per_mbps - best.cny_per_mbps,
-            },
-            chosen_share: shares.iter().find(|s| s.0 == link).map_or(0.0, |s| s.1),
+            reduced_cost: less(price, best),
+            chosen_share: plan.shares.get(unit).map_or(0.0, |shares| shares.on(link)),
         }
     };
     data.cand.iter().map(view).collect()

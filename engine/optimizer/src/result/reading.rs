@@ -3,17 +3,13 @@
 use crate::network::arcs::{ContractPlace, Network};
 use crate::network::numbers::SINK;
 use crate::problem::index::Problem;
+use crate::problem::prices::UNSERVED_PRICE;
 use crate::simplex::basis::Basis;
 use coverage::{LinkId, SiteId};
 use instance::{Duals, Link, Plan, Price, Region, Shares, Site};
 
-/// Level counts of a link or site that can carry nothing: dearer than leaving demand unserved.
-pub(crate) const CLOSED: Price = Price {
-    unserved: 1,
-    overload: 0,
-    late: 0,
-    cny_per_mbps: 0.0,
-};
+/// Price of a link, site or region that can carry nothing: as dear as leaving demand unserved.
+pub(crate) const CLOSED: Price = UNSERVED_PRICE;
 
 /// The shares of the basis. Units without traffic go where their price is lowest.
 pub(crate) fn plan(net: &Network, basis: &Basis, input_digest: String) -> Plan {

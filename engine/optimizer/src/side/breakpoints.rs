@@ -2,6 +2,7 @@
 //!
 //! Between two breakpoints everything is linear, which is where `crossover` moves traffic about.
 
+use crate::problem::levels::is_late;
 use crate::problem::loads::{Loads, ROUNDING};
 use crate::problem::money::latency_cny_per_mbps;
 use crate::problem::money::money_step;
@@ -109,20 +110,9 @@ pub(crate) fn piece(
     share: f64,
 ) -> Option<((f64, f64), Slope)> {
     let &(_, quality_ms) = unit.cand.iter().find(|cand| cand.0 == link)?;
-    let late = if unit
-        .latency_limit_ms
-        .is_some_and(|limit| quality_ms > limit)
-    {
-        1.0
-    } else {
-        0.0
-    };
+    let late = if is_late(unit, quality_ms) { 1.0 } else { 0.0 };
     let latency = latency_cny_per_mbps(input, quality_ms);
-    let stay = unit
-        .incumbent
-        .iter()
-        .find(|stay| stay.0 == link)
-        .map_or(0.0, |stay| stay.1);
+    let stay = unit.incumbent.on(link);
     if stay > 0.0 && (share - stay).abs() <= TIGHT {
         return None;
     }

@@ -1,11 +1,11 @@
-//! SideConstraints that have no place in the tree of hubs: contracts over several sites, requests
-//! per second of sites.
+//! Side constraints, which have no place in the tree of hubs: contracts over several sites,
+//! requests per second of sites.
 //!
 //! They are relaxed. For given prices, between 0 and what a row charges, the network is exact, and
 //! its dual value is a lower bound.
 
 use crate::network::arcs::{ContractPlace, Network};
-use crate::network::numbers::{SINK, as_u32};
+use crate::network::numbers::{NONE, SINK, as_u32};
 use crate::options::SolveOptions;
 use crate::problem::index::Problem;
 use crate::problem::money::money_step;
@@ -166,7 +166,7 @@ impl<'a> SideConstraints<'a> {
                 continue;
             };
             let link = net.link_of_hub.get(net.head[arc] as usize).copied();
-            let Some(link) = link.filter(|&link| link != u32::MAX) else {
+            let Some(link) = link.filter(|&link| link != NONE) else {
                 continue;
             };
             links[link as usize] += mbps;

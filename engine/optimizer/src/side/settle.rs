@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 
 use crate::network::arcs::Network;
 use crate::options::SolveOptions;
-use crate::problem::compare::{EQUAL, OF_A_BASIC_SOLUTION, Tolerance, within};
+use crate::problem::compare::{EQUAL, OF_A_BASIC_SOLUTION, Tolerance, split_units, within};
 use crate::problem::index::Problem;
 use crate::side::columns::{Ends, Search};
 use crate::side::constraints::SideConstraints;
@@ -53,7 +53,7 @@ pub(crate) fn settle(
     }
     let ends = Ends::of(rows, net);
     let mut finished = search.run((net, basis), ends, context.options);
-    let mut plan = whole::mixed(context.problem.instance, &search.mixture());
+    let mut plan = whole::mixed(first, &search.mixture());
     for (unit, shares) in plan.shares.iter_mut().enumerate() {
         if net.demand[unit] == 0 {
             shares.clone_from(&first.shares[unit]);
@@ -74,11 +74,6 @@ pub(crate) fn settle(
     Settled { plan, finished }
 }
 
-/// Units in more than one place.
-fn split(plan: &Plan) -> usize {
-    plan.shares.iter().filter(|shares| shares.len() > 1).count()
-}
-
 /// Takes `other` when it is better than `plan`.
 fn take_better(context: &Context<'_, '_>, other: &Plan, plan: &mut Plan) {
     if order(EQUAL, context, other, plan).is_lt() {
@@ -89,5 +84,5 @@ fn take_better(context: &Context<'_, '_>, other: &Plan, plan: &mut Plan) {
 /// The order of two plans; of those that cost the same, the one with fewer split units is less.
 fn order(tolerance: Tolerance, context: &Context<'_, '_>, a: &Plan, b: &Plan) -> Ordering {
     let order = within(tolerance, context.problem, a, b);
-    order.then(split(a).cmp(&split(b)))
+    order.then(split_units(a).cmp(&split_units(b)))
 }

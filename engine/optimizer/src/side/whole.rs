@@ -8,10 +8,10 @@ use crate::problem::requests;
 use crate::side::constraints::Placements;
 use crate::side::settle::Context;
 use coverage::LinkId;
-use instance::{Instance, Plan, Shares};
+use instance::{Plan, Shares};
 
-/// A mixture of plans as one plan.
-pub(crate) fn mixed(input: &Instance, mixture: &[(f64, &Placements)]) -> Plan {
+/// A mixture of plans as one plan for the input of `first`.
+pub(crate) fn mixed(first: &Plan, mixture: &[(f64, &Placements)]) -> Plan {
     let mut entries = Placements::new();
     for (weight, shares) in mixture {
         let weighted = shares
@@ -21,8 +21,8 @@ pub(crate) fn mixed(input: &Instance, mixture: &[(f64, &Placements)]) -> Plan {
     }
     entries.sort_unstable_by_key(|entry| (entry.0, entry.1));
     let mut plan = Plan {
-        shares: vec![Shares::new(); input.units.len()],
-        input_digest: input.digest(),
+        shares: vec![Shares::new(); first.shares.len()],
+        input_digest: first.input_digest.clone(),
     };
     for (unit, link, share) in entries {
         let shares = &mut plan.shares[unit as usize];

@@ -5,10 +5,7 @@
 //! while it has children itself, that is while it is split. A leaf's depth and potential follow
 //! from its parent when they are asked for. A pivot thus costs O(hubs moved), not O(units moved).
 
-use crate::network::numbers::as_u32;
-
-/// No node, no arc.
-pub(crate) const NONE: u32 = u32::MAX;
+use crate::network::numbers::{NONE, as_u32};
 
 /// Part of a node that a walk needs, in half a cache line.
 #[derive(Debug, Clone, Copy)]
