@@ -15,7 +15,7 @@ pub const DATAGRAM_BYTES_MAX: usize = 512;
 /// Room for the one control message that a train carries.
 const CONTROL_BYTES: usize = 32;
 
-/// Answer to whether a call waits for the first datagram.
+/// Choice of whether a call waits for the first datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// Up to the read timeout of the socket.

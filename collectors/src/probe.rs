@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// Most probes under way at a time.
 const CONCURRENT_MAX: usize = 256;
 
-/// Way in which an address is probed.
+/// Check of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// Name in configuration and telemetry.

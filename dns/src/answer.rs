@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Most aliases that are followed: enough for any sane zone, and a loop ends here.
 pub const CHAIN_MAX: usize = 8;
 
-/// Way in which a question ended.
+/// Outcome of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// There are records.
@@ -33,7 +33,7 @@ pub enum Outcome {
 /// Content of an answer, by reference into the view.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'v> {
-    /// Way in which it ended.
+    /// Outcome.
     pub outcome: Outcome,
     /// Static records of the answer section in order: the owner of the first is the name asked for,
     /// of each other the target of the alias before it.

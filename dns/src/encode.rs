@@ -64,7 +64,7 @@ pub(crate) struct Reply<'a> {
     pub(crate) header: Header,
     /// The question as it came.
     pub(crate) question: &'a [u8],
-    /// Way in which it ended.
+    /// Outcome.
     pub(crate) rcode: Rcode,
     /// Content of the answer; `None` for an error.
     pub(crate) answer: Option<&'a Answer<'a>>,

@@ -19,7 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 const A_BYTES: usize = 16;
 /// The same for AAAA.
 const AAAA_BYTES: usize = 28;
-/// Place where the TTL stands in a prepared record.
+/// Offset of the TTL in a prepared record.
 const TTL_AT: usize = 6;
 /// OPT without options.
 const OPT_BYTES: usize = 11;

@@ -65,7 +65,7 @@ impl Node {
     }
 }
 
-/// Place where a name lies.
+/// Position of a name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place<'v> {
     /// The name exists.

@@ -57,7 +57,7 @@ pub struct Link {
 pub struct Contract {
     /// Name.
     pub name: String,
-    /// Way in which it is billed.
+    /// Model by which it is billed.
     pub model: ContractModel,
     /// CNY per Mbps and month, for the models billed by bandwidth; 0 otherwise.
     pub price_cny_per_mbps_month: f64,

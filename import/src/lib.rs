@@ -76,7 +76,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Answer to whether files that exist may be written over.
+/// Choice of whether files that exist may be written over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overwrite {
     /// Files stay, and nothing is written.

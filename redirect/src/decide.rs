@@ -38,7 +38,7 @@ pub struct Request<'r> {
     pub scheme: Scheme,
 }
 
-/// Way in which a request ends. Always in one of these, never in an error.
+/// Outcome of a request. Always one of these, never an error.
 #[derive(Debug)]
 pub enum Outcome<'v> {
     /// 302 (RFC 9110 section 15.4.3).

@@ -22,7 +22,7 @@ pub struct NodeLoads {
     counts: Box<[AtomicU32]>,
 }
 
-/// Place where a request was placed.
+/// Node that a request was placed on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Placed<'v> {
     /// The node.

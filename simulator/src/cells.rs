@@ -25,10 +25,10 @@ pub(crate) struct Cell {
     pub(crate) share: f64,
 }
 
-/// Place where a cell goes now.
+/// Targets that a cell goes to now, and until when.
 #[derive(Clone, Debug, Default)]
 struct Held {
-    /// Place where to; `None` before the first answer.
+    /// Targets; `None` before the first answer.
     targets: Option<Arc<[Target]>>,
     /// End of its session, where it has one of its own. Resolvers' clients go by the resolver's
     /// cache.

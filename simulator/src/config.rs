@@ -17,7 +17,7 @@ pub struct SimulationConfig {
     /// Population that asks.
     #[serde(default)]
     pub population: PopulationOptions,
-    /// Way in which it runs.
+    /// Options of the run.
     #[serde(default)]
     pub run: RunOptions,
     /// Events that happen by themselves.
@@ -25,8 +25,8 @@ pub struct SimulationConfig {
     pub events: Vec<Event>,
 }
 
-/// Place where the daemon listens. What is absent is not asked or told; clients of that way then
-/// know nowhere to go.
+/// Addresses on which the daemon listens. What is absent is not asked or told; clients of that way
+/// then know nowhere to go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Servers {
@@ -42,7 +42,7 @@ pub struct Servers {
     pub api_token: String,
 }
 
-/// Way in which a simulation runs.
+/// Options of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RunOptions {

@@ -47,7 +47,7 @@ pub struct Path {
     pub loss: f64,
 }
 
-/// Answer to whether a path stays within one ISP.
+/// Kinds of paths: within one ISP, or across.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// Same ISP, or one that all ISPs reach alike.

@@ -202,7 +202,7 @@ fn write_loads(view: &View<'_>, writer: &mut Writer) -> Result<(), EncodeError> 
     Ok(())
 }
 
-/// Returns what each area wants of each service.
+/// Writes what each area wants of each service.
 fn write_demand(view: &View<'_>, writer: &mut Writer) -> Result<(), EncodeError> {
     let services = view.topology.services.len();
     for (index, mbps) in view.demand.iter().enumerate() {

@@ -90,7 +90,7 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Tells whether all that a command names exists.
+    /// Checks that all that a command names exists.
     pub(crate) fn check(&self, command: &Command) -> Result<(), ControlError> {
         let (what, name, known) = match command {
             Command::Hour(_) | Command::DaySeconds(_) => return Ok(()),

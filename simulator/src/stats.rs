@@ -193,7 +193,7 @@ pub struct Stats {
     pub httpdns: WayStats,
     /// Telemetry.
     pub telemetry: TelemetryStats,
-    /// Time for which the last tick took, ms, waiting for answers included.
+    /// Time that the last tick took, ms, waiting for answers included.
     pub tick_ms: u64,
 }
 

@@ -26,7 +26,7 @@ pub enum WorldError {
     Empty(&'static str),
 }
 
-/// Place where an address or an authority leads. Indices into [`Topology`].
+/// Target of an address or an authority. Indices into [`Topology`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     /// The group.

@@ -20,7 +20,7 @@ pub(crate) struct Offer<'a> {
     pub service: usize,
     /// Demand, Mbps.
     pub mbps: f64,
-    /// Place where to; empty: they know nowhere to go.
+    /// Targets that they were sent to; empty: they know nowhere to go.
     pub targets: &'a [Target],
 }
 

@@ -88,7 +88,7 @@ pub struct Group {
     pub endpoints: Vec<Endpoint>,
 }
 
-/// Way in which clients of a service find their way.
+/// Mechanism that leads clients of a service: DNS or redirects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Way {
@@ -106,7 +106,7 @@ pub enum Way {
 pub struct Service {
     /// Name, such as `live`.
     pub name: String,
-    /// Way in which its clients find their way.
+    /// Mechanism that leads its clients.
     pub way: Way,
     /// Domain name that resolvers and HTTPDNS clients ask for.
     pub domain: String,

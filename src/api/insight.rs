@@ -75,7 +75,7 @@ pub(super) async fn explain(
     Ok(Json(control.explain(&question.name, client).await?))
 }
 
-/// Lists what exists: sites, links, meters, groups with their nodes, services.
+/// Lists what exists: sites, links, contracts, groups with their nodes, services.
 #[utoipa::path(get, path = "/v1/inventory", tag = "insight",
     responses((status = 200, body = view::Inventory), (status = 401, body = view::Fault)))]
 pub(super) async fn inventory(State(control): State<ControlHandle>) -> Json<view::Inventory> {

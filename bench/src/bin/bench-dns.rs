@@ -94,7 +94,7 @@ struct CommonArgs {
     /// Families of the client subnets.
     #[arg(long, default_value = "mixed")]
     families: Families,
-    /// Place where client subnets lie.
+    /// Spread of client subnets over the address space.
     #[arg(long, default_value = "known")]
     spread: Spread,
     /// Questions open at a time; 128 fit into a receive buffer of default size.

@@ -31,7 +31,7 @@ pub struct Plan {
 pub struct Measured {
     /// Outcome of the questions.
     pub tally: Tally,
-    /// Time for which it took.
+    /// Time that it took.
     pub elapsed: Duration,
     /// Processor time of the server meanwhile, all its threads.
     pub cpu: CpuTime,
@@ -50,7 +50,7 @@ pub struct Series {
     pub rounds: Vec<Measured>,
 }
 
-/// Number of times that another server gives the same address as the first.
+/// Agreement of another server with the first: how often both give the same address.
 #[derive(Clone, Debug, Serialize)]
 pub struct Agreement {
     /// The other server.
@@ -68,7 +68,7 @@ pub struct Agreement {
 pub struct Comparison {
     /// One series per server, in the order asked for.
     pub series: Vec<Series>,
-    /// Way in which the answers of the first server compare with those of the others.
+    /// Agreement of the other servers' answers with those of the first.
     pub agreements: Vec<Agreement>,
 }
 

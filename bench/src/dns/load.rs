@@ -29,7 +29,7 @@ const TRAIN_MAX: usize = 64;
 /// swapped.
 pub const UPPER_GENERATION: u8 = 0x80;
 
-/// Demand on an answer.
+/// Requirement that an answer must meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// A correct answer with an address.

@@ -103,7 +103,7 @@ pub enum Families {
     Mixed,
 }
 
-/// Place where prefixes lie.
+/// Spread of prefixes over the address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Spread {

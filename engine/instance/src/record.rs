@@ -133,7 +133,7 @@ pub struct Region {
 pub struct Contract {
     /// Unique name.
     pub id: String,
-    /// Way in which the contract counts.
+    /// Model by which the contract counts.
     pub model: ContractModel,
     /// Price of one Mbps above [`Self::free_below_mbps`] in this slot, in CNY.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -149,7 +149,7 @@ pub struct Contract {
     pub burst: bool,
 }
 
-/// Way in which a contract turns traffic into money.
+/// Models by which a contract turns traffic into money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ContractModel {

@@ -30,7 +30,7 @@ const REOPENED_AFTER: f64 = 0.4;
 /// it.
 const SLOTS_MISSED_MAX: u64 = 1;
 
-/// Way in which a contract stands.
+/// State of a contract.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ContractState {
     /// Name.

@@ -31,7 +31,7 @@ const USED_SHARE_START: f64 = 0.95;
 /// Weight of the newest.
 const USED_SHARE_STEP: f64 = 0.002;
 
-/// Way in which the controller behaves.
+/// Options of the controller.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ControlOptions {
     /// True when free slots are used on purpose.

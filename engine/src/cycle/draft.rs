@@ -14,7 +14,7 @@ pub struct Draft {
     pub input_digest: String,
     /// Reason why it is worth publishing.
     pub reason: Reason,
-    /// Way in which the optimizer's part was found; `None` when only static services changed.
+    /// Tier that found the optimizer's part; `None` when only static services changed.
     pub tier: Option<Tier>,
     /// Conditions it was made under.
     pub(super) under: Under,

@@ -27,7 +27,7 @@ pub(super) struct InForce {
     /// table. One and the same plan stays one and the same, so that a solve against it is not
     /// outdated.
     pub(super) plan: Option<Arc<Plan>>,
-    /// Way in which the optimizer's part was made; `None` after a restart or a rollback.
+    /// Tier that made the optimizer's part; `None` after a restart or a rollback.
     pub(super) tier: Option<Tier>,
     /// Conditions the last solved map in force was made under.
     pub(super) planned_under: Option<Under>,

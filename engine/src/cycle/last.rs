@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub struct LastSolve {
     /// Time at which its input was taken.
     pub at: Timestamp,
-    /// Way in which it was solved.
+    /// Tier that solved it.
     pub tier: Tier,
     /// The instance.
     pub instance: Arc<Instance>,
@@ -23,8 +23,8 @@ pub struct LastSolve {
     pub weights: OnWeights,
     /// Certificate.
     pub certificate: Certificate,
-    /// Way in which the map in force fared on the same instance; `None` when it named what was
-    /// gone, or there was none.
+    /// Levels of the map in force on the same instance; `None` when it named what was gone, or
+    /// there was none.
     pub incumbent: Option<Levels>,
     /// The network of `instance`, ready for closed links; away while a job has it.
     pub(super) tree: Option<Tree>,

@@ -10,17 +10,17 @@ use std::time::Duration;
 /// All that a deployment may choose.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
-    /// Way in which estimates follow.
+    /// Options of estimates.
     pub estimate: EstimateOptions,
-    /// Way in which instances are made.
+    /// Options of instances.
     pub model: ModelOptions,
-    /// Time at which plans are published.
+    /// Rules of publishing.
     pub publish: PublishRules,
-    /// Way in which drains behave.
+    /// Rules of drains.
     pub drain: drain::Rules,
     /// Slot length of billing.
     pub slot: Duration,
-    /// Way in which levels and free slots of contracts are used.
+    /// Options of the use of levels and free slots.
     pub billing: ControlOptions,
     /// Threads for building an instance, solving and checking it; the result does not depend on it.
     pub threads: usize,

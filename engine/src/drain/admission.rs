@@ -118,7 +118,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Tells whether a request that was worth waiting for may start while `active` are out. Never
+    /// Judges whether a request that was worth waiting for may start while `active` are out. Never
     /// refuses: capacity that was lost since may come back before the lease ends.
     pub(super) fn retry(&mut self, part: Part, force: bool, active: &Active) -> Verdict {
         let inventory = self.world.inventory;

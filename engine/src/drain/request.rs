@@ -96,7 +96,7 @@ pub enum ChangeError {
     Ended {
         /// The drain.
         id: String,
-        /// Place where it stands.
+        /// Stage that it is in.
         state: State,
     },
     /// The new lease is out of bounds.

@@ -129,10 +129,10 @@ fn share_of(part: usize, whole: usize) -> f64 {
 /// Fault of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum LeaseError {
-    /// End before its beginning.
+    /// Lease that ends before it begins.
     #[error("the lease is empty: name a time, such as 30m")]
     Empty,
-    /// Length beyond what the rules allow.
+    /// Lease that is longer than the rules allow.
     #[error("the lease is longer than {max_s} s: take a shorter one and renew it")]
     TooLong {
         /// The longest lease in seconds.

@@ -12,7 +12,7 @@ use super::rules::Rules;
 use super::target::Target;
 use super::world::Bottleneck;
 
-/// Place where a drain stands.
+/// Stage that a drain is in.
 ///
 /// ```text
 /// requested --> refused
@@ -76,7 +76,7 @@ impl fmt::Display for State {
     }
 }
 
-/// Way in which a drain came to its end.
+/// End of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EndedBy {
@@ -166,9 +166,9 @@ pub struct Drain {
     pub requester: String,
     /// Reason, in the requester's words.
     pub reason: String,
-    /// Place where it stands.
+    /// Stage that it is in.
     pub state: State,
-    /// Way in which it came to its end; `None` while it has not.
+    /// End of it; `None` while it has not.
     pub ended_by: Option<EndedBy>,
     /// Time at which it was asked for.
     pub requested_at: Timestamp,

@@ -176,7 +176,7 @@ impl Gates {
         self.inputs.believes_prices()
     }
 
-    /// Tells whether the newest input is doubted, which nobody has to judge again.
+    /// Refuses while the newest input is doubted, which nobody has to judge again.
     ///
     /// # Errors
     /// [`Held::Input`].

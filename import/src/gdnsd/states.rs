@@ -22,7 +22,7 @@ struct Line {
     up: bool,
     /// True when the state comes with a TTL.
     has_ttl: bool,
-    /// Answer to whether anything was asked for that it matches.
+    /// True once something was asked for that it matches.
     used: Cell<bool>,
 }
 

@@ -13,7 +13,7 @@ pub(crate) struct Plan {
     pub(crate) services: Vec<Service>,
 }
 
-/// Place where places come from.
+/// Sources of places: databases.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Area {
     pub(crate) city: Option<PathBuf>,
@@ -65,7 +65,7 @@ pub(crate) struct Service {
     pub(crate) steering: Steering,
 }
 
-/// Place where a service's answers come from.
+/// Source of a service's answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Steering {
     /// Pools in order.

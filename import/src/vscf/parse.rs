@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// Deepest nesting of hashes and lists.
 const DEPTH_MAX: usize = 64;
 
-/// Place where includes come from.
+/// Source of includes.
 pub(super) trait Include {
     /// The files that a path or pattern means, parsed.
     fn include(&mut self, at: &Place, path: &str) -> Result<Vec<Node>, ImportError>;

@@ -90,7 +90,7 @@ fn gaps(instances: &[Value]) -> Vec<Verdict> {
     verdicts
 }
 
-/// Returns what is left unserved is what the largest flow leaves.
+/// Judges whether what is left unserved is what the largest flow leaves.
 fn unserved(instances: &[Value]) -> Verdict {
     let off = |row: &Value| {
         let differ = number(&row["unserved_mbps"]) - number(&row["deficit_mbps"]);

@@ -9,7 +9,7 @@ use instance::ContractModel;
 pub struct ContractBill {
     /// Name of the contract.
     pub contract: String,
-    /// Way in which it is billed.
+    /// Model by which it is billed.
     pub model: ContractModel,
     /// Charged level, Mbps; 0 by volume.
     pub level_mbps: f64,
@@ -71,8 +71,8 @@ pub struct Month {
     pub certain_cny: Vec<f64>,
 }
 
-/// Returns what a meter would cost were each of its slots charged, CNY. Days that were not played
-/// cost what is paid in any case.
+/// Returns what a contract would cost were each of its slots charged, CNY. Days that were not
+/// played cost what is paid in any case.
 pub(super) fn every_slot_cny(
     terms: &engine::inventory::Contract,
     samples: &[f64],

@@ -34,7 +34,7 @@ const GRID: f64 = 5.0;
 /// A named plot: its file name and its SVG.
 pub type Plot = (&'static str, String);
 
-/// Place where values lie on the axis of days.
+/// Position of values on the axis of days.
 #[derive(Clone, Copy)]
 struct Times {
     /// Values of a day.

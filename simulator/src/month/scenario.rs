@@ -119,7 +119,7 @@ pub struct Scenario {
     pub areas: usize,
     /// Areas that there are: the others' demand is added to those that ask.
     pub areas_known: usize,
-    /// Place where the movement of demand comes from.
+    /// Source of the movement of demand.
     pub traffic: Traffic,
     /// Zone of the month and of forecasts.
     pub zone: UtcOffset,
@@ -151,7 +151,7 @@ pub struct MonthOptions {
     pub peak_mbps: Option<f64>,
 }
 
-/// Place where the movement of demand comes from.
+/// Source of the movement of demand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Traffic {
     /// Drawn: a curve by hour for each service, days that differ, short noise.

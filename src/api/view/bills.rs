@@ -17,7 +17,7 @@ pub struct Bills {
 /// Bill of one contract so far.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Bill {
-    /// Name of the meter.
+    /// Name of the contract.
     pub meter: String,
     /// `month-95`, `daily-peak-mean`, `daily-95-mean`, `flat` or `per-gb`.
     pub model: String,

@@ -24,9 +24,9 @@ pub struct Report {
     pub versions: Vec<(Kind, String)>,
     /// Families that asked.
     pub families: Families,
-    /// Place where prefixes lay.
+    /// Spread of prefixes over the address space.
     pub spread: Spread,
-    /// Way in which it was measured.
+    /// Course of the measurement.
     pub plan: Plan,
     /// One per policy.
     pub policies: Vec<PolicyReport>,
@@ -41,7 +41,7 @@ pub struct PolicyReport {
     pub servers: Vec<ServerReport>,
     /// The first server against the others.
     pub ratios: Vec<Ratio>,
-    /// Answer to whether they give the same answers.
+    /// Agreement of each other server with the first.
     pub agreements: Vec<Agreement>,
 }
 

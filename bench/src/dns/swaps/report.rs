@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 /// The experiment, as `--json` writes it.
 #[derive(Debug, Serialize)]
 pub struct SwapReport {
-    /// Way in which it was measured.
+    /// Course of the measurement.
     pub plan: Plan,
     /// Without swaps.
     pub still: Side,

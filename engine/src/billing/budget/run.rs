@@ -11,13 +11,13 @@ const WEIGHT_SMOOTHING: f64 = 0.5;
 /// twenty is free.
 const WEIGHT_START: f64 = 20.0;
 
-/// Place where the method stands.
+/// State of the method.
 pub(super) struct Run {
     pub(super) primal: Primal,
     pub(super) dual: Dual,
     pub(super) sum: (Primal, Dual),
     pub(super) summed: f64,
-    /// Place where the last restart began.
+    /// Point at which the last restart began.
     origin: (Primal, Dual),
     /// Ratio of dual to primal steps (the primal weight).
     pub(super) weight: f64,

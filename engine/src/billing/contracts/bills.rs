@@ -12,11 +12,11 @@ pub struct Bill {
     /// Name of the contract.
     #[serde(rename = "meter")]
     pub contract: String,
-    /// Way in which it is charged.
+    /// Model by which it is charged.
     pub model: ContractModel,
     /// Start of the billing month in the contract's zone, ms since 1970.
     pub month_start: Timestamp,
-    /// End, ms since 1970.
+    /// End of the billing month, ms since 1970.
     pub month_end: Timestamp,
     /// Slots that the month has.
     pub slots: u64,
@@ -28,7 +28,7 @@ pub struct Bill {
     pub slots_unseen: u64,
     /// Start of what sets the level, ms since 1970: the day for contracts by day, else the month.
     pub period_start: Timestamp,
-    /// End, ms since 1970.
+    /// End of that period, ms since 1970.
     pub period_end: Timestamp,
     /// Level of that period if it ended now, Mbps: 95th percentile or peak of its samples; `None`
     /// where there are none, or no level is charged.

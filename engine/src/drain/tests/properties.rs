@@ -100,7 +100,7 @@ impl Act {
     }
 }
 
-/// Returns what holds at any time.
+/// Asserts what holds at any time.
 fn check(bench: &Bench) {
     let limits = bench.limits();
     let bounds = [

@@ -255,7 +255,7 @@ impl Player {
         mbps
     }
 
-    /// Returns what does not fit under the map in force, and what of that could have been served.
+    /// Measures what does not fit under the map in force, and what of that could have been served.
     fn measure(&mut self, planned: &[f64]) {
         let instance = self.engine.instance(true, self.now);
         let asked: f64 = self.cdn.demand_mbps.iter().sum::<f64>() * self.busier;
