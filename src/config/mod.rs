@@ -122,7 +122,8 @@ pub struct Config {
     pub policies: Policies,
     /// Probes of the addresses of pools, in the order of [`Policies::checks`].
     pub checks: Vec<Check>,
-    /// Remarks on the files that keep nothing from being loaded: keys under older names.
+    /// Remarks on the files that keep nothing from being loaded: keys under older names, as
+    /// `section.rs` finds them.
     pub notices: Vec<Fault>,
 }
 
